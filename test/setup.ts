@@ -1,0 +1,3 @@
+import * as Arbitrary from "effect/Arbitrary"
+
+Arbitrary.configureGlobal({ check: { seed: process.env["SEED"] } })
