@@ -1,0 +1,50 @@
+/**
+ * A compare-and-swap engine: moves a shared value to where you want it, against any number of others, over a network
+ * that loses requests and replies.
+ *
+ * **Details**
+ *
+ * A `Register` is anything with a conditional write: a meeting's host, an HTTP resource with an ETag, a row with a
+ * version, a `Ref`. An `Intent` says what you want of it, a `Policy` when to try again, and the `Report` what was done.
+ *
+ * - The value in a conflict is used at once. A conflict on a value that aged through a sleep is only a refresh: it
+ *   steps no schedule. This holds for every schedule you bring.
+ * - Success needs proof: an acknowledgement, or the target seen by a request that was sent after the call began.
+ * - `report.effect` is `none`, `applied` or `unknown`, on success and on every error, and is never wrong.
+ * - Interruption is not success, nor is a defect; both pass through.
+ *
+ * **Gotchas**
+ *
+ * - A register compares values. If its values carry no version, a value that went away and came back (ABA) is not seen.
+ * - A request that was still travelling when the client gave up may land later, if the value is again the expected one.
+ *
+ * **Example** (A register in memory)
+ *
+ * ```ts
+ * import { Effect, Ref } from "effect"
+ * import { Cas } from "effect-lark-meetings"
+ *
+ * const program = Effect.gen(function*() {
+ *   const ref = yield* Ref.make("alice")
+ *   const register: Cas.Register<string> = {
+ *     equals: (a, b) => a === b,
+ *     read: Effect.map(Ref.get(ref), Cas.observed),
+ *     swap: (expected, desired) =>
+ *       Ref.modify(ref, (actual): readonly [Cas.Outcome<string>, string] =>
+ *         actual === expected ? [Cas.applied, desired] : [Cas.conflict(actual), actual])
+ *   }
+ *   const report = yield* Cas.run(register, Cas.ensure("bob"), { hint: "carol" })
+ *   return `${report.outcome}, ${report.swaps} swaps, ${report.reads} reads`
+ * })
+ * console.log(await Effect.runPromise(program)) // => swapped, 2 swaps, 0 reads
+ * ```
+ *
+ * @since 0.1.0
+ */
+export * from "./Cas/errors.ts"
+export * from "./Cas/Intent.ts"
+export * from "./Cas/Outcome.ts"
+export { type FreshConflict, Policy, type Transient } from "./Cas/Policy.ts"
+export * from "./Cas/Register.ts"
+export * from "./Cas/Report.ts"
+export * from "./Cas/run.ts"

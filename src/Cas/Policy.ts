@@ -1,0 +1,208 @@
+/**
+ * When to try again, and when to stop.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import { InvalidPolicy } from "./errors.ts"
+import type { OnUnknown } from "./Intent.ts"
+import type { Unknown, Unsent } from "./Outcome.ts"
+
+/**
+ * The input of the conflict schedule: a conflict on a swap that was sent at once after its expected value was observed.
+ *
+ * **Details**
+ *
+ * Only such a conflict is evidence of contention. A conflict on a value that aged through a sleep, or came as a hint,
+ * is a refresh: it never reaches a schedule.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FreshConflict<out A> {
+  readonly expected: A
+  readonly desired: A
+  /** The value the register holds, if the conflict told. */
+  readonly actual: Option.Option<A>
+  /** Swaps sent so far in this operation. */
+  readonly swaps: number
+  /** The smoothed time of one answered request in this operation. */
+  readonly roundTrip: Duration.Duration
+}
+
+/**
+ * The input of the transient schedule: an attempt that was not executed, or whose effect is unknown.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Transient = Unsent | Unknown
+
+/**
+ * Two schedules, never mixed, and the bounds of one operation.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Policy<in A, out E = never, out R = never> {
+  /** Stepped once by every fresh conflict, and by nothing else. */
+  readonly conflict: Schedule.Schedule<unknown, FreshConflict<A>, E, R>
+  /** Stepped by transient answers; starts anew after any answer that is not transient. */
+  readonly transient: Schedule.Schedule<unknown, Transient, E, R>
+  /** The most swaps one operation may send. */
+  readonly maxSwaps: number
+  /** Measured from the call on the monotonic clock. An attempt in flight is not cut when it passes. */
+  readonly deadline: Duration.Input
+  /** The least time that must be left before the deadline for another attempt to start. */
+  readonly minAttempt: Duration.Input
+  /** After this an unanswered attempt counts as one of unknown effect. */
+  readonly attemptTimeout: Duration.Input
+  /** What to do after an attempt of unknown effect; `undefined` leaves it to the intent. */
+  readonly onUnknown: OnUnknown | undefined
+  /** `drain` lets a swap in flight end, within its timeout, before an interruption takes effect. */
+  readonly interruption: "abort" | "drain"
+}
+
+const bursts = (options: {
+  readonly first: number
+  readonly next: number
+  readonly window: number
+  readonly cap: number
+}): Schedule.Schedule<Duration.Duration, FreshConflict<unknown>> =>
+  Schedule.fromStep(Effect.sync(() => {
+    let immediate = options.first - 1
+    let sleeps = 0
+    return (_now: number, input: FreshConflict<unknown>): Effect.Effect<[Duration.Duration, Duration.Duration]> => {
+      if (immediate > 0) {
+        immediate = immediate - 1
+        return Effect.succeed([Duration.zero, Duration.zero])
+      }
+      // The first swap after a sleep is the refresh, which is not charged: it is one of the burst.
+      immediate = options.next - 2
+      sleeps = sleeps + 1
+      const window = Math.min(options.window * sleeps, options.cap) * Math.max(Duration.toMillis(input.roundTrip), 20)
+      return Effect.map(Random.next, (random) => {
+        const delay = Duration.millis(random * window)
+        return [delay, delay]
+      })
+    }
+  }))
+
+const fullJitter = Schedule.modifyDelay(
+  Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")]),
+  ({ duration }) => Effect.map(Random.next, (random) => Duration.times(duration, random))
+)
+
+/**
+ * The default: up to five swaps back to back, then sleeps of growing random length, in units of the measured round
+ * trip, each followed by a burst of three. At most 20 swaps, 30 seconds, 10 seconds an attempt; four transient retries.
+ *
+ * @since 0.1.0
+ * @category policies
+ */
+const standard: Policy<unknown> = {
+  conflict: bursts({ first: 5, next: 3, window: 8, cap: 100 }),
+  transient: Schedule.upTo(fullJitter, { times: 4 }),
+  maxSwaps: 20,
+  deadline: "30 seconds",
+  minAttempt: "100 millis",
+  attemptTimeout: "10 seconds",
+  onUnknown: undefined,
+  interruption: "abort"
+}
+
+const eager: Policy<unknown> = { ...standard, conflict: Schedule.forever }
+
+const thrifty: Policy<unknown> = { ...standard, conflict: bursts({ first: 3, next: 2, window: 16, cap: 400 }) }
+
+const once: Policy<unknown> = { ...standard, transient: Schedule.recurs(0), maxSwaps: 1 }
+
+/**
+ * The ready policies, and `make` for your own.
+ *
+ * **Details**
+ *
+ * - `standard`: the default, for any number of contenders.
+ * - `eager`: never sleeps between conflicts; for steady traffic and few contenders.
+ * - `thrifty`: fewer calls and longer waits; for strict quotas.
+ * - `once`: one swap, no retry of any kind.
+ * - `make`: `standard` with what you give replaced. Any `Schedule` works, and keeps its error and requirement types.
+ *
+ * **Gotchas**
+ *
+ * Nonsense (a negative, NaN or fractional bound) is refused by the operation that uses the policy, with
+ * `CasInvalidPolicy`, before a request is sent.
+ *
+ * @since 0.1.0
+ * @category policies
+ */
+export const Policy = {
+  standard,
+  eager,
+  thrifty,
+  once,
+  make: <A = unknown, E1 = never, R1 = never, E2 = never, R2 = never>(
+    options: {
+      readonly conflict?: Schedule.Schedule<unknown, FreshConflict<A>, E1, R1> | undefined
+      readonly transient?: Schedule.Schedule<unknown, Transient, E2, R2> | undefined
+    } & Partial<Omit<Policy<A>, "conflict" | "transient">>
+  ): Policy<A, E1 | E2, R1 | R2> => ({
+    ...standard,
+    ...options,
+    conflict: options.conflict ?? standard.conflict,
+    transient: options.transient ?? standard.transient
+  })
+} as const
+
+/**
+ * The bounds of a policy in milliseconds.
+ *
+ * @internal
+ */
+export interface Limits {
+  readonly maxSwaps: number
+  readonly deadline: number
+  readonly minAttempt: number
+  readonly attemptTimeout: number
+}
+
+const millis = (
+  name: string,
+  input: Duration.Input,
+  isValid: (millis: number) => boolean,
+  expected: string
+): Effect.Effect<number, InvalidPolicy> => {
+  const duration = Duration.fromInput(input)
+  const value = duration._tag === "None" || Number.isNaN(input) ? Number.NaN : Duration.toMillis(duration.value)
+  return isValid(value)
+    ? Effect.succeed(value)
+    : Effect.fail(new InvalidPolicy({ setting: name, expected, received: String(input) }))
+}
+
+const isPositive = (n: number) => n > 0
+const isNatural = (n: number) => n >= 0 && n < Number.POSITIVE_INFINITY
+
+/**
+ * Checks the bounds of a policy.
+ *
+ * @internal
+ */
+export const limits = (policy: Policy<never, unknown, unknown>): Effect.Effect<Limits, InvalidPolicy> =>
+  Number.isSafeInteger(policy.maxSwaps) && policy.maxSwaps > 0
+    ? Effect.all({
+      maxSwaps: Effect.succeed(policy.maxSwaps),
+      deadline: millis("deadline", policy.deadline, isPositive, "a positive duration"),
+      minAttempt: millis("minAttempt", policy.minAttempt, isNatural, "a finite duration, not negative"),
+      attemptTimeout: millis("attemptTimeout", policy.attemptTimeout, isPositive, "a positive duration")
+    })
+    : Effect.fail(
+      new InvalidPolicy({
+        setting: "maxSwaps",
+        expected: "a whole number of at least 1",
+        received: String(policy.maxSwaps)
+      })
+    )

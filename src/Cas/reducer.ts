@@ -1,0 +1,323 @@
+/**
+ * The engine as a pure function: no Effect, no clock, no randomness. Times are numbers of milliseconds since the call
+ * that arrive with the events.
+ *
+ * @internal
+ */
+import * as Duration from "effect/Duration"
+import type * as Equivalence from "effect/Equivalence"
+import * as Option from "effect/Option"
+import type { Decision, Intent, OnUnknown } from "./Intent.ts"
+import type { Observation, Outcome, Unknown, Unsent } from "./Outcome.ts"
+import type { Report } from "./Report.ts"
+
+export interface Rules<A> {
+  readonly intent: Intent<A>
+  readonly equals: Equivalence.Equivalence<A>
+  readonly canRead: boolean
+  readonly onUnknown: OnUnknown
+  readonly maxSwaps: number
+  readonly deadline: number
+  readonly minAttempt: number
+}
+
+/** A witness was shown by a request sent after the call began; an aged value is older than a round trip. */
+interface Known<A> {
+  readonly value: A
+  readonly isWitness: boolean
+  readonly isAged: boolean
+}
+
+export interface State<A> {
+  readonly known: Known<A> | undefined
+  readonly sent: { readonly expected: A; readonly desired: A; readonly fresh: boolean } | undefined
+  readonly after: "decide" | "read"
+  readonly atLeast: number
+  readonly unknownSeen: boolean
+  readonly restartTransient: boolean
+  readonly paradoxes: number
+  readonly swaps: number
+  readonly reads: number
+  readonly fresh: number
+  readonly stale: number
+  readonly waited: number
+  readonly roundTrip: number | undefined
+}
+
+export type Event<A, E> =
+  | { readonly _tag: "Started"; readonly hint: Option.Option<A> }
+  | { readonly _tag: "Swapped"; readonly answer: Outcome<A>; readonly elapsed: number; readonly took: number }
+  | { readonly _tag: "Read"; readonly answer: Observation<A>; readonly elapsed: number; readonly took: number }
+  | { readonly _tag: "Failed"; readonly error: E }
+  | { readonly _tag: "Delay"; readonly millis: number; readonly elapsed: number }
+  | { readonly _tag: "NoMoreDelays"; readonly schedule: "conflict" | "transient" }
+  | { readonly _tag: "Woke"; readonly slept: number; readonly elapsed: number }
+
+export type Failure<A, E> =
+  | {
+    readonly _tag: "Exhausted"
+    readonly limit: "conflicts" | "transients" | "swaps" | "deadline"
+    /** The wait that did not fit. */
+    readonly wait: number
+  }
+  | { readonly _tag: "Refused"; readonly reason: string; readonly actual: A }
+  | { readonly _tag: "Superseded"; readonly actual: A }
+  | { readonly _tag: "Indeterminate" }
+  | { readonly _tag: "ConflictWithoutState" }
+  | { readonly _tag: "InconsistentRegister"; readonly actual: A }
+  | { readonly _tag: "Terminal"; readonly error: E }
+
+export type Command<A, E> =
+  | { readonly _tag: "SendRead" }
+  | { readonly _tag: "SendSwap"; readonly expected: A; readonly desired: A; readonly fresh: boolean }
+  | { readonly _tag: "StepConflict"; readonly expected: A; readonly desired: A; readonly actual: Option.Option<A> }
+  | { readonly _tag: "StepTransient"; readonly answer: Unsent | Unknown; readonly restart: boolean }
+  | { readonly _tag: "Sleep"; readonly millis: number }
+  | {
+    readonly _tag: "Succeed"
+    readonly outcome: Report<A>["outcome"]
+    readonly effect: Report<A>["effect"]
+    readonly before: Option.Option<A>
+    readonly after: A
+  }
+  | { readonly _tag: "Fail"; readonly failure: Failure<A, E> }
+
+export type Transition<A, E> = readonly [State<A>, Command<A, E>]
+
+const maxParadoxes = 2
+
+const initial: State<never> = {
+  known: undefined,
+  sent: undefined,
+  after: "decide",
+  atLeast: 0,
+  unknownSeen: false,
+  restartTransient: true,
+  paradoxes: 0,
+  swaps: 0,
+  reads: 0,
+  fresh: 0,
+  stale: 0,
+  waited: 0,
+  roundTrip: undefined
+}
+
+/** Whether a swap of this operation has taken effect, when it was not acknowledged. */
+export const effectOf = (state: State<unknown>): "none" | "unknown" => state.unknownSeen ? "unknown" : "none"
+
+const fail = <A, E>(state: State<A>, failure: Failure<A, E>): Transition<A, E> => [state, { _tag: "Fail", failure }]
+
+const exhausted = (limit: "conflicts" | "transients" | "swaps" | "deadline", wait = 0): Failure<never, never> => ({
+  _tag: "Exhausted",
+  limit,
+  wait
+})
+
+const seen = <A>(state: State<A>, value: A): State<A> => ({
+  ...state,
+  known: { value, isWitness: true, isAged: false }
+})
+
+/** Smoothed as TCP does (RFC 6298): an eighth of the difference. Lost replies say nothing of the round trip. */
+const answered = <A>(state: State<A>, answer: Outcome<A> | Observation<A>, took: number): State<A> =>
+  answer._tag === "Unsent" || answer._tag === "Unknown"
+    ? state
+    : {
+      ...state,
+      restartTransient: true,
+      roundTrip: state.roundTrip === undefined ? took : state.roundTrip + (took - state.roundTrip) / 8
+    }
+
+/** What the intent makes of a value; a swap of a value for itself is none. */
+const verdict = <A>(rules: Rules<A>, value: A): Decision<A> => {
+  const decision = rules.intent.decide(value, rules.equals)
+  return decision._tag === "Swap" && rules.equals(decision.to, value) ? { _tag: "Keep" } : decision
+}
+
+const found = <A, E>(state: State<A>, value: A): Transition<A, E> => [state, {
+  _tag: "Succeed",
+  outcome: state.swaps === 0 ? "already" : "converged",
+  effect: effectOf(state),
+  before: Option.none(),
+  after: value
+}]
+
+const fits = <A>(rules: Rules<A>, elapsed: number, wait: number): boolean =>
+  elapsed + wait + rules.minAttempt <= rules.deadline
+
+const sendRead = <A, E>(rules: Rules<A>, state: State<A>, elapsed: number): Transition<A, E> =>
+  fits(rules, elapsed, 0)
+    ? [{ ...state, sent: undefined, reads: state.reads + 1 }, { _tag: "SendRead" }]
+    : fail(state, exhausted("deadline"))
+
+const sendSwap = <A, E>(
+  rules: Rules<A>,
+  state: State<A>,
+  known: Known<A>,
+  desired: A,
+  elapsed: number
+): Transition<A, E> => {
+  if (state.swaps >= rules.maxSwaps) return fail(state, exhausted("swaps"))
+  if (!fits(rules, elapsed, 0)) return fail(state, exhausted("deadline"))
+  const sent = { expected: known.value, desired, fresh: !known.isAged }
+  return [{ ...state, sent, swaps: state.swaps + 1 }, { _tag: "SendSwap", ...sent }]
+}
+
+const decide = <A, E>(rules: Rules<A>, state: State<A>, elapsed: number): Transition<A, E> => {
+  const known = state.known
+  if (known === undefined) {
+    return rules.canRead ? sendRead(rules, state, elapsed) : fail(state, { _tag: "ConflictWithoutState" })
+  }
+  const decision = verdict(rules, known.value)
+  if (decision._tag === "Swap") return sendSwap(rules, state, known, decision.to, elapsed)
+  // An end needs a witness: a hint may be old, so it is confirmed by a read, or by a swap that changes nothing.
+  if (!known.isWitness && rules.canRead) return sendRead(rules, state, elapsed)
+  if (decision._tag === "Refuse") {
+    return fail(state, { _tag: "Refused", reason: decision.reason, actual: known.value })
+  }
+  return known.isWitness ? found(state, known.value) : sendSwap(rules, state, known, known.value, elapsed)
+}
+
+/** The value that a witness shows, when the effect of an earlier attempt is unknown. */
+const settleUnknown = <A, E>(rules: Rules<A>, state: State<A>, value: A): Transition<A, E> | undefined => {
+  if (!state.unknownSeen || rules.onUnknown === "reassert") return undefined
+  if (verdict(rules, value)._tag === "Keep") return found(state, value)
+  return fail(
+    state,
+    rules.onUnknown === "neverResend" ? { _tag: "Indeterminate" } : { _tag: "Superseded", actual: value }
+  )
+}
+
+const stepTransient = <A, E>(state: State<A>, answer: Unsent | Unknown, after: State<A>["after"]): Transition<A, E> => [
+  {
+    ...state,
+    after,
+    restartTransient: false,
+    atLeast: answer._tag === "Unsent" ? Option.match(answer.after, { onNone: () => 0, onSome: Duration.toMillis }) : 0
+  },
+  { _tag: "StepTransient", answer, restart: state.restartTransient }
+]
+
+const onConflict = <A, E>(
+  rules: Rules<A>,
+  state: State<A>,
+  sent: NonNullable<State<A>["sent"]>,
+  actual: Option.Option<A>,
+  elapsed: number
+): Transition<A, E> => {
+  const counted = sent.fresh ? { ...state, fresh: state.fresh + 1 } : { ...state, stale: state.stale + 1 }
+  const step: Command<A, E> = { _tag: "StepConflict", expected: sent.expected, desired: sent.desired, actual }
+  if (Option.isNone(actual)) {
+    const blind = { ...counted, known: undefined }
+    if (!rules.canRead) return fail(blind, { _tag: "ConflictWithoutState" })
+    return sent.fresh ? [{ ...blind, after: "read", atLeast: 0 }, step] : sendRead(rules, blind, elapsed)
+  }
+  const value = actual.value
+  const informed = seen(counted, value)
+  const settled = settleUnknown<A, E>(rules, informed, value)
+  if (settled !== undefined) return settled
+  if (rules.equals(value, sent.expected)) {
+    const puzzled = { ...informed, paradoxes: state.paradoxes + 1 }
+    return puzzled.paradoxes > maxParadoxes
+      ? fail(puzzled, { _tag: "InconsistentRegister", actual: value })
+      : decide(rules, puzzled, elapsed)
+  }
+  return sent.fresh && verdict(rules, value)._tag === "Swap"
+    ? [{ ...informed, after: "decide", atLeast: 0 }, step]
+    : decide(rules, informed, elapsed)
+}
+
+const onSwapped = <A, E>(
+  rules: Rules<A>,
+  state: State<A>,
+  answer: Outcome<A>,
+  elapsed: number
+): Transition<A, E> => {
+  const sent = state.sent
+  if (sent === undefined) throw new Error("an answer to a swap that was not sent")
+  switch (answer._tag) {
+    case "Applied": {
+      const value = Option.getOrElse(answer.current, () => sent.desired)
+      const informed = seen(state, value)
+      if (rules.equals(sent.expected, sent.desired)) return found(informed, sent.desired)
+      return [informed, {
+        _tag: "Succeed",
+        outcome: "swapped",
+        effect: "applied",
+        before: Option.some(sent.expected),
+        after: value
+      }]
+    }
+    case "Conflict":
+      return onConflict(rules, state, sent, answer.actual, elapsed)
+    case "Unsent":
+      return stepTransient(state, answer, "decide")
+    case "Unknown": {
+      const doubtful = { ...state, unknownSeen: true }
+      if (rules.onUnknown !== "neverResend") return stepTransient(doubtful, answer, "decide")
+      return rules.canRead ? stepTransient(doubtful, answer, "read") : fail(doubtful, { _tag: "Indeterminate" })
+    }
+  }
+}
+
+const onRead = <A, E>(
+  rules: Rules<A>,
+  state: State<A>,
+  answer: Observation<A>,
+  elapsed: number
+): Transition<A, E> => {
+  if (answer._tag !== "Observed") return stepTransient(state, answer, "read")
+  if (Option.isNone(answer.value)) return fail(state, { _tag: "ConflictWithoutState" })
+  const informed = seen(state, answer.value.value)
+  return settleUnknown<A, E>(rules, informed, answer.value.value) ?? decide(rules, informed, elapsed)
+}
+
+const resume = <A, E>(rules: Rules<A>, state: State<A>, elapsed: number): Transition<A, E> =>
+  state.after === "read" ? sendRead(rules, state, elapsed) : decide(rules, state, elapsed)
+
+/** The next state and the one thing to do next, which answers with the next event. */
+export const step = <A, E>(rules: Rules<A>, state: State<A>, event: Event<A, E>): Transition<A, E> => {
+  switch (event._tag) {
+    case "Started": {
+      const known = Option.orElse(rules.intent.expects, () => event.hint)
+      return decide(
+        rules,
+        Option.isNone(known) ? state : { ...state, known: { value: known.value, isWitness: false, isAged: true } },
+        0
+      )
+    }
+    case "Swapped":
+      return onSwapped(rules, answered(state, event.answer, event.took), event.answer, event.elapsed)
+    case "Read":
+      return onRead(rules, answered(state, event.answer, event.took), event.answer, event.elapsed)
+    case "Failed":
+      return fail(state, { _tag: "Terminal", error: event.error })
+    case "Delay": {
+      const wait = Math.ceil(event.millis + state.atLeast)
+      if (wait <= 0) return resume(rules, state, event.elapsed)
+      return fits(rules, event.elapsed, wait)
+        ? [state, { _tag: "Sleep", millis: wait }]
+        : fail(state, exhausted("deadline", wait))
+    }
+    case "NoMoreDelays":
+      return fail(
+        state,
+        event.schedule === "conflict"
+          ? exhausted("conflicts")
+          : rules.onUnknown === "neverResend" && state.unknownSeen
+          ? { _tag: "Indeterminate" }
+          : exhausted("transients")
+      )
+    case "Woke": {
+      const rested = {
+        ...state,
+        waited: state.waited + event.slept,
+        known: state.known === undefined ? undefined : { ...state.known, isAged: true }
+      }
+      return resume(rules, rested, event.elapsed)
+    }
+  }
+}
+
+/** The state before anything has happened. */
+export const start = <A>(): State<A> => initial
