@@ -1,0 +1,87 @@
+/**
+ * The front door: everything that is needed to call the platform, as one layer.
+ *
+ * **Details**
+ *
+ * `layer` and `layerConfig` leave an `HttpClient` as the only requirement: `NodeHttpClient.layerUndici`,
+ * `FetchHttpClient.layer`, or `Simulator.layer` to run offline.
+ *
+ * **Example** (Ending a meeting as its host, offline)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Lark, Meetings, MeetingId, Simulator, UserToken } from "effect-lark-meetings"
+ *
+ * const id = MeetingId.make("6911188411932033028")
+ * const program = Effect.gen(function*() {
+ *   const simulator = yield* Simulator.Simulator
+ *   const token = yield* simulator.userToken("ou_alice")
+ *   yield* Meetings.end(id).pipe(Lark.asUser(UserToken.fromAccessToken(token)))
+ *   return (yield* Meetings.get(id)).status === Meetings.MeetingStatus.Ended
+ * })
+ * const ended = await Effect.runPromise(program.pipe(
+ *   Effect.provide(Lark.layer(Simulator.defaultApp)),
+ *   Effect.provide(Simulator.layer({ meetings: [{ id, host: "ou_alice" }] }))
+ * ))
+ * console.log(ended) // => true
+ * ```
+ *
+ * @since 0.1.0
+ */
+import type * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import * as LarkConfig from "./LarkConfig.ts"
+import * as LarkHttp from "./LarkHttp.ts"
+import * as Meetings from "./Meetings.ts"
+import * as TenantToken from "./TenantToken.ts"
+import * as UserToken from "./UserToken.ts"
+
+/**
+ * The services that the front door provides.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Services = Meetings.Meetings | LarkHttp.LarkHttp | TenantToken.TenantToken | LarkConfig.LarkConfig
+
+const services = Meetings.layer.pipe(
+  Layer.provideMerge(LarkHttp.layer),
+  Layer.provideMerge(TenantToken.layer)
+)
+
+/**
+ * Everything, for one app. Fails with `InvalidLarkConfig` when an option is missing or wrong.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: LarkConfig.Options
+): Layer.Layer<Services, LarkConfig.InvalidLarkConfig, HttpClient.HttpClient> =>
+  Layer.provideMerge(services, LarkConfig.layer(options))
+
+/**
+ * Everything, for the app that `LARK_APP_ID`, `LARK_APP_SECRET`, `LARK_BRAND` and `LARK_BASE_URL` configure, or configs
+ * of your own. Fails with `InvalidLarkConfig`, which names the variable that is missing or wrong.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  config?: Config.Wrap<LarkConfig.Options>
+): Layer.Layer<Services, LarkConfig.InvalidLarkConfig, HttpClient.HttpClient> =>
+  Layer.provideMerge(services, LarkConfig.layerConfig(config))
+
+/**
+ * Runs a region as a user: the operations in it that take both kinds of token use the user's, and the ones that take
+ * users only become possible.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const asUser =
+  (session: UserToken.UserToken["Service"]) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, UserToken.UserToken>> =>
+    Effect.provideService(self, UserToken.UserToken, session)

@@ -1,0 +1,200 @@
+/**
+ * Which app calls, with what secret, and where.
+ *
+ * **Details**
+ *
+ * `layerConfig` reads `LARK_APP_ID`, `LARK_APP_SECRET`, `LARK_BRAND` (`feishu`, the default, or `lark`) and
+ * `LARK_BASE_URL` (instead of a brand: a private deployment, or the simulator). What is missing or wrong fails the
+ * layer with `InvalidLarkConfig`, which names the setting and never shows its value.
+ *
+ * **Gotchas**
+ *
+ * An app belongs to one brand: a Feishu app does not exist on Lark, and the other way round.
+ *
+ * **Example** (A setting that is missing)
+ *
+ * ```ts
+ * import { ConfigProvider, Effect, Layer } from "effect"
+ * import { LarkConfig } from "effect-lark-meetings"
+ *
+ * const empty = ConfigProvider.layer(ConfigProvider.fromEnvRecord({ LARK_APP_ID: "" }))
+ * const error = await Effect.runPromise(
+ *   Effect.flip(Effect.scoped(Layer.build(Layer.provide(LarkConfig.layerConfig(), empty))))
+ * )
+ * console.log(error.setting) // => LARK_APP_ID
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+
+/**
+ * The two brands of the platform, each with its hosts.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Brand = "feishu" | "lark"
+
+/**
+ * What an app is configured with.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  readonly appId: string
+  readonly appSecret: Redacted.Redacted
+  /** `feishu` unless given. */
+  readonly brand?: Brand | undefined
+  /** Instead of a brand: the origin of the Open API, such as `http://127.0.0.1:8787`. */
+  readonly baseUrl?: string | undefined
+}
+
+/**
+ * The configuration, checked.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class LarkConfig extends Context.Service<LarkConfig, {
+  readonly appId: string
+  readonly appSecret: Redacted.Redacted
+  /** Ends in `/open-apis`. */
+  readonly baseUrl: string
+}>()("effect-lark-meetings/LarkConfig") {}
+
+/**
+ * A setting is missing or wrong.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidLarkConfig extends Data.TaggedError("InvalidLarkConfig")<{
+  readonly setting: string
+  readonly reason: string
+}> {
+  override get message() {
+    return `${this.setting} ${this.reason}`
+  }
+}
+
+const origins: Record<Brand, string> = {
+  feishu: "https://open.feishu.cn",
+  lark: "https://open.larksuite.com"
+}
+
+/** How errors name the settings: as options, or as variables. */
+interface Names {
+  readonly appId: string
+  readonly appSecret: string
+  readonly brand: string
+  readonly baseUrl: string
+}
+
+const optionNames: Names = { appId: "appId", appSecret: "appSecret", brand: "brand", baseUrl: "baseUrl" }
+
+const variableNames: Names = {
+  appId: "LARK_APP_ID",
+  appSecret: "LARK_APP_SECRET",
+  brand: "LARK_BRAND",
+  baseUrl: "LARK_BASE_URL"
+}
+
+const invalid = (setting: string, reason: string) => Effect.fail(new InvalidLarkConfig({ setting, reason }))
+
+const required = (setting: string, value: string | undefined): Effect.Effect<string, InvalidLarkConfig> =>
+  typeof value !== "string" || value.trim() === ""
+    ? invalid(setting, "is missing or empty; the developer console shows it under Credentials & Basic Info.")
+    : value.trim() !== value
+    ? invalid(setting, "begins or ends with a blank; copy it again.")
+    : Effect.succeed(value)
+
+const openApis = (names: Names, brand: string | undefined, baseUrl: string | undefined) => {
+  if (baseUrl === undefined) {
+    return brand === undefined || brand === "feishu" || brand === "lark"
+      ? Effect.succeed(`${origins[brand ?? "feishu"]}/open-apis`)
+      : invalid(names.brand, `must be "feishu" or "lark".`)
+  }
+  const url = URL.parse(baseUrl)
+  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
+    return invalid(names.baseUrl, "must be an http or https URL, such as https://open.feishu.cn.")
+  }
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+    return invalid(names.baseUrl, "must have no user, password, query or fragment.")
+  }
+  return Effect.succeed(`${url.origin}${url.pathname.replace(/\/+$/, "").replace(/\/open-apis$/, "")}/open-apis`)
+}
+
+const check = Effect.fnUntraced(function*(names: Names, options: {
+  readonly appId: string | undefined
+  readonly appSecret: Redacted.Redacted | undefined
+  readonly brand: string | undefined
+  readonly baseUrl: string | undefined
+}) {
+  const appId = yield* required(names.appId, options.appId)
+  const { appSecret } = options
+  if (appSecret === undefined || !Redacted.isRedacted(appSecret)) {
+    return yield* invalid(names.appSecret, "is missing, or is not Redacted.")
+  }
+  yield* required(names.appSecret, Redacted.value(appSecret))
+  return LarkConfig.of({ appId, appSecret, baseUrl: yield* openApis(names, options.brand, options.baseUrl) })
+})
+
+/**
+ * Checks the options; fails with `InvalidLarkConfig`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options): Effect.Effect<LarkConfig["Service"], InvalidLarkConfig> =>
+  check(optionNames, {
+    appId: options.appId,
+    appSecret: options.appSecret,
+    brand: options.brand,
+    baseUrl: options.baseUrl
+  })
+
+/**
+ * The configuration from options.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options): Layer.Layer<LarkConfig, InvalidLarkConfig> =>
+  Layer.effect(LarkConfig, make(options))
+
+const optional = <A>(config: Config.Config<A>) => Effect.map(Config.option(config), Option.getOrUndefined)
+
+const fromVariables = Effect.gen(function*() {
+  // An empty variable is one that is not set: shells and CI systems leave such behind.
+  const notEmpty = (value: string | undefined) => value === "" ? undefined : value
+  return yield* check(variableNames, {
+    appId: yield* optional(Config.String(variableNames.appId)),
+    appSecret: yield* optional(Config.Redacted(variableNames.appSecret)),
+    brand: notEmpty(yield* optional(Config.String(variableNames.brand))),
+    baseUrl: notEmpty(yield* optional(Config.String(variableNames.baseUrl)))
+  })
+})
+
+/**
+ * The configuration from `LARK_APP_ID`, `LARK_APP_SECRET`, `LARK_BRAND` and `LARK_BASE_URL`, or from configs of your own.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (config?: Config.Wrap<Options>): Layer.Layer<LarkConfig, InvalidLarkConfig> =>
+  Layer.effect(
+    LarkConfig,
+    Effect.catchTag(
+      config === undefined ? fromVariables : Effect.flatMap(Config.unwrap(config), make),
+      "ConfigError",
+      (error) => invalid("configuration", `cannot be read: ${error.message}`)
+    )
+  )

@@ -1,0 +1,34 @@
+/**
+ * The meeting endpoints as data: path, documented codes, shape of the answer.
+ *
+ * Source: Feishu Open Platform, vc-v1 `meeting` (get, set_host, end).
+ *
+ * @internal
+ */
+import * as Schema from "effect/Schema"
+import { endpoint } from "../LarkHttp.ts"
+import * as Meeting from "./Meeting.ts"
+
+export const get = endpoint({
+  name: "vc.v1.meeting.get",
+  method: "GET",
+  path: "/vc/v1/meetings/:meeting_id",
+  codes: [121001, 121002, 121003, 121004, 121005],
+  data: Meeting.Wire
+})
+
+export const setHost = endpoint({
+  name: "vc.v1.meeting.set_host",
+  method: "PATCH",
+  path: "/vc/v1/meetings/:meeting_id/set_host",
+  codes: [121001, 121002, 121003, 121005, 121006, 122001, 122002, 122003, 122004, 122005, 122009],
+  data: Schema.Struct({ host_user: Schema.optional(Schema.Unknown) })
+})
+
+export const end = endpoint({
+  name: "vc.v1.meeting.end",
+  method: "PATCH",
+  path: "/vc/v1/meetings/:meeting_id/end",
+  codes: [121001, 121002, 121003, 121005, 122001, 122002, 122003],
+  data: Schema.Unknown
+})

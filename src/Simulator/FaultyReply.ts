@@ -1,0 +1,57 @@
+import { isRecord, parseJson } from "./Call.ts"
+import type { Endpoint, Fault } from "./Fault.ts"
+import * as Reply from "./Reply.ts"
+
+type Of<Tag extends Fault["_tag"]> = Extract<Fault, { readonly _tag: Tag }>
+
+export const serverError = (fault: Of<"ServerError">, endpoint: Endpoint): Reply.Reply => {
+  if (fault.body === "html") {
+    const page = `<html><head><title>${fault.status}</title></head><body><h1>${fault.status}</h1></body></html>`
+    return Reply.text(fault.status, page, "text/html")
+  }
+  const code = endpoint === "tenant_access_token" ? 5000 : 121001
+  return Reply.json(fault.status, { code, msg: "internal error" })
+}
+
+export const throttled = (fault: Of<"Throttle">, logId: string): Reply.Reply =>
+  Reply.withHeaders(Reply.refusal(fault.status, 99991400, "request trigger frequency limit", logId), {
+    "x-ogw-ratelimit-limit": "50",
+    "x-ogw-ratelimit-reset": String(fault.reset)
+  })
+
+export const garbage = (fault: Of<"GarbageBody">): Reply.Reply =>
+  Reply.text(fault.status, fault.body, "application/json; charset=utf-8")
+
+export const empty = (fault: Of<"EmptyBody">): Reply.Reply => Reply.text(fault.status, "")
+
+const conflict = 121006
+
+const hostId = (reply: Reply.Reply): unknown => {
+  const parsed = parseJson(reply.body)
+  if (!parsed.ok || !isRecord(parsed.value) || !isRecord(parsed.value["data"])) return undefined
+  const host = parsed.value["data"]["host_user"]
+  return isRecord(host) ? host["id"] : undefined
+}
+
+const hostlessData = (fault: Of<"ConflictWithoutHost">, reply: Reply.Reply): { readonly data?: unknown } => {
+  switch (fault.shape) {
+    case "noData":
+      return {}
+    case "nullData":
+      return { data: null }
+    case "emptyObject":
+      return { data: {} }
+    case "emptyId":
+      return { data: { host_user: { id: "", user_type: 1 } } }
+    case "noUserType":
+      return { data: { host_user: { id: hostId(reply) } } }
+  }
+}
+
+export const withoutHost = (fault: Of<"ConflictWithoutHost">, reply: Reply.Reply): Reply.Reply =>
+  reply.code === conflict
+    ? Reply.json(reply.status, { code: conflict, msg: "data conflict", ...hostlessData(fault, reply) })
+    : reply
+
+export const conflictAsOk = (reply: Reply.Reply): Reply.Reply =>
+  reply.code === conflict ? { ...reply, status: 200 } : reply

@@ -1,0 +1,87 @@
+import { type Call, idTypeOf } from "./Call.ts"
+import type { Meeting, MeetingStatus, Participant, ParticipantStatus } from "./Meeting.ts"
+import { participantOf } from "./Meeting.ts"
+import * as Reply from "./Reply.ts"
+import type { Operator } from "./Tokens.ts"
+import { idOf, type IdType, larkUserType, same, toWire } from "./User.ts"
+import type { World } from "./World.ts"
+
+const meetingStatus: Record<MeetingStatus, number> = { calling: 1, in_progress: 2, ended: 3 }
+
+const participantStatus: Record<ParticipantStatus, number> = { calling: 1, in_meeting: 2, ringing: 3, left: 4 }
+
+const seconds = (millis: number): string => String(Math.floor(millis / 1000))
+
+const flag = (call: Call, name: string): boolean => call.query[name] === "true"
+
+const participantView = (meeting: Meeting, participant: Participant, idType: IdType, now: number) => {
+  const until = meeting.endedAt ?? now
+  return {
+    id: idOf(participant.user, idType),
+    first_join_time: seconds(participant.joinedAt),
+    final_leave_time: participant.status === "left" ? seconds(until) : "0",
+    in_meeting_duration: seconds(until - participant.joinedAt),
+    user_type: participant.user.userType,
+    is_host: meeting.host !== undefined && same(meeting.host, participant.user),
+    is_cohost: participant.isCohost,
+    is_external: participant.isExternal,
+    status: participantStatus[participant.status]
+  }
+}
+
+// The documents: with user_id only Lark users are listed; rooms and phones show up under open_id.
+const listed = (meeting: Meeting, idType: IdType): ReadonlyArray<Participant> =>
+  idType === "user_id"
+    ? meeting.participants.filter((participant) => participant.user.userType === larkUserType)
+    : meeting.participants
+
+const meetingView = (meeting: Meeting, operator: Operator, call: Call, idType: IdType) => ({
+  id: meeting.id,
+  topic: meeting.topic,
+  url: `https://vc.feishu.cn/j/${meeting.meetingNo}`,
+  meeting_no: meeting.meetingNo,
+  password: "",
+  create_time: seconds(meeting.startedAt),
+  start_time: seconds(meeting.startedAt),
+  end_time: meeting.endedAt === undefined ? "0" : seconds(meeting.endedAt),
+  ...(meeting.host === undefined ? {} : { host_user: toWire(meeting.host, idType) }),
+  meeting_connect: false,
+  status: meetingStatus[meeting.status],
+  participant_count: String(meeting.participants.length),
+  participant_count_accumulated: String(meeting.participants.length),
+  ...(flag(call, "with_participants")
+    ? { participants: listed(meeting, idType).map((one) => participantView(meeting, one, idType, call.now)) }
+    : {}),
+  ...(flag(call, "with_meeting_ability") && operator._tag === "App"
+    ? {
+      ability: {
+        use_video: true,
+        use_audio: true,
+        use_share_screen: false,
+        use_follow_screen: false,
+        use_recording: false,
+        use_pstn: false
+      }
+    }
+    : {})
+})
+
+/**
+ * `GET /vc/v1/meetings/:meeting_id`.
+ */
+export const getMeeting = (world: World, operator: Operator, call: Call): Reply.Reply => {
+  const idType = idTypeOf(call, world.behavior.userIdScope)
+  if (typeof idType !== "string") return idType
+  const mode = call.query["query_mode"] ?? "0"
+  if (mode !== "0" && mode !== "1") return Reply.failure(121003)
+
+  const meeting = world.meetings.get(call.meetingId)
+  if (meeting === undefined) return Reply.failure(121004)
+  const owns = operator._tag === "App" || participantOf(meeting, operator.user) !== undefined ||
+    (meeting.owner !== undefined && same(meeting.owner, operator.user))
+  if (!owns) return Reply.failure(121005)
+
+  return mode === "1"
+    ? Reply.success({ related_artifacts: { note_doc_token: "", verbatim_doc_token: "" } })
+    : Reply.success({ meeting: meetingView(meeting, operator, call, idType) })
+}

@@ -1,0 +1,116 @@
+import * as Schema from "effect/Schema"
+
+/**
+ * The three ways the Open API names the same user.
+ */
+export type IdType = "open_id" | "union_id" | "user_id"
+
+export const idTypes: ReadonlyArray<IdType> = ["open_id", "union_id", "user_id"]
+
+/**
+ * The `user_type` of an ordinary Feishu/Lark user; every other kind (Rooms, PSTN, SIP, …) has no `user_id`.
+ */
+export const larkUserType = 1
+
+/**
+ * A simulated user under all three of his ids.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface User {
+  readonly openId: string
+  readonly unionId: string
+  readonly userId: string
+  readonly userType: number
+}
+
+export interface WireUser {
+  readonly id: string
+  readonly user_type: number
+}
+
+const OpenId = Schema.NonEmptyString
+
+/**
+ * How options name a user: an open id, a user of the client with an open id, or a record.
+ *
+ * **Details**
+ *
+ * What a record leaves out is derived: `ou_alice` has the union id `on_alice`, the user id `alice` and user type 1.
+ * An open id alone means the user who was named with it first.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const UserInput = Schema.Union([
+  OpenId,
+  Schema.Struct({ id: OpenId, idType: Schema.Literal("open_id"), userType: Schema.Int }),
+  Schema.Struct({
+    openId: OpenId,
+    unionId: Schema.optionalKey(Schema.String),
+    userId: Schema.optionalKey(Schema.String),
+    userType: Schema.optionalKey(Schema.Int)
+  })
+])
+
+/**
+ * How options name a user.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type UserInput = typeof UserInput.Type
+
+export const idOf = (user: User, idType: IdType): string => {
+  switch (idType) {
+    case "open_id":
+      return user.openId
+    case "union_id":
+      return user.unionId
+    case "user_id":
+      return user.userType === larkUserType ? user.userId : ""
+  }
+}
+
+export const toWire = (user: User, idType: IdType): WireUser => ({ id: idOf(user, idType), user_type: user.userType })
+
+export const isUser = (user: User, wire: WireUser, idType: IdType): boolean =>
+  wire.id !== "" && idOf(user, idType) === wire.id && user.userType === wire.user_type
+
+export const same = (a: User, b: User): boolean => a.openId === b.openId && a.userType === b.userType
+
+export interface Directory {
+  readonly resolve: (input: UserInput) => User
+}
+
+/**
+ * Everybody the simulator has heard of, so that an open id alone always means the same three ids and user type.
+ */
+export const makeDirectory = (): Directory => {
+  const known: Array<User> = []
+
+  const register = (user: User): User => {
+    const index = known.findIndex((other) => same(other, user))
+    if (index === -1) known.push(user)
+    else known[index] = user
+    return user
+  }
+
+  const derive = (openId: string, userType: number): User => {
+    const name = openId.startsWith("ou_") ? openId.slice(3) : openId
+    return register({ openId, unionId: `on_${name}`, userId: name, userType })
+  }
+
+  const lookUp = (openId: string, userType?: number): User | undefined =>
+    known.find((user) => user.openId === openId && (userType === undefined || user.userType === userType))
+
+  return {
+    resolve: (input) => {
+      if (typeof input === "string") return lookUp(input) ?? derive(input, larkUserType)
+      if ("id" in input) return lookUp(input.id, input.userType) ?? derive(input.id, input.userType)
+      const user = lookUp(input.openId, input.userType) ?? derive(input.openId, input.userType ?? larkUserType)
+      return register({ ...user, unionId: input.unionId ?? user.unionId, userId: input.userId ?? user.userId })
+    }
+  }
+}

@@ -1,0 +1,16 @@
+/**
+ * Feishu and Lark video meetings from code, as Effect layers, and the compare-and-swap engine they are built on.
+ *
+ * @since 0.1.0
+ */
+export * as Cas from "./Cas.ts"
+export * as Lark from "./Lark.ts"
+export * as LarkConfig from "./LarkConfig.ts"
+export * as LarkError from "./LarkError.ts"
+export * as LarkHttp from "./LarkHttp.ts"
+export * as MeetingId from "./MeetingId.ts"
+export * as Meetings from "./Meetings.ts"
+export * as MeetingUser from "./MeetingUser.ts"
+export * as Simulator from "./Simulator.ts"
+export * as TenantToken from "./TenantToken.ts"
+export * as UserToken from "./UserToken.ts"
