@@ -1,0 +1,5 @@
+import { LarkError } from "effect-lark-meetings"
+import { writeFileSync } from "node:fs"
+import { errorsPage } from "./errors-page.ts"
+
+writeFileSync(new URL("../docs/errors.md", import.meta.url), errorsPage(LarkError.table))

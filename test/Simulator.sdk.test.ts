@@ -1,0 +1,167 @@
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { assert, describe, it } from "@effect/vitest"
+import * as lark from "@larksuiteoapi/node-sdk"
+import { Effect, Layer, Redacted, Schema } from "effect"
+import * as Simulator from "effect-lark-meetings/Simulator"
+import { HttpServer } from "effect/http"
+import { createServer } from "node:http"
+
+const id = "6911188411932033028"
+
+const server = (options: Simulator.Options = {}) =>
+  Simulator.layerServer({ meetings: [{ id, host: "ou_alice", participants: ["ou_bob", "ou_carol"] }], ...options })
+    .pipe(
+      Layer.provideMerge(
+        NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: "100 millis" })
+      )
+    )
+
+const silent = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {}, trace: () => {} }
+
+// The SDK caches tokens per app id for the whole process, so every test is an app of its own.
+let apps = 0
+
+/** The official client against a simulator on a port. */
+const withSdk = <A, E>(
+  use: (client: lark.Client) => Effect.Effect<A, E, Simulator.Simulator | HttpServer.HttpServer>,
+  options: Simulator.Options = {}
+) => {
+  const app = { appId: `cli_${++apps}`, appSecret: "secret" }
+  return Effect.gen(function*() {
+    const domain = yield* HttpServer.addressFormattedWith(Effect.succeed)
+    return yield* use(new lark.Client({ ...app, domain, logger: silent, loggerLevel: lark.LoggerLevel.fatal }))
+  }).pipe(Effect.provide(server({ app, ...options })))
+}
+
+/** How the SDK rejects: with the transport's error, whose response carries the envelope. */
+const Rejection = Schema.Struct({
+  code: Schema.optionalKey(Schema.String),
+  response: Schema.optional(Schema.Struct({
+    status: Schema.Int,
+    data: Schema.Struct({ code: Schema.Int, data: Schema.optionalKey(Schema.Unknown) })
+  }))
+})
+
+const rejected = (call: () => Promise<unknown>) =>
+  Effect.flip(Effect.tryPromise({ try: call, catch: Schema.decodeUnknownSync(Rejection) }))
+
+const alice = { id: "ou_alice", user_type: 1 }
+const bob = { id: "ou_bob", user_type: 1 }
+const carol = { id: "ou_carol", user_type: 1 }
+
+const path = { meeting_id: id }
+
+const asUser = (openId: string) =>
+  Effect.flatMap(
+    Simulator.Simulator,
+    (simulator) => Effect.map(simulator.userToken(openId), (token) => lark.withUserAccessToken(Redacted.value(token)))
+  )
+
+describe("the official SDK", () => {
+  it.live("reads a meeting", () =>
+    withSdk((client) =>
+      Effect.gen(function*() {
+        const reply = yield* Effect.promise(() =>
+          client.vc.v1.meeting.get({ path, params: { with_participants: true, user_id_type: "union_id" } })
+        )
+        assert.strictEqual(reply.code, 0)
+        assert.strictEqual(reply.data?.meeting?.id, id)
+        assert.deepStrictEqual(reply.data?.meeting?.host_user, { id: "on_alice", user_type: 1 })
+        assert.deepStrictEqual(reply.data?.meeting?.participants?.map((one) => one.id), [
+          "on_alice",
+          "on_bob",
+          "on_carol"
+        ])
+        const simulator = yield* Simulator.Simulator
+        assert.deepStrictEqual((yield* simulator.requests).map((request) => request.endpoint), [
+          "tenant_access_token",
+          "get"
+        ])
+      })
+    ))
+
+  it.live("moves the host as the app", () =>
+    withSdk((client) =>
+      Effect.gen(function*() {
+        const reply = yield* Effect.promise(() =>
+          client.vc.v1.meeting.setHost({ path, data: { host_user: bob, old_host_user: alice } })
+        )
+        assert.deepStrictEqual(reply, { code: 0, msg: "success", data: { host_user: bob } })
+        assert.strictEqual((yield* (yield* Simulator.Simulator).host(id))?.openId, "ou_bob")
+      })
+    ))
+
+  it.live("is told the host by a conflict", () =>
+    withSdk((client) =>
+      Effect.gen(function*() {
+        const error = yield* rejected(() =>
+          client.vc.v1.meeting.setHost({ path, data: { host_user: bob, old_host_user: carol } })
+        )
+        assert.deepStrictEqual(error.response, { status: 409, data: { code: 121006, data: { host_user: alice } } })
+      })
+    ))
+
+  it.live("ends the meeting as the host, and as nobody else", () =>
+    withSdk((client) =>
+      Effect.gen(function*() {
+        const asApp = yield* rejected(() => client.vc.v1.meeting.end({ path }))
+        assert.strictEqual(asApp.response?.data.code, 99991663)
+        const bobToken = yield* asUser("ou_bob")
+        const asBob = yield* rejected(() => client.vc.v1.meeting.end({ path }, bobToken))
+        assert.deepStrictEqual([asBob.response?.status, asBob.response?.data.code], [403, 121005])
+
+        const aliceToken = yield* asUser("ou_alice")
+        const reply = yield* Effect.promise(() => client.vc.v1.meeting.end({ path }, aliceToken))
+        assert.deepStrictEqual(reply, { code: 0, msg: "success", data: {} })
+        const simulator = yield* Simulator.Simulator
+        assert.strictEqual((yield* simulator.meeting(id)).status, "ended")
+        assert.deepStrictEqual((yield* simulator.requests).at(-1)?.body, {})
+      })
+    ))
+
+  it.live("cannot get a token with a wrong secret", () =>
+    withSdk(
+      (client) =>
+        Effect.gen(function*() {
+          const error = yield* Effect.flip(Effect.tryPromise(() => client.vc.v1.meeting.get({ path })))
+          assert.include(String(error.cause), "10015")
+        }),
+      { app: { appId: `cli_${apps + 1}`, appSecret: "another" } }
+    ))
+
+  it.live("loses its connection, before or after the swap", () =>
+    withSdk(
+      (client) =>
+        Effect.gen(function*() {
+          const swap = () => client.vc.v1.meeting.setHost({ path, data: { host_user: bob, old_host_user: alice } })
+          const simulator = yield* Simulator.Simulator
+          const before = yield* rejected(swap)
+          assert.strictEqual(before.code, "ECONNRESET")
+          assert.isUndefined(before.response)
+          assert.strictEqual((yield* simulator.host(id))?.openId, "ou_alice")
+          const after = yield* rejected(swap)
+          assert.strictEqual(after.code, "ECONNRESET")
+          assert.strictEqual((yield* simulator.host(id))?.openId, "ou_bob")
+          const conflict = yield* rejected(swap)
+          assert.deepStrictEqual(conflict.response?.data, { code: 121006, data: { host_user: bob } })
+        }),
+      {
+        faults: [
+          { endpoint: "set_host", nth: 0, fault: { _tag: "DropBefore" } },
+          { endpoint: "set_host", nth: 1, fault: { _tag: "DropAfter" } }
+        ]
+      }
+    ))
+})
+
+describe("any client", () => {
+  it.live("meets the plain text of an unknown path, and of an impossible one", () =>
+    Effect.gen(function*() {
+      const base = yield* HttpServer.addressFormattedWith(Effect.succeed)
+      for (const unknown of ["/", "//[", `/open-apis/vc/v1/meetings/${"9".repeat(5000)}`, "/open-apis/%zz"]) {
+        const reply = yield* Effect.promise(() => fetch(base + unknown))
+        assert.strictEqual(reply.status, 404)
+        assert.strictEqual(yield* Effect.promise(() => reply.text()), "404 page not found")
+      }
+    }).pipe(Effect.provide(server())))
+})

@@ -1,0 +1,129 @@
+/**
+ * Every `ts` fence of the README, of `docs/` and of the doc comments in `src/` compiles under the settings of this
+ * repository, runs, and prints what its `// =>` comments say. A fence marked `ts ignore` is left alone.
+ */
+import { spawn } from "node:child_process"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { pathToFileURL } from "node:url"
+import { afterAll, describe, expect, it } from "vitest"
+
+const root = path.join(import.meta.dirname, "..")
+const timeout = 60_000
+
+interface Example {
+  readonly source: string
+  /** Zero-based line of the first line of code. */
+  readonly line: number
+  readonly code: string
+}
+
+const sources = fs.globSync(["*.md", "docs/**/*.md", "src/**/*.ts"], { cwd: root }).toSorted()
+
+const examplesOf = (source: string): ReadonlyArray<Example> => {
+  const text = fs.readFileSync(path.join(root, source), "utf8")
+  const lines = text.split(/\r?\n/).map((line) => source.endsWith(".ts") ? /^\s*\* ?(.*)$/.exec(line)?.[1] ?? "" : line)
+  const examples: Array<Example> = []
+  let open: { readonly ticks: string; readonly info: string; readonly line: number } | undefined
+  lines.forEach((line, index) => {
+    const [, ticks, info] = /^\s*(`{3,})(.*)$/.exec(line) ?? []
+    if (ticks === undefined || info === undefined) return
+    if (open === undefined) {
+      open = { ticks, info: info.trim(), line: index + 1 }
+    } else if (ticks === open.ticks && info.trim() === "") {
+      if (/^(ts|typescript)\b(?!.*\bignore\b)/.test(open.info)) {
+        examples.push({ source, line: open.line, code: lines.slice(open.line, index).join("\n") })
+      }
+      open = undefined
+    }
+  })
+  if (open !== undefined) throw new Error(`${source}:${open.line}: this fence is never closed`)
+  return examples
+}
+
+const examples = sources.flatMap(examplesOf)
+
+// The examples live under the root, so that they find `node_modules` and the package itself as a user's file would.
+const directory = fs.mkdtempSync(path.join(root, ".doc-examples-"))
+const fileOf = ({ line, source }: Example) =>
+  path.join(directory, `${source.replaceAll(path.sep, "__")}.${line + 1}.ts`)
+
+// Blank lines in front keep the line numbers of the document.
+for (const example of examples) {
+  fs.writeFileSync(fileOf(example), "\n".repeat(example.line) + example.code + "\n")
+}
+fs.writeFileSync(
+  path.join(directory, "tsconfig.json"),
+  JSON.stringify({
+    extends: "../tsconfig.json",
+    compilerOptions: { declaration: false, noUnusedLocals: false, noUnusedParameters: false },
+    include: ["*.ts"]
+  })
+)
+afterAll(() => fs.rmSync(directory, { recursive: true, force: true }))
+
+const run = (...args: ReadonlyArray<string>) =>
+  new Promise<{ readonly exit: number | string | null; readonly stdout: string; readonly stderr: string }>(
+    (resolve) => {
+      const child = spawn(process.execPath, args, {
+        cwd: root,
+        env: { ...process.env, NODE_COMPILE_CACHE: path.join(root, "node_modules/.cache/doc-examples"), NO_COLOR: "1" },
+        stdio: ["ignore", "pipe", "pipe"],
+        timeout: timeout - 5_000
+      })
+      let stdout = ""
+      let stderr = ""
+      child.stdout.on("data", (chunk) => stdout += chunk)
+      child.stderr.on("data", (chunk) => stderr += chunk)
+      child.on("close", (code, signal) => resolve({ exit: code ?? signal, stdout, stderr }))
+    }
+  )
+
+// Loaded before each example: the package's name means its sources, as `paths` says in tsconfig.json (tsx would do, in
+// twice the time), and a look-up of another machine's name ends the run.
+const preload = `data:text/javascript,${
+  encodeURIComponent(`
+    import dns from "node:dns"
+    import { registerHooks } from "node:module"
+    registerHooks({
+      resolve: (name, context, next) => {
+        const match = /^effect-lark-meetings(?:[/]([^/]+))?$/.exec(name)
+        return next(match ? "${pathToFileURL(root)}/src/" + (match[1] ?? "index") + ".ts" : name, context)
+      }
+    })
+    const lookup = dns.lookup
+    dns.lookup = (host, ...rest) => {
+      if (host === "localhost") return lookup(host, ...rest)
+      console.error("An example may not use the network, this one asked for " + host)
+      process.exit(1)
+    }
+  `)
+}`
+
+const linesOf = (text: string) => text.trimEnd().split("\n").map((line) => line.trim())
+
+describe.concurrent("examples in the documentation", () => {
+  it("exist", () => {
+    expect(examples.length).toBeGreaterThan(0)
+  })
+
+  it("compile", { timeout }, async () => {
+    const { exit, stderr, stdout } = await run("node_modules/typescript/bin/tsc", "--project", directory)
+    const report = examples.reduce(
+      (text, example) => text.replaceAll(path.relative(root, fileOf(example)), example.source),
+      stdout + stderr
+    )
+    expect(exit, report).toBe(0)
+  })
+
+  it.each(examples.map((example) => [`${example.source}:${example.line + 1}`, example] as const))(
+    "%s",
+    { timeout },
+    async (_, example) => {
+      const { exit, stderr, stdout } = await run("--import", preload, fileOf(example))
+      expect(exit, stdout + stderr).toBe(0)
+      const promised = Array.from(example.code.matchAll(/\/\/ => ?(.*)$/gm), ([, text]) => text?.trim())
+      if (promised.length > 0) expect(linesOf(stdout)).toEqual(promised)
+    }
+  )
+})

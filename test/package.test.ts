@@ -1,0 +1,128 @@
+/**
+ * What `npm pack` makes is installed into a project of its own, compiled there and run.
+ */
+import { spawnSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+
+const root = path.join(import.meta.dirname, "..")
+const temporary = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "effect-lark-meetings-"))
+const checkout = path.join(temporary, "checkout")
+const consumer = path.join(temporary, "consumer")
+const installed = path.join(consumer, "node_modules/effect-lark-meetings")
+
+const run = (cwd: string, command: string, ...args: ReadonlyArray<string>) => {
+  const { error, status, stderr, stdout } = spawnSync(command, args, { cwd, encoding: "utf8" })
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")}\n${stdout}${stderr}`, { cause: error })
+  return stdout
+}
+
+const write = (file: string, content: string | object) =>
+  fs.writeFileSync(path.join(consumer, file), typeof content === "string" ? content : JSON.stringify(content))
+
+const filesUnder = (directory: string, suffix: string) =>
+  fs.readdirSync(path.join(installed, directory), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(suffix))
+    .map((file) => file.slice(0, -suffix.length))
+
+beforeAll(() => {
+  // Packed in a copy, so that a build never touches the `dist` of the checkout.
+  const left = ["node_modules", ".git", "dist"].map((name) => path.join(root, name))
+  fs.cpSync(root, checkout, {
+    recursive: true,
+    filter: (source) => !left.includes(source) && !path.basename(source).startsWith(".doc-examples-")
+  })
+  fs.symlinkSync(path.join(root, "node_modules"), path.join(checkout, "node_modules"), "junction")
+  run(checkout, "npm", "pack", "--pack-destination", temporary)
+  const tarball = fs.readdirSync(temporary).find((file) => file.endsWith(".tgz"))
+
+  fs.mkdirSync(consumer)
+  write("package.json", {
+    type: "module",
+    dependencies: {
+      "effect": `file:${path.join(root, "node_modules/effect")}`,
+      "effect-lark-meetings": `file:../${tarball}`
+    }
+  })
+  run(consumer, "npm", "install", "--offline", "--no-audit", "--no-fund")
+
+  const modules = filesUnder("dist", ".js").filter((name) => !name.includes(path.sep) && name !== "index")
+  write(
+    "program.ts",
+    `
+      import * as Effect from "effect/Effect"
+      import * as all from "effect-lark-meetings"
+      import { Cas, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
+      ${modules.map((name) => `import * as ${name}_ from "effect-lark-meetings/${name}"`).join("\n")}
+
+      const alice = MeetingUser.openId("ou_alice")
+      const bob = MeetingUser.openId("ou_bob")
+      const program = Meetings.setHost(MeetingId.make("6911188411932033028"), Cas.handover(alice, bob))
+
+      const modules = { ${modules.map((name) => `${name}: ${name}_`).join(", ")} }
+      const apart = Object.entries(modules).filter(([name, module]) => module !== all[name as keyof typeof all])
+      console.log(Effect.isEffect(program), apart.map(([name]) => name))
+    `
+  )
+}, 120_000)
+
+afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
+
+describe("the published package", () => {
+  it("contains sources, build and documentation, nothing else", () => {
+    const allowed = /^(package\.json|LICENSE|README[^/]*\.md|docs\/.+\.md|src\/.+\.ts|dist\/.+\.(js|d\.ts)(\.map)?)$/
+    const files = fs.readdirSync(installed, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.relative(installed, path.join(entry.parentPath, entry.name)).replaceAll(path.sep, "/"))
+    expect(files.filter((file) => !allowed.test(file) || /\.test/.test(file))).toEqual([])
+    expect(files).toContain("LICENSE")
+    expect(files).toContain("dist/index.d.ts")
+  })
+
+  it("needs `effect` and nothing else", () => {
+    const manifest = JSON.parse(fs.readFileSync(path.join(installed, "package.json"), "utf8"))
+    expect(manifest.dependencies).toBeUndefined()
+    expect(Object.keys(manifest.peerDependencies)).toEqual(["effect"])
+  })
+
+  it.each([["NodeNext", "NodeNext"], ["ESNext", "Bundler"]])(
+    "compiles with module %s and moduleResolution %s, its declarations included",
+    { timeout: 60_000 },
+    (module, moduleResolution) => {
+      write("tsconfig.json", {
+        compilerOptions: {
+          module,
+          moduleResolution,
+          target: "ES2022",
+          lib: ["ES2022", "DOM", "DOM.Iterable"],
+          types: [],
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          skipLibCheck: false,
+          outDir: "."
+        },
+        files: ["program.ts"]
+      })
+      run(consumer, process.execPath, path.join(root, "node_modules/typescript/bin/tsc"))
+    }
+  )
+
+  it("runs, and every module is the same by its own path and in the index", () => {
+    expect(run(consumer, process.execPath, "program.js").trim()).toBe("true []")
+  })
+
+  it("keeps its private parts private", () => {
+    const inner = filesUnder("dist", ".js").filter((name) => name.includes(path.sep))
+    const closed = [...inner, "index"].map((name) => `effect-lark-meetings/${name.replaceAll(path.sep, "/")}`)
+    write(
+      "private.js",
+      `for (const path of ${JSON.stringify(closed)}) {
+        try { console.log(import.meta.resolve(path)) }
+        catch (error) { if (error.code !== "ERR_PACKAGE_PATH_NOT_EXPORTED") throw error }
+      }`
+    )
+    expect(run(consumer, process.execPath, "private.js")).toBe("")
+  })
+})
