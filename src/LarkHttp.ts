@@ -39,9 +39,10 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import * as Envelope from "./Envelope.ts"
+import { exchange } from "./Envelope/exchange.ts"
+import { failure } from "./Envelope/failure.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as LarkError from "./LarkError.ts"
 import { TenantToken } from "./TenantToken.ts"
@@ -134,6 +135,11 @@ interface Credential {
 
 const timeout = Duration.seconds(10)
 
+/** Transports throw at other signs, and some say the token in their message. */
+const isSendable = (token: Redacted.Redacted) => /^[!-~]+$/.test(Redacted.value(token))
+
+const unsendable = "the token is empty, or has blanks, line ends or other signs in it that a header cannot hold"
+
 /** Segments that URL parsers resolve, encoded or not: no encoding can make them harmless. */
 const isDots = (value: string) => value === "" || value === "." || value === ".."
 
@@ -174,17 +180,20 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       input: Input<Path>
     ): Effect.fn.Return<A, LarkError.ErrorOf<C> | LarkError.GenericError> {
       const request = requestOf(baseUrl, endpoint, input)
-      const send = (token: Redacted.Redacted) =>
-        Envelope.exchange(client, endpoint.name, HttpClientRequest.bearerToken(request, token), timeout)
+      const send = (tokens: readonly [current: Redacted.Redacted, ...rejected: ReadonlyArray<Redacted.Redacted>]) =>
+        isSendable(tokens[0])
+          ? exchange(client, endpoint.name, HttpClientRequest.bearerToken(request, tokens[0]), tokens, timeout)
+          : Effect.fail(new LarkError.TransportError({ endpoint: endpoint.name, executed: "no", reason: unsendable }))
 
-      let token = yield* credential.get
-      let envelope = yield* send(token)
+      const token = yield* credential.get
+      let tokens: Parameters<typeof send>[0] = [token]
+      let envelope = yield* send(tokens)
       if (LarkError.isTokenRejected(envelope.code) && (yield* credential.reject(token))) {
-        token = yield* credential.get
-        envelope = yield* send(token)
+        tokens = [yield* credential.get, token]
+        envelope = yield* send(tokens)
       }
       if (envelope.code !== 0) {
-        return yield* Effect.fail(LarkError.fromFailure(Envelope.failure(envelope, [token]), endpoint.codes))
+        return yield* Effect.fail(LarkError.fromFailure(failure(envelope, tokens), endpoint.codes))
       }
       const { body, logId, status } = envelope
       return yield* Effect.mapError(

@@ -52,7 +52,7 @@ export class InvalidMeetingId extends Data.TaggedError("InvalidMeetingId")<{ rea
  * @since 0.1.0
  * @category guards
  */
-export const isMeetingId = (text: string): text is MeetingId => /^[0-9]{10,32}$/.test(text)
+export const isMeetingId = (text: string): text is MeetingId => typeof text === "string" && /^[0-9]{10,32}$/.test(text)
 
 const parse = (text: string): Result.Result<MeetingId, InvalidMeetingId> =>
   isMeetingId(text)

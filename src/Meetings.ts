@@ -114,7 +114,9 @@ export interface SetHostOptions<T extends MeetingUser.IdType, E = never, R = nev
    */
   readonly hint?: MeetingUser.MeetingUser<T> | undefined
   /** `Cas.Policy.standard` unless given. */
-  readonly policy?: Cas.Options<MeetingUser.MeetingUser<T>, E, R>["policy"]
+  readonly policy?: Cas.QueueOptions<MeetingUser.MeetingUser<T>, E, R>["policy"]
+  /** Ends the calls on this meeting that still wait for their turn with `CasSuperseded`: only the latest counts. */
+  readonly latest?: boolean | undefined
 }
 
 /**
@@ -162,8 +164,8 @@ const asOperator = <T extends MeetingUser.IdType>(
 ): Cas.Intent<MeetingUser.MeetingUser<T>> => ({
   ...intent,
   expects: Option.orElseSome(intent.expects, () => operator),
-  decide: (host, equals) => {
-    const decision = intent.decide(host, equals)
+  decide: (host, equals, unavailable) => {
+    const decision = intent.decide(host, equals, unavailable)
     return decision._tag === "Swap" && !equals(host, operator)
       ? { _tag: "Refuse", reason: "OperatorNotHost" }
       : decision
@@ -184,6 +186,12 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
     capacity: remembered,
     lookup: (_key: string) => Effect.succeed(Option.none<MeetingUser.MeetingUser>())
   })
+
+  const queues: { readonly [T in MeetingUser.IdType]: Cas.Queue<MeetingId, MeetingUser.MeetingUser<T>> } = {
+    open_id: Cas.makeQueue(),
+    union_id: Cas.makeQueue(),
+    user_id: Cas.makeQueue()
+  }
 
   const getBy = <T extends MeetingUser.IdType>(meetingId: MeetingId, idType: T, options?: GetOptions) =>
     Effect.map(
@@ -230,7 +238,15 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
     options?: SetHostOptions<NoInfer<T>, E, R>
   ): Effect.fn.Return<Cas.Report<MeetingUser.MeetingUser<T>>, SetHostError<T> | E, R> {
     const intent = "decide" in goal ? goal : Cas.ensure(goal)
-    const { idType } = intent.values[0]
+    const named = options?.hint ?? intent.values[0]
+    if (named === undefined) {
+      return yield* new Cas.InvalidPolicy({
+        setting: "hint",
+        expected: "a user, since the intent names none",
+        received: "none"
+      })
+    }
+    const { idType } = named
     const operator = yield* Effect.map(Effect.serviceOption(UserToken), Option.flatMap((token) => token.user))
     const inKind = (user: MeetingUser.MeetingUser) =>
       MeetingUser.hasIdType(user, idType) ? Option.some(user) : Option.none()
@@ -243,15 +259,17 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
     const register: Cas.Register<MeetingUser.MeetingUser<T>, hostRegister.SwapError | hostRegister.ReadError> = {
       equals: MeetingUser.equals,
       read: hostRegister.observation(getBy(meetingId, idType)),
-      swap: (expected, desired) => swap(meetingId, idType, expected, desired)
+      swap: (expected, desired) => swap(meetingId, idType, expected, desired),
+      proves: hostRegister.proves
     }
-    return yield* Cas.run(
+    return yield* queues[idType].run(
+      meetingId,
       register,
       Option.match(Option.flatMap(operator, inKind), {
         onNone: () => intent,
         onSome: (user) => asOperator(intent, user)
       }),
-      { hint: options?.hint ?? Option.getOrUndefined(seen), policy: options?.policy }
+      { hint: options?.hint ?? Option.getOrUndefined(seen), policy: options?.policy, latest: options?.latest }
     ).pipe(
       Effect.tap((report) => report.effect === "unknown" ? forget : remember(report.after)),
       Effect.onError(() => forget)

@@ -34,7 +34,8 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import * as Envelope from "./Envelope.ts"
+import { exchange } from "./Envelope/exchange.ts"
+import { failure } from "./Envelope/failure.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as LarkError from "./LarkError.ts"
 import * as renewing from "./TenantToken/renewing.ts"
@@ -64,9 +65,9 @@ const mint = Effect.fnUntraced(function*(client: HttpClient.HttpClient, config: 
   const request = HttpClientRequest.post(`${config.baseUrl}/auth/v3/tenant_access_token/internal`).pipe(
     HttpClientRequest.bodyJsonUnsafe({ app_id: config.appId, app_secret: Redacted.value(config.appSecret) })
   )
-  const envelope = yield* Envelope.exchange(client, endpoint, request, timeout)
+  const envelope = yield* exchange(client, endpoint, request, [config.appSecret], timeout)
   if (envelope.code !== 0) {
-    return yield* Effect.fail(LarkError.fromFailure(Envelope.failure(envelope, [config.appSecret]), []))
+    return yield* Effect.fail(LarkError.fromFailure(failure(envelope, [config.appSecret]), []))
   }
   const { body, logId, status } = envelope
   const token = body["tenant_access_token"]

@@ -43,13 +43,19 @@ export interface Intent<A> {
   /** How timelines and spans name it. */
   readonly name: string
   /** The values it names, the target first. */
-  readonly values: readonly [target: A, ...others: ReadonlyArray<A>]
+  readonly values: ReadonlyArray<A>
   /** The expected value to begin with, when the intent itself prescribes one. */
   readonly expects: Option.Option<A>
   /** Used unless the policy says otherwise. */
   readonly onUnknown: OnUnknown
-  /** Pure; called on every observation. */
-  readonly decide: (observed: A, equals: Equivalence.Equivalence<A>) => Decision<A>
+  /** Pure; called on every observation, with the targets that have turned out to be unavailable. */
+  readonly decide: (
+    observed: A,
+    equals: Equivalence.Equivalence<A>,
+    unavailable: ReadonlyArray<A>
+  ) => Decision<A>
+  /** Whether an unavailable target is a reason to decide anew; otherwise it ends the operation. */
+  readonly skipsUnavailable: boolean
 }
 
 const keep: Decision<never> = { _tag: "Keep" }
@@ -70,6 +76,7 @@ export const ensure = <A>(target: A): Intent<A> => ({
   values: [target],
   expects: Option.none(),
   onUnknown: "reassert",
+  skipsUnavailable: false,
   decide: (observed, equals) => equals(observed, target) ? keep : { _tag: "Swap", to: target }
 })
 
@@ -94,6 +101,7 @@ export const handover = <A>(from: A, to: NoInfer<A>): Intent<A> => ({
   values: [to, from],
   expects: Option.some(from),
   onUnknown: "reassert",
+  skipsUnavailable: false,
   decide: (observed, equals) =>
     equals(observed, to)
       ? keep
@@ -122,10 +130,63 @@ export const ensureUnless = <A>(
   values: typeof isProtected === "function" ? [target] : [target, ...isProtected],
   expects: Option.none(),
   onUnknown: "stopIfMoved",
+  skipsUnavailable: false,
   decide: (observed, equals) =>
     equals(observed, target)
       ? keep
       : (typeof isProtected === "function" ? isProtected(observed) : isProtected.some((a) => equals(a, observed)))
       ? { _tag: "Refuse", reason: "Protected" }
       : { _tag: "Swap", to: target }
+})
+
+/**
+ * Moves the value to the next of the candidates: the first one after the current value, in the order given and around,
+ * that is available.
+ *
+ * **Details**
+ *
+ * A candidate that the register says is unavailable (a user who is not in the meeting) is skipped. The only candidate
+ * left, being in place, is kept; none left ends with `CasRefused`, reason `"NoCandidate"`. Two rotations at once move the
+ * value twice, as one after the other would. An attempt of unknown effect is repeated, and ends with `CasSuperseded` when
+ * the value has moved on in the meantime.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const rotate = <A>(candidates: readonly [A, ...Array<A>]): Intent<A> => ({
+  name: "rotate",
+  values: candidates,
+  expects: Option.none(),
+  onUnknown: "stopIfMoved",
+  skipsUnavailable: true,
+  decide: (observed, equals, unavailable) => {
+    const current = candidates.findIndex((candidate) => equals(candidate, observed))
+    const inOrder = [...candidates.slice(current + 1), ...candidates.slice(0, Math.max(current, 0))]
+    const next = inOrder.find((candidate) => !unavailable.some((gone) => equals(gone, candidate)))
+    return next !== undefined
+      ? { _tag: "Swap", to: next }
+      : current === -1
+      ? { _tag: "Refuse", reason: "NoCandidate" }
+      : keep
+  }
+})
+
+/**
+ * Any pure decision: of each observed value, swap it for another, keep it, or refuse with a reason.
+ *
+ * **Details**
+ *
+ * The general form of all intents. An attempt of unknown effect is repeated, and ends with `CasSuperseded` when the value
+ * has moved on in the meantime.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const update = <A>(decide: (observed: A) => Decision<A>): Intent<A> => ({
+  name: "update",
+  values: [],
+  expects: Option.none(),
+  onUnknown: "stopIfMoved",
+  skipsUnavailable: false,
+  decide
 })

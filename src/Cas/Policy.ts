@@ -5,12 +5,13 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
+import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { InvalidPolicy } from "./errors.ts"
 import type { OnUnknown } from "./Intent.ts"
-import type { Unknown, Unsent } from "./Outcome.ts"
+import { type Unknown, unknown, type Unsent } from "./Outcome.ts"
 
 /**
  * The input of the conflict schedule: a conflict on a swap that was sent at once after its expected value was observed.
@@ -59,7 +60,7 @@ export interface Policy<in A, out E = never, out R = never> {
   readonly deadline: Duration.Input
   /** The least time that must be left before the deadline for another attempt to start. */
   readonly minAttempt: Duration.Input
-  /** After this an unanswered attempt counts as one of unknown effect. */
+  /** After this an unanswered attempt is interrupted, and counts as one of unknown effect. */
   readonly attemptTimeout: Duration.Input
   /** What to do after an attempt of unknown effect; `undefined` leaves it to the intent. */
   readonly onUnknown: OnUnknown | undefined
@@ -158,6 +159,89 @@ export const Policy = {
   })
 } as const
 
+const inWords = (duration: Duration.Duration): string => {
+  const millis = Duration.toMillis(duration)
+  return millis === 0
+    ? "at once"
+    : millis < 1_000
+    ? `${Math.round(millis)} ms`
+    : `${Number((millis / 1_000).toFixed(1))} s`
+}
+
+/**
+ * What a policy will do, in words: the waits after the first conflicts and transient answers, and the bounds.
+ *
+ * **Details**
+ *
+ * Steps the schedules as an operation would, `steps` times at most (10 unless given), at a `roundTrip` (100 ms unless
+ * given). Random waits come out as `Random` has them; provide a `Random` that is always 1 to see the longest.
+ *
+ * **Gotchas**
+ *
+ * The `actual` value of the conflicts is none. Effects in the schedules are run.
+ *
+ * **Example** (The longest waits)
+ *
+ * ```ts
+ * import { Effect, Random } from "effect"
+ * import { Cas } from "effect-lark-meetings"
+ *
+ * const longest = Effect.provideService(Random.Random, { nextDoubleUnsafe: () => 1, nextIntUnsafe: () => 1 })
+ * console.log(await Effect.runPromise(Cas.describePolicy(Cas.Policy.eager, { value: "alice", steps: 3 }).pipe(longest)))
+ * // => conflicts: at once, at once, at once, …; transient: 200 ms, 400 ms, 800 ms, …; at most 20 swaps, 30 s, 10 s an attempt
+ * ```
+ *
+ * @since 0.1.0
+ * @category rendering
+ */
+export const describePolicy = <A, E, R>(
+  policy: Policy<A, E, R>,
+  options: {
+    /** Stands for the expected and the desired value. */
+    readonly value: A
+    readonly roundTrip?: Duration.Input | undefined
+    readonly steps?: number | undefined
+  }
+): Effect.Effect<string, E | InvalidPolicy, R> =>
+  Effect.gen(function*() {
+    const bounds = yield* limits(policy)
+    const steps = options.steps ?? 10
+    const roundTrip = Duration.fromInputUnsafe(options.roundTrip ?? "100 millis")
+
+    const waits = Effect.fnUntraced(function*<I, SE, SR>(
+      schedule: Schedule.Schedule<unknown, I, SE, SR>,
+      input: (step: number) => I
+    ) {
+      const step = yield* Schedule.toStep(schedule)
+      const words: Array<string> = []
+      let now = 0
+      while (words.length < steps) {
+        const delay = yield* Pull.matchEffect(step(now, input(words.length + 1)), {
+          onSuccess: ([, wait]) => Effect.succeedSome(wait),
+          onFailure: (cause) => Effect.failCause(cause),
+          onDone: () => Effect.succeedNone
+        })
+        if (delay._tag === "None") return words.length === 0 ? "give up" : `${words.join(", ")}, then give up`
+        now = now + Duration.toMillis(delay.value)
+        words.push(inWords(delay.value))
+      }
+      return `${words.join(", ")}, …`
+    })
+
+    const { value } = options
+    const conflicts = yield* waits(policy.conflict, (swaps): FreshConflict<A> => ({
+      expected: value,
+      desired: value,
+      actual: Option.none(),
+      swaps,
+      roundTrip
+    }))
+    const transients = yield* waits(policy.transient, () => unknown())
+    return `conflicts: ${conflicts}; transient: ${transients}; at most ${bounds.maxSwaps} swaps, ${
+      inWords(Duration.millis(bounds.deadline))
+    }, ${inWords(Duration.millis(bounds.attemptTimeout))} an attempt`
+  })
+
 /**
  * The bounds of a policy in milliseconds.
  *
@@ -186,18 +270,21 @@ const millis = (
 const isPositive = (n: number) => n > 0
 const isNatural = (n: number) => n >= 0 && n < Number.POSITIVE_INFINITY
 
-/**
- * Checks the bounds of a policy.
- *
- * @internal
- */
-export const limits = (policy: Policy<never, unknown, unknown>): Effect.Effect<Limits, InvalidPolicy> =>
+const check = (policy: Policy<never, unknown, unknown>): Effect.Effect<Limits, InvalidPolicy> =>
   Number.isSafeInteger(policy.maxSwaps) && policy.maxSwaps > 0
-    ? Effect.all({
-      maxSwaps: Effect.succeed(policy.maxSwaps),
-      deadline: millis("deadline", policy.deadline, isPositive, "a positive duration"),
-      minAttempt: millis("minAttempt", policy.minAttempt, isNatural, "a finite duration, not negative"),
-      attemptTimeout: millis("attemptTimeout", policy.attemptTimeout, isPositive, "a positive duration")
+    ? Effect.gen(function*() {
+      const minAttempt = yield* millis("minAttempt", policy.minAttempt, isNatural, "a finite duration, not negative")
+      return {
+        maxSwaps: policy.maxSwaps,
+        minAttempt,
+        deadline: yield* millis(
+          "deadline",
+          policy.deadline,
+          (n) => n > 0 && n >= minAttempt,
+          `a positive duration, and at least minAttempt (${minAttempt} ms)`
+        ),
+        attemptTimeout: yield* millis("attemptTimeout", policy.attemptTimeout, isPositive, "a positive duration")
+      }
     })
     : Effect.fail(
       new InvalidPolicy({
@@ -206,3 +293,18 @@ export const limits = (policy: Policy<never, unknown, unknown>): Effect.Effect<L
         received: String(policy.maxSwaps)
       })
     )
+
+/** Policies are constants: each is checked once. */
+const checked = new WeakMap<object, Limits>()
+
+/**
+ * Checks the bounds of a policy.
+ *
+ * @internal
+ */
+export const limits = (policy: Policy<never, unknown, unknown>): Effect.Effect<Limits, InvalidPolicy> => {
+  const known = checked.get(policy)
+  return known === undefined
+    ? Effect.tap(check(policy), (bounds) => Effect.sync(() => checked.set(policy, bounds)))
+    : Effect.succeed(known)
+}

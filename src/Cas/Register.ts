@@ -21,9 +21,18 @@ import type { FailureReport } from "./Report.ts"
  * @category models
  */
 export interface Register<A, out E = never, out R = never> {
+  /**
+   * Whether two values are the same state. A target that carries the version it was made from is equal to it, and is taken
+   * for reached: compare versions only where both values have one, and let targets have none.
+   */
   readonly equals: Equivalence.Equivalence<A>
   readonly read?: Effect.Effect<Observation<A>, E, R> | undefined
   readonly swap: (expected: A, desired: A) => Effect.Effect<Outcome<A>, E, R>
+  /**
+   * What a terminal error of `swap` proves beyond the ordinary (the swap was not executed): `unavailable`, that only this
+   * target cannot be, so that `rotate` tries the next; `doubtful`, that the swap may have been executed all the same.
+   */
+  proves?(error: E): "unavailable" | "doubtful" | undefined
 }
 
 /**

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
+import * as Formatter from "effect/Formatter"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type { Observation, Outcome } from "./Outcome.ts"
@@ -125,7 +126,7 @@ const show = (value: unknown): string =>
     ? value
     : Predicate.hasProperty(value, "id")
     ? String(value.id)
-    : JSON.stringify(value)
+    : Formatter.format(value)
 
 /** Short: the tag, code and reason of a tagged error, the message of any other. */
 const reasonOf = (cause: unknown): string => {

@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import type * as Option from "effect/Option"
+import type { Limit } from "./reducer.ts"
 import type { FailureReport } from "./Report.ts"
 
 const effectOf = (report: FailureReport<unknown>): string => {
@@ -18,14 +20,14 @@ const effectOf = (report: FailureReport<unknown>): string => {
 }
 
 /**
- * A bound of the policy was reached: `conflicts` and `transients` name the schedule that ended, `swaps` and `deadline`
- * the bound. `cause` is the last transient cause, where there was one.
+ * A bound was reached: `conflicts` and `transients` name the schedule that ended, `swaps` and `deadline` the bound of the
+ * policy, `budget` the retry budget that many operations share. `cause` is the last transient cause, where there was one.
  *
  * @since 0.1.0
  * @category errors
  */
 export class Exhausted<out A = unknown> extends Data.TaggedError("CasExhausted")<{
-  readonly limit: "conflicts" | "transients" | "swaps" | "deadline"
+  readonly limit: Limit
   readonly detail: string
   readonly cause?: unknown
   readonly report: FailureReport<unknown>
@@ -58,20 +60,23 @@ export class Refused<out A = unknown> extends Data.TaggedError("CasRefused")<{
 }
 
 /**
- * After an attempt of unknown effect the value had moved on, and the policy is `stopIfMoved`.
+ * Something newer took the place of this operation: after a lost reply the value had moved on, and the policy is
+ * `stopIfMoved`; or in a queue a later operation asked for `latest`. `actual` is the value, where it was seen.
  *
  * @since 0.1.0
  * @category errors
  */
 export class Superseded<out A = unknown> extends Data.TaggedError("CasSuperseded")<{
-  readonly actual: unknown
+  readonly actual: Option.Option<unknown>
   readonly report: FailureReport<unknown>
 }> {
-  declare readonly actual: A
+  declare readonly actual: Option.Option<A>
   declare readonly report: FailureReport<A>
   override get message() {
-    return "A reply was lost and the value has moved on since; the swap may have taken effect in between. "
-      + "Read `actual`; call again if the target is still wanted."
+    return this.report.effect === "unknown"
+      ? "A reply was lost and the value has moved on since; the swap may have taken effect in between. "
+        + "Read `actual`; call again if the target is still wanted."
+      : "A later operation took the place of this one while it waited for its turn; nothing was changed."
   }
 }
 

@@ -22,7 +22,7 @@ export interface Rules<A> {
 }
 
 /** A witness was shown by a request sent after the call began; an aged value is older than a round trip. */
-interface Known<A> {
+export interface Known<A> {
   readonly value: A
   readonly isWitness: boolean
   readonly isAged: boolean
@@ -33,7 +33,9 @@ export interface State<A> {
   readonly sent: { readonly expected: A; readonly desired: A; readonly fresh: boolean } | undefined
   readonly after: "decide" | "read"
   readonly atLeast: number
-  readonly unknownSeen: boolean
+  /** The target of the last attempt whose effect is unknown. */
+  readonly doubted: Option.Option<A>
+  readonly unavailable: ReadonlyArray<A>
   readonly restartTransient: boolean
   readonly paradoxes: number
   readonly swaps: number
@@ -45,18 +47,26 @@ export interface State<A> {
 }
 
 export type Event<A, E> =
-  | { readonly _tag: "Started"; readonly hint: Option.Option<A> }
+  | { readonly _tag: "Started"; readonly known: Known<A> | undefined; readonly elapsed: number }
   | { readonly _tag: "Swapped"; readonly answer: Outcome<A>; readonly elapsed: number; readonly took: number }
   | { readonly _tag: "Read"; readonly answer: Observation<A>; readonly elapsed: number; readonly took: number }
-  | { readonly _tag: "Failed"; readonly error: E }
+  | {
+    readonly _tag: "Failed"
+    readonly error: E
+    readonly proof: "unavailable" | "doubtful" | undefined
+    readonly elapsed: number
+  }
   | { readonly _tag: "Delay"; readonly millis: number; readonly elapsed: number }
-  | { readonly _tag: "NoMoreDelays"; readonly schedule: "conflict" | "transient" }
+  | { readonly _tag: "NoMoreDelays"; readonly limit: "conflicts" | "transients" | "budget" }
   | { readonly _tag: "Woke"; readonly slept: number; readonly elapsed: number }
+
+/** What can run out. */
+export type Limit = "conflicts" | "transients" | "budget" | "swaps" | "deadline"
 
 export type Failure<A, E> =
   | {
     readonly _tag: "Exhausted"
-    readonly limit: "conflicts" | "transients" | "swaps" | "deadline"
+    readonly limit: Limit
     /** The wait that did not fit. */
     readonly wait: number
   }
@@ -91,7 +101,8 @@ const initial: State<never> = {
   sent: undefined,
   after: "decide",
   atLeast: 0,
-  unknownSeen: false,
+  doubted: Option.none(),
+  unavailable: [],
   restartTransient: true,
   paradoxes: 0,
   swaps: 0,
@@ -103,11 +114,11 @@ const initial: State<never> = {
 }
 
 /** Whether a swap of this operation has taken effect, when it was not acknowledged. */
-export const effectOf = (state: State<unknown>): "none" | "unknown" => state.unknownSeen ? "unknown" : "none"
+export const effectOf = (state: State<unknown>): "none" | "unknown" => Option.isSome(state.doubted) ? "unknown" : "none"
 
 const fail = <A, E>(state: State<A>, failure: Failure<A, E>): Transition<A, E> => [state, { _tag: "Fail", failure }]
 
-const exhausted = (limit: "conflicts" | "transients" | "swaps" | "deadline", wait = 0): Failure<never, never> => ({
+const exhausted = (limit: Limit, wait = 0): Failure<never, never> => ({
   _tag: "Exhausted",
   limit,
   wait
@@ -129,8 +140,8 @@ const answered = <A>(state: State<A>, answer: Outcome<A> | Observation<A>, took:
     }
 
 /** What the intent makes of a value; a swap of a value for itself is none. */
-const verdict = <A>(rules: Rules<A>, value: A): Decision<A> => {
-  const decision = rules.intent.decide(value, rules.equals)
+const verdict = <A>(rules: Rules<A>, state: State<A>, value: A): Decision<A> => {
+  const decision = rules.intent.decide(value, rules.equals, state.unavailable)
   return decision._tag === "Swap" && rules.equals(decision.to, value) ? { _tag: "Keep" } : decision
 }
 
@@ -168,29 +179,43 @@ const decide = <A, E>(rules: Rules<A>, state: State<A>, elapsed: number): Transi
   if (known === undefined) {
     return rules.canRead ? sendRead(rules, state, elapsed) : fail(state, { _tag: "ConflictWithoutState" })
   }
-  const decision = verdict(rules, known.value)
+  const decision = verdict(rules, state, known.value)
   if (decision._tag === "Swap") return sendSwap(rules, state, known, decision.to, elapsed)
-  // An end needs a witness: a hint may be old, so it is confirmed by a read, or by a swap that changes nothing.
-  if (!known.isWitness && rules.canRead) return sendRead(rules, state, elapsed)
-  if (decision._tag === "Refuse") {
-    return fail(state, { _tag: "Refused", reason: decision.reason, actual: known.value })
+  if (known.isWitness) {
+    return decision._tag === "Keep"
+      ? found(state, known.value)
+      : fail(state, { _tag: "Refused", reason: decision.reason, actual: known.value })
   }
-  return known.isWitness ? found(state, known.value) : sendSwap(rules, state, known, known.value, elapsed)
+  // An end needs a witness: a hint may be old. A read confirms it, or a swap that changes nothing; a refused value is
+  // not even sent in such a swap.
+  if (rules.canRead) return sendRead(rules, state, elapsed)
+  return decision._tag === "Keep"
+    ? sendSwap(rules, state, known, known.value, elapsed)
+    : fail(state, { _tag: "ConflictWithoutState" })
 }
 
 /** The value that a witness shows, when the effect of an earlier attempt is unknown. */
 const settleUnknown = <A, E>(rules: Rules<A>, state: State<A>, value: A): Transition<A, E> | undefined => {
-  if (!state.unknownSeen || rules.onUnknown === "reassert") return undefined
-  if (verdict(rules, value)._tag === "Keep") return found(state, value)
+  if (Option.isNone(state.doubted)) return undefined
+  // The attempt that nobody answered may have put the value there: to swap on from it could act twice.
+  if (rules.equals(state.doubted.value, value)) return found(state, value)
+  if (rules.onUnknown === "reassert") return undefined
+  if (verdict(rules, state, value)._tag === "Keep") return found(state, value)
   return fail(
     state,
     rules.onUnknown === "neverResend" ? { _tag: "Indeterminate" } : { _tag: "Superseded", actual: value }
   )
 }
 
+const aged = <A>(state: State<A>): State<A> => ({
+  ...state,
+  known: state.known === undefined ? undefined : { ...state.known, isAged: true }
+})
+
 const stepTransient = <A, E>(state: State<A>, answer: Unsent | Unknown, after: State<A>["after"]): Transition<A, E> => [
   {
-    ...state,
+    // However short the wait: the request itself may have taken as long as its timeout.
+    ...aged(state),
     after,
     restartTransient: false,
     atLeast: answer._tag === "Unsent" ? Option.match(answer.after, { onNone: () => 0, onSome: Duration.toMillis }) : 0
@@ -222,9 +247,10 @@ const onConflict = <A, E>(
       ? fail(puzzled, { _tag: "InconsistentRegister", actual: value })
       : decide(rules, puzzled, elapsed)
   }
-  return sent.fresh && verdict(rules, value)._tag === "Swap"
-    ? [{ ...informed, after: "decide", atLeast: 0 }, step]
-    : decide(rules, informed, elapsed)
+  const calm = { ...informed, paradoxes: 0 }
+  return sent.fresh && verdict(rules, calm, value)._tag === "Swap"
+    ? [{ ...calm, after: "decide", atLeast: 0 }, step]
+    : decide(rules, calm, elapsed)
 }
 
 const onSwapped = <A, E>(
@@ -253,7 +279,7 @@ const onSwapped = <A, E>(
     case "Unsent":
       return stepTransient(state, answer, "decide")
     case "Unknown": {
-      const doubtful = { ...state, unknownSeen: true }
+      const doubtful = { ...state, doubted: Option.some(sent.desired) }
       if (rules.onUnknown !== "neverResend") return stepTransient(doubtful, answer, "decide")
       return rules.canRead ? stepTransient(doubtful, answer, "read") : fail(doubtful, { _tag: "Indeterminate" })
     }
@@ -279,22 +305,32 @@ const resume = <A, E>(rules: Rules<A>, state: State<A>, elapsed: number): Transi
 export const step = <A, E>(rules: Rules<A>, state: State<A>, event: Event<A, E>): Transition<A, E> => {
   switch (event._tag) {
     case "Started": {
-      const known = Option.orElse(rules.intent.expects, () => event.hint)
-      return decide(
-        rules,
-        Option.isNone(known) ? state : { ...state, known: { value: known.value, isWitness: false, isAged: true } },
-        0
-      )
+      // What the intent itself expects is better than a hint, and a witness is better than both.
+      const expected = event.known?.isWitness === true ? Option.none() : rules.intent.expects
+      const known = Option.match(expected, {
+        onNone: () => event.known,
+        onSome: (value) => ({ value, isWitness: false, isAged: true })
+      })
+      return decide(rules, { ...state, known }, event.elapsed)
     }
     case "Swapped":
       return onSwapped(rules, answered(state, event.answer, event.took), event.answer, event.elapsed)
     case "Read":
       return onRead(rules, answered(state, event.answer, event.took), event.answer, event.elapsed)
     case "Failed":
-      return fail(state, { _tag: "Terminal", error: event.error })
+      if (state.sent === undefined) return fail(state, { _tag: "Terminal", error: event.error })
+      if (event.proof === "unavailable" && rules.intent.skipsUnavailable) {
+        return decide(rules, { ...state, unavailable: [...state.unavailable, state.sent.desired] }, event.elapsed)
+      }
+      return fail(
+        event.proof === "doubtful" ? { ...state, doubted: Option.some(state.sent.desired) } : state,
+        { _tag: "Terminal", error: event.error }
+      )
     case "Delay": {
-      const wait = Math.ceil(event.millis + state.atLeast)
-      if (wait <= 0) return resume(rules, state, event.elapsed)
+      const wait = Math.ceil(Math.max(event.millis, 0) + Math.max(state.atLeast, 0))
+      // No sleep that no swap could follow.
+      const isLast = state.after === "decide" && state.swaps >= rules.maxSwaps
+      if (wait === 0 || isLast) return resume(rules, state, event.elapsed)
       return fits(rules, event.elapsed, wait)
         ? [state, { _tag: "Sleep", millis: wait }]
         : fail(state, exhausted("deadline", wait))
@@ -302,19 +338,12 @@ export const step = <A, E>(rules: Rules<A>, state: State<A>, event: Event<A, E>)
     case "NoMoreDelays":
       return fail(
         state,
-        event.schedule === "conflict"
-          ? exhausted("conflicts")
-          : rules.onUnknown === "neverResend" && state.unknownSeen
+        event.limit !== "conflicts" && rules.onUnknown === "neverResend" && Option.isSome(state.doubted)
           ? { _tag: "Indeterminate" }
-          : exhausted("transients")
+          : exhausted(event.limit)
       )
     case "Woke": {
-      const rested = {
-        ...state,
-        waited: state.waited + event.slept,
-        known: state.known === undefined ? undefined : { ...state.known, isAged: true }
-      }
-      return resume(rules, rested, event.elapsed)
+      return resume(rules, aged({ ...state, waited: state.waited + event.slept }), event.elapsed)
     }
   }
 }

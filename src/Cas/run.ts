@@ -6,6 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
@@ -14,10 +15,12 @@ import * as Schedule from "effect/Schedule"
 import * as errors from "./errors.ts"
 import type { Intent } from "./Intent.ts"
 import { type Observation, type Outcome, type Unknown, unknown } from "./Outcome.ts"
-import { type FreshConflict, limits, Policy } from "./Policy.ts"
+import { type FreshConflict, type Limits, limits, Policy, type Transient } from "./Policy.ts"
 import * as reducer from "./reducer.ts"
 import type { Register, Reported } from "./Register.ts"
 import type { Attempt, Evidence, FailureReport, Report, Terminal } from "./Report.ts"
+import { CurrentRetryBudget } from "./RetryBudget.ts"
+import * as telemetry from "./telemetry.ts"
 
 /**
  * How to run an operation.
@@ -30,7 +33,7 @@ export interface Options<A, out E = never, out R = never> {
   readonly hint?: A | undefined
   /** `Policy.standard` unless given. */
   readonly policy?: Policy<A, E, R> | undefined
-  /** Told when an interruption leaves a swap in flight: its effect is unknown, and no result can tell. */
+  /** Told when an interruption leaves a swap of unknown effect, in flight or unanswered: no result can tell of it. */
   readonly onAbandoned?:
     | ((attempt: { readonly expected: A; readonly desired: A }) => Effect.Effect<void>)
     | undefined
@@ -56,31 +59,43 @@ const tagOf = (error: unknown): string =>
 
 const duration = (millis: number) => millis === 0 ? Duration.zero : Duration.millis(millis)
 
+type Stepper<I, E, R> = Effect.Success<ReturnType<typeof Schedule.toStep<unknown, I, E, R>>>
+
 /**
- * Brings the register to where the intent wants it.
+ * How an operation is tied to those before and after it on the same register. Times are monotonic.
  *
- * **Details**
- *
- * The error channel holds the register's terminal errors, each with a `report`; the errors of the policy's schedules;
- * and the engine's own: `CasExhausted` (a bound or schedule ended), `CasRefused` (the intent refused the value in
- * place), `CasSuperseded` and `CasIndeterminate` (a reply was lost, and the policy forbids to go on),
- * `CasConflictWithoutState` (nothing tells the current value), `CasInconsistentRegister` (conflicts that contradict
- * themselves), `CasInvalidPolicy` (nonsense in the policy).
- *
- * @since 0.1.0
- * @category running
+ * @internal
  */
-export const run = <A, E, R, PE = never, PR = never>(
+export interface Link<A> {
+  readonly invokedAt: bigint
+  readonly known: reducer.Known<A> | undefined
+  /** A request sent at that time showed this value. */
+  readonly seen: (value: A, sentAt: bigint) => void
+  /** Nobody knows what the last swap did. */
+  readonly doubt: () => void
+}
+
+/**
+ * Runs an operation whose limits have been checked.
+ *
+ * @internal
+ */
+export const operate = <A, E, R, PE, PR>(
   register: Register<A, E, R>,
   intent: Intent<A>,
-  options?: Options<A, PE, PR>
+  options: Options<A, PE, PR>,
+  policy: Policy<A, PE, PR>,
+  bounds: Limits,
+  link: Link<A>
 ): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A> | PE, R | PR> =>
   Effect.gen(function*() {
-    const policy: Policy<A, PE, PR> = options?.policy ?? Policy.standard
-    const bounds = yield* limits(policy)
     const clock = yield* Clock.Clock
-    const startedAt = clock.monotonicTimeNanosUnsafe()
-    const elapsed = () => Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
+    const elapsed = () => Number(clock.monotonicTimeNanosUnsafe() - link.invokedAt) / 1_000_000
+    // Spans tell the time of day, attempts the time since the call.
+    const calledAt = clock.currentTimeNanosUnsafe() - (clock.monotonicTimeNanosUnsafe() - link.invokedAt)
+
+    const budget = yield* CurrentRetryBudget
+    if (budget !== undefined) yield* budget.deposit
 
     const rules: reducer.Rules<A> = {
       intent,
@@ -98,27 +113,46 @@ export const run = <A, E, R, PE = never, PR = never>(
         ? request
         : Effect.timeoutOrElse(request, { duration: bounds.attemptTimeout, orElse: () => timedOut })
 
-    const swap = (expected: A, desired: A): Effect.Effect<Outcome<A>, E, R> => {
-      const request = Effect.suspend(() => register.swap(expected, desired))
-      if (policy.interruption === "drain") return Effect.uninterruptible(withTimeout(Effect.interruptible(request)))
-      const onAbandoned = options?.onAbandoned
-      return onAbandoned === undefined
-        ? withTimeout(request)
-        : Effect.onInterrupt(withTimeout(request), () => onAbandoned({ expected, desired }))
+    /** The swap that may have taken effect without anybody knowing. */
+    let inDoubt: { readonly expected: A; readonly desired: A } | undefined
+    const settle = (result: Result.Result<Outcome<A>, E>, before: typeof inDoubt): typeof result => {
+      if (Result.isFailure(result) || result.success._tag !== "Unknown") inDoubt = before
+      return result
     }
 
-    const conflictStep = yield* Effect.cached(Schedule.toStep(policy.conflict))
-    let transientStep = Schedule.toStep(policy.transient)
+    const swap = (expected: A, desired: A): Effect.Effect<Result.Result<Outcome<A>, E>, never, R> =>
+      Effect.suspend(() => {
+        const before = inDoubt
+        inDoubt = { expected, desired }
+        const request = Effect.suspend(() => register.swap(expected, desired))
+        const settled = Effect.map(Effect.result(withTimeout(request)), (result) => settle(result, before))
+        // Drained on a fiber of its own, where its timeout can cut it, and an interruption of this one cannot.
+        return policy.interruption === "drain"
+          ? Effect.uninterruptible(Effect.flatMap(Effect.forkChild(Effect.interruptible(settled)), Fiber.join))
+          : settled
+      })
+
+    const abandoned = Effect.suspend(() => {
+      if (inDoubt === undefined) return Effect.void
+      link.doubt()
+      return options.onAbandoned?.(inDoubt) ?? Effect.void
+    })
+
+    // Most operations step no schedule: their state is made when it is needed.
+    let conflictStep: Stepper<FreshConflict<A>, PE, PR> | undefined
+    let transientStep: Stepper<Transient, PE, PR> | undefined
     const attempts: Array<Attempt<A>> = []
     let state = reducer.start<A>()
     let lastCause: unknown
     let waited = 0
 
-    const note = (answer: Outcome<A> | Observation<A> | Terminal): void => {
-      if (answer._tag === "Unsent" || answer._tag === "Unknown") lastCause = answer.cause
-    }
     const record = (attempt: Attempt<A>): void => {
-      note(attempt.answer)
+      const { answer } = attempt
+      const sentAt = link.invokedAt + Duration.toNanosUnsafe(attempt.at)
+      if (answer._tag === "Unsent" || answer._tag === "Unknown") lastCause = answer.cause
+      if (answer._tag === "Unknown" && attempt._tag === "Swap") link.doubt()
+      const shown = shownBy(attempt)
+      if (Option.isSome(shown)) link.seen(shown.value, sentAt)
       attempts.push(attempt)
       waited = 0
     }
@@ -133,6 +167,13 @@ export const run = <A, E, R, PE = never, PR = never>(
       elapsed: duration(elapsed())
     })
 
+    const failed = (error: E): reducer.Event<A, E> => ({
+      _tag: "Failed",
+      error,
+      proof: register.proves?.(error),
+      elapsed: elapsed()
+    })
+
     /** Does one command, and answers with what came of it. */
     const perform = Effect.fnUntraced(function*(
       command: Exclude<reducer.Command<A, E>, { readonly _tag: "Succeed" | "Fail" }>
@@ -141,7 +182,7 @@ export const run = <A, E, R, PE = never, PR = never>(
         case "SendSwap": {
           const { desired, expected, fresh } = command
           const at = elapsed()
-          const result = yield* Effect.result(swap(expected, desired))
+          const result = yield* swap(expected, desired)
           const took = elapsed() - at
           const answer = Result.match(result, {
             onFailure: (error): Outcome<A> | Terminal => ({ _tag: "Terminal", error: tagOf(error) }),
@@ -150,7 +191,7 @@ export const run = <A, E, R, PE = never, PR = never>(
           const timing = { waited: duration(waited), at: duration(at), took: duration(took) }
           record({ _tag: "Swap", expected, desired, fresh, answer, ...timing })
           return Result.match(result, {
-            onFailure: (error): reducer.Event<A, E> => ({ _tag: "Failed", error }),
+            onFailure: failed,
             onSuccess: (outcome) => ({ _tag: "Swapped", answer: outcome, elapsed: elapsed(), took })
           })
         }
@@ -166,12 +207,12 @@ export const run = <A, E, R, PE = never, PR = never>(
           })
           record({ _tag: "Read", answer, waited: duration(waited), at: duration(at), took: duration(took) })
           return Result.match(result, {
-            onFailure: (error): reducer.Event<A, E> => ({ _tag: "Failed", error }),
+            onFailure: failed,
             onSuccess: (observation) => ({ _tag: "Read", answer: observation, elapsed: elapsed(), took })
           })
         }
         case "StepConflict": {
-          const step = yield* conflictStep
+          conflictStep ??= yield* Schedule.toStep(policy.conflict)
           const input: FreshConflict<A> = {
             expected: command.expected,
             desired: command.desired,
@@ -179,12 +220,12 @@ export const run = <A, E, R, PE = never, PR = never>(
             swaps: state.swaps,
             roundTrip: duration(state.roundTrip ?? 0)
           }
-          return yield* delay("conflict", step(clock.currentTimeMillisUnsafe(), input))
+          return yield* delay("conflicts", conflictStep(clock.currentTimeMillisUnsafe(), input))
         }
         case "StepTransient": {
-          if (command.restart) transientStep = yield* Effect.cached(Schedule.toStep(policy.transient))
-          const step = yield* transientStep
-          return yield* delay("transient", step(clock.currentTimeMillisUnsafe(), command.answer))
+          if (budget !== undefined && !(yield* budget.withdraw)) return { _tag: "NoMoreDelays", limit: "budget" }
+          if (command.restart || transientStep === undefined) transientStep = yield* Schedule.toStep(policy.transient)
+          return yield* delay("transients", transientStep(clock.currentTimeMillisUnsafe(), command.answer))
         }
         case "Sleep": {
           yield* Effect.sleep(command.millis)
@@ -195,7 +236,7 @@ export const run = <A, E, R, PE = never, PR = never>(
     })
 
     const delay = (
-      schedule: "conflict" | "transient",
+      limit: "conflicts" | "transients",
       pull: Pull.Pull<[unknown, Duration.Duration], PE, unknown, PR>
     ): Effect.Effect<reducer.Event<A, E>, PE, PR> =>
       Pull.matchEffect(pull, {
@@ -206,15 +247,13 @@ export const run = <A, E, R, PE = never, PR = never>(
             elapsed: elapsed()
           })),
         onFailure: (cause) => Effect.failCause(cause),
-        onDone: () => Effect.succeed<reducer.Event<A, E>>({ _tag: "NoMoreDelays", schedule })
+        onDone: () => Effect.succeed<reducer.Event<A, E>>({ _tag: "NoMoreDelays", limit })
       })
 
-    const failure = (failed: reducer.Failure<A, E>): Reported<E, A> | errors.CasError<A> => {
-      const report: FailureReport<A> = {
-        ...evidence(reducer.effectOf(state), Option.none()),
-        outcome: "failed",
-        observed: Option.map(Option.fromUndefinedOr(state.known), (known) => known.value)
-      }
+    const failure = (
+      failed: reducer.Failure<A, E>,
+      report: FailureReport<A>
+    ): Reported<E, A> | errors.CasError<A> => {
       switch (failed._tag) {
         case "Terminal":
           return withReport(failed.error, report)
@@ -228,7 +267,7 @@ export const run = <A, E, R, PE = never, PR = never>(
         case "Refused":
           return new errors.Refused<A>({ intent: intent.name, reason: failed.reason, actual: failed.actual, report })
         case "Superseded":
-          return new errors.Superseded<A>({ actual: failed.actual, report })
+          return new errors.Superseded<A>({ actual: Option.some(failed.actual), report })
         case "Indeterminate":
           return new errors.Indeterminate<A>({ cause: lastCause, report })
         case "ConflictWithoutState":
@@ -238,18 +277,82 @@ export const run = <A, E, R, PE = never, PR = never>(
       }
     }
 
-    let event: reducer.Event<A, E> = { _tag: "Started", hint: Option.fromUndefinedOr(options?.hint) }
-    while (true) {
-      const [next, command]: reducer.Transition<A, E> = reducer.step(rules, state, event)
-      state = next
-      if (command._tag === "Succeed") {
-        const { after, before, effect, outcome } = command
-        return { ...evidence(effect, before), outcome, after }
+    const loop = Effect.gen(function*() {
+      let event: reducer.Event<A, E> = { _tag: "Started", known: link.known, elapsed: elapsed() }
+      while (true) {
+        const [next, command]: reducer.Transition<A, E> = reducer.step(rules, state, event)
+        state = next
+        if (command._tag === "Succeed") {
+          const { after, before, effect, outcome } = command
+          const report = { ...evidence(effect, before), outcome, after }
+          yield* telemetry.ended(outcome, report, calledAt)
+          return report
+        }
+        if (command._tag === "Fail") {
+          const report: FailureReport<A> = {
+            ...evidence(reducer.effectOf(state), Option.none()),
+            outcome: "failed",
+            observed: Option.map(Option.fromUndefinedOr(state.known), (known) => known.value)
+          }
+          const error = failure(command.failure, report)
+          yield* telemetry.ended(tagOf(error), report, calledAt)
+          return yield* Effect.fail(error)
+        }
+        event = yield* perform(command)
       }
-      if (command._tag === "Fail") return yield* Effect.fail(failure(command.failure))
-      event = yield* perform(command)
-    }
+    })
+    return yield* Effect.onInterrupt(loop, () => abandoned)
   })
+
+/** The value that an attempt showed to be in place. */
+const shownBy = <A>({ answer, ...attempt }: Attempt<A>): Option.Option<A> => {
+  switch (answer._tag) {
+    case "Applied":
+      return attempt._tag === "Swap" ? Option.orElseSome(answer.current, () => attempt.desired) : answer.current
+    case "Conflict":
+      return answer.actual
+    case "Observed":
+      return answer.value
+    default:
+      return Option.none()
+  }
+}
+
+/**
+ * Brings the register to where the intent wants it.
+ *
+ * **Details**
+ *
+ * The error channel holds the register's terminal errors, each with a `report`; the errors of the policy's schedules;
+ * and the engine's own: `CasExhausted` (a bound or schedule ended), `CasRefused` (the intent refused the value in
+ * place), `CasSuperseded` and `CasIndeterminate` (a reply was lost, and the policy forbids to go on),
+ * `CasConflictWithoutState` (nothing tells the current value), `CasInconsistentRegister` (conflicts that contradict
+ * themselves), `CasInvalidPolicy` (nonsense in the policy).
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const run = <A, E, R, PE = never, PR = never>(
+  register: Register<A, E, R>,
+  intent: Intent<NoInfer<A>>,
+  options: Options<NoInfer<A>, PE, PR> = {}
+): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A> | PE, R | PR> =>
+  Clock.clockWith((clock) => {
+    const invokedAt = clock.monotonicTimeNanosUnsafe()
+    const policy: Policy<A, PE, PR> = options.policy ?? Policy.standard
+    return Effect.flatMap(limits(policy), (bounds) =>
+      operate(register, intent, options, policy, bounds, { invokedAt, known: fromHint(options.hint), ...alone }))
+  })
+
+const alone = { seen: () => {}, doubt: () => {} }
+
+/**
+ * A hint is of unknown age, and no proof.
+ *
+ * @internal
+ */
+export const fromHint = <A>(hint: A | undefined): reducer.Known<A> | undefined =>
+  hint === undefined ? undefined : { value: hint, isWitness: false, isAged: true }
 
 const detailOf = (
   failed: Extract<reducer.Failure<unknown, unknown>, { readonly _tag: "Exhausted" }>,
@@ -260,6 +363,8 @@ const detailOf = (
       return "The conflict schedule ended"
     case "transients":
       return "The transient schedule ended"
+    case "budget":
+      return "The retry budget, which all operations of this client share, is used up: the server is in trouble"
     case "swaps":
       return `All ${bounds.maxSwaps} swaps that the policy allows were sent`
     case "deadline":

@@ -68,3 +68,11 @@ export const observation = <T extends MeetingUser.IdType, R>(
         ? Effect.succeed(transient(endpoints.get.name, error))
         : Effect.fail(error)
   })
+
+/** What a final failure of `set_host` proves: nothing, if something in between answered in the platform's place. */
+export const proves = (error: SwapError | ReadError): "unavailable" | "doubtful" | undefined =>
+  error._tag === "TargetNotInMeeting" || error._tag === "ParticipantStatusNotExpected"
+    ? "unavailable"
+    : error._tag === "MalformedResponse" && error.endpoint === endpoints.setHost.name
+    ? "doubtful"
+    : undefined

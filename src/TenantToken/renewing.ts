@@ -62,22 +62,20 @@ export const make = <E>(
         renewFrom: askedAt + lifetime - renewal(lifetime)
       }
       return token
-    }).pipe(
-      Effect.tapCause(() => Effect.sync(() => pausedUntil = clock.currentTimeMillisUnsafe() + pause)),
-      Effect.onExit((exit) =>
-        Effect.suspend(() => {
-          const waiting = minting
-          minting = undefined
-          return waiting === undefined ? Effect.void : Deferred.done(waiting, exit)
-        })
-      )
-    )
+    }).pipe(Effect.tapCause(() => Effect.sync(() => pausedUntil = clock.currentTimeMillisUnsafe() + pause)))
 
     /** Nothing may come between looking for a flight and starting one. */
     const join = Effect.suspend(() => {
       if (minting !== undefined) return Effect.succeed(minting)
       const started = minting = Deferred.makeUnsafe<Redacted.Redacted, E>()
-      return Effect.as(Effect.forkIn(flight, scope), started)
+      return Effect.map(Effect.forkIn(flight, scope), (fiber) => {
+        // Also of a flight that never started, because the scope has ended.
+        fiber.addObserver((exit) => {
+          minting = undefined
+          Deferred.doneUnsafe(started, exit)
+        })
+        return started
+      })
     }).pipe(Effect.uninterruptible)
 
     return {

@@ -9,17 +9,21 @@
  * @internal
  */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import { type Failure, MalformedResponse, TransportError } from "./LarkError.ts"
+import { MalformedResponse, TransportError } from "../LarkError.ts"
+import { concealer } from "./secrets.ts"
 
 /** @internal */
 export interface Envelope {
@@ -37,6 +41,9 @@ export interface Envelope {
 const neverConnected =
   /\b(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENETDOWN|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_\w+|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+|ERR_INVALID_URL)\b/
 
+/** The same names as the outcome of reading or writing: the connection was there, and the request may have gone out. */
+const onConnection = /\b(read|write) E[A-Z]/
+
 /** The codes and messages of an error and its causes, which is all that is kept of them. */
 const reasonsOf = (error: unknown, depth = 0): ReadonlyArray<string> => {
   if (!Predicate.isObjectKeyword(error) || depth > 5) return []
@@ -47,20 +54,28 @@ const reasonsOf = (error: unknown, depth = 0): ReadonlyArray<string> => {
   return [...code, ...message, ...causes.flatMap((cause) => reasonsOf(cause, depth + 1))]
 }
 
-const transportError = (endpoint: string, error: HttpClientError): TransportError => {
+const transportError = (
+  endpoint: string,
+  error: HttpClientError,
+  conceal: (text: string) => string
+): TransportError => {
   const { reason } = error
   const cause = "cause" in reason ? reasonsOf(reason.cause) : []
   const description = "description" in reason && typeof reason.description === "string" ? [reason.description] : []
   const reasons = [...new Set([...cause, ...description])]
-  const executed =
-    reason._tag === "EncodeError" || reason._tag === "InvalidUrlError" || neverConnected.test(reasons.join(" "))
-      ? "no"
-      : "unknown"
-  return new TransportError({ endpoint, executed, reason: reasons.length === 0 ? reason._tag : reasons.join(", ") })
+  const text = reasons.join(" ")
+  const isUnsent = reason._tag === "EncodeError" || reason._tag === "InvalidUrlError"
+    || (neverConnected.test(text) && !onConnection.test(text))
+  const executed = isUnsent ? "no" : "unknown"
+  return new TransportError({
+    endpoint,
+    executed,
+    reason: reasons.length === 0 ? reason._tag : conceal(reasons.join(", "))
+  })
 }
 
 const waitOf = (response: HttpClientResponse.HttpClientResponse, now: number): Duration.Duration | undefined => {
-  const reset = Number(response.headers["x-ogw-ratelimit-reset"] ?? Number.NaN)
+  const reset = Number(response.headers["x-ogw-ratelimit-reset"]?.trim() || Number.NaN)
   if (reset >= 0 && reset < Number.POSITIVE_INFINITY) return Duration.seconds(reset)
   const after = Headers.parseRetryAfter(response.headers["retry-after"] ?? "")
   return Result.isSuccess(after) ? Headers.retryAfterDelay(after.success, now) : undefined
@@ -77,8 +92,15 @@ const codeOf = (code: unknown): number | undefined => {
   return typeof number === "number" && Number.isSafeInteger(number) ? number : undefined
 }
 
+/** Of the transports, fetch alone would follow a redirection, and take the app secret with it to another server. */
+const withoutRedirects = (context: Context.Context<never>) =>
+  Context.add(context, FetchHttpClient.RequestInit, {
+    ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
+    redirect: "manual"
+  })
+
 /**
- * Sends a request and reads the envelope of its answer, all within `timeout`.
+ * Sends a request that holds secrets and reads the envelope of its answer, all within `timeout`.
  *
  * @internal
  */
@@ -86,11 +108,16 @@ export const exchange = (
   client: HttpClient.HttpClient,
   endpoint: string,
   request: HttpClientRequest.HttpClientRequest,
+  secrets: ReadonlyArray<Redacted.Redacted>,
   timeout: Duration.Duration
-): Effect.Effect<Envelope, TransportError | MalformedResponse> =>
-  client.execute(request).pipe(
+): Effect.Effect<Envelope, TransportError | MalformedResponse> => {
+  const conceal = concealer(secrets)
+  return client.execute(request).pipe(
     Effect.flatMap((response) =>
-      Effect.flatMap(response.text, (text) => Clock.clockWith((clock) => read(endpoint, response, text, clock)))
+      Effect.flatMap(
+        response.text,
+        (text) => Clock.clockWith((clock) => read(endpoint, response, text, clock, conceal))
+      )
     ),
     Effect.timeoutOrElse({
       duration: timeout,
@@ -103,25 +130,30 @@ export const exchange = (
           })
         )
     }),
-    Effect.catchTag("HttpClientError", (error) => Effect.fail(transportError(endpoint, error))),
+    Effect.catchTag("HttpClientError", (error) => Effect.fail(transportError(endpoint, error, conceal))),
     // The platform is a third party: it is not told the trace ids of its callers.
-    Effect.provideService(HttpClient.TracerPropagationEnabled, false)
+    Effect.provideService(HttpClient.TracerPropagationEnabled, false),
+    Effect.updateContext(withoutRedirects)
   )
+}
 
 const read = (
   endpoint: string,
   response: HttpClientResponse.HttpClientResponse,
   text: string,
-  clock: Clock.Clock
+  clock: Clock.Clock,
+  conceal: (text: string) => string
 ): Effect.Effect<Envelope, MalformedResponse> => {
   const { headers, status } = response
-  const logId = headers["x-tt-logid"] ?? headers["x-request-id"]
+  const givenId = headers["x-tt-logid"] ?? headers["x-request-id"]
+  const logId = givenId === undefined ? undefined : conceal(givenId)
   const retryAfter = waitOf(response, clock.currentTimeMillisUnsafe())
   const malformed = (reason: string) =>
     Effect.fail(new MalformedResponse({ endpoint, status, reason, logId, retryAfter }))
   const parsed = parse(text)
   if (Result.isFailure(parsed)) {
-    return malformed(`${parsed.failure} (${headers["content-type"] ?? "no content type"}, ${text.length} characters)`)
+    const contentType = conceal(headers["content-type"] ?? "no content type")
+    return malformed(`${parsed.failure} (${contentType}, ${text.length} characters)`)
   }
   const body = parsed.success
   if (!Predicate.isObject(body)) return malformed("the body is not a JSON object")
@@ -130,48 +162,4 @@ const read = (
   if (code === 0 && (status < 200 || status > 299)) return malformed("the code says success, the status does not")
   const msg = typeof body["msg"] === "string" ? body["msg"] : ""
   return Effect.succeed({ endpoint, status, logId, retryAfter, code, msg, body })
-}
-
-const texts = (list: unknown, pick: (item: Readonly<Record<string, unknown>>) => unknown): ReadonlyArray<string> =>
-  Array.isArray(list)
-    ? list.flatMap((item: unknown) => {
-      const text = Predicate.isObject(item) ? pick(item) : undefined
-      return typeof text === "string" ? [text] : []
-    })
-    : []
-
-const withoutSecrets = (data: unknown, secrets: ReadonlyArray<Redacted.Redacted>): unknown => {
-  const text = data === undefined ? "" : JSON.stringify(data)
-  return secrets.some((secret) => text.includes(Redacted.value(secret))) ? undefined : data
-}
-
-/**
- * What an envelope with a code other than 0 says, with the secrets that the request held taken out should the answer
- * repeat them.
- *
- * @internal
- */
-export const failure = (envelope: Envelope, secrets: ReadonlyArray<Redacted.Redacted>): Failure => {
-  const conceal = (text: string) =>
-    secrets.reduce((concealed, secret) => concealed.replaceAll(Redacted.value(secret), "<redacted>"), text)
-  const error = Predicate.isObject(envelope.body["error"]) ? envelope.body["error"] : {}
-  const { code, endpoint, logId, msg, retryAfter, status } = envelope
-  const inBody = typeof error["log_id"] === "string" ? error["log_id"] : undefined
-  const troubleshooter = typeof error["troubleshooter"] === "string" ? conceal(error["troubleshooter"]) : undefined
-  const scopes = texts(error["permission_violations"], (violation) => violation["subject"] ?? violation["scope"])
-  const violations = texts(error["field_violations"], (violation) => violation["field"])
-  const data = withoutSecrets(envelope.body["data"] ?? undefined, secrets)
-  const knownLogId = logId ?? inBody
-  return {
-    code,
-    msg: conceal(msg),
-    status,
-    endpoint,
-    ...(knownLogId === undefined ? {} : { logId: knownLogId }),
-    ...(troubleshooter === undefined ? {} : { troubleshooter }),
-    ...(retryAfter === undefined ? {} : { retryAfter }),
-    ...(scopes.length === 0 ? {} : { scopes: scopes.map(conceal) }),
-    ...(violations.length === 0 ? {} : { violations: violations.map(conceal) }),
-    ...(data === undefined ? {} : { data })
-  }
 }

@@ -1,0 +1,21 @@
+/**
+ * Takes secrets out of what a server sends back.
+ *
+ * @internal
+ */
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+
+/** Takes out of a text what it repeats of the secrets that a request held. */
+export const concealer = (secrets: ReadonlyArray<Redacted.Redacted>) => {
+  const values = secrets.map(Redacted.value).filter((value) => value !== "")
+  return (text: string) => values.reduce((concealed, value) => concealed.replaceAll(value, "<redacted>"), text)
+}
+
+/** The data, unless it repeats a secret. */
+export const withoutSecrets = (data: unknown, secrets: ReadonlyArray<Redacted.Redacted>): unknown => {
+  // What is nested too deeply to be written cannot be searched: it counts as a secret.
+  const text = Result.try(() => JSON.stringify(data) ?? "")
+  const isIn = (secret: string) => Result.isFailure(text) || text.success.includes(JSON.stringify(secret).slice(1, -1))
+  return secrets.some((secret) => isIn(Redacted.value(secret))) ? undefined : data
+}
