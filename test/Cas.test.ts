@@ -1,0 +1,1275 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Context, Data, Deferred, Duration, Effect, Exit, Fiber, Option, Pull, Random, Schedule } from "effect"
+import { Cas } from "effect-lark-meetings"
+import { TestClock } from "effect/testing"
+import { Gone, gone, make as scripted } from "./fixtures/ScriptedRegister.ts"
+
+const {
+  applied,
+  appliedWith,
+  conflict,
+  conflictWithoutState,
+  ensure,
+  ensureUnless,
+  handover,
+  observed,
+  observedNothing
+} = Cas
+const { Policy } = Cas
+
+const unsent = Cas.unsent({ cause: new Error("connection refused") })
+const throttled = (after: Duration.Input) => Cas.unsent({ after: Duration.fromInputUnsafe(after) })
+const lost = Cas.unknown(new Error("connection lost"))
+
+/** A conflict costs 100 ms, anything transient 50 ms; no chance involved. */
+const plain = Policy.make({ conflict: Schedule.spaced("100 millis"), transient: Schedule.spaced("50 millis") })
+const withPlain = (options: Parameters<typeof Policy.make<string>>[0]) => Policy.make({ ...plain, ...options })
+
+/** The result, with all the time in the world. */
+const run = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(effect)
+    yield* TestClock.adjust("1 hour")
+    return yield* Fiber.join(fiber)
+  })
+
+const failure = <A, E, R>(effect: Effect.Effect<A, E, R>) => run(Effect.flip(effect))
+
+type Failure = Cas.CasError<string> | Cas.Reported<Gone, string>
+
+/** The report of an operation that fails with `tag`. */
+const report = <A>(effect: Effect.Effect<A, Failure>, tag: Failure["_tag"]) =>
+  Effect.map(failure(effect), (error) => {
+    assert.strictEqual(error._tag, tag)
+    return error._tag === "CasInvalidPolicy" ? assert.fail("there was no operation") : error.report
+  })
+
+const millis = (durations: ReadonlyArray<Duration.Duration>) => durations.map((duration) => Duration.toMillis(duration))
+
+describe("an answer", () => {
+  it.effect("of acknowledgement ends the operation: swapped, applied, with what was there before", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([applied])
+      const { after, before, effect, outcome, swaps } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice" }))
+      assert.deepStrictEqual(calls, ["0 alice->bob"])
+      assert.deepStrictEqual({ after, before, effect, outcome, swaps }, {
+        after: "bob",
+        before: Option.some("alice"),
+        effect: "applied",
+        outcome: "swapped",
+        swaps: 1
+      })
+    }))
+
+  it.effect("of acknowledgement that names a newer value is no less a success", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([appliedWith("carol")])
+      const { after, effect, outcome } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice" }))
+      assert.deepStrictEqual({ after, effect, outcome }, { after: "carol", effect: "applied", outcome: "swapped" })
+    }))
+
+  it.effect("of conflict gives the next expected value, without a read", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([conflict("carol"), conflict("dave"), applied], { canRead: true })
+      const { before, reads } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy: Policy.eager }))
+      assert.deepStrictEqual(calls, ["0 alice->bob", "0 carol->bob", "0 dave->bob"])
+      assert.deepStrictEqual(before, Option.some("dave"))
+      assert.strictEqual(reads, 0)
+    }))
+
+  it.effect("of conflict that shows the target ends the operation at once: converged, and nothing of ours", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([observed("alice"), conflict("bob")], { canRead: true })
+      const { after, effect, elapsed, outcome } = yield* run(Cas.run(register, ensure("bob"), { policy: plain }))
+      assert.deepStrictEqual({ after, effect, outcome }, { after: "bob", effect: "none", outcome: "converged" })
+      assert.deepStrictEqual(elapsed, Duration.zero)
+      assert.lengthOf(calls, 2)
+    }))
+
+  it.effect("of conflict without the value falls back to one read", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([conflictWithoutState, observed("carol"), applied], { canRead: true })
+      const { outcome } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice" }))
+      assert.strictEqual(outcome, "swapped")
+      assert.deepStrictEqual(calls, ["0 alice->bob", "0 read", "0 carol->bob"])
+    }))
+
+  it.effect("of fresh conflict without the value steps the schedule before the read, so that the value does not age", () =>
+    Effect.gen(function*() {
+      const script = [observed("alice"), conflictWithoutState, observed("carol"), conflict("dave"), applied]
+      const { calls, register } = scripted(script, { canRead: true })
+      const { conflicts } = yield* run(Cas.run(register, ensure("bob"), { policy: plain }))
+      assert.deepStrictEqual(calls, ["0 read", "0 alice->bob", "100 read", "100 carol->bob", "200 dave->bob"])
+      assert.deepStrictEqual(conflicts, { fresh: 2, stale: 0 })
+    }))
+
+  it.effect("of conflict without the value, where nothing can be read, is CasConflictWithoutState", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([conflictWithoutState])
+      const { effect, observed } = yield* report(
+        Cas.run(register, ensure("bob"), { hint: "alice" }),
+        "CasConflictWithoutState"
+      )
+      assert.strictEqual(effect, "none")
+      assert.deepStrictEqual(observed, Option.none())
+    }))
+
+  it.effect("of a read that finds nothing is CasConflictWithoutState", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([observedNothing], { canRead: true })
+      yield* report(Cas.run(register, ensure("bob")), "CasConflictWithoutState")
+      assert.lengthOf(calls, 1)
+    }))
+
+  it.effect("of conflict that names the very value expected is asked again at once, twice", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([conflict("alice"), conflict("alice"), applied])
+      const { conflicts, outcome } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy: plain }))
+      assert.strictEqual(outcome, "swapped")
+      assert.deepStrictEqual(calls, ["0 alice->bob", "0 alice->bob", "0 alice->bob"])
+      assert.deepStrictEqual(conflicts, { fresh: 1, stale: 1 })
+    }))
+
+  it.effect("of conflict that names the very value expected, a third time, is CasInconsistentRegister", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([conflict("alice"), conflict("alice"), conflict("alice")])
+      const error = yield* failure(Cas.run(register, ensure("bob"), { hint: "alice", policy: Policy.eager }))
+      assert.instanceOf(error, Cas.InconsistentRegister)
+      assert.strictEqual(error.actual, "alice")
+      assert.strictEqual(error.report.effect, "none")
+      assert.lengthOf(calls, 3)
+    }))
+
+  it.effect("of a request that was not executed repeats the same swap, and leaves no doubt", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([unsent, applied])
+      const { effect } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy: plain }))
+      assert.strictEqual(effect, "applied")
+      assert.deepStrictEqual(calls, ["0 alice->bob", "50 alice->bob"])
+      const refused = scripted([unsent, conflict("bob")])
+      const converged = yield* run(Cas.run(refused.register, ensure("bob"), { hint: "alice", policy: plain }))
+      assert.deepStrictEqual([converged.outcome, converged.effect], ["converged", "none"])
+    }))
+
+  it.effect("that was lost repeats the same swap: acknowledged, it is ours", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([lost, applied])
+      const { effect, outcome } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy: plain }))
+      assert.deepStrictEqual([outcome, effect], ["swapped", "applied"])
+      assert.deepStrictEqual(calls, ["0 alice->bob", "50 alice->bob"])
+    }))
+
+  it.effect("that was lost repeats the same swap: if it meets the target, nobody knows whose it is", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([lost, conflict("bob")])
+      const { effect, outcome } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy: plain }))
+      assert.deepStrictEqual([outcome, effect], ["converged", "unknown"])
+    }))
+
+  it.effect("to a read that was lost or not executed repeats the read, and says nothing about effects", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([lost, throttled("1 second"), observed("bob")], { canRead: true })
+      const { effect, outcome, reads } = yield* run(Cas.run(register, ensure("bob"), { policy: plain }))
+      assert.deepStrictEqual([outcome, effect, reads], ["already", "none", 3])
+      assert.deepStrictEqual(calls, ["0 read", "50 read", "1100 read"])
+    }))
+
+  it.effect("that no retry can change ends the operation, under its own tag", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([gone])
+      const { attempts, effect, outcome } = yield* report(
+        Cas.run(register, ensure("bob"), { hint: "alice" }),
+        "Gone"
+      )
+      assert.deepStrictEqual([outcome, effect], ["failed", "none"])
+      assert.lengthOf(calls, 1)
+      assert.deepStrictEqual(attempts.map((attempt) => attempt.answer), [{ _tag: "Terminal", error: "Gone" }])
+    }))
+
+  it.effect("that no retry can change does not settle an attempt that was lost before", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([lost, new Gone({ why: "over" })])
+      const { effect } = yield* report(Cas.run(register, ensure("bob"), { hint: "alice", policy: plain }), "Gone")
+      assert.strictEqual(effect, "unknown")
+    }))
+
+  it.effect("to a read that no retry can change ends the operation, under its own tag", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([new Gone({ why: "over" })], { canRead: true })
+      const { effect, reads, swaps } = yield* report(Cas.run(register, ensure("bob")), "Gone")
+      assert.deepStrictEqual({ effect, reads, swaps }, { effect: "none", reads: 1, swaps: 0 })
+    }))
+})
+
+describe("a hint", () => {
+  it.effect("that is right makes it one call, one that is wrong makes it two", () =>
+    Effect.gen(function*() {
+      const right = scripted([applied], { canRead: true })
+      yield* run(Cas.run(right.register, ensure("bob"), { hint: "alice" }))
+      assert.deepStrictEqual(right.calls, ["0 alice->bob"])
+      const wrong = scripted([conflict("carol"), applied], { canRead: true })
+      yield* run(Cas.run(wrong.register, ensure("bob"), { hint: "alice", policy: plain }))
+      assert.deepStrictEqual(wrong.calls, ["0 alice->bob", "0 carol->bob"])
+    }))
+
+  it.effect("that is missing is replaced by one read", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([observed("alice"), applied], { canRead: true })
+      yield* run(Cas.run(register, ensure("bob")))
+      assert.deepStrictEqual(calls, ["0 read", "0 alice->bob"])
+    }))
+
+  it.effect("that is missing, where nothing can be read, is CasConflictWithoutState without a request", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([])
+      yield* report(Cas.run(register, ensure("bob")), "CasConflictWithoutState")
+      assert.deepStrictEqual(calls, [])
+    }))
+
+  it.effect("is no proof: that the target is in place is confirmed by a read, and no swap", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([observed("bob")], { canRead: true })
+      const { before, effect, outcome, swaps } = yield* run(Cas.run(register, ensure("bob"), { hint: "bob" }))
+      assert.deepStrictEqual({ before, effect, outcome, swaps }, {
+        before: Option.none(),
+        effect: "none",
+        outcome: "already",
+        swaps: 0
+      })
+      assert.deepStrictEqual(calls, ["0 read"])
+    }))
+
+  it.effect("is no proof: where nothing can be read, a swap that changes nothing confirms it or tells the value", () =>
+    Effect.gen(function*() {
+      const right = scripted([applied])
+      const { outcome } = yield* run(Cas.run(right.register, ensure("bob"), { hint: "bob" }))
+      assert.strictEqual(outcome, "converged")
+      assert.deepStrictEqual(right.calls, ["0 bob->bob"])
+      const wrong = scripted([conflict("alice"), applied])
+      yield* run(Cas.run(wrong.register, ensure("bob"), { hint: "bob", policy: plain }))
+      assert.deepStrictEqual(wrong.calls, ["0 bob->bob", "0 alice->bob"])
+    }))
+
+  it.effect("is no proof: a refusal is confirmed by a read", () =>
+    Effect.gen(function*() {
+      const wrong = scripted([observed("alice"), applied], { canRead: true })
+      yield* run(Cas.run(wrong.register, ensureUnless("bob", ["carol"]), { hint: "carol" }))
+      assert.deepStrictEqual(wrong.calls, ["0 read", "0 alice->bob"])
+      const right = scripted([observed("carol")], { canRead: true })
+      yield* report(Cas.run(right.register, ensureUnless("bob", ["carol"]), { hint: "carol" }), "CasRefused")
+      assert.deepStrictEqual(right.calls, ["0 read"])
+    }))
+})
+
+describe("handover", () => {
+  it.effect("sends the value it was given, whatever the hint says", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([applied], { canRead: true })
+      yield* run(Cas.run(register, handover("alice", "bob"), { hint: "carol" }))
+      assert.deepStrictEqual(calls, ["0 alice->bob"])
+    }))
+
+  it.effect("that meets its own target has converged, with nothing of ours", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([conflict("bob")])
+      const { effect, outcome } = yield* run(Cas.run(register, handover("alice", "bob")))
+      assert.deepStrictEqual([outcome, effect], ["converged", "none"])
+    }))
+
+  it.effect("refuses any third value, and names it", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([conflict("carol")])
+      const error = yield* failure(Cas.run(register, handover("alice", "bob")))
+      assert.instanceOf(error, Cas.Refused)
+      assert.deepStrictEqual([error.intent, error.reason, error.actual], ["handover", "Changed", "carol"])
+      assert.deepStrictEqual([error.report.effect, error.report.observed], ["none", Option.some("carol")])
+      assert.lengthOf(calls, 1)
+    }))
+
+  it.effect("that lost a reply refuses a third value in doubt", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([lost, conflict("carol")])
+      const { effect } = yield* report(Cas.run(register, handover("alice", "bob"), { policy: plain }), "CasRefused")
+      assert.strictEqual(effect, "unknown")
+    }))
+})
+
+describe("ensureUnless", () => {
+  it.effect("asks its predicate about every value seen, and never sends a protected one", () =>
+    Effect.gen(function*() {
+      const asked: Array<string> = []
+      const intent = ensureUnless("bob", (value: string) => {
+        asked.push(value)
+        return value === "dave"
+      })
+      const { calls, register } = scripted([conflict("carol"), conflict("dave")])
+      const error = yield* failure(Cas.run(register, intent, { hint: "alice", policy: Policy.eager }))
+      assert.instanceOf(error, Cas.Refused)
+      assert.deepStrictEqual([error.reason, error.actual], ["Protected", "dave"])
+      assert.deepStrictEqual(calls, ["0 alice->bob", "0 carol->bob"])
+      assert.includeMembers(asked, ["alice", "carol", "dave"])
+    }))
+})
+
+describe("the stale rule", () => {
+  it.effect("a conflict after a sleep neither sleeps nor steps the schedule", () =>
+    Effect.gen(function*() {
+      const inputs: Array<Cas.FreshConflict<string>> = []
+      const conflicts = Schedule.tap(
+        Schedule.setInputType<Cas.FreshConflict<string>>()(Schedule.spaced("100 millis")),
+        ({ input }) => Effect.sync(() => inputs.push(input))
+      )
+      const script = [
+        observed("alice"),
+        conflict("carol"),
+        conflict("dave"),
+        conflict("erin"),
+        conflict("fred"),
+        applied
+      ]
+      const { calls, register } = scripted(script, { canRead: true })
+      const policy = Policy.make({ conflict: conflicts })
+      const result = yield* run(Cas.run(register, ensure("bob"), { policy }))
+      assert.deepStrictEqual(calls, [
+        "0 read",
+        "0 alice->bob",
+        "100 carol->bob",
+        "100 dave->bob",
+        "200 erin->bob",
+        "200 fred->bob"
+      ])
+      assert.deepStrictEqual(result.conflicts, { fresh: 2, stale: 2 })
+      assert.deepStrictEqual(inputs.map(({ actual, expected, swaps }) => [expected, actual, swaps]), [
+        ["alice", Option.some("carol"), 1],
+        ["dave", Option.some("erin"), 3]
+      ])
+    }))
+
+  it.effect("a conflict on a hint is a refresh: a schedule that allows no conflict is not asked", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([conflict("carol"), applied])
+      const policy = Policy.make({ conflict: Schedule.recurs(0) })
+      const { conflicts } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy }))
+      assert.deepStrictEqual(conflicts, { fresh: 0, stale: 1 })
+    }))
+
+  it.effect("a transient wait makes the value old as well", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([observed("alice"), unsent, conflict("carol"), applied], { canRead: true })
+      const policy = withPlain({ conflict: Schedule.recurs(0) })
+      const { conflicts } = yield* run(Cas.run(register, ensure("bob"), { policy }))
+      assert.deepStrictEqual(calls, ["0 read", "0 alice->bob", "50 alice->bob", "50 carol->bob"])
+      assert.deepStrictEqual(conflicts, { fresh: 0, stale: 1 })
+    }))
+
+  it.effect("a fresh conflict is charged: a schedule that allows none ends the operation", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([observed("alice"), conflict("carol")], { canRead: true })
+      const error = yield* failure(
+        Cas.run(register, ensure("bob"), { policy: Policy.make({ conflict: Schedule.recurs(0) }) })
+      )
+      assert.instanceOf(error, Cas.Exhausted)
+      assert.strictEqual(error.limit, "conflicts")
+      assert.deepStrictEqual(error.report.observed, Option.some("carol"))
+    }))
+
+  it.effect("a value that needs no swap ends the operation before a schedule is asked", () =>
+    Effect.gen(function*() {
+      const policy = Policy.make({ conflict: Schedule.recurs(0) })
+      const target = scripted([observed("alice"), conflict("bob")], { canRead: true })
+      const { outcome } = yield* run(Cas.run(target.register, ensure("bob"), { policy }))
+      assert.strictEqual(outcome, "converged")
+      const guarded = scripted([observed("alice"), conflict("carol")], { canRead: true })
+      yield* report(Cas.run(guarded.register, ensureUnless("bob", ["carol"]), { policy }), "CasRefused")
+    }))
+})
+
+describe("the transient schedule", () => {
+  it.effect("starts anew after an answer that is not transient", () =>
+    Effect.gen(function*() {
+      const policy = withPlain({ transient: Schedule.exponential("100 millis") })
+      const script = [unsent, lost, conflict("carol"), unsent, conflict("dave"), unsent, unsent, applied]
+      const { calls, register } = scripted(script)
+      yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy }))
+      assert.deepStrictEqual(calls, [
+        "0 alice->bob",
+        "100 alice->bob",
+        "300 alice->bob",
+        "300 carol->bob",
+        "400 carol->bob",
+        "400 dave->bob",
+        "500 dave->bob",
+        "700 dave->bob"
+      ])
+    }))
+
+  it.effect("is not what a conflict steps, nor does a transient answer step the other one", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([observed("alice"), conflict("carol"), applied], { canRead: true })
+      yield* run(Cas.run(register, ensure("bob"), { policy: withPlain({ transient: Schedule.recurs(0) }) }))
+      const slow = scripted([observed("alice"), unsent, lost, applied], { canRead: true })
+      yield* run(Cas.run(slow.register, ensure("bob"), { policy: withPlain({ conflict: Schedule.recurs(0) }) }))
+    }))
+
+  it.effect("that ends gives the last cause", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([unsent, lost])
+      const error = yield* failure(
+        Cas.run(register, ensure("bob"), { hint: "alice", policy: withPlain({ transient: Schedule.recurs(1) }) })
+      )
+      assert.instanceOf(error, Cas.Exhausted)
+      assert.deepStrictEqual([error.limit, error.report.effect], ["transients", "unknown"])
+      assert.strictEqual(error.cause, lost.cause)
+    }))
+
+  it.effect("comes on top of the wait that the server asked for", () =>
+    Effect.gen(function*() {
+      const script = [throttled("3 seconds"), lost, throttled("1 second"), conflict("carol"), conflict("dave"), applied]
+      const { calls, register } = scripted(script)
+      const { waited } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy: plain }))
+      assert.deepStrictEqual(calls, [
+        "0 alice->bob",
+        "3050 alice->bob",
+        "3100 alice->bob",
+        "4150 alice->bob",
+        "4150 carol->bob",
+        "4250 dave->bob"
+      ])
+      assert.deepStrictEqual(waited, Duration.millis(4_250))
+    }))
+
+  it.effect("cannot shorten the wait that the server asked for", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([throttled("3 seconds"), applied])
+      const policy = withPlain({ transient: Schedule.spaced(Duration.negate(Duration.seconds(1))) })
+      yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy }))
+      assert.deepStrictEqual(calls, ["0 alice->bob", "3000 alice->bob"])
+    }))
+})
+
+describe("the deadline", () => {
+  const within = (deadline: Duration.Input, conflictDelay: Duration.Input) =>
+    withPlain({ deadline, minAttempt: "100 millis", conflict: Schedule.spaced(conflictDelay) })
+
+  it.effect("lets a wait pass that leaves the least time for an attempt", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([observed("alice"), conflict("carol"), applied], { canRead: true })
+      yield* run(Cas.run(register, ensure("bob"), { policy: within("1 second", "900 millis") }))
+      assert.deepStrictEqual(calls, ["0 read", "0 alice->bob", "900 carol->bob"])
+    }))
+
+  it.effect("ends the operation at once when a wait does not fit, and names the wait", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([observed("alice"), conflict("carol")], { canRead: true })
+      const error = yield* failure(Cas.run(register, ensure("bob"), { policy: within("1 second", "901 millis") }))
+      assert.instanceOf(error, Cas.Exhausted)
+      assert.strictEqual(error.limit, "deadline")
+      assert.include(error.message, "901 ms")
+      assert.deepStrictEqual([error.report.elapsed, error.report.waited], [Duration.zero, Duration.zero])
+    }))
+
+  it.effect("counts a wait that the server asked for", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([throttled("2 hours")])
+      const { elapsed } = yield* report(Cas.run(register, ensure("bob"), { hint: "alice" }), "CasExhausted")
+      assert.deepStrictEqual(elapsed, Duration.zero)
+      assert.lengthOf(calls, 1)
+    }))
+
+  it.effect("is measured from the call, not from the first failure", () =>
+    Effect.gen(function*() {
+      const script = [{ after: 600, say: observed("alice") }, conflict("carol")]
+      const { register } = scripted(script, { canRead: true })
+      const error = yield* failure(Cas.run(register, ensure("bob"), { policy: within("1 second", "400 millis") }))
+      assert.instanceOf(error, Cas.Exhausted)
+      assert.deepStrictEqual([error.limit, error.report.elapsed], ["deadline", Duration.millis(600)])
+    }))
+
+  it.effect("is measured on the monotonic clock: setting the wall clock back does not move it", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([{ after: 600, say: observed("alice") }, conflict("carol")], { canRead: true })
+      const fiber = yield* Effect.forkChild(
+        Effect.flip(Cas.run(register, ensure("bob"), { policy: within("1 second", "1 millis") }))
+      )
+      yield* TestClock.adjust(300)
+      yield* TestClock.setTime(0)
+      yield* TestClock.adjust("1 minute")
+      const error = yield* Fiber.join(fiber)
+      assert.instanceOf(error, Cas.Exhausted)
+      assert.deepStrictEqual([error.limit, error.report.elapsed], ["deadline", Duration.millis(900)])
+    }))
+
+  it.effect("lets no swap start that has less than the least time left", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([{ after: 901, say: observed("alice") }], { canRead: true })
+      const error = yield* failure(Cas.run(register, ensure("bob"), { policy: within("1 second", 0) }))
+      assert.instanceOf(error, Cas.Exhausted)
+      assert.deepStrictEqual([error.limit, error.report.effect], ["deadline", "none"])
+      assert.lengthOf(calls, 1)
+    }))
+
+  it.effect("lets no read start that has less than the least time left", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([{ after: 950, say: conflictWithoutState }], { canRead: true })
+      const { reads } = yield* report(
+        Cas.run(register, ensure("bob"), { hint: "alice", policy: within("1 second", 0) }),
+        "CasExhausted"
+      )
+      assert.strictEqual(reads, 0)
+      assert.lengthOf(calls, 1)
+    }))
+
+  it.effect("does not cut an attempt in flight", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([{ after: 5_000, say: applied }])
+      const { effect, elapsed } = yield* run(
+        Cas.run(register, ensure("bob"), { hint: "alice", policy: within("1 second", 0) })
+      )
+      assert.deepStrictEqual([effect, elapsed], ["applied", Duration.seconds(5)])
+    }))
+})
+
+describe("the attempt timeout", () => {
+  it.effect("makes an unanswered swap one of unknown effect", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted(["silence", conflict("bob")])
+      const { attempts, effect, outcome } = yield* run(
+        Cas.run(register, ensure("bob"), { hint: "alice", policy: withPlain({ attemptTimeout: "1 second" }) })
+      )
+      assert.deepStrictEqual([outcome, effect], ["converged", "unknown"])
+      assert.deepStrictEqual(calls, ["0 alice->bob", "1050 alice->bob"])
+      assert.deepStrictEqual(attempts.map(({ answer }) => answer._tag), ["Unknown", "Conflict"])
+      assert.deepStrictEqual(millis(attempts.map(({ took }) => took)), [1_000, 0])
+    }))
+
+  it.effect("makes an unanswered read be repeated", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted(["silence", observed("bob")], { canRead: true })
+      const { effect } = yield* run(
+        Cas.run(register, ensure("bob"), { policy: withPlain({ attemptTimeout: "1 second" }) })
+      )
+      assert.strictEqual(effect, "none")
+      assert.deepStrictEqual(calls, ["0 read", "1050 read"])
+    }))
+
+  it.effect("stops the request that it gives up", () =>
+    Effect.gen(function*() {
+      let stopped = 0
+      const register: Cas.Register<string> = {
+        equals: (a, b) => a === b,
+        swap: () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => stopped++))
+      }
+      const policy = withPlain({ attemptTimeout: "1 second", maxSwaps: 2 })
+      yield* report(Cas.run(register, ensure("bob"), { hint: "alice", policy }), "CasExhausted")
+      assert.strictEqual(stopped, 2)
+    }))
+})
+
+describe("after an attempt of unknown effect", () => {
+  const policies = { reassert: "reassert", stopIfMoved: "stopIfMoved", neverResend: "neverResend" } as const
+  const under = (onUnknown: Cas.OnUnknown) => withPlain({ onUnknown })
+
+  it("ensure and handover reassert, ensureUnless stops if the value has moved", () => {
+    assert.deepStrictEqual(
+      [ensure("bob").onUnknown, handover("alice", "bob").onUnknown, ensureUnless("bob", []).onUnknown],
+      [policies.reassert, policies.reassert, policies.stopIfMoved]
+    )
+  })
+
+  it.effect("reassert goes on from any value", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([lost, conflict("carol"), applied])
+      const { effect } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy: under("reassert") }))
+      assert.strictEqual(effect, "applied")
+      assert.deepStrictEqual(calls, ["0 alice->bob", "50 alice->bob", "50 carol->bob"])
+    }))
+
+  it.effect("stopIfMoved repeats the pair, and ends when it meets a third value", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([lost, conflict("carol")])
+      const error = yield* failure(
+        Cas.run(register, ensure("bob"), { hint: "alice", policy: under("stopIfMoved") })
+      )
+      assert.instanceOf(error, Cas.Superseded)
+      assert.deepStrictEqual([error.actual, error.report.effect], [Option.some("carol"), "unknown"])
+      assert.deepStrictEqual(calls, ["0 alice->bob", "50 alice->bob"])
+    }))
+
+  it.effect("stopIfMoved takes an acknowledgement of the repeated pair, and the target seen", () =>
+    Effect.gen(function*() {
+      const again = scripted([lost, applied])
+      const swapped = yield* run(Cas.run(again.register, ensureUnless("bob", []), { hint: "alice", policy: plain }))
+      assert.deepStrictEqual([swapped.outcome, swapped.effect], ["swapped", "applied"])
+      const there = scripted([lost, conflict("bob")])
+      const converged = yield* run(Cas.run(there.register, ensureUnless("bob", []), { hint: "alice", policy: plain }))
+      assert.deepStrictEqual([converged.outcome, converged.effect], ["converged", "unknown"])
+    }))
+
+  it.effect("stopIfMoved ends on a third value that only a read can tell", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([lost, conflictWithoutState, observed("carol")], { canRead: true })
+      yield* report(
+        Cas.run(register, ensure("bob"), { hint: "alice", policy: under("stopIfMoved") }),
+        "CasSuperseded"
+      )
+      assert.deepStrictEqual(calls, ["0 alice->bob", "50 alice->bob", "50 read"])
+    }))
+
+  it.effect("neverResend only reads: the target seen is success", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([lost, lost, observed("bob")], { canRead: true })
+      const { effect, outcome } = yield* run(
+        Cas.run(register, ensure("bob"), { hint: "alice", policy: under("neverResend") })
+      )
+      assert.deepStrictEqual([outcome, effect], ["converged", "unknown"])
+      assert.deepStrictEqual(calls, ["0 alice->bob", "50 read", "100 read"])
+    }))
+
+  it.effect("neverResend only reads: any other value is CasIndeterminate, the expected one too", () =>
+    Effect.gen(function*() {
+      for (const value of ["alice", "carol"]) {
+        const { calls, register } = scripted([lost, observed(value)], { canRead: true })
+        const error = yield* failure(
+          Cas.run(register, ensure("bob"), { hint: "alice", policy: under("neverResend") })
+        )
+        assert.instanceOf(error, Cas.Indeterminate)
+        assert.deepStrictEqual([error.report.effect, error.report.observed], ["unknown", Option.some(value)])
+        assert.strictEqual(error.cause, lost.cause)
+        assert.lengthOf(calls, 2)
+      }
+    }))
+
+  it.effect("neverResend is CasIndeterminate where nothing can be read, or reads fail for too long", () =>
+    Effect.gen(function*() {
+      const blind = scripted([lost])
+      yield* report(
+        Cas.run(blind.register, ensure("bob"), { hint: "alice", policy: under("neverResend") }),
+        "CasIndeterminate"
+      )
+      const deaf = scripted([lost, lost], { canRead: true })
+      const policy = withPlain({ onUnknown: "neverResend", transient: Schedule.recurs(1) })
+      yield* report(Cas.run(deaf.register, ensure("bob"), { hint: "alice", policy }), "CasIndeterminate")
+    }))
+
+  it.effect("neverResend still repeats what was certainly not executed", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([unsent, conflict("carol"), applied])
+      const { effect } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy: under("neverResend") }))
+      assert.strictEqual(effect, "applied")
+      assert.lengthOf(calls, 3)
+    }))
+})
+
+describe("interruption", () => {
+  const swap = { expected: "alice", desired: "bob" }
+
+  /** Interrupts after 50 ms; the exit, when it came, and what was reported abandoned. */
+  const interrupted = (
+    register: Cas.Register<string, Gone>,
+    policy: Cas.Policy<string>,
+    options: { readonly hint?: string } = { hint: "alice" }
+  ) =>
+    Effect.gen(function*() {
+      const abandoned: Array<unknown> = []
+      const fiber = yield* Cas.run(register, ensure("bob"), {
+        ...options,
+        policy,
+        onAbandoned: (attempt) => Effect.sync(() => abandoned.push(attempt))
+      }).pipe(Effect.forkChild)
+      yield* TestClock.adjust(50)
+      const clock = yield* TestClock.testClockWith(Effect.succeed)
+      const done = yield* Effect.forkChild(
+        Effect.map(Fiber.interrupt(fiber), () => clock.currentTimeMillisUnsafe())
+      )
+      yield* TestClock.adjust("1 hour")
+      const exit = yield* Fiber.await(fiber)
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+      return { at: yield* Fiber.join(done), abandoned }
+    })
+
+  it.effect("of a sleep takes effect at once, without another call, and abandons nothing", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([throttled("10 seconds")])
+      assert.deepStrictEqual(yield* interrupted(register, plain), { at: 50, abandoned: [] })
+      assert.lengthOf(calls, 1)
+    }))
+
+  it.effect("of a read abandons nothing", () =>
+    Effect.gen(function*() {
+      const { register } = scripted(["silence"], { canRead: true })
+      assert.deepStrictEqual(yield* interrupted(register, plain, {}), { at: 50, abandoned: [] })
+    }))
+
+  it.effect("of a swap in flight tells once which one, and is not success", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([{ after: 100, say: applied }])
+      assert.deepStrictEqual(yield* interrupted(register, plain), { at: 50, abandoned: [swap] })
+      assert.lengthOf(calls, 1)
+    }))
+
+  it.effect("of a swap in flight is told without an attempt timeout too", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([{ after: 100, say: applied }])
+      const policy = withPlain({ attemptTimeout: "Infinity" })
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 50, abandoned: [swap] })
+    }))
+
+  it.effect("that drains lets the swap in flight end, and no other begin", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([{ after: 100, say: conflict("carol") }])
+      const policy = withPlain({ interruption: "drain" })
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 100, abandoned: [] })
+      assert.lengthOf(calls, 1)
+    }))
+
+  it.effect("that drains lets the swap in flight end without an attempt timeout too", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([{ after: 100, say: applied }])
+      const policy = withPlain({ interruption: "drain", attemptTimeout: "Infinity" })
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 100, abandoned: [] })
+    }))
+
+  it.effect("that drains waits no longer than the attempt timeout", () =>
+    Effect.gen(function*() {
+      const { register } = scripted(["silence"])
+      const policy = withPlain({ interruption: "drain", attemptTimeout: "1 second" })
+      assert.strictEqual((yield* interrupted(register, policy)).at, 1_000)
+    }))
+
+  it.effect("that drains does not hold a sleep", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([throttled("10 seconds")])
+      const policy = withPlain({ interruption: "drain" })
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 50, abandoned: [] })
+    }))
+
+  it.effect("of a sleep after a lost reply tells the swap that is in doubt", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([lost])
+      const policy = withPlain({ transient: Schedule.spaced("10 seconds") })
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 50, abandoned: [swap] })
+    }))
+
+  it.effect("of a sleep tells the swap in doubt even after a conflict with a third value", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([
+        throttled(0),
+        { after: 10, say: lost },
+        conflict("carol"),
+        throttled("10 seconds")
+      ])
+      const policy = withPlain({ transient: Schedule.spaced(1) })
+      // The lost swap may have put its value there before carol came.
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 50, abandoned: [swap] })
+    }))
+
+  it.effect.each(["1 minute", Duration.infinity] as const)(
+    "that drains does not reach regions of the register that can be interrupted (attempt timeout %s)",
+    (attemptTimeout) =>
+      Effect.gen(function*() {
+        const asked = yield* Deferred.make<void>()
+        const proceed = yield* Deferred.make<void>()
+        let isWritten = false
+        const register: Cas.Register<string> = {
+          equals: (a, b) => a === b,
+          swap: () =>
+            Deferred.succeed(asked, undefined).pipe(
+              Effect.andThen(Deferred.await(proceed)),
+              Effect.andThen(Effect.sync(() => {
+                isWritten = true
+                return applied
+              })),
+              Effect.interruptible
+            )
+        }
+        const policy = withPlain({ interruption: "drain", attemptTimeout })
+        const fiber = yield* Effect.forkChild(Cas.run(register, handover("alice", "bob"), { policy }))
+        yield* Deferred.await(asked)
+        yield* Effect.forkChild(Fiber.interrupt(fiber), { startImmediately: true })
+        yield* Deferred.succeed(proceed, undefined)
+        yield* Fiber.await(fiber)
+        assert.isTrue(isWritten)
+      })
+  )
+
+  it.effect("that drains tells a swap that stays in doubt", () =>
+    Effect.gen(function*() {
+      const { register } = scripted(["silence"])
+      const policy = withPlain({ interruption: "drain", attemptTimeout: "1 second" })
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 1_000, abandoned: [swap] })
+    }))
+
+  it.effect("inside the register is not success either", () =>
+    Effect.gen(function*() {
+      const register: Cas.Register<string> = { equals: (a, b) => a === b, swap: () => Effect.interrupt }
+      const exit = yield* Effect.exit(Cas.run(register, ensure("bob"), { hint: "alice" }))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+    }))
+})
+
+describe("a terminal error", () => {
+  it.effect("that may hide an executed swap leaves the effect unknown", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([gone])
+      const doubtful: Cas.Register<string, Gone> = { ...register, proves: () => "doubtful" }
+      const error = yield* failure(Cas.run(doubtful, ensure("bob"), { hint: "alice" }))
+      assert.strictEqual(error._tag === "Gone" && error.report.effect, "unknown")
+    }))
+
+  it.effect("of a read never leaves the effect unknown", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([gone], { canRead: true })
+      const doubtful: Cas.Register<string, Gone> = { ...register, proves: () => "doubtful" }
+      const error = yield* failure(Cas.run(doubtful, ensure("bob")))
+      assert.strictEqual(error._tag === "Gone" && error.report.effect, "none")
+    }))
+})
+
+describe("a value", () => {
+  it.effect("that was sent in an attempt of unknown effect has aged, however short the wait after it", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([conflict("carol"), "silence", conflict("dave"), applied])
+      const policy = withPlain({ attemptTimeout: "1 second", transient: Schedule.forever })
+      const { conflicts } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy }))
+      assert.deepStrictEqual(calls, ["0 alice->bob", "0 carol->bob", "1000 carol->bob", "1000 dave->bob"])
+      assert.deepStrictEqual(conflicts, { fresh: 0, stale: 2 })
+    }))
+
+  it.effect("that is refused on a hint alone, where nothing can be read, is not claimed to be in place", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([])
+      yield* report(
+        Cas.run(register, ensureUnless("bob", ["alice"]), { hint: "alice" }),
+        "CasConflictWithoutState"
+      )
+      assert.lengthOf(calls, 0)
+    }))
+
+  it.effect("that contradicts a conflict is asked again, and an ordinary conflict in between starts the count anew", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([
+        conflict("alice"),
+        conflict("alice"),
+        conflict("carol"),
+        conflict("carol"),
+        conflict("carol"),
+        applied
+      ])
+      const { outcome } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy: Policy.eager }))
+      assert.strictEqual(outcome, "swapped")
+    }))
+})
+
+describe("the retry budget", () => {
+  const withBudget = (budget: Cas.RetryBudget) => Effect.provideService(Cas.CurrentRetryBudget, budget)
+
+  it.effect("ends an operation whose transient retry it cannot pay, with what it knows of the effect", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([lost, lost])
+      const budget = Cas.makeRetryBudget({ ratio: 1, reserve: 0 })
+      const error = yield* failure(
+        Cas.run(register, ensure("bob"), { hint: "alice", policy: plain }).pipe(withBudget(budget))
+      )
+      assert.instanceOf(error, Cas.Exhausted)
+      assert.deepStrictEqual([error.limit, error.report.effect, calls.length], ["budget", "unknown", 2])
+    }))
+
+  it.effect("is not charged for conflicts", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([conflict("carol"), conflict("dave"), applied])
+      const budget = Cas.makeRetryBudget({ ratio: 0, reserve: 0 })
+      const operation = Cas.run(register, ensure("bob"), { hint: "alice", policy: plain })
+      assert.strictEqual((yield* run(withBudget(budget)(operation))).outcome, "swapped")
+    }))
+
+  it.effect("allows a share of the operations of the last ten seconds, and the reserve", () =>
+    Effect.gen(function*() {
+      const { deposit, withdraw } = Cas.makeRetryBudget({ ratio: 0.5, reserve: 0.2 })
+      const allowed = Effect.map(Effect.all(Array.from({ length: 10 }, () => withdraw)), (paid) =>
+        paid.filter((p) => p).length)
+      assert.strictEqual(yield* allowed, 2)
+      yield* TestClock.adjust("9 seconds")
+      for (let n = 0; n < 8; n++) {
+        yield* deposit
+      }
+      assert.strictEqual(yield* allowed, 4)
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual(yield* allowed, 2)
+      for (let n = 0; n < 8; n++) {
+        yield* deposit
+      }
+      yield* TestClock.adjust("11 seconds")
+      assert.strictEqual(yield* allowed, 2)
+    }))
+})
+
+describe("a bound on swaps", () => {
+  it.effect("ends the operation after that many", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([conflict("carol"), conflict("dave"), conflict("erin")])
+      const policy = Policy.make({ ...Policy.eager, maxSwaps: 3 })
+      const error = yield* failure(Cas.run(register, ensure("bob"), { hint: "alice", policy }))
+      assert.instanceOf(error, Cas.Exhausted)
+      assert.deepStrictEqual([error.limit, error.report.swaps], ["swaps", 3])
+      assert.include(error.message, "All 3 swaps")
+      assert.lengthOf(calls, 3)
+    }))
+
+  it.effect("ends the operation before a sleep that no swap could follow", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([observed("alice"), conflict("carol")], { canRead: true })
+      const policy = withPlain({ maxSwaps: 1 })
+      const { elapsed } = yield* report(Cas.run(register, ensure("bob"), { policy }), "CasExhausted")
+      assert.deepStrictEqual(elapsed, Duration.zero)
+    }))
+})
+
+describe("a terminal error", () => {
+  it.effect("that two operations share keeps a report for each", () =>
+    Effect.gen(function*() {
+      const shared = new Gone({ why: "over" })
+      const fail = (script: ReadonlyArray<Cas.Outcome<string> | Gone>) =>
+        failure(Cas.run(scripted(script).register, ensure("bob"), { hint: "alice", policy: Policy.eager }))
+      const first = yield* fail([shared])
+      const second = yield* fail([conflict("carol"), shared])
+      if (first._tag !== "Gone" || second._tag !== "Gone") return assert.fail("not under its own tag")
+      assert.deepStrictEqual([first.report.swaps, second.report.swaps], [1, 2])
+      assert.deepStrictEqual([first.why, second.why], ["over", "over"])
+      assert.isTrue(second instanceof Gone)
+      assert.strictEqual(JSON.parse(JSON.stringify(second)).why, "over")
+    }))
+
+  it.effect("that is frozen is left as it is, and reported all the same", () =>
+    Effect.gen(function*() {
+      const frozen = Object.freeze({ _tag: "Frozen", why: "over" } as const)
+      const { register } = scripted<string, typeof frozen>([frozen])
+      const error = yield* failure(Cas.run(register, ensure("bob"), { hint: "alice" }))
+      if (error._tag !== "Frozen") return assert.fail("not under its own tag")
+      assert.deepStrictEqual([error.why, error.report.swaps], ["over", 1])
+      assert.isFalse("report" in frozen)
+    }))
+
+  it.effect("that is a primitive passes as it is", () =>
+    Effect.gen(function*() {
+      const { register } = scripted<string, "over">(["over"])
+      const error = yield* failure(Cas.run(register, ensure("bob"), { hint: "alice" }))
+      assert.strictEqual(error, "over")
+    }))
+
+  it.effect("can be caught by its tag, with its report", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([new Gone({ why: "over" })])
+      const swaps = yield* Cas.run(register, ensure("bob"), { hint: "alice" }).pipe(
+        Effect.map(() => -1),
+        Effect.catchTag("Gone", (error) => Effect.succeed(error.report.swaps))
+      )
+      assert.strictEqual(swaps, 1)
+    }))
+})
+
+describe("a policy that makes no sense", () => {
+  const nonsense: ReadonlyArray<readonly [string, Partial<Cas.Policy<string>>]> = [
+    ["maxSwaps", { maxSwaps: 0 }],
+    ["maxSwaps", { maxSwaps: -1 }],
+    ["maxSwaps", { maxSwaps: 1.5 }],
+    ["maxSwaps", { maxSwaps: Number.NaN }],
+    ["maxSwaps", { maxSwaps: Number.POSITIVE_INFINITY }],
+    ["deadline", { deadline: 0 }],
+    ["deadline", { deadline: -1 }],
+    ["deadline", { deadline: Number.NaN }],
+    ["deadline", { deadline: Number.NEGATIVE_INFINITY }],
+    ["deadline", { deadline: Duration.negate(Duration.seconds(1)) }],
+    // Plain JavaScript, or a string that came from a file.
+    ["deadline", { deadline: "soon" as Duration.Input }],
+    ["deadline", { deadline: "50 millis", minAttempt: "100 millis" }],
+    ["minAttempt", { minAttempt: -1 }],
+    ["minAttempt", { minAttempt: Number.NaN }],
+    ["minAttempt", { minAttempt: Number.POSITIVE_INFINITY }],
+    ["attemptTimeout", { attemptTimeout: 0 }],
+    ["attemptTimeout", { attemptTimeout: -1 }],
+    ["attemptTimeout", { attemptTimeout: Number.NaN }],
+    ["attemptTimeout", { attemptTimeout: "10 parsecs" as Duration.Input }]
+  ]
+
+  it.effect.each(nonsense)(
+    "is CasInvalidPolicy, without a request: %s %o",
+    ([setting, bounds]) =>
+      Effect.gen(function*() {
+        const { calls, register } = scripted([], { canRead: true })
+        const error = yield* failure(Cas.run(register, ensure("bob"), { policy: { ...plain, ...bounds } }))
+        assert.instanceOf(error, Cas.InvalidPolicy)
+        assert.strictEqual(error.setting, setting)
+        assert.include(error.message, `policy.${setting} must be `)
+        assert.deepStrictEqual(calls, [])
+      })
+  )
+
+  it.effect("is not one without bounds in time", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([applied])
+      const policy = withPlain({ deadline: "Infinity", attemptTimeout: Duration.infinity, minAttempt: 0 })
+      const { outcome } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy }))
+      assert.strictEqual(outcome, "swapped")
+    }))
+})
+
+describe("the caller's own schedules", () => {
+  class Budget extends Data.TaggedError("Budget") {}
+  class Limiter extends Context.Service<Limiter, { readonly wait: Duration.Duration }>()("test/Limiter") {}
+
+  it.effect("may fail, and the failure passes through", () =>
+    Effect.gen(function*() {
+      const broke = Schedule.modifyDelay(Schedule.forever, () => Effect.fail(new Budget()))
+      const contended = scripted([observed("alice"), conflict("carol")], { canRead: true })
+      const first = yield* failure(
+        Cas.run(contended.register, ensure("bob"), { policy: Policy.make({ conflict: broke }) })
+      )
+      assert.strictEqual(first._tag, "Budget")
+      const slow = scripted([lost])
+      const second = yield* failure(
+        Cas.run(slow.register, ensure("bob"), { hint: "alice", policy: Policy.make({ transient: broke }) })
+      )
+      assert.strictEqual(second._tag, "Budget")
+    }))
+
+  it.effect("may need services, and see what they are asked about", () =>
+    Effect.gen(function*() {
+      const limited = Schedule.modifyDelay(Schedule.forever, () => Effect.map(Limiter, ({ wait }) => wait))
+      const { calls, register } = scripted([lost, conflict("carol"), conflict("dave"), applied])
+      yield* run(Cas.run(register, ensure("bob"), {
+        hint: "alice",
+        policy: Policy.make({ conflict: limited, transient: limited })
+      })).pipe(Effect.provideService(Limiter, { wait: Duration.millis(70) }))
+      assert.deepStrictEqual(calls, ["0 alice->bob", "70 alice->bob", "70 carol->bob", "140 dave->bob"])
+    }))
+
+  it.effect("are told the round trip, smoothed", () =>
+    Effect.gen(function*() {
+      const trips: Array<Duration.Duration> = []
+      const spy = Schedule.tap(
+        Schedule.setInputType<Cas.FreshConflict<string>>()(Schedule.forever),
+        ({ input }) => Effect.sync(() => trips.push(input.roundTrip))
+      )
+      const script = [
+        { after: 80, say: observed("alice") },
+        { after: 160, say: conflict("carol") },
+        { after: 1_000, say: lost },
+        { after: 90, say: conflict("dave") },
+        { after: 90, say: conflict("erin") },
+        applied
+      ]
+      const { register } = scripted(script, { canRead: true })
+      yield* run(Cas.run(register, ensure("bob"), { policy: withPlain({ conflict: spy }) }))
+      assert.deepStrictEqual(millis(trips), [90, 90])
+    }))
+
+  it.effect("belong to one operation: another one with the same policy starts anew", () =>
+    Effect.gen(function*() {
+      const policy = withPlain({ conflict: Schedule.recurs(1), transient: Schedule.recurs(1) })
+      const script = [observed("alice"), conflict("carol"), unsent, applied]
+      yield* run(Cas.run(scripted(script, { canRead: true }).register, ensure("bob"), { policy }))
+      yield* run(Effect.all([
+        Cas.run(scripted(script, { canRead: true }).register, ensure("bob"), { policy }),
+        Cas.run(scripted(script, { canRead: true }).register, ensure("bob"), { policy })
+      ], { concurrency: 2 }))
+    }))
+})
+
+describe("a defect", () => {
+  const boom = new Error("boom")
+
+  it.effect("in the register, the intent or the schedule passes through", () =>
+    Effect.gen(function*() {
+      const equals = (a: string, b: string) => a === b
+      const dying: Cas.Register<string> = { equals, swap: () => Effect.die(boom) }
+      const throwing: Cas.Register<string> = {
+        equals,
+        swap: () => {
+          throw boom
+        }
+      }
+      const undecided: Cas.Intent<string> = {
+        ...ensure("bob"),
+        decide: () => {
+          throw boom
+        }
+      }
+      const { register } = scripted([observed("alice"), conflict("carol")], { canRead: true })
+      const exits = [
+        yield* Effect.exit(Cas.run(dying, ensure("bob"), { hint: "alice" })),
+        yield* Effect.exit(Cas.run(throwing, ensure("bob"), { hint: "alice" })),
+        yield* Effect.exit(Cas.run(dying, undecided, { hint: "alice" })),
+        yield* Effect.exit(Cas.run(register, ensure("bob"), {
+          policy: Policy.make({ conflict: Schedule.modifyDelay(Schedule.forever, () => Effect.die(boom)) })
+        }))
+      ]
+      for (const exit of exits) {
+        assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause) && Cause.squash(exit.cause) === boom)
+      }
+    }))
+})
+
+describe("the report", () => {
+  const script = [
+    { after: 20, say: observed("alice") },
+    { after: 40, say: conflict("carol") },
+    { after: 10, say: lost },
+    { after: 9.5, say: conflict("dave") },
+    { after: 12, say: applied }
+  ]
+  const contended = Effect.suspend(() => {
+    const { register } = scripted(script, { canRead: true })
+    return run(Cas.run(register, ensure("bob"), { policy: plain }))
+  })
+
+  it.effect("lists every attempt, in order: what was sent and answered, how fresh, when, how long", () =>
+    Effect.gen(function*() {
+      const { attempts, conflicts, elapsed, reads, swaps, waited } = yield* contended
+      assert.deepStrictEqual(
+        attempts.map((attempt) =>
+          attempt._tag === "Read"
+            ? ["read", attempt.answer._tag]
+            : [attempt.expected, attempt.fresh, attempt.answer._tag]
+        ),
+        [
+          ["read", "Observed"],
+          ["alice", true, "Conflict"],
+          ["carol", false, "Unknown"],
+          ["carol", false, "Conflict"],
+          ["dave", true, "Applied"]
+        ]
+      )
+      assert.deepStrictEqual(millis(attempts.map(({ at }) => at)), [0, 20, 160, 220, 229.5])
+      assert.deepStrictEqual(millis(attempts.map(({ took }) => took)), [20, 40, 10, 9.5, 12])
+      assert.deepStrictEqual(millis(attempts.map(({ waited }) => waited)), [0, 0, 100, 50, 0])
+      assert.deepStrictEqual({ conflicts, reads, swaps }, { conflicts: { fresh: 1, stale: 1 }, reads: 1, swaps: 4 })
+      assert.deepStrictEqual(millis([waited, elapsed]), [150, 241.5])
+    }))
+
+  it.effect("reads as a timeline", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(Cas.timeline(yield* contended), [
+        "   0.0 ms  read: it is alice, took 20 ms",
+        "    20 ms  swap alice -> bob: conflict, it is carol, took 40 ms",
+        "           wait 100 ms",
+        "   160 ms  swap carol -> bob: unknown, it may have been executed (connection lost), took 10 ms",
+        "           wait 50 ms",
+        "   220 ms  swap carol -> bob: stale conflict, it is dave, took 9.5 ms",
+        "   230 ms  swap dave -> bob: applied, took 12 ms",
+        "swapped, now bob: 4 swaps, 1 read, 1 fresh conflict, 1 stale, waited 150 ms of 242 ms, effect applied"
+      ])
+    }))
+
+  it.effect("of a failure reads as a timeline", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([conflictWithoutState, unsent, new Gone({ why: "over" })], { canRead: true })
+      const failed = yield* report(Cas.run(register, ensure("bob"), { hint: "alice", policy: plain }), "Gone")
+      assert.deepStrictEqual(Cas.timeline(failed), [
+        "   0.0 ms  swap alice -> bob: stale conflict, current value not told, took 0.0 ms",
+        "   0.0 ms  read: not executed (connection refused), took 0.0 ms",
+        "           wait 50 ms",
+        "    50 ms  read: failed: Gone, took 0.0 ms",
+        "failed: 1 swap, 2 reads, 0 fresh conflicts, 1 stale, waited 50 ms of 50 ms, effect none"
+      ])
+    }))
+
+  it.effect("reads as a timeline whatever the values are", () =>
+    Effect.gen(function*() {
+      const circular: { self?: unknown } = {}
+      circular.self = circular
+      const values: ReadonlyArray<readonly [unknown, string]> = [
+        [1n, "1n"],
+        [{ id: "ou_alice", userType: 1 }, "ou_alice"],
+        [7, "7"],
+        [undefined, "undefined"]
+      ]
+      for (const [value, shown] of values) {
+        const { register } = scripted<unknown>([applied])
+        const [line] = Cas.timeline(yield* run(Cas.run(register, handover(value, "bob"))))
+        assert.include(line, `swap ${shown} -> bob`)
+      }
+      const { register } = scripted<unknown>([applied])
+      assert.lengthOf(Cas.timeline(yield* run(Cas.run(register, handover<unknown>(circular, "bob")))), 2)
+    }))
+})
+
+describe("the ready policies", () => {
+  const roundTrip = Duration.millis(100)
+  const input: Cas.FreshConflict<string> = {
+    expected: "alice",
+    desired: "bob",
+    actual: Option.some("carol"),
+    swaps: 1,
+    roundTrip
+  }
+
+  /** The first delays in milliseconds, the dice always showing a half; short if the schedule ends. */
+  const delays = <O, I>(schedule: Schedule.Schedule<O, I>, input: I, count: number) =>
+    Effect.gen(function*() {
+      const step = yield* Schedule.toStep(schedule)
+      const taken: Array<number> = []
+      for (let i = 0; i < count; i++) {
+        const more = yield* Pull.matchEffect(step(0, input), {
+          onSuccess: ([, delay]) => Effect.succeed(taken.push(Duration.toMillis(delay)) > 0),
+          onFailure: Effect.failCause,
+          onDone: () => Effect.succeed(false)
+        })
+        if (!more) break
+      }
+      return taken
+    }).pipe(Effect.provideService(Random.Random, { nextDoubleUnsafe: () => 0.5, nextIntUnsafe: () => 1 }))
+
+  it.effect("standard: five swaps back to back, then bursts of three after sleeps that grow with the round trip", () =>
+    Effect.gen(function*() {
+      const { conflict } = Policy.standard
+      assert.deepStrictEqual(yield* delays(conflict, input, 10), [0, 0, 0, 0, 400, 0, 800, 0, 1200, 0])
+      assert.strictEqual((yield* delays(conflict, input, 30)).at(-2), 5_000)
+      assert.strictEqual((yield* delays(conflict, { ...input, roundTrip: Duration.zero }, 5)).at(-1), 80)
+    }))
+
+  it.effect("thrifty: three swaps back to back, then bursts of two after longer sleeps", () =>
+    Effect.gen(function*() {
+      const { conflict } = Policy.thrifty
+      assert.deepStrictEqual(yield* delays(conflict, input, 6), [0, 0, 800, 1600, 2400, 3200])
+      assert.strictEqual((yield* delays(conflict, input, 40)).at(-1), 20_000)
+    }))
+
+  it.effect("eager: never sleeps between conflicts", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* delays(Policy.eager.conflict, input, 6), [0, 0, 0, 0, 0, 0])
+    }))
+
+  it.effect("standard, eager and thrifty: four transient retries, full jitter, doubling", () =>
+    Effect.gen(function*() {
+      for (const { transient } of [Policy.standard, Policy.eager, Policy.thrifty]) {
+        assert.deepStrictEqual(yield* delays(transient, lost, 6), [100, 200, 400, 800])
+      }
+    }))
+
+  it.effect("once: one swap, no retry of any kind", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* delays(Policy.once.transient, lost, 2), [])
+      const contended = scripted([conflict("carol")])
+      const first = yield* failure(Cas.run(contended.register, ensure("bob"), { hint: "alice", policy: Policy.once }))
+      assert.instanceOf(first, Cas.Exhausted)
+      assert.strictEqual(first.limit, "swaps")
+      const slow = scripted([lost])
+      const second = yield* failure(Cas.run(slow.register, ensure("bob"), { hint: "alice", policy: Policy.once }))
+      assert.instanceOf(second, Cas.Exhausted)
+      assert.deepStrictEqual([second.limit, second.report.effect], ["transients", "unknown"])
+    }))
+
+  it("bound every operation: 20 swaps, 30 seconds, 10 seconds an attempt", () => {
+    for (const policy of [Policy.standard, Policy.eager, Policy.thrifty, { ...Policy.once, maxSwaps: 20 }]) {
+      const { attemptTimeout, deadline, interruption, maxSwaps, minAttempt, onUnknown } = policy
+      assert.deepStrictEqual({ attemptTimeout, deadline, interruption, maxSwaps, minAttempt, onUnknown }, {
+        attemptTimeout: "10 seconds",
+        deadline: "30 seconds",
+        interruption: "abort",
+        maxSwaps: 20,
+        minAttempt: "100 millis",
+        onUnknown: undefined
+      })
+    }
+  })
+})

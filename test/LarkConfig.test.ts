@@ -1,0 +1,165 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Config, ConfigProvider, Effect, Layer, Redacted } from "effect"
+import { LarkConfig } from "effect-lark-meetings"
+import { inspect } from "node:util"
+
+const secret = "S3cr3t-that-nobody-may-see"
+
+const good = { LARK_APP_ID: "cli_a", LARK_APP_SECRET: secret }
+
+const build = (layer: Layer.Layer<LarkConfig.LarkConfig, LarkConfig.InvalidLarkConfig>) =>
+  Effect.scoped(Effect.provide(LarkConfig.LarkConfig, layer))
+
+const fromVariables = (variables: Record<string, string>) =>
+  build(Layer.provide(LarkConfig.layerConfig(), ConfigProvider.layer(ConfigProvider.fromEnvRecord(variables))))
+
+const fromOptions = (options: Partial<Record<keyof LarkConfig.Options, unknown>>) =>
+  // What a program without types may pass.
+  build(LarkConfig.layer({ appId: "cli_a", appSecret: Redacted.make(secret), ...options } as LarkConfig.Options))
+
+type Wrong = readonly [what: string, setting: string, value: unknown, says: RegExp]
+
+const refused = (error: LarkConfig.InvalidLarkConfig, setting: string, says: RegExp) => {
+  assert.strictEqual(error._tag, "InvalidLarkConfig")
+  assert.strictEqual(error.setting, setting)
+  assert.isTrue(error.message.startsWith(`${setting} `), error.message)
+  assert.match(error.message, says)
+  for (
+    const text of [error.message, String(error), JSON.stringify(error), inspect(error, { depth: 20, showHidden: true })]
+  ) {
+    assert.notInclude(text, secret)
+  }
+}
+
+describe("the variables", () => {
+  it.effect("app id and secret are enough: the brand is feishu", () =>
+    Effect.gen(function*() {
+      const config = yield* fromVariables(good)
+      assert.strictEqual(config.appId, "cli_a")
+      assert.strictEqual(Redacted.value(config.appSecret), secret)
+      assert.strictEqual(config.baseUrl, "https://open.feishu.cn/open-apis")
+      assert.notInclude(inspect(config, { depth: 20, showHidden: true }), secret)
+    }))
+
+  it.effect("the brand chooses the host", () =>
+    Effect.gen(function*() {
+      const host = (LARK_BRAND: string) =>
+        Effect.map(fromVariables({ ...good, LARK_BRAND }), (config) => config.baseUrl)
+      assert.strictEqual(yield* host("feishu"), "https://open.feishu.cn/open-apis")
+      assert.strictEqual(yield* host("lark"), "https://open.larksuite.com/open-apis")
+      assert.strictEqual(yield* host(""), "https://open.feishu.cn/open-apis")
+    }))
+
+  const wrong: ReadonlyArray<Wrong> = [
+    ["missing", "LARK_APP_ID", undefined, /missing or empty.*developer console/],
+    ["empty", "LARK_APP_ID", "", /missing or empty/],
+    ["blank", "LARK_APP_ID", " \t", /missing or empty/],
+    ["followed by a line feed", "LARK_APP_ID", "cli_a\n", /begins or ends with a blank/],
+    ["missing", "LARK_APP_SECRET", undefined, /missing/],
+    ["empty", "LARK_APP_SECRET", "", /missing/],
+    ["blank", "LARK_APP_SECRET", "  ", /missing or empty/],
+    ["followed by a line feed", "LARK_APP_SECRET", `${secret}\n`, /begins or ends with a blank/],
+    ["preceded by a blank", "LARK_APP_SECRET", ` ${secret}`, /begins or ends with a blank/],
+    ["blank", "LARK_BRAND", " ", /"feishu" or "lark"/],
+    ["capitalised", "LARK_BRAND", "Lark", /"feishu" or "lark"/],
+    ["another brand", "LARK_BRAND", "dingtalk", /"feishu" or "lark"/],
+    ["a property of all objects", "LARK_BRAND", "constructor", /"feishu" or "lark"/],
+    ["the secret by mistake", "LARK_BRAND", secret, /"feishu" or "lark"/],
+    ["blank", "LARK_BASE_URL", " ", /http or https URL/],
+    ["a host only", "LARK_BASE_URL", "open.feishu.cn", /http or https URL/],
+    ["of another scheme", "LARK_BASE_URL", "ftp://open.feishu.cn", /http or https URL/],
+    ["a script", "LARK_BASE_URL", "javascript:alert(1)", /http or https URL/],
+    ["a file", "LARK_BASE_URL", "file:///etc/passwd", /http or https URL/],
+    ["without a host", "LARK_BASE_URL", "https://", /http or https URL/],
+    ["the secret by mistake", "LARK_BASE_URL", secret, /http or https URL/],
+    ["with a user", "LARK_BASE_URL", `https://user:${secret}@open.feishu.cn`, /no user, password/],
+    ["with a query", "LARK_BASE_URL", `https://open.feishu.cn/?secret=${secret}`, /no user, password, query/],
+    ["with a fragment", "LARK_BASE_URL", `https://open.feishu.cn/#${secret}`, /no user, password, query or fragment/]
+  ]
+
+  it.effect.each(wrong)("%s: %s is refused by its name", ([, setting, value, says]) =>
+    Effect.gen(function*() {
+      const entries = Object.entries({ ...good, [setting]: value }).filter((entry) => entry[1] !== undefined)
+      const error = yield* Effect.flip(fromVariables(Object.fromEntries(entries.map(([k, v]) => [k, String(v)]))))
+      refused(error, setting, says)
+    }))
+
+  it.effect("the one that is missing is named, not the first", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(fromVariables({ LARK_APP_ID: "cli_a", LARK_BRAND: "lark" }))
+      assert.strictEqual(error.setting, "LARK_APP_SECRET")
+    }))
+})
+
+describe("the base URL", () => {
+  const forms: ReadonlyArray<readonly [given: string, used: string]> = [
+    ["http://127.0.0.1:8787", "http://127.0.0.1:8787/open-apis"],
+    ["http://127.0.0.1:8787/", "http://127.0.0.1:8787/open-apis"],
+    ["https://open.feishu.cn/open-apis", "https://open.feishu.cn/open-apis"],
+    ["https://open.feishu.cn/open-apis/", "https://open.feishu.cn/open-apis"],
+    ["https://open.feishu.cn//", "https://open.feishu.cn/open-apis"],
+    ["HTTPS://Open.Feishu.CN", "https://open.feishu.cn/open-apis"],
+    ["https://proxy.example/feishu", "https://proxy.example/feishu/open-apis"],
+    ["https://proxy.example/feishu/open-apis//", "https://proxy.example/feishu/open-apis"],
+    ["https://proxy.example/a/../b", "https://proxy.example/b/open-apis"],
+    ["http://[::1]:8787", "http://[::1]:8787/open-apis"]
+  ]
+
+  it.effect.each(forms)("%s is %s", ([given, used]) =>
+    Effect.gen(function*() {
+      assert.strictEqual((yield* fromVariables({ ...good, LARK_BASE_URL: given })).baseUrl, used)
+      assert.strictEqual((yield* fromOptions({ baseUrl: given })).baseUrl, used)
+    }))
+
+  it.effect("wins over the brand", () =>
+    Effect.gen(function*() {
+      const config = yield* fromVariables({ ...good, LARK_BRAND: "lark", LARK_BASE_URL: "http://localhost:1" })
+      assert.strictEqual(config.baseUrl, "http://localhost:1/open-apis")
+    }))
+})
+
+describe("the options", () => {
+  const wrong: ReadonlyArray<Wrong> = [
+    ["missing", "appId", undefined, /missing or empty/],
+    ["empty", "appId", "", /missing or empty/],
+    ["a number", "appId", 7, /missing or empty/],
+    ["missing", "appSecret", undefined, /missing, or is not Redacted/],
+    ["a bare text", "appSecret", secret, /not Redacted/],
+    ["empty", "appSecret", Redacted.make(""), /missing or empty/],
+    ["no text", "appSecret", Redacted.make(7), /missing or empty/],
+    ["of another brand", "brand", "dingtalk", /"feishu" or "lark"/],
+    ["null", "brand", null, /"feishu" or "lark"/],
+    ["empty", "baseUrl", "", /http or https URL/]
+  ]
+
+  it.effect.each(wrong)("%s: %s is refused by its name", ([, setting, value, says]) =>
+    Effect.gen(function*() {
+      refused(yield* Effect.flip(fromOptions({ [setting]: value })), setting, says)
+    }))
+})
+
+describe("configs of one's own", () => {
+  const wrapped = (variables: Record<string, string>) =>
+    build(Layer.provide(
+      LarkConfig.layerConfig({
+        appId: Config.String("MY_APP"),
+        appSecret: Config.Redacted("MY_SECRET"),
+        brand: Config.Literals(["feishu", "lark"], "MY_BRAND").pipe(Config.withDefault("lark"))
+      }),
+      ConfigProvider.layer(ConfigProvider.fromEnvRecord(variables))
+    ))
+
+  it.effect("are read", () =>
+    Effect.gen(function*() {
+      const config = yield* wrapped({ MY_APP: "cli_b", MY_SECRET: secret })
+      assert.strictEqual(config.appId, "cli_b")
+      assert.strictEqual(config.baseUrl, "https://open.larksuite.com/open-apis")
+    }))
+
+  it.effect("that are missing are named, and their values are not shown", () =>
+    Effect.gen(function*() {
+      assert.include((yield* Effect.flip(wrapped({ MY_SECRET: secret }))).message, "MY_APP")
+      const error = yield* Effect.flip(wrapped({ MY_APP: "cli_b", MY_SECRET: secret, MY_BRAND: secret }))
+      refused(error, "configuration", /MY_BRAND/)
+    }))
+})

@@ -1,0 +1,340 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Predicate, Redacted, Schema } from "effect"
+import { Lark, LarkError, MeetingId, Meetings, MeetingUser, UserToken } from "effect-lark-meetings"
+import * as platform from "./fixtures/http/platform.ts"
+
+type Documented = readonly [status: number, code: number, msg: string, tag: string]
+
+/** The error table of the document of `set_host`. */
+const setHost: ReadonlyArray<Documented> = [
+  [500, 121001, "internal error", "InternalError"],
+  [400, 121002, "not support", "NotSupported"],
+  [400, 121003, "param error", "ParamError"],
+  [403, 121005, "no permission", "NoPermission"],
+  [409, 121006, "data conflict", "DataConflict"],
+  [400, 122001, "meeting status unexpected", "MeetingStatusUnexpected"],
+  [404, 122002, "meeting not exist", "MeetingNotExist"],
+  [400, 122003, "operator user not in meeting", "OperatorNotInMeeting"],
+  [400, 122004, "target user not in meeting", "TargetNotInMeeting"],
+  [400, 122005, "cannot operate self", "CannotOperateSelf"],
+  [400, 122009, "participant status not expected", "ParticipantStatusNotExpected"]
+]
+
+/** The error table of the document of `end`. */
+const end: ReadonlyArray<Documented> = [
+  [500, 121001, "internal error", "InternalError"],
+  [400, 121002, "not support", "NotSupported"],
+  [400, 121003, "param error", "ParamError"],
+  [403, 121005, "no permission", "NoPermission"],
+  [400, 122001, "meeting status unexpected", "MeetingStatusUnexpected"],
+  [404, 122002, "meeting not exist", "MeetingNotExist"],
+  [400, 122003, "operator user not in meeting", "OperatorNotInMeeting"]
+]
+
+/** The error table of the document of `get`. */
+const get: ReadonlyArray<Documented> = [
+  [500, 121001, "internal error", "InternalError"],
+  [400, 121002, "not support", "NotSupported"],
+  [400, 121003, "param error", "ParamError"],
+  [404, 121004, "data not exist", "DataNotExist"],
+  [403, 121005, "no permission", "NoPermission"]
+]
+
+/** The codes of the other endpoints of the family. */
+const others: ReadonlyArray<Documented> = [
+  [400, 122006, "participant count reach limit", "ParticipantCountReachLimit"],
+  [400, 122007, "callee is busy", "CalleeIsBusy"],
+  [400, 122008, "meeting is locked", "MeetingIsLocked"],
+  [400, 123002, "record param error", "RecordParamError"],
+  [400, 123003, "assign host exceed max limit 10", "AssignHostExceedMaxLimit"],
+  [400, 123004, "assign host error", "AssignHostError"],
+  [400, 123006, "invalid password", "InvalidPassword"],
+  [400, 124002, "record processing", "RecordProcessing"]
+]
+
+/** The generic codes, and those of the token endpoint. */
+const generic: Readonly<Record<string, ReadonlyArray<number>>> = {
+  RateLimited: [99991400],
+  TokenRejected: [99991663, 99991664, 99991665, 99991668, 99991671, 99991677, 20005, 20006, 20013, 20014],
+  TokenMissing: [99991661],
+  RefreshTokenRejected: [99991669],
+  MissingScope: [99991672, 99991679],
+  AppUnavailable: [99991662, 99991673],
+  CredentialsRejected: [99991543, 10005, 10013, 10014, 10015],
+  IpDenied: [99991401],
+  QuotaExhausted: [99991403],
+  UserTypeNotSupported: [99991674],
+  UserIdRejected: [99991675, 99992351, 99992360, 99992361, 99992364, 99992381],
+  TokenNotPermitted: [99991676],
+  AuthenticationFailed: [99991681, 99991692],
+  RouteNotFound: [99991201, 99991301],
+  FieldValidationFailed: [99992402],
+  InvalidRequest: [9499, 10003],
+  PlatformError: [1500, 1642, 1663, 1668, 2200, 5000]
+}
+
+const genericCodes = Object.entries(generic).flatMap(([tag, codes]) => codes.map((code) => [code, tag] as const))
+
+const meetingRows = [...setHost, ...get.filter(([, code]) => code === 121004), ...others]
+
+const id = MeetingId.make("6911188411932033028")
+const alice = MeetingUser.openId("ou_alice")
+const bob = MeetingUser.openId("ou_bob")
+const session = UserToken.fromAccessToken(Redacted.make("u-alice"))
+
+const swapHost = Meetings.swapHost(id, { expected: alice, desired: bob })
+
+const operations: Record<"get" | "swapHost" | "end", Effect.Effect<unknown, LarkError.LarkError, Meetings.Meetings>> = {
+  get: Meetings.get(id),
+  swapHost,
+  end: Lark.asUser(session)(Meetings.end(id))
+}
+
+const names = {
+  get: "vc.v1.meeting.get",
+  swapHost: "vc.v1.meeting.set_host",
+  end: "vc.v1.meeting.end"
+} as const
+
+const answeredBy = (answer: platform.Reaction, token?: platform.Reaction) =>
+  platform.make(() => answer, token === undefined ? undefined : () => token).layer
+
+const run = <A, E>(operation: Effect.Effect<A, E, Lark.Services>, layer: ReturnType<typeof answeredBy>) =>
+  operation.pipe(Effect.provide(Lark.layer(platform.app)), Effect.provide(layer))
+
+/** Whether it is an instance of the exported class of that name. */
+const isA = (error: unknown, tag: string): boolean =>
+  Object.entries(LarkError).some(([name, value]) =>
+    name === tag && typeof value === "function" && error instanceof value
+  )
+
+const failure = (code: number, status = 400): LarkError.Failure => ({
+  code,
+  msg: "said the platform",
+  status,
+  endpoint: "vc.v1.meeting.end",
+  logId: "log-1"
+})
+
+/** Every code that the table has a row for, as one list of pairs. */
+const span = (row: (typeof LarkError.table)[number]) => [row.code, row.through ?? row.code] as const
+
+describe("a documented code", () => {
+  const cases = [
+    ...get.map((row) => ["get", ...row] as const),
+    ...end.map((row) => ["end", ...row] as const)
+  ]
+  it.effect.each(cases)(
+    "%s answered %d with %d, %s, fails with %s",
+    ([operation, status, code, msg, tag]) =>
+      Effect.gen(function*() {
+        const answer = { ...platform.failed(status, code, msg), headers: { "x-tt-logid": "log-1" } }
+        const error = yield* Effect.flip(run(operations[operation], answeredBy(answer)))
+        assert.strictEqual(error._tag, tag)
+        assert.isTrue(isA(error, tag))
+        assert.include<object>(error, { code, status, msg, endpoint: names[operation], logId: "log-1" })
+        for (const part of [String(code), msg, names[operation], `HTTP ${status}`, "log-1"]) {
+          assert.include(error.message, part)
+        }
+      })
+  )
+
+  it.effect.each(setHost)(
+    "set_host answered %d with %d, %s, is a %s",
+    ([status, code, msg, tag]) =>
+      Effect.gen(function*() {
+        const answer = { ...platform.failed(status, code, msg), headers: { "x-tt-logid": "log-1" } }
+        const result = yield* Effect.result(run(swapHost, answeredBy(answer)))
+        if (tag === "DataConflict") {
+          assert.strictEqual(result._tag, "Success")
+          assert.strictEqual(result._tag === "Success" && result.success._tag, "Conflict")
+          return
+        }
+        const error = result._tag === "Failure"
+          ? result.failure
+          : result.success._tag === "Unknown" && Predicate.isObjectKeyword(result.success.cause)
+          ? result.success.cause
+          : {}
+        assert.include<object>(error, { _tag: tag, code, status, msg, endpoint: names.swapHost, logId: "log-1" })
+        // Only a failing server may have executed it.
+        assert.strictEqual(result._tag, tag === "InternalError" ? "Success" : "Failure")
+      })
+  )
+
+  it.effect("is known by its number, whatever status and message come with it", () =>
+    Effect.gen(function*() {
+      for (const status of [200, 400, 403, 404, 409, 429, 500, 502, 503]) {
+        for (const [, code, , tag] of end) {
+          const error = yield* Effect.flip(run(operations.end, answeredBy(platform.failed(status, code, "otherwise"))))
+          assert.include<object>(error, { _tag: tag, code, status })
+        }
+      }
+    }))
+
+  it.effect("of another endpoint is an UnknownApiError", () =>
+    Effect.gen(function*() {
+      for (const [name, documented] of [["get", get], ["end", end], ["swapHost", setHost]] as const) {
+        const foreign = meetingRows.filter(([, code]) => !documented.some(([, own]) => own === code))
+        for (const [, code] of foreign) {
+          const error = yield* Effect.flip(run(operations[name], answeredBy(platform.failed(400, code))))
+          assert.include<object>(error, { _tag: "UnknownApiError", code, endpoint: names[name] })
+        }
+      }
+    }))
+})
+
+describe("a generic code", () => {
+  it.effect("means the same on every endpoint, the token endpoint included", () =>
+    Effect.gen(function*() {
+      for (const [code, tag] of genericCodes) {
+        for (const name of ["get", "end"] as const) {
+          const error = yield* Effect.flip(run(operations[name], answeredBy(platform.failed(400, code))))
+          assert.include<object>(error, { _tag: tag, code, endpoint: names[name] })
+        }
+        const error = yield* Effect.flip(run(operations.get, answeredBy(platform.ok({}), platform.failed(200, code))))
+        assert.include<object>(error, { _tag: tag, code, endpoint: "auth.v3.tenant_access_token.internal" })
+      }
+    }))
+})
+
+describe("the code table", () => {
+  it("has every code of the documents, each under its class, status and message", () => {
+    for (const [status, code, msg, tag] of meetingRows) {
+      assert.deepInclude<object>(LarkError.table.find((row) => row.code === code) ?? {}, {
+        code,
+        status,
+        msg,
+        tag,
+        kind: "meeting"
+      })
+    }
+    for (const [code, tag] of genericCodes) {
+      const rows = LarkError.table.filter((row) => span(row)[0] <= code && code <= span(row)[1])
+      assert.deepStrictEqual(rows.map((row) => [row.tag, row.kind]), [[tag, "generic"]], String(code))
+    }
+  })
+
+  it("has no other code", () => {
+    const known = [...meetingRows.map(([, code]) => code), ...genericCodes.map(([code]) => code)]
+    for (const row of LarkError.table) assert.include(known, row.code)
+  })
+
+  it("has no code twice, and no ranges that overlap", () => {
+    const spans = LarkError.table.map(span).toSorted(([a], [b]) => a - b)
+    spans.forEach(([from, through], index) => {
+      assert.isAtLeast(through, from)
+      const next = spans[index + 1]
+      if (next !== undefined) assert.isBelow(through, next[0])
+    })
+  })
+
+  it("gives every meeting code a class of its own", () => {
+    const tags = LarkError.table.filter((row) => row.kind === "meeting").map((row) => row.tag)
+    assert.strictEqual(new Set(tags).size, tags.length)
+    const generics = LarkError.table.filter((row) => row.kind === "generic").map((row) => row.tag)
+    assert.deepStrictEqual(tags.filter((tag) => generics.includes(tag)), [])
+  })
+
+  it("says in every row what the code means and what to do", () => {
+    for (const row of LarkError.table) {
+      assert.match(row.meaning, /^[A-Z].*\.$/, String(row.code))
+      assert.match(row.advice, /^[A-Z].*\.$/, String(row.code))
+    }
+  })
+
+  it("lets a call be repeated only where the answer proves that nothing was executed", () => {
+    const of = (retry: LarkError.Retry) => LarkError.table.filter((row) => row.retry === retry).map((row) => row.code)
+    assert.deepStrictEqual(of("token").toSorted(), generic["TokenRejected"]?.toSorted())
+    assert.deepStrictEqual(of("wait"), [124002, 99991400])
+    assert.deepStrictEqual(of("unknown"), [121001, ...(generic["PlatformError"] ?? [])])
+  })
+})
+
+const everyMeetingCode = [121001, 121002, 121003, 121004, 121005, 121006] as const
+
+describe("fromFailure", () => {
+  const tags = new Set<string>([...LarkError.table.map((row) => row.tag), "UnknownApiError"])
+
+  it.prop("gives every whole number exactly one class", { code: Schema.Int }, ({ code }) => {
+    const error = LarkError.fromFailure(failure(code), everyMeetingCode)
+    assert.isTrue(tags.has(error._tag))
+    const classes = [...tags].filter((tag) => isA(error, tag))
+    assert.deepStrictEqual(classes, [error._tag])
+    const row = LarkError.table.find((row) => span(row)[0] <= code && code <= span(row)[1])
+    const documented = row !== undefined && (row.kind === "generic" || everyMeetingCode.some((own) => own === code))
+    assert.strictEqual(error._tag, documented ? row.tag : "UnknownApiError")
+  })
+
+  it("leaves the gaps between neighbouring codes unknown", () => {
+    const rows = LarkError.table.map(span)
+    for (const code of rows.flatMap(([from, through]) => [from - 1, through + 1])) {
+      if (rows.some(([from, through]) => from <= code && code <= through)) continue
+      assert.strictEqual(LarkError.fromFailure(failure(code), everyMeetingCode)._tag, "UnknownApiError", String(code))
+    }
+  })
+
+  it("keeps the data of a conflict, and of nothing else", () => {
+    const data = { host_user: { id: "ou_alice", user_type: 1 } }
+    const withData = (code: number) => LarkError.fromFailure({ ...failure(code), data }, everyMeetingCode)
+    assert.include<object>(withData(121006), { data })
+    for (const code of [121005, 99991400, 424242]) assert.notInclude(JSON.stringify(withData(code)), "ou_alice")
+  })
+})
+
+describe("the message of an error", () => {
+  it("says endpoint, status, log id and what to do, whatever the code", () => {
+    for (const code of [...LarkError.table.map((row) => row.code), 424242]) {
+      const error = LarkError.fromFailure(failure(code, 418), everyMeetingCode)
+      if (error._tag === "TransportError" || error._tag === "MalformedResponse") continue
+      assert.match(
+        error.message,
+        new RegExp(`^\\[${code}\\] said the platform \\(vc.v1.meeting.end, HTTP 418, log id log-1\\)\\.`)
+      )
+      assert.isTrue(error.message.endsWith(error.advice))
+      assert.isAbove(error.advice.length, 10)
+    }
+  })
+
+  it("does without a log id where there is none", () => {
+    const error = new LarkError.NoPermission({ code: 121005, msg: "no permission", status: 403, endpoint: "e" })
+    assert.match(error.message, /^\[121005\] no permission \(e, HTTP 403\)\. Check the kind of token/)
+  })
+
+  it("of a reply that never came says whether to read before writing again", () => {
+    const lost = new LarkError.TransportError({ endpoint: "e", reason: "ECONNRESET", executed: "unknown" })
+    assert.match(lost.message, /\(e\): ECONNRESET.*may have been executed; read the state/)
+    const refused = new LarkError.TransportError({ endpoint: "e", reason: "ECONNREFUSED", executed: "no" })
+    assert.match(refused.message, /was not executed; check the network/)
+    const page = new LarkError.MalformedResponse({ endpoint: "e", status: 502, reason: "HTML", logId: "log-1" })
+    assert.match(page.message, /\(e, HTTP 502, log id log-1\): HTML.*may have been executed/)
+  })
+})
+
+describe("what a failure proves", () => {
+  it("a code that nobody knows is judged by its status: a throttle waits, a failing server may have executed it", () => {
+    const retry = (status: number) => LarkError.fromFailure(failure(424242, status), []).retry
+    for (const status of [200, 400, 403, 404]) assert.strictEqual(retry(status), "never")
+    assert.strictEqual(retry(429), "wait")
+    for (const status of [500, 502, 503, 504]) assert.strictEqual(retry(status), "unknown")
+  })
+
+  it("a code of another endpoint likewise: what it means there says nothing here", () => {
+    const retry = (code: number, status: number) => LarkError.fromFailure(failure(code, status), [121003]).retry
+    assert.strictEqual(retry(124002, 400), "never")
+    assert.strictEqual(retry(122005, 502), "unknown")
+    assert.notInclude(LarkError.fromFailure(failure(123003), [121003]).message, "Assign at most ten")
+  })
+
+  it("a body that nobody understands likewise", () => {
+    const retry = (status: number) => new LarkError.MalformedResponse({ endpoint: "e", status, reason: "" }).retry
+    for (const status of [400, 401, 403, 404, 413]) assert.strictEqual(retry(status), "never")
+    assert.strictEqual(retry(429), "wait")
+    for (const status of [200, 204, 302, 408, 500, 502, 503, 504]) assert.strictEqual(retry(status), "unknown")
+  })
+
+  it("errors carry the wait the platform asks for", () => {
+    const retryAfter = Duration.seconds(3)
+    const error = LarkError.fromFailure({ ...failure(99991400, 429), retryAfter }, [])
+    assert.include<object>(error, { _tag: "RateLimited", retryAfter })
+  })
+})

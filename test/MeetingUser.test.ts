@@ -1,0 +1,111 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Option, Schema } from "effect"
+import { MeetingUser } from "effect-lark-meetings"
+
+/** What a program without types may pass. */
+const untyped = (value: unknown) => value as string
+
+/** What a program without types may pass. */
+const untypedNumber = (value: unknown) => value as number
+
+const constructors = {
+  open_id: MeetingUser.openId,
+  union_id: MeetingUser.unionId,
+  user_id: MeetingUser.userId
+} as const
+
+const idTypes = ["open_id", "union_id", "user_id"] as const
+
+const hostile: ReadonlyArray<readonly [what: string, id: unknown, userType: unknown, says: RegExp]> = [
+  ["no id", "", 1, /open_id is missing/],
+  ["an undefined id", undefined, 1, /open_id is missing/],
+  ["a number for an id", 7, 1, /open_id is missing/],
+  ["an endless id", "x".repeat(10_000), 1, /10000 characters, more than 256/],
+  ["a blank in the id", "ou_a b", 1, /blanks or control characters/],
+  ["a line feed in the id", "ou_alice\n", 1, /blanks or control characters/],
+  ["a null character in the id", "ou_\0", 1, /blanks or control characters/],
+  ["a fractional user type", "ou_alice", 1.5, /user type 1.5/],
+  ["user type zero", "ou_alice", 0, /user type 0/],
+  ["a negative user type", "ou_alice", -1, /user type -1/],
+  ["no number for a user type", "ou_alice", Number.NaN, /user type NaN/],
+  ["a text for a user type", "ou_alice", "1", /user type 1/]
+]
+
+describe("a user", () => {
+  it("is an ordinary one unless the user type says otherwise", () => {
+    for (const idType of idTypes) {
+      assert.deepStrictEqual<object>(constructors[idType]("x"), { idType, id: "x", userType: 1 })
+      const room = constructors[idType]("x", { userType: MeetingUser.UserType.Room })
+      assert.deepStrictEqual<object>(room, { idType, id: "x", userType: 2 })
+    }
+  })
+
+  it("may be of a type that nobody has documented yet", () => {
+    assert.strictEqual(MeetingUser.openId("x", { userType: 4711 }).userType, 4711)
+  })
+
+  it.effect.each(hostile)("with %s is refused", ([, id, userType, says]) =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(MeetingUser.makeEffect("open_id", untyped(id), untypedNumber(userType)))
+      assert.strictEqual(error._tag, "InvalidMeetingUser")
+      assert.match(error.message, says)
+      assert.isBelow(error.message.length, 200)
+      const make = () => MeetingUser.openId(untyped(id), { userType: untypedNumber(userType) })
+      assert.throws(make, MeetingUser.InvalidMeetingUser)
+    }))
+
+  it("equals another only under the same id kind, with the same id and user type", () => {
+    const alice = MeetingUser.openId("alice")
+    assert.isTrue(MeetingUser.equals(alice, MeetingUser.openId("alice")))
+    assert.isFalse(MeetingUser.equals(alice, MeetingUser.openId("Alice")))
+    assert.isFalse(MeetingUser.equals(alice, MeetingUser.openId("alice", { userType: 2 })))
+    assert.isFalse(MeetingUser.equals(alice, MeetingUser.unionId("alice")))
+    assert.isFalse(MeetingUser.equals(MeetingUser.unionId("alice"), MeetingUser.userId("alice")))
+  })
+
+  it("knows its id kind", () => {
+    assert.isTrue(MeetingUser.hasIdType(MeetingUser.unionId("x"), "union_id"))
+    assert.isFalse(MeetingUser.hasIdType<MeetingUser.IdType>(MeetingUser.unionId("x"), "open_id"))
+  })
+})
+
+describe("the meeting_user object", () => {
+  const Id = Schema.String.check(Schema.isPattern(/^[!-~]{1,20}$/))
+  const UserType = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 99 }))
+
+  it.prop(
+    "gives back the user that was sent",
+    { id: Id, userType: UserType, idType: Schema.Literals(idTypes) },
+    ({ id, idType, userType }) => {
+      const user = constructors[idType](id, { userType })
+      assert.deepStrictEqual(MeetingUser.toWire(user), { id, user_type: userType })
+      assert.deepStrictEqual(MeetingUser.fromWire(idType, MeetingUser.toWire(user)), Option.some(user))
+    }
+  )
+
+  it("names nobody when half of it is missing or empty", () => {
+    const nobody = [
+      undefined,
+      null,
+      "ou_alice",
+      7,
+      [],
+      {},
+      { id: "ou_alice" },
+      { user_type: 1 },
+      { id: "", user_type: 1 },
+      { id: null, user_type: 1 },
+      { id: 7, user_type: 1 },
+      { id: "ou_alice", user_type: null },
+      { id: "ou_alice", user_type: "1" },
+      { id: "ou_alice", user_type: 0 },
+      { id: "ou alice", user_type: 1 },
+      { open_id: "ou_alice", user_type: 1 }
+    ]
+    for (const wire of nobody) assert.deepStrictEqual(MeetingUser.fromWire("open_id", wire), Option.none())
+  })
+
+  it.prop("is never a defect", { wire: Schema.Json }, ({ wire }) => {
+    assert.isTrue(Option.isOption(MeetingUser.fromWire("open_id", wire)))
+  })
+})

@@ -1,0 +1,394 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, Clock, Effect, Exit, Fiber, Layer, Redacted, Schema, Scope } from "effect"
+import { LarkConfig, TenantToken } from "effect-lark-meetings"
+import { TestClock } from "effect/testing"
+import * as platform from "./fixtures/http/platform.ts"
+
+type Mint = Parameters<typeof platform.make>[1]
+
+/** The service, and the platform that issues its tokens. */
+const provision = (mint?: Mint) =>
+  Effect.gen(function*() {
+    const feishu = platform.make(() => ({ status: 404 }), mint)
+    const layer = TenantToken.layer.pipe(Layer.provide(LarkConfig.layer(platform.app)), Layer.provide(feishu.layer))
+    const service = yield* Effect.provide(TenantToken.TenantToken, yield* Layer.build(layer))
+    const text = Effect.map(service.get, Redacted.value)
+    return { ...service, text, mints: feishu.mints }
+  })
+
+const slowly = (answer: platform.Answer | platform.Lost, time: `${number} ${"seconds" | "minutes"}` = "1 seconds") =>
+  Effect.delay(Effect.succeed(answer), time)
+
+const nth = (n: number) => `t-${n + 1}`
+
+describe("a tenant token", () => {
+  it.effect("is asked for when it is first needed, and serves from then on", () =>
+    Effect.gen(function*() {
+      const token = yield* provision()
+      assert.strictEqual(token.mints.length, 0)
+      for (let i = 0; i < 5; i++) assert.strictEqual(yield* token.text, "t-1")
+      yield* TestClock.adjust("89 minutes")
+      assert.strictEqual(yield* token.text, "t-1")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(token.mints.length, 1)
+    }))
+
+  it.effect("is asked for once, however many fibers wait for it", () =>
+    Effect.gen(function*() {
+      const token = yield* provision((n) => slowly(platform.minted(nth(n))))
+      const fibers = yield* Effect.forEach(Array.from({ length: 1000 }), () => Effect.forkChild(token.text))
+      yield* TestClock.adjust("1 second")
+      const texts = yield* Effect.forEach(fibers, Fiber.join)
+      assert.deepStrictEqual([...new Set(texts)], ["t-1"])
+      assert.strictEqual(token.mints.length, 1)
+    }))
+
+  it.effect("is asked for once when fibers come while it is on its way", () =>
+    Effect.gen(function*() {
+      const token = yield* provision((n) => slowly(platform.minted(nth(n))))
+      const fibers = yield* Effect.forEach(
+        Array.from({ length: 9 }, (_, i) => i),
+        (i) => Effect.forkChild(Effect.delay(token.text, i * 200))
+      )
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual([...new Set(yield* Effect.forEach(fibers, Fiber.join))], ["t-1"])
+      assert.strictEqual(token.mints.length, 1)
+    }))
+
+  it.effect("survives that some of those who wait are interrupted, and even all of them", () =>
+    Effect.gen(function*() {
+      const token = yield* provision((n) => slowly(platform.minted(nth(n))))
+      const [first, second, third] = yield* Effect.all([
+        Effect.forkChild(token.text),
+        Effect.forkChild(token.text),
+        Effect.forkChild(token.text)
+      ])
+      yield* TestClock.adjust("500 millis")
+      yield* Fiber.interruptAll([first, second])
+      yield* TestClock.adjust("500 millis")
+      assert.strictEqual(yield* Fiber.join(third), "t-1")
+
+      yield* token.reject(Redacted.make("t-1"))
+      const alone = yield* Effect.forkChild(token.text)
+      yield* TestClock.adjust("500 millis")
+      yield* Fiber.interrupt(alone)
+      yield* TestClock.adjust("500 millis")
+      assert.strictEqual(yield* token.text, "t-2")
+      assert.strictEqual(token.mints.length, 2)
+    }))
+})
+
+describe("renewal", () => {
+  it.effect("begins in the last half hour, in the background: nobody waits for it", () =>
+    Effect.gen(function*() {
+      const token = yield* provision((n) =>
+        n === 0 ? platform.minted("t-1") : slowly(platform.minted(nth(n)), "5 seconds")
+      )
+      yield* token.get
+      yield* TestClock.adjust("90 minutes")
+      for (let i = 0; i < 100; i++) assert.strictEqual(yield* token.text, "t-1")
+      yield* TestClock.adjust("4 seconds")
+      assert.strictEqual(yield* token.text, "t-1")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* token.text, "t-2")
+      assert.strictEqual(token.mints.length, 2)
+    }))
+
+  it.effect("that fails disturbs nobody, is tried again every half minute at most, and leaves no failure behind", () =>
+    Effect.gen(function*() {
+      const token = yield* provision((n) =>
+        n === 0 || n > 3 ? platform.minted(nth(n)) : n === 1 ? platform.failed(500, 5000) : new platform.Lost("gone")
+      )
+      yield* token.get
+      yield* TestClock.adjust("95 minutes")
+      const seen: Array<string> = []
+      for (let second = 0; second < 120; second++) {
+        seen.push(yield* token.text)
+        yield* TestClock.adjust("1 second")
+      }
+      assert.deepStrictEqual([...new Set(seen)], ["t-1", "t-5"])
+      assert.strictEqual(seen.indexOf("t-5"), 91)
+      assert.strictEqual(token.mints.length, 5)
+    }))
+
+  it.effect("that never comes is joined, not repeated, once the token cannot be used any more", () =>
+    Effect.gen(function*() {
+      const token = yield* provision((n) =>
+        n === 0 ? platform.minted("t-1", 20) : slowly(platform.minted("t-2", 20), "9 seconds")
+      )
+      yield* token.get
+      yield* TestClock.adjust("15 seconds")
+      assert.strictEqual(yield* token.text, "t-1")
+      yield* TestClock.adjust("4 seconds")
+      const waiting = yield* Effect.forkChild(token.text)
+      yield* TestClock.adjust("4 seconds")
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(waiting), "t-2")
+      assert.strictEqual(token.mints.length, 2)
+    }))
+
+  it.effect("does not happen while nobody asks", () =>
+    Effect.gen(function*() {
+      const token = yield* provision()
+      yield* token.get
+      yield* TestClock.adjust("30 days")
+      assert.strictEqual(token.mints.length, 1)
+      assert.strictEqual(yield* token.text, "t-2")
+    }))
+
+  it.effect("that brings the same token again, with less of its life left, is no storm", () =>
+    Effect.gen(function*() {
+      // As the platform does while half an hour is left.
+      const token = yield* provision((n) => platform.minted("t-same", n === 0 ? 7200 : 1800))
+      yield* token.get
+      yield* TestClock.adjust("90 minutes")
+      for (let i = 0; i < 60; i++) {
+        yield* token.get
+        yield* TestClock.adjust("10 seconds")
+      }
+      assert.strictEqual(token.mints.length, 2)
+    }))
+})
+
+describe("the margin", () => {
+  it.effect("a token is not used in the last minute of its life", () =>
+    Effect.gen(function*() {
+      const token = yield* provision()
+      yield* token.get
+      yield* TestClock.adjust(119 * 60_000 - 1)
+      assert.strictEqual(yield* token.text, "t-1")
+      const late = yield* provision()
+      yield* late.get
+      yield* TestClock.adjust("119 minutes")
+      assert.strictEqual(yield* late.text, "t-2")
+    }))
+
+  it.effect("a short life is used for nine tenths, as counted from when it was asked for", () =>
+    Effect.gen(function*() {
+      for (const expire of [100, 10, 1, "100", 0.5]) {
+        const token = yield* provision((n) => platform.minted(nth(n), expire))
+        const lifetime = Number(expire) * 1000
+        assert.strictEqual(yield* token.text, "t-1")
+        yield* TestClock.adjust(lifetime * 0.7)
+        assert.strictEqual(yield* token.text, "t-1")
+        assert.strictEqual(token.mints.length, 1)
+        yield* TestClock.adjust(lifetime * 0.2)
+        assert.strictEqual(yield* token.text, "t-2")
+      }
+    }))
+
+  it.effect("the time on the way is taken off", () =>
+    Effect.gen(function*() {
+      const token = yield* provision((n) => slowly(platform.minted(nth(n), 100), "9 seconds"))
+      const first = yield* Effect.forkChild(token.text)
+      yield* TestClock.adjust("9 seconds")
+      yield* Fiber.join(first)
+      yield* TestClock.adjust("81 seconds")
+      const second = yield* Effect.forkChild(token.text)
+      yield* TestClock.adjust("9 seconds")
+      assert.strictEqual(yield* Fiber.join(second), "t-2")
+    }))
+})
+
+describe("a failure to get a token", () => {
+  const failures: ReadonlyArray<readonly [what: string, reaction: platform.Reaction, tag: string]> = [
+    ["a wrong secret", platform.failed(200, 10015, "app secret invalid"), "CredentialsRejected"],
+    ["an unknown app", platform.failed(200, 99991543, "app not exist"), "CredentialsRejected"],
+    ["a missing parameter", platform.failed(400, 10003, "invalid param"), "InvalidRequest"],
+    ["a throttle", platform.failed(429, 99991400), "RateLimited"],
+    ["a lost connection", new platform.Lost("gone"), "TransportError"],
+    ["a gateway's page", { status: 502, body: "<html>" }, "MalformedResponse"],
+    ["a reply without a token", { body: { code: 0, expire: 7200 } }, "MalformedResponse"],
+    ["an empty token", platform.minted("", 7200), "MalformedResponse"],
+    ["a token that is none", { body: { code: 0, tenant_access_token: 5, expire: 7200 } }, "MalformedResponse"],
+    ["no time to expire", { body: { code: 0, tenant_access_token: "t" } }, "MalformedResponse"],
+    ["a time that is none", platform.minted("t", "soon"), "MalformedResponse"],
+    ["no life", platform.minted("t", 0), "MalformedResponse"],
+    ["a life that is over", platform.minted("t", -1), "MalformedResponse"],
+    ["an endless life", { body: `{"code":0,"tenant_access_token":"t","expire":1e999}` }, "MalformedResponse"]
+  ]
+
+  it.effect.each(failures)("because of %s is typed, and is not kept", ([, reaction, tag]) =>
+    Effect.gen(function*() {
+      const token = yield* provision((n) => n < 2 ? reaction : platform.minted("t-ok"))
+      for (let i = 0; i < 2; i++) {
+        assert.include<object>(yield* Effect.flip(token.get), {
+          _tag: tag,
+          endpoint: "auth.v3.tenant_access_token.internal"
+        })
+      }
+      assert.strictEqual(yield* token.text, "t-ok")
+      assert.strictEqual(token.mints.length, 3)
+    }))
+
+  it.effect("reaches all who waited, after one request", () =>
+    Effect.gen(function*() {
+      const token = yield* provision((n) => n === 0 ? slowly(new platform.Lost("gone")) : platform.minted("t-ok"))
+      const fibers = yield* Effect.forEach(Array.from({ length: 100 }), () => Effect.forkChild(Effect.flip(token.get)))
+      yield* TestClock.adjust("1 second")
+      for (const error of yield* Effect.forEach(fibers, Fiber.join)) assert.strictEqual(error._tag, "TransportError")
+      assert.strictEqual(token.mints.length, 1)
+      assert.strictEqual(yield* token.text, "t-ok")
+    }))
+
+  it.effect("because the platform is silent comes after ten seconds", () =>
+    Effect.gen(function*() {
+      const token = yield* provision(() => Effect.never)
+      const fiber = yield* Effect.forkChild(Effect.flip(token.get))
+      yield* TestClock.adjust("10 seconds")
+      assert.include<object>(yield* Fiber.join(fiber), { _tag: "TransportError", executed: "unknown" })
+    }))
+})
+
+describe("reject", () => {
+  it.effect("drops the current token", () =>
+    Effect.gen(function*() {
+      const token = yield* provision()
+      assert.strictEqual(yield* token.reject(yield* token.get), true)
+      assert.strictEqual(yield* token.text, "t-2")
+    }))
+
+  it.effect("of an older token, or of one from elsewhere, leaves the current one", () =>
+    Effect.gen(function*() {
+      const token = yield* provision()
+      const old = yield* token.get
+      yield* token.reject(old)
+      yield* token.get
+      for (let i = 0; i < 10; i++) yield* token.reject(old)
+      yield* token.reject(Redacted.make("t-from-elsewhere"))
+      assert.strictEqual(yield* token.text, "t-2")
+      assert.strictEqual(token.mints.length, 2)
+    }))
+
+  it.effect("compares the tokens, not their wrappers", () =>
+    Effect.gen(function*() {
+      const token = yield* provision()
+      yield* token.get
+      yield* token.reject(Redacted.make("t-1", { label: "another" }))
+      assert.strictEqual(yield* token.text, "t-2")
+    }))
+
+  it.effect("while a renewal is on its way costs no request of its own", () =>
+    Effect.gen(function*() {
+      const token = yield* provision((n) => n === 0 ? platform.minted("t-1") : slowly(platform.minted(nth(n))))
+      const old = yield* token.get
+      yield* TestClock.adjust("100 minutes")
+      yield* token.get
+      yield* token.reject(old)
+      const waiting = yield* Effect.forkChild(token.text)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(waiting), "t-2")
+      assert.strictEqual(token.mints.length, 2)
+    }))
+})
+
+describe("when its scope ends", () => {
+  it.effect("those who wait are interrupted, and those who come later do not hang", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const token = yield* Scope.provide(provision(() => Effect.never), scope)
+      const waiting = yield* Effect.forkChild(Effect.exit(token.get))
+      yield* TestClock.adjust("1 second")
+      yield* Scope.close(scope, Exit.void)
+      assert.isTrue(Exit.hasInterrupts(yield* Fiber.join(waiting)))
+      const late = yield* Effect.forkChild(Effect.exit(token.get))
+      yield* TestClock.adjust("1 minute")
+      assert.isTrue(Exit.hasInterrupts(yield* Fiber.join(late)))
+    }))
+})
+
+const Millis = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))
+
+const Step = Schema.TaggedUnion({
+  Get: { fibers: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 5 })) },
+  GetAndGiveUp: { after: Millis(3_000) },
+  RejectLast: {},
+  RejectOld: {},
+  Wait: { millis: Schema.Union([Millis(10_000), Millis(3_600_000)]) }
+})
+
+const MintAnswer = Schema.Struct({
+  delay: Millis(9_000),
+  expire: Schema.Union([
+    Schema.Int.check(Schema.isBetween({ minimum: 100, maximum: 7200 })),
+    Schema.Literals([7200, "fail", "lose"])
+  ])
+})
+
+describe("under any schedule of gets, rejections, failures and slow mints", () => {
+  it.effect.prop(
+    "one mint at a time, only when needed, and no token past its margin",
+    {
+      steps: Arbitrary.array(Arbitrary.schema(Step), { maxLength: 40 }),
+      answers: Arbitrary.array(Arbitrary.schema(MintAnswer), { minLength: 1, maxLength: 10 })
+    },
+    ({ answers, steps }) =>
+      Effect.gen(function*() {
+        const wrong: Array<string> = []
+        let inFlight = 0
+        let failedAt = Number.NEGATIVE_INFINITY
+        let current: string | undefined
+        const issued = new Map<string, { readonly usableUntil: number; readonly renewFrom: number }>()
+
+        const mint = (n: number) =>
+          Effect.gen(function*() {
+            const askedAt = yield* Clock.currentTimeMillis
+            const known = current === undefined ? undefined : issued.get(current)
+            const isUsable = known !== undefined && askedAt < known.usableUntil
+            if (isUsable && askedAt < known.renewFrom) wrong.push(`${nth(n)} is not needed yet`)
+            if (isUsable && askedAt < failedAt + 30_000) wrong.push(`${nth(n)} comes too soon after a failure`)
+            if (++inFlight > 1) wrong.push(`${nth(n)} is minted beside another`)
+            const { delay, expire } = answers[n % answers.length] ?? { delay: 0, expire: 7200 }
+            yield* Effect.sleep(delay)
+            inFlight--
+            if (typeof expire === "string") {
+              failedAt = yield* Clock.currentTimeMillis
+              return expire === "fail" ? platform.failed(200, 10013) : new platform.Lost("gone")
+            }
+            const life = expire * 1000
+            current = nth(n)
+            issued.set(current, {
+              usableUntil: askedAt + life - Math.min(60_000, life / 10),
+              renewFrom: askedAt + life - Math.min(1_800_000, life / 4)
+            })
+            return platform.minted(current, expire)
+          })
+
+        const token = yield* provision(mint)
+        const seen: Array<string> = []
+        const got = Effect.gen(function*() {
+          const text = yield* token.text
+          const now = yield* Clock.currentTimeMillis
+          if (now >= (issued.get(text)?.usableUntil ?? 0)) wrong.push(`${text} is past its margin`)
+          seen.push(text)
+        }).pipe(Effect.catchTag(["CredentialsRejected", "TransportError"], () => Effect.void))
+
+        const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
+        for (const step of steps) {
+          switch (step._tag) {
+            case "Get":
+              for (let i = 0; i < step.fibers; i++) fibers.push(yield* Effect.forkChild(got))
+              break
+            case "GetAndGiveUp":
+              fibers.push(yield* Effect.forkChild(Effect.timeoutOption(got, step.after)))
+              break
+            case "RejectLast":
+            case "RejectOld": {
+              const text = step._tag === "RejectOld" ? seen[0] : seen.at(-1)
+              if (text === undefined) break
+              yield* token.reject(Redacted.make(text))
+              if (text === current) current = undefined
+              break
+            }
+            case "Wait":
+              yield* TestClock.adjust(step.millis)
+          }
+        }
+        yield* TestClock.adjust("1 minute")
+        for (const fiber of fibers) yield* Fiber.join(fiber)
+        assert.deepStrictEqual(wrong, [])
+      }),
+    { arbitrary: { runs: 200 } }
+  )
+})

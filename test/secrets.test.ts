@@ -1,0 +1,372 @@
+/**
+ * Nothing that this library says, on any path, holds a token or the app secret.
+ */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, type Layer, Logger, Metric, Option, Redacted, References, Tracer } from "effect"
+import { Cas, Lark, MeetingId, Meetings, MeetingUser, Simulator, UserToken } from "effect-lark-meetings"
+import { FetchHttpClient, type HttpClient } from "effect/http"
+import { TestClock } from "effect/testing"
+import { inspect } from "node:util"
+import * as platform from "./fixtures/http/platform.ts"
+
+/** Part of every secret in here, and of nothing else. */
+const mark = "Zq7Xw"
+
+const appSecret = `${mark}-app"secret\\with/all+signs`
+const userToken = `u-${mark}"user\\`
+const tenantToken = (n: number) => `t-${mark}.tenant-${n}`
+
+const app = { appId: "cli_a", appSecret: Redacted.make(appSecret) }
+
+const id = MeetingId.make("6911188411932033028")
+const alice = MeetingUser.openId("ou_alice")
+const bob = MeetingUser.openId("ou_bob")
+const asAlice = Lark.asUser(UserToken.fromAccessToken(Redacted.make(userToken), { user: alice }))
+const asSomebody = Lark.asUser(UserToken.fromAccessToken(Redacted.make(userToken)))
+
+type Operation = Effect.Effect<unknown, unknown, Lark.Services>
+
+const operations: Readonly<Record<string, Operation>> = {
+  get: Meetings.get(id),
+  "get as a user": asAlice(Meetings.get(id)),
+  swapHost: Meetings.swapHost(id, { expected: alice, desired: bob }),
+  "swapHost as a user": asSomebody(Meetings.swapHost(id, { expected: alice, desired: bob })),
+  setHost: Meetings.setHost(id, bob),
+  "setHost with a hint": Meetings.setHost(id, bob, { hint: alice }),
+  "setHost never sent again": Meetings.setHost(id, bob, { policy: Cas.Policy.make({ onUnknown: "neverResend" }) }),
+  "setHost as a user": asAlice(Meetings.setHost(id, bob)),
+  end: asAlice(Meetings.end(id))
+}
+
+/** Everything that a value shows of itself. */
+const shown = (value: unknown): ReadonlyArray<string> => [
+  String(value),
+  JSON.stringify(value) ?? "",
+  inspect(value, { depth: 20, showHidden: true, maxArrayLength: null, maxStringLength: null }),
+  ...(value instanceof Error ? [value.message, value.stack ?? ""] : [])
+]
+
+const isReport = (value: unknown): value is Cas.Report<MeetingUser.MeetingUser> =>
+  typeof value === "object" && value !== null && "attempts" in value && "outcome" in value
+
+const timelines = (value: unknown): ReadonlyArray<string> => {
+  const reports = typeof value === "object" && value !== null && "report" in value ? [value, value.report] : [value]
+  return reports.filter(isReport).flatMap((report) => Cas.timeline(report))
+}
+
+/**
+ * Runs a program, and gives everything that anybody could have seen of it: `wire` is what the HTTP client's own spans
+ * keep of the transport's errors, `texts` all the rest.
+ */
+const watched = <R>(program: Effect.Effect<unknown, unknown, R>) =>
+  Effect.gen(function*() {
+    const texts: Array<string> = []
+    const spans: Array<Tracer.Span> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        spans.push(span)
+        return span
+      }
+    })
+    const logger = Logger.make<unknown, void>((options) => {
+      const { cause, fiber, logLevel, message } = options
+      texts.push(
+        logLevel,
+        ...shown(message),
+        Cause.pretty(cause),
+        ...shown(fiber.getRef(References.CurrentLogAnnotations))
+      )
+      texts.push(Logger.formatJson.log(options), Logger.formatLogFmt.log(options))
+    })
+    const registry = new Map()
+    const fiber = yield* Effect.forkChild(
+      Effect.gen(function*() {
+        const exit = yield* Effect.exit(Effect.withSpan(program, "caller"))
+        if (Exit.isFailure(exit)) yield* Effect.logError("it failed", exit.cause)
+        texts.push(...(yield* Metric.snapshot).flatMap(shown))
+        return exit
+      }).pipe(
+        Effect.provide(Logger.layer([logger])),
+        Effect.provideService(References.MinimumLogLevel, "All"),
+        Effect.provideService(References.MinimumTraceLevel, "All"),
+        Effect.provideService(Tracer.Tracer, tracer),
+        Effect.provideService(Metric.MetricRegistry, registry)
+      )
+    )
+    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
+    const exit = yield* Fiber.join(fiber)
+
+    texts.push(...shown(exit))
+    if (Exit.isFailure(exit)) {
+      texts.push(Cause.pretty(exit.cause))
+      for (const error of exit.cause.reasons.flatMap((reason) => Cause.isFailReason(reason) ? [reason.error] : [])) {
+        texts.push(...shown(error), ...timelines(error))
+      }
+    } else {
+      texts.push(...shown(exit.value), ...timelines(exit.value))
+    }
+    const wire: Array<string> = []
+    for (const { attributes, kind, name, status, ...span } of spans) {
+      texts.push(name, ...shown([...attributes]), ...shown("events" in span ? span.events : []))
+      if (status._tag === "Ended" && Exit.isFailure(status.exit)) {
+        const { cause } = status.exit
+        const told = kind === "client" ? wire : texts
+        told.push(Cause.pretty(cause), ...Cause.prettyErrors(cause).flatMap(shown))
+      }
+    }
+    return { exit, spans, texts, wire }
+  })
+
+const assertNoSecret = (texts: ReadonlyArray<string>, path: string) => {
+  const leak = texts.find((text) => text.includes(mark))
+  assert.isUndefined(leak?.slice(Math.max(0, leak.indexOf(mark) - 200), leak.indexOf(mark) + 100), path)
+}
+
+const on =
+  (layer: Layer.Layer<HttpClient.HttpClient>, options: Partial<Parameters<typeof Lark.layer>[0]> = {}) =>
+  (program: Operation) => program.pipe(Effect.provide(Lark.layer({ ...app, ...options })), Effect.provide(layer))
+
+/** What a request holds that nobody may see. */
+const secretsIn = (request: platform.Arrived): string =>
+  request.headers["authorization"] ?? (request.body?.includes(JSON.stringify(appSecret)) === true ? appSecret : "")
+
+const conflict = (data: unknown) => platform.failed(409, 121006, "data conflict", { data })
+
+/** A header cannot hold everything. */
+const inHeader = (secret: string) => secret.replaceAll(/[^!-~ ]/g, "")
+
+/** Servers that say back what they were sent. */
+const echoes: Readonly<Record<string, (secret: string) => platform.Answer | platform.Lost>> = {
+  "in msg": (secret) => platform.failed(400, 121003, `who sends ${secret}?`),
+  "in msg, from every part": (secret) => platform.failed(500, 121001, `${secret} ${secret} ${secret}`),
+  "in the msg of a rejected token": (secret) => platform.failed(400, 99991663, `Invalid access token: ${secret}`),
+  "in the msg of a wrong credential": (secret) => platform.failed(200, 10015, secret),
+  "in the msg of an unknown code": (secret) => platform.failed(400, 424242, secret),
+  "in msg as a list": (secret) => ({ status: 400, body: { code: 121003, msg: [secret] } }),
+  "in an HTML page": (secret) => ({
+    status: 502,
+    body: `<html>${secret}</html>`,
+    headers: { "content-type": "text/html" }
+  }),
+  "in an HTML page with status 200": (secret) => ({ body: `<html>${secret}</html>` }),
+  "in half an envelope": (secret) => ({ body: `{"code":0,"msg":"${secret}` }),
+  "in a list": (secret) => ({ body: [secret] }),
+  "in a code": (secret) => ({ status: 400, body: { code: secret, msg: "" } }),
+  "in the data of a failure": (secret) => platform.failed(400, 121003, "", { data: { request: secret } }),
+  "in the data of a conflict": (secret) => conflict({ request: { secret } }),
+  "as the host of a conflict": (secret) => conflict({ host_user: { id: secret.replaceAll(" ", ""), user_type: 1 } }),
+  "as the name of a field": (secret) => conflict({ [secret]: 1 }),
+  "in the troubleshooter": (secret) =>
+    platform.failed(400, 121003, "", { error: { troubleshooter: `https://x/?${secret}` } }),
+  "in the log id": (secret) => platform.failed(400, 121003, "", { error: { log_id: secret } }),
+  "in the other log id": (secret) => platform.failed(400, 121003, "", { error: { logid: secret } }),
+  "in the scopes": (secret) =>
+    platform.failed(400, 99991672, "", { error: { permission_violations: [{ subject: secret }, { scope: secret }] } }),
+  "in the fields": (secret) => platform.failed(400, 99992402, "", { error: { field_violations: [{ field: secret }] } }),
+  "elsewhere in the error": (secret) =>
+    platform.failed(400, 121003, "", { error: { message: secret, details: [secret] } }),
+  "beside the envelope": (secret) => ({ status: 400, body: { code: 121003, msg: "", [secret]: secret } }),
+  "in the log id of the header": (secret) => ({
+    ...platform.failed(400, 121003),
+    headers: { "x-tt-logid": inHeader(secret) }
+  }),
+  "in the request id of the header": (secret) => ({
+    status: 502,
+    body: "",
+    headers: { "x-request-id": inHeader(secret) }
+  }),
+  "in the content type": (secret) => ({ status: 502, body: "x", headers: { "content-type": inHeader(secret) } }),
+  "in the reset header": (secret) => ({
+    ...platform.failed(429, 99991400),
+    headers: { "x-ogw-ratelimit-reset": inHeader(secret) }
+  }),
+  "in what the transport throws": (secret) =>
+    new platform.Lost(new TypeError(`Headers.append: "${secret}" is an invalid header value.`)),
+  "in the cause of what the transport throws": (secret) =>
+    new platform.Lost(new TypeError("fetch failed", { cause: Object.assign(new Error(secret), { code: secret }) })),
+  "in what is no error": (secret) =>
+    new platform.Lost({ request: { headers: { authorization: secret } }, code: secret })
+}
+
+/** A transport that says a token in its own error has told the HTTP client's span before this library hears of it. */
+const saysItself = (how: string) => how.includes("transport throws") || how === "in what is no error"
+
+describe("no secret is shown when the platform says back what it was sent", () => {
+  const cases = Object.entries(echoes)
+
+  it.effect.each(cases)("%s, by a meeting endpoint", ([how, echo]) =>
+    Effect.gen(function*() {
+      for (const [name, operation] of Object.entries(operations)) {
+        const feishu = platform.make((request) => echo(secretsIn(request)), (n) => platform.minted(tenantToken(n)))
+        const { texts, wire } = yield* watched(on(feishu.layer)(operation))
+        assertNoSecret(saysItself(how) ? texts : [...texts, ...wire], `${name}, ${how}`)
+      }
+    }))
+
+  it.effect.each(cases)("%s, by the token endpoint", ([how, echo]) =>
+    Effect.gen(function*() {
+      for (const [name, operation] of Object.entries(operations)) {
+        const feishu = platform.make(() => platform.ok({}), (_, request) => echo(secretsIn(request)))
+        const { texts, wire } = yield* watched(on(feishu.layer)(operation))
+        assertNoSecret(saysItself(how) ? texts : [...texts, ...wire], `${name}, ${how}`)
+      }
+    }))
+
+  it.effect("by the second answer, of the token that the first answer rejected", () =>
+    Effect.gen(function*() {
+      const feishu = platform.make(
+        (_, n) => n === 0 ? platform.failed(400, 99991663) : platform.failed(400, 99991663, `${tenantToken(0)} again`),
+        (n) => platform.minted(tenantToken(n))
+      )
+      const { texts, wire } = yield* watched(on(feishu.layer)(Meetings.get(id)))
+      assertNoSecret([...texts, ...wire], "get")
+    }))
+})
+
+describe("no secret is shown when the token endpoint answers with half a token", () => {
+  const halves: ReadonlyArray<readonly [what: string, answer: platform.Answer]> = [
+    ["no time to expire", { body: { code: 0, tenant_access_token: tenantToken(1) } }],
+    ["a list of tokens", { body: { code: 0, tenant_access_token: [tenantToken(1)], expire: 7200 } }],
+    ["a failure beside the token", {
+      body: { code: 10013, msg: "", tenant_access_token: tenantToken(1), expire: 7200 }
+    }],
+    ["a broken body", { body: `{"code":0,"tenant_access_token":"${tenantToken(1)}"` }],
+    ["a status of failure", { status: 500, body: { code: 0, tenant_access_token: tenantToken(1), expire: 7200 } }],
+    ["a token in its expiry", { body: { code: 0, tenant_access_token: "t", expire: tenantToken(1) } }]
+  ]
+  it.effect.each(halves)("%s", ([what, answer]) =>
+    Effect.gen(function*() {
+      for (const [name, operation] of Object.entries(operations)) {
+        const { texts, wire } = yield* watched(on(platform.make(() => platform.ok({}), () => answer).layer)(operation))
+        assertNoSecret([...texts, ...wire], `${name}, ${what}`)
+      }
+    }))
+})
+
+const faults: ReadonlyArray<Simulator.Fault> = [
+  { _tag: "Delay", millis: 60_000 },
+  { _tag: "DropBefore" },
+  { _tag: "DropAfter" },
+  { _tag: "Late", millis: 1_000 },
+  { _tag: "ServerError", status: 500, applied: false, body: "envelope" },
+  { _tag: "ServerError", status: 502, applied: true, body: "html" },
+  { _tag: "Throttle", reset: 1, status: 429 },
+  { _tag: "RejectToken", status: 400 },
+  { _tag: "ConflictWithoutHost", shape: "noData" },
+  { _tag: "ConflictAsOk" },
+  { _tag: "GarbageBody", body: "garbage", status: 200, applied: true },
+  { _tag: "EmptyBody", status: 502, applied: false }
+]
+
+const endpoints = ["get", "set_host", "end", "tenant_access_token"] as const
+
+describe("no secret is shown by the simulator, nor by the client that talks to it", () => {
+  it.effect.each([undefined, ...faults])("whatever goes wrong: %o", (fault) =>
+    Effect.gen(function*() {
+      for (const persistent of [false, true]) {
+        const nths = persistent ? [0, 1, 2, 3, 4, 5] : [0]
+        const rules = fault === undefined
+          ? []
+          : endpoints.flatMap((endpoint) => nths.map((nth) => ({ endpoint, nth, fault })))
+        const meetings = [{ id, host: "ou_alice", participants: ["ou_bob"] }]
+        const simulated = Simulator.layer({
+          app,
+          meetings,
+          faults: rules,
+          rivals: [{ _tag: "BeforeSwap", nth: 0, host: "ou_carol" }]
+        })
+        let tokens: ReadonlyArray<string> = []
+        const program = Effect.gen(function*() {
+          const simulator = yield* Simulator.Simulator
+          const token = yield* simulator.userToken("ou_alice")
+          const asHost = Lark.asUser(UserToken.fromAccessToken(token, { user: alice }))
+          const exits = yield* Effect.all([
+            Effect.exit(Meetings.get(id)),
+            Effect.exit(Meetings.swapHost(id, { expected: alice, desired: bob })),
+            Effect.exit(Meetings.setHost(id, bob)),
+            Effect.exit(asHost(Meetings.setHost(id, bob))),
+            Effect.exit(asHost(Meetings.end(id)))
+          ])
+          const minted = yield* simulator.tokensMinted
+          tokens = [token, ...minted.map((record) => record.value)].map(Redacted.value)
+          return { exits, minted, requests: yield* simulator.requests, writes: yield* simulator.writes }
+        })
+        const { exit, wire, ...seen } = yield* watched(
+          program.pipe(Effect.provide(Lark.layer(app)), Effect.provide(simulated))
+        )
+        const texts = [...seen.texts, ...wire]
+        assertNoSecret(texts, JSON.stringify(fault))
+        if (Exit.isFailure(exit)) return assert.fail(Cause.pretty(exit.cause))
+        assert.isAbove(tokens.length, 0)
+        for (const token of tokens) {
+          assert.isUndefined(texts.find((text) => text.includes(token)), JSON.stringify(fault))
+        }
+      }
+    }))
+})
+
+describe("no secret is shown by a real transport", () => {
+  const transports: ReadonlyArray<readonly [name: string, layer: Layer.Layer<HttpClient.HttpClient>]> = [
+    ["undici", NodeHttpClient.layerUndici],
+    ["node:http", NodeHttpClient.layerNodeHttp],
+    ["fetch", FetchHttpClient.layer]
+  ]
+
+  /** Tokens that a transport cannot send, and may complain about. */
+  const unsendable = [`u-${mark}\nx: y`, `u-${mark}\r\n`, `u-${mark}\0`, `u-${mark}\u{1F511}`, `u-${mark}\u007f`]
+
+  it.live.each(transports)("%s, that cannot connect", ([, transport]) =>
+    Effect.gen(function*() {
+      for (const name of ["get", "swapHost", "end"]) {
+        const operation = operations[name] ?? Effect.die(name)
+        const exit = yield* Effect.exit(on(transport, { baseUrl: "http://127.0.0.1:1" })(operation))
+        assertNoSecret([...shown(exit), ...(Exit.isFailure(exit) ? [Cause.pretty(exit.cause)] : [])], name)
+      }
+    }))
+
+  it.effect.each(transports)(
+    "%s, that would be given a token with signs it cannot send",
+    ([, transport]) =>
+      Effect.gen(function*() {
+        for (const token of unsendable) {
+          const session = { ...UserToken.fromAccessToken(Redacted.make(token)), user: Option.none() }
+          const { exit, spans, texts, wire } = yield* watched(
+            on(transport, { baseUrl: "http://127.0.0.1:1" })(Lark.asUser(session)(Meetings.end(id)))
+          )
+          if (Exit.isSuccess(exit)) return assert.fail("there was nobody to answer")
+          assert.isFalse(Exit.hasDies(exit), Cause.pretty(exit.cause))
+          assert.include(Cause.pretty(exit.cause), "signs in it that a header cannot hold")
+          assert.strictEqual(spans.filter((span) => span.kind === "client").length, 0)
+          assertNoSecret([...texts, ...wire], JSON.stringify(token))
+        }
+      })
+  )
+})
+
+describe("the watch itself", () => {
+  it.effect("sees what a program logs, traces, measures and fails with", () =>
+    Effect.gen(function*() {
+      const counter = Metric.counter(`counted ${mark}-metric`)
+      const program = Effect.gen(function*() {
+        yield* Effect.logTrace(`${mark}-log`)
+        yield* Effect.annotateCurrentSpan("attribute", `${mark}-attribute`)
+        yield* Metric.update(counter, 1)
+        return yield* Effect.fail(`${mark}-message`)
+      })
+      const { spans, texts } = yield* watched(Effect.withSpan(program, `${mark}-name`))
+      assert.isAbove(spans.length, 1)
+      for (const part of ["log", "attribute", "metric", "message", "name"]) {
+        assert.isDefined(texts.find((text) => text.includes(`${mark}-${part}`)), part)
+      }
+    }))
+
+  it.effect("sees the spans of every request", () =>
+    Effect.gen(function*() {
+      const { spans } = yield* watched(
+        on(platform.make(() => platform.ok({ meeting: { id } })).layer)(Meetings.get(id))
+      )
+      assert.deepStrictEqual(spans.map((span) => span.name), ["caller", "Meetings.get", "POST", "GET"])
+    }))
+})

@@ -1,0 +1,204 @@
+/**
+ * The client on real sockets of this machine, with each transport that Node has.
+ */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Layer, Option, Redacted } from "effect"
+import { Lark, MeetingId, Meetings, MeetingUser, Simulator, UserToken } from "effect-lark-meetings"
+import { FetchHttpClient, type HttpClient, HttpServer } from "effect/http"
+import { createServer, type RequestListener } from "node:http"
+import { createServer as createSocketServer, type Server, type Socket } from "node:net"
+
+const id = MeetingId.make("6911188411932033028")
+const alice = MeetingUser.openId("ou_alice")
+const bob = MeetingUser.openId("ou_bob")
+const session = UserToken.fromAccessToken(Redacted.make("u-alice"), { user: alice })
+
+const transports: ReadonlyArray<readonly [name: string, layer: Layer.Layer<HttpClient.HttpClient>]> = [
+  ["undici", NodeHttpClient.layerUndici],
+  ["node:http", NodeHttpClient.layerNodeHttp],
+  ["fetch", FetchHttpClient.layer]
+]
+
+/** The origin of a server that lives as long as the scope. */
+const listen = <S extends Server>(server: S) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.callback<S>((resume) => {
+        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+      }),
+      (server) => Effect.sync(() => server.close())
+    ),
+    (server) => {
+      const address = server.address()
+      return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
+    }
+  )
+
+const answering = (listener: RequestListener) => listen(createServer(listener))
+
+/** Accepts connections, and treats them as told. */
+const treating = (treat: (socket: Socket) => void) =>
+  listen(createSocketServer((socket) => treat(socket.on("error", () => {}))))
+
+/** An origin where nobody listens: a port that was just given back. */
+const closed = Effect.scoped(answering(() => {}))
+
+const page = "<html><body><h1>502 Bad Gateway</h1></body></html>"
+
+describe.each(transports)("%s", (_, transport) => {
+  const at =
+    (baseUrl: string, appSecret = Redacted.make("secret-of-the-app")) =>
+    <A, E>(program: Effect.Effect<A, E, Lark.Services>) =>
+      program.pipe(Effect.provide(Lark.layer({ appId: "cli_a", appSecret, baseUrl })), Effect.provide(transport))
+
+  const end = Lark.asUser(session)(Meetings.end(id))
+  const swap = Lark.asUser(session)(Meetings.swapHost(id, { expected: alice, desired: bob }))
+
+  it.live("moves a host, reads a meeting and ends it", () =>
+    Effect.gen(function*() {
+      const simulator = yield* Simulator.Simulator
+      const baseUrl = yield* HttpServer.addressFormattedWith(Effect.succeed)
+      const token = yield* simulator.userToken("ou_bob")
+      yield* at(baseUrl, Simulator.defaultApp.appSecret)(Effect.gen(function*() {
+        assert.strictEqual((yield* Meetings.setHost(id, bob)).outcome, "swapped")
+        assert.deepStrictEqual((yield* Meetings.get(id)).hostUser, Option.some(bob))
+        yield* Lark.asUser(UserToken.fromAccessToken(token))(Meetings.end(id))
+        assert.strictEqual((yield* Meetings.get(id)).status, Meetings.MeetingStatus.Ended)
+      }))
+      const requests = yield* simulator.requests
+      assert.deepStrictEqual(requests.find((request) => request.endpoint === "end")?.body, undefined)
+    }).pipe(
+      Effect.provide(
+        Simulator.layerServer({
+          app: { appId: "cli_a", appSecret: Simulator.defaultApp.appSecret },
+          meetings: [{ id, host: "ou_alice", participants: ["ou_bob"] }]
+        }).pipe(Layer.provideMerge(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })))
+      )
+    ))
+
+  it.live("end is sent with neither body nor content type", () =>
+    Effect.gen(function*() {
+      const seen: Array<unknown> = []
+      const baseUrl = yield* answering((request, response) => {
+        const { authorization, "content-type": type, traceparent } = request.headers
+        let body = ""
+        request.on("data", (chunk) => body += String(chunk))
+        request.on("end", () => {
+          seen.push([request.method, request.url, authorization, type, traceparent, body])
+          response.end(JSON.stringify({ code: 0, msg: "success", data: {} }))
+        })
+      })
+      yield* Effect.withSpan(at(baseUrl)(end), "caller")
+      const path = `/open-apis/vc/v1/meetings/${id}/end`
+      assert.deepStrictEqual(seen, [["PATCH", path, "Bearer u-alice", undefined, undefined, ""]])
+    }))
+
+  it.live("a closed port is a request that was not executed", () =>
+    Effect.gen(function*() {
+      const baseUrl = yield* closed
+      const error = yield* Effect.flip(at(baseUrl)(end))
+      assert.include<object>(error, { _tag: "TransportError", executed: "no" })
+      assert.include(error.message, "ECONNREFUSED")
+      assert.strictEqual((yield* at(baseUrl)(swap))._tag, "Unsent")
+    }))
+
+  it.live("a name that nobody has is a request that was not executed", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(at("http://nobody.invalid")(end))
+      assert.include<object>(error, { _tag: "TransportError", executed: "no" })
+    }))
+
+  it.live("a server that speaks no TLS answers nothing", () =>
+    Effect.gen(function*() {
+      const baseUrl = yield* answering((_, response) => response.end("{}"))
+      const error = yield* Effect.flip(at(baseUrl.replace("http:", "https:"))(end))
+      assert.strictEqual(error._tag, "TransportError")
+    }))
+
+  it.live("a connection that is dropped before the answer may have been executed", () =>
+    Effect.gen(function*() {
+      const baseUrl = yield* treating((socket) => socket.once("data", () => socket.destroy()))
+      const error = yield* Effect.flip(at(baseUrl)(end))
+      assert.include<object>(error, { _tag: "TransportError", executed: "unknown" })
+      assert.strictEqual((yield* at(baseUrl)(swap))._tag, "Unknown")
+    }))
+
+  it.live("a connection that is reset may have been executed", () =>
+    Effect.gen(function*() {
+      const baseUrl = yield* treating((socket) => socket.once("data", () => socket.resetAndDestroy()))
+      assert.include<object>(yield* Effect.flip(at(baseUrl)(end)), { _tag: "TransportError", executed: "unknown" })
+    }))
+
+  it.live("an answer that breaks off may have been executed", () =>
+    Effect.gen(function*() {
+      const baseUrl = yield* treating((socket) =>
+        socket.once("data", () => {
+          socket.write("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"code\":0,")
+          socket.end()
+        })
+      )
+      assert.include<object>(yield* Effect.flip(at(baseUrl)(end)), { _tag: "TransportError", executed: "unknown" })
+      assert.strictEqual((yield* at(baseUrl)(swap))._tag, "Unknown")
+    }))
+
+  it.live("an answer that is no HTTP may have been executed", () =>
+    Effect.gen(function*() {
+      const baseUrl = yield* treating((socket) => socket.once("data", () => socket.end("SSH-2.0-OpenSSH_9.0\r\n")))
+      assert.include<object>(yield* Effect.flip(at(baseUrl)(end)), { _tag: "TransportError", executed: "unknown" })
+    }))
+
+  it.live("a gateway's page is a MalformedResponse", () =>
+    Effect.gen(function*() {
+      const baseUrl = yield* answering((_, response) => {
+        response.writeHead(502, { "content-type": "text/html", "x-tt-logid": "log-1" }).end(page)
+      })
+      const error = yield* Effect.flip(at(baseUrl)(end))
+      assert.include<object>(error, { _tag: "MalformedResponse", status: 502, logId: "log-1" })
+      assert.include(error.message, "text/html")
+    }))
+
+  it.live("no content is a MalformedResponse", () =>
+    Effect.gen(function*() {
+      const baseUrl = yield* answering((_, response) => {
+        response.writeHead(204).end()
+      })
+      assert.include<object>(yield* Effect.flip(at(baseUrl)(end)), { _tag: "MalformedResponse", status: 204 })
+    }))
+
+  it.live("a redirection is not followed: neither token nor app secret is sent to another server", () =>
+    Effect.gen(function*() {
+      const carried: Array<unknown> = []
+      const elsewhere = yield* answering((request, response) => {
+        carried.push(request.url)
+        response.end(JSON.stringify({ code: 0, msg: "success", data: {} }))
+      })
+      const baseUrl = yield* answering((request, response) => {
+        request.resume().on("end", () => response.writeHead(307, { location: `${elsewhere}/open-apis/x` }).end())
+      })
+      const redirected = { _tag: "MalformedResponse", status: 307 }
+      assert.include<object>(yield* Effect.flip(at(baseUrl)(end)), redirected)
+      assert.include<object>(yield* Effect.flip(at(baseUrl)(Meetings.get(id))), redirected)
+      assert.deepStrictEqual(carried, [])
+    }))
+
+  it.live("an interrupted call closes its connection", () =>
+    Effect.gen(function*() {
+      const arrived = yield* Deferred.make<void>()
+      const gone = yield* Deferred.make<void>()
+      let requests = 0
+      const baseUrl = yield* treating((socket) =>
+        socket.once("data", () => {
+          requests++
+          socket.once("close", () => Deferred.doneUnsafe(gone, Effect.void))
+          Deferred.doneUnsafe(arrived, Effect.void)
+        })
+      )
+      const fiber = yield* Effect.forkChild(at(baseUrl)(end))
+      yield* Deferred.await(arrived)
+      yield* Fiber.interrupt(fiber)
+      yield* Deferred.await(gone)
+      assert.strictEqual(requests, 1)
+    }))
+})
