@@ -117,11 +117,10 @@ const required = (setting: string, value: string | undefined): Effect.Effect<str
     : Effect.succeed(value)
 
 const openApis = (names: Names, brand: string | undefined, baseUrl: string | undefined) => {
-  if (baseUrl === undefined) {
-    return brand === undefined || brand === "feishu" || brand === "lark"
-      ? Effect.succeed(`${origins[brand ?? "feishu"]}/open-apis`)
-      : invalid(names.brand, `must be "feishu" or "lark".`)
+  if (brand !== undefined && brand !== "feishu" && brand !== "lark") {
+    return invalid(names.brand, `must be "feishu" or "lark".`)
   }
+  if (baseUrl === undefined) return Effect.succeed(`${origins[brand ?? "feishu"]}/open-apis`)
   const url = URL.parse(baseUrl)
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
     return invalid(names.baseUrl, "must be an http or https URL, such as https://open.feishu.cn.")
