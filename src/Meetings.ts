@@ -138,6 +138,25 @@ export interface Get<R = never> {
 }
 
 /**
+ * Moves the host, by the policy given, whose schedules may have errors and requirements of their own.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SetHost<Services = never> {
+  <T extends MeetingUser.IdType>(
+    meetingId: MeetingId,
+    intent: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
+    options?: SetHostOptions<NoInfer<T>>
+  ): Effect.Effect<Cas.Report<MeetingUser.MeetingUser<T>>, SetHostError<T>, Services>
+  <T extends MeetingUser.IdType, E, R>(
+    meetingId: MeetingId,
+    intent: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
+    options: SetHostOptions<NoInfer<T>, E, R>
+  ): Effect.Effect<Cas.Report<MeetingUser.MeetingUser<T>>, SetHostError<T> | E, Services | R>
+}
+
+/**
  * The meeting operations.
  *
  * @since 0.1.0
@@ -149,11 +168,7 @@ export class Meetings extends Context.Service<Meetings, {
     meetingId: MeetingId,
     swap: { readonly expected: MeetingUser.MeetingUser<T>; readonly desired: MeetingUser.MeetingUser<NoInfer<T>> }
   ) => Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>>, SwapHostError>
-  readonly setHost: <T extends MeetingUser.IdType, E = never, R = never>(
-    meetingId: MeetingId,
-    intent: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
-    options?: SetHostOptions<NoInfer<T>, E, R>
-  ) => Effect.Effect<Cas.Report<MeetingUser.MeetingUser<T>>, SetHostError<T> | E, R>
+  readonly setHost: SetHost
   readonly end: (meetingId: MeetingId) => Effect.Effect<void, EndError, UserToken>
 }>()("effect-lark-meetings/Meetings") {}
 
@@ -232,13 +247,13 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
       })
     )
 
-  const setHost = Effect.fnUntraced(function*<T extends MeetingUser.IdType, E = never, R = never>(
+  const moveHost = Effect.fnUntraced(function*<T extends MeetingUser.IdType, E, R>(
     meetingId: MeetingId,
     goal: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
-    options?: SetHostOptions<NoInfer<T>, E, R>
+    options: SetHostOptions<T, E, R> = {}
   ): Effect.fn.Return<Cas.Report<MeetingUser.MeetingUser<T>>, SetHostError<T> | E, R> {
     const intent = "decide" in goal ? goal : Cas.ensure(goal)
-    const named = options?.hint ?? intent.values[0]
+    const named = options.hint ?? intent.values[0]
     if (named === undefined) {
       return yield* new Cas.InvalidPolicy({
         setting: "hint",
@@ -269,12 +284,32 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
         onNone: () => intent,
         onSome: (user) => asOperator(intent, user)
       }),
-      { hint: options?.hint ?? Option.getOrUndefined(seen), policy: options?.policy, latest: options?.latest }
+      { hint: options.hint ?? Option.getOrUndefined(seen), policy: options.policy, latest: options.latest }
     ).pipe(
       Effect.tap((report) => report.effect === "unknown" ? forget : remember(report.after)),
       Effect.onError(() => forget)
     )
   })
+
+  function setHost<T extends MeetingUser.IdType>(
+    meetingId: MeetingId,
+    goal: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
+    options?: SetHostOptions<T>
+  ): Effect.Effect<Cas.Report<MeetingUser.MeetingUser<T>>, SetHostError<T>>
+  function setHost<T extends MeetingUser.IdType, E, R>(
+    meetingId: MeetingId,
+    goal: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
+    options: SetHostOptions<T, E, R>
+  ): Effect.Effect<Cas.Report<MeetingUser.MeetingUser<T>>, SetHostError<T> | E, R>
+  function setHost<T extends MeetingUser.IdType, E, R>(
+    meetingId: MeetingId,
+    goal: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
+    options?: SetHostOptions<T, E, R>
+  ) {
+    return Effect.withSpan(moveHost(meetingId, goal, options), "Meetings.setHost", {
+      attributes: { "lark.meeting_id": meetingId }
+    })
+  }
 
   return Meetings.of({
     get,
@@ -282,10 +317,7 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
       Effect.withSpan(swap(meetingId, expected.idType, expected, desired), "Meetings.swapHost", {
         attributes: { "lark.meeting_id": meetingId }
       }),
-    setHost: (meetingId, goal, options) =>
-      Effect.withSpan(setHost(meetingId, goal, options), "Meetings.setHost", {
-        attributes: { "lark.meeting_id": meetingId }
-      }),
+    setHost,
     end: (meetingId) =>
       Effect.asVoid(lark.callAsUser(endpoints.end, { params: { meeting_id: meetingId } })).pipe(
         Effect.withSpan("Meetings.end", { attributes: { "lark.meeting_id": meetingId } })
@@ -343,12 +375,11 @@ export const swapHost = <T extends MeetingUser.IdType>(
  * @since 0.1.0
  * @category accessors
  */
-export const setHost = <T extends MeetingUser.IdType, E = never, R = never>(
+export const setHost: SetHost<Meetings> = <T extends MeetingUser.IdType, E, R>(
   meetingId: MeetingId,
   intent: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
-  options?: SetHostOptions<NoInfer<T>, E, R>
-): Effect.Effect<Cas.Report<MeetingUser.MeetingUser<T>>, SetHostError<T> | E, Meetings | R> =>
-  Meetings.use((meetings) => meetings.setHost(meetingId, intent, options))
+  options: SetHostOptions<T, E, R> = {}
+) => Meetings.use((meetings) => meetings.setHost(meetingId, intent, options))
 
 /**
  * Ends a meeting in progress, as the user who is its host. Fails with `EndError`.

@@ -127,6 +127,24 @@ describe("Cas.makeQueue", () => {
       assert.deepStrictEqual([reports[1]!.reads, reports[1]!.swaps], [1, 1])
     }))
 
+  it.effect("the baton is dropped after an error that may hide an executed swap", () =>
+    Effect.gen(function*() {
+      const server = makeServer(0)
+      const queue = Cas.makeQueue<string, number>()
+      const doubtful: Cas.Register<number, string> = {
+        ...server.register,
+        swap: () => Effect.fail("somebody else answered"),
+        proves: () => "doubtful"
+      }
+      const [first, second] = yield* inOrder([
+        queue.run("key", doubtful, increment),
+        queue.run("key", server.register, increment)
+      ])
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(Exit.isFailure(yield* Fiber.await(first!)))
+      assert.strictEqual((yield* Fiber.join(second!)).reads, 1)
+    }))
+
   it.effect("25: identical operations that wait together share one flight", () =>
     Effect.gen(function*() {
       const server = makeServer("start")

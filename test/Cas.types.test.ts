@@ -21,6 +21,18 @@ const closing = Schedule.modifyDelay(Schedule.forever, () => Effect.andThen(Dice
 type Own = Cas.CasError<string> | (Gone & { readonly report: Cas.FailureReport<string> })
 
 describe("Cas.run", () => {
+  it("keeps its types among others, where the context asks for no type in particular", () => {
+    const one = Cas.run(register, Cas.ensure("bob"))
+    const many = Effect.all([Cas.run(register, Cas.ensure("bob")), Cas.run(register, Cas.ensure("carol"))])
+    expectTypeOf<Effect.Error<typeof many>>().toEqualTypeOf<Effect.Error<typeof one>>()
+    expectTypeOf<Effect.Services<typeof many>>().toEqualTypeOf<Effect.Services<typeof one>>()
+    const id = MeetingId.make("6911188411932033028")
+    const bob = MeetingUser.openId("ou_bob")
+    const both = Effect.all([Meetings.setHost(id, bob), Meetings.setHost(id, bob)])
+    expectTypeOf<Effect.Error<typeof both>>().toEqualTypeOf<Meetings.SetHostError<"open_id">>()
+    expectTypeOf<Effect.Services<typeof both>>().toEqualTypeOf<Meetings.Meetings>()
+  })
+
   it("fails as the register does, with a report, and as the engine does; it needs what the register needs", () => {
     const operation = Cas.run(register, Cas.ensure("bob"))
     expectTypeOf(operation).toEqualTypeOf<Effect.Effect<Cas.Report<string>, Own, Db>>()

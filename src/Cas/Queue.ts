@@ -44,12 +44,20 @@ export interface QueueOptions<A, out E = never, out R = never> extends Options<A
  * @category models
  */
 export interface Queue<in K, A> {
-  readonly run: <E, R, PE = never, PR = never>(
-    key: K,
-    register: Register<A, E, R>,
-    intent: Intent<NoInfer<A>>,
-    options?: QueueOptions<NoInfer<A>, PE, PR>
-  ) => Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A> | PE, R | PR>
+  readonly run: {
+    <E, R>(
+      key: K,
+      register: Register<A, E, R>,
+      intent: Intent<A>,
+      options?: QueueOptions<A>
+    ): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A>, R>
+    <E, R, PE, PR>(
+      key: K,
+      register: Register<A, E, R>,
+      intent: Intent<A>,
+      options: QueueOptions<A, PE, PR>
+    ): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A> | PE, R | PR>
+  }
   /** The keys in use. */
   readonly size: Effect.Effect<number>
 }

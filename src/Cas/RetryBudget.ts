@@ -74,7 +74,8 @@ export const makeRetryBudget = (options?: {
         expire(now)
         let price = 1
         const available = balances.reduce((sum, balance) => sum + balance.amount, 0)
-        if (available < price) {
+        // Shares such as a fifth do not add up exactly.
+        if (available < price - 1e-9) {
           if (drawn.length >= reserve) return false
           drawn.push(now)
           return true

@@ -167,12 +167,11 @@ export const operate = <A, E, R, PE, PR>(
       elapsed: duration(elapsed())
     })
 
-    const failed = (error: E): reducer.Event<A, E> => ({
-      _tag: "Failed",
-      error,
-      proof: register.proves?.(error),
-      elapsed: elapsed()
-    })
+    const failed = (error: E): reducer.Event<A, E> => {
+      const proof = register.proves?.(error)
+      if (proof === "doubtful") link.doubt()
+      return { _tag: "Failed", error, proof, elapsed: elapsed() }
+    }
 
     /** Does one command, and answers with what came of it. */
     const perform = Effect.fnUntraced(function*(
@@ -332,16 +331,30 @@ const shownBy = <A>({ answer, ...attempt }: Attempt<A>): Option.Option<A> => {
  * @since 0.1.0
  * @category running
  */
-export const run = <A, E, R, PE = never, PR = never>(
+export const run: {
+  <A, E, R>(
+    register: Register<A, E, R>,
+    intent: Intent<NoInfer<A>>,
+    options?: Options<NoInfer<A>>
+  ): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A>, R>
+  <A, E, R, PE, PR>(
+    register: Register<A, E, R>,
+    intent: Intent<NoInfer<A>>,
+    options: Options<NoInfer<A>, PE, PR>
+  ): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A> | PE, R | PR>
+} = <A, E, R, PE, PR>(
   register: Register<A, E, R>,
-  intent: Intent<NoInfer<A>>,
-  options: Options<NoInfer<A>, PE, PR> = {}
+  intent: Intent<A>,
+  options: Options<A, PE, PR> = {}
 ): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A> | PE, R | PR> =>
   Clock.clockWith((clock) => {
     const invokedAt = clock.monotonicTimeNanosUnsafe()
     const policy: Policy<A, PE, PR> = options.policy ?? Policy.standard
-    return Effect.flatMap(limits(policy), (bounds) =>
-      operate(register, intent, options, policy, bounds, { invokedAt, known: fromHint(options.hint), ...alone }))
+    return Effect.flatMap(
+      limits(policy),
+      (bounds) =>
+        operate(register, intent, options, policy, bounds, { invokedAt, known: fromHint(options.hint), ...alone })
+    )
   })
 
 const alone = { seen: () => {}, doubt: () => {} }

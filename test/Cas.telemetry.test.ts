@@ -1,0 +1,118 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Metric, Random, Tracer } from "effect"
+import { Cas } from "effect-lark-meetings"
+import { TestClock } from "effect/testing"
+import { gone, make as scripted } from "./fixtures/ScriptedRegister.ts"
+
+const { applied, conflict, ensure } = Cas
+
+/** Runs with a metric registry and a tracer of its own; what both saw. */
+const observe = <A, E>(operation: Effect.Effect<A, E>) =>
+  Effect.gen(function*() {
+    const spans: Array<Tracer.NativeSpan> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        spans.push(span)
+        return span
+      }
+    })
+    const snapshot = Effect.map(Metric.snapshot, (metrics) =>
+      Object.fromEntries(metrics.map(({ attributes, id, state }) => {
+        const labels = Object.values(attributes ?? {})
+        return [[id, ...labels].join(" "), "count" in state ? Number(state.count) : state]
+      })))
+    const fiber = yield* Effect.forkChild(
+      Effect.gen(function*() {
+        const exit = yield* Effect.exit(Effect.withSpan(operation, "operation"))
+        return { exit, metrics: yield* snapshot }
+      }).pipe(
+        Effect.provideService(Metric.MetricRegistry, new Map()),
+        Effect.provideService(Tracer.Tracer, tracer),
+        Effect.provideService(Random.Random, {
+          nextDoubleUnsafe: () =>
+            0.5,
+          nextIntUnsafe: () =>
+            1
+        })
+      )
+    )
+    yield* TestClock.adjust("1 hour")
+    const { exit, metrics } = yield* Fiber.join(fiber)
+    return { exit, metrics, span: spans.find(({ name }) => name === "operation")! }
+  })
+
+describe("an operation", () => {
+  it.effect("is counted with each of its requests, and tells its span what it did", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([conflict("carol"), conflict("dave"), Cas.unknown(new Error("lost")), applied])
+      const { metrics, span } = yield* observe(Cas.run(register, ensure("bob"), { hint: "alice" }))
+      assert.strictEqual(metrics["cas_operations_total swapped"], 1)
+      assert.strictEqual(metrics["cas_swaps_total stale_conflict"], 1)
+      assert.strictEqual(metrics["cas_swaps_total conflict"], 1)
+      assert.strictEqual(metrics["cas_swaps_total unknown"], 1)
+      assert.strictEqual(metrics["cas_swaps_total applied"], 1)
+      assert.strictEqual(metrics["cas_wait milliseconds"], 1)
+      assert.deepStrictEqual(Object.fromEntries(span.attributes), {
+        "cas.outcome": "swapped",
+        "cas.effect": "applied",
+        "cas.swaps": 4,
+        "cas.reads": 0,
+        "cas.waited_ms": 100
+      })
+      assert.deepStrictEqual(
+        span.events.map(([name, , attributes]) => [name, attributes?.["cas.answer"], attributes?.["cas.waited_ms"]]),
+        [
+          ["cas.swap", "stale_conflict", 0],
+          ["cas.swap", "conflict", 0],
+          ["cas.swap", "unknown", 0],
+          ["cas.swap", "applied", 100]
+        ]
+      )
+    }))
+
+  it.effect("that fails is counted by the tag of its error", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([Cas.observed("alice"), gone], { canRead: true })
+      const { exit, metrics, span } = yield* observe(Cas.run(register, ensure("bob")))
+      assert.isTrue(Exit.isFailure(exit))
+      assert.strictEqual(metrics["cas_operations_total Gone"], 1)
+      assert.strictEqual(metrics["cas_reads_total observed"], 1)
+      assert.strictEqual(metrics["cas_swaps_total terminal"], 1)
+      assert.strictEqual(span.attributes.get("cas.outcome"), "Gone")
+    }))
+
+  it.effect("in a queue is counted while it is there, and its wait is measured", () =>
+    Effect.gen(function*() {
+      const queue = Cas.makeQueue<string, string>()
+      const { register } = scripted([{ after: 20, say: applied }, { after: 20, say: applied }])
+      const both = Effect.all(
+        [queue.run("key", register, ensure("a"), { hint: "x" }), queue.run("key", register, ensure("b"))],
+        { concurrency: "unbounded", discard: true }
+      )
+      const { metrics } = yield* observe(both)
+      assert.strictEqual(metrics["cas_operations_total swapped"], 2)
+      assert.strictEqual(metrics["cas_queue_wait milliseconds"], 2)
+      assert.deepStrictEqual(metrics["cas_queue_length"], { value: 0 })
+    }))
+})
+
+describe("a policy, described", () => {
+  it.effect("tells its waits and bounds", () =>
+    Effect.gen(function*() {
+      const longest = Effect.provideService(Random.Random, { nextDoubleUnsafe: () => 1, nextIntUnsafe: () => 1 })
+      const describe = (policy: Cas.Policy<string>) => longest(Cas.describePolicy(policy, { value: "a", steps: 7 }))
+      const transient =
+        "transient: 200 ms, 400 ms, 800 ms, 1.6 s, then give up; at most 20 swaps, 30 s, 10 s an attempt"
+      assert.strictEqual(
+        yield* describe(Cas.Policy.standard),
+        `conflicts: at once, at once, at once, at once, 800 ms, at once, 1.6 s, …; ${transient}`
+      )
+      assert.strictEqual(
+        yield* describe(Cas.Policy.thrifty),
+        `conflicts: at once, at once, 1.6 s, 3.2 s, 4.8 s, 6.4 s, 8 s, …; ${transient}`
+      )
+      const invalid = yield* Effect.flip(describe(Cas.Policy.make({ maxSwaps: 0 })))
+      assert.strictEqual(invalid._tag, "CasInvalidPolicy")
+    }))
+})

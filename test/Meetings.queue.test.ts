@@ -1,0 +1,125 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Result } from "effect"
+import { Cas, Lark, MeetingId, Meetings, MeetingUser, Simulator } from "effect-lark-meetings"
+import { TestClock } from "effect/testing"
+
+const id = MeetingId.make("6911188411932033028")
+const user = (name: string) => MeetingUser.openId(`ou_${name}`)
+
+const feishu =
+  (options?: Simulator.Options) => <A, E>(test: Effect.Effect<A, E, Lark.Services | Simulator.Simulator>) =>
+    test.pipe(
+      Effect.provide(Lark.layer(Simulator.defaultApp)),
+      Effect.provide(Simulator.layer({
+        meetings: [{ id, host: "ou_alice", participants: ["ou_bob", "ou_carol", "ou_dave"] }],
+        latency: "20 millis",
+        ...options
+      }))
+    )
+
+const calls = Effect.map(
+  Simulator.Simulator.use((simulator) => simulator.requests),
+  (requests) => requests.map(({ endpoint }) => endpoint).filter((endpoint) => endpoint !== "tenant_access_token")
+)
+
+const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(effect)
+    yield* TestClock.adjust("1 minute")
+    return yield* Fiber.join(fiber)
+  })
+
+describe("setHost, called many times on one meeting", () => {
+  it.effect("costs a call each and one read, and takes effect in the order of the calls", () =>
+    Effect.gen(function*() {
+      const goals = Array.from({ length: 20 }, (_, n) => user(["bob", "carol", "dave"][n % 3]!))
+      const reports = yield* inTime(
+        Effect.forEach(goals, (goal) => Meetings.setHost(id, goal), { concurrency: "unbounded" })
+      )
+      assert.deepStrictEqual(reports.map(({ after }) => after), goals)
+      assert.deepStrictEqual(yield* calls, ["get", ...goals.map(() => "set_host" as const)])
+    }).pipe(feishu()))
+
+  it.effect("for one target sends one swap", () =>
+    Effect.gen(function*() {
+      const operations = Array.from({ length: 50 }, () => Meetings.setHost(id, user("bob")))
+      const reports = yield* inTime(Effect.all(operations, { concurrency: "unbounded" }))
+      assert.deepStrictEqual(yield* calls, ["get", "set_host"])
+      assert.strictEqual(reports.filter(({ outcome }) => outcome === "swapped").length, 1)
+    }).pipe(feishu()))
+
+  it.effect("with latest ends those that wait, without an effect", () =>
+    Effect.gen(function*() {
+      const operations = ["bob", "carol", "dave"].map((name) =>
+        Effect.result(Meetings.setHost(id, user(name), { latest: true }))
+      )
+      const results = yield* inTime(Effect.all(operations, { concurrency: "unbounded" }))
+      assert.deepStrictEqual(
+        results.map((result) => Result.isSuccess(result) ? result.success.outcome : result.failure._tag),
+        ["swapped", "CasSuperseded", "swapped"]
+      )
+      assert.strictEqual((yield* Simulator.Simulator.use(({ host }) => host(id)))?.openId, "ou_dave")
+    }).pipe(feishu()))
+})
+
+describe("setHost", () => {
+  it.effect("rotates to the next who is in the meeting", () =>
+    Effect.gen(function*() {
+      const candidates = Cas.rotate([user("alice"), user("stranger"), user("carol")])
+      const first = yield* inTime(Meetings.setHost(id, candidates))
+      assert.deepStrictEqual([first.outcome, first.after, first.swaps], ["swapped", user("carol"), 2])
+      const second = yield* inTime(Meetings.setHost(id, candidates))
+      assert.deepStrictEqual(second.after, user("alice"))
+    }).pipe(feishu()))
+
+  it.effect("takes any decision, given a hint that tells the kind of id", () =>
+    Effect.gen(function*() {
+      const next = Cas.update((host: MeetingUser.MeetingUser<"open_id">) =>
+        host.id === "ou_alice" ? { _tag: "Swap", to: user("dave") } : { _tag: "Keep" }
+      )
+      const report = yield* inTime(Meetings.setHost(id, next, { hint: user("alice") }))
+      assert.deepStrictEqual([report.outcome, report.after], ["swapped", user("dave")])
+      const refused = yield* inTime(Effect.flip(Meetings.setHost(id, next)))
+      assert.strictEqual(refused._tag === "CasInvalidPolicy" ? refused.setting : refused._tag, "hint")
+    }).pipe(feishu()))
+
+  it.effect("that is answered by something in between leaves the effect unknown", () =>
+    Effect.gen(function*() {
+      const error = yield* inTime(Effect.flip(Meetings.setHost(id, user("bob"), { hint: user("alice") })))
+      assert.strictEqual(error._tag, "MalformedResponse")
+      if (error._tag === "MalformedResponse") assert.strictEqual(error.report.effect, "unknown")
+      assert.strictEqual((yield* Simulator.Simulator.use(({ host }) => host(id)))?.openId, "ou_bob")
+    }).pipe(feishu({
+      faults: [{
+        endpoint: "set_host",
+        nth: 0,
+        fault: { _tag: "GarbageBody", body: "<html>", status: 403, applied: true }
+      }]
+    })))
+
+  it.effect("shares a retry budget within its app", () =>
+    Effect.gen(function*() {
+      const operations = meetings.map(({ id }) =>
+        Effect.flip(Meetings.setHost(id, user("bob"), { hint: user("alice") }))
+      )
+      const errors = yield* inTime(Effect.all(operations, { concurrency: "unbounded" }))
+      const limits = errors.map((error) => error._tag === "CasExhausted" ? error.limit : error._tag)
+      assert.include(limits, "budget")
+      // One attempt each; on top of that a fifth of them, and ten a second over the ten seconds of the window.
+      assert.strictEqual((yield* calls).length, 60 + 12 + 100)
+    }).pipe(feishu({
+      meetings,
+      latency: 0,
+      faults: Array.from({ length: 400 }, (_, nth) => ({
+        endpoint: "set_host" as const,
+        nth,
+        fault: { _tag: "ServerError" as const, status: 503 as const, applied: false, body: "html" as const }
+      }))
+    })))
+})
+
+const meetings = Array.from({ length: 60 }, (_, n) => ({
+  id: MeetingId.make(String(6911188411932033100n + BigInt(n))),
+  host: "ou_alice",
+  participants: ["ou_bob"]
+}))
