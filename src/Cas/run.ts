@@ -10,7 +10,6 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
-import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as errors from "./errors.ts"
 import type { Intent } from "./Intent.ts"
@@ -115,22 +114,6 @@ export const operate = <A, E, R, PE, PR>(
 
     /** The swap that may have taken effect without anybody knowing. */
     let inDoubt: { readonly expected: A; readonly desired: A } | undefined
-    const settle = (result: Result.Result<Outcome<A>, E>, before: typeof inDoubt): typeof result => {
-      if (Result.isFailure(result) || result.success._tag !== "Unknown") inDoubt = before
-      return result
-    }
-
-    const swap = (expected: A, desired: A): Effect.Effect<Result.Result<Outcome<A>, E>, never, R> =>
-      Effect.suspend(() => {
-        const before = inDoubt
-        inDoubt = { expected, desired }
-        const request = Effect.suspend(() => register.swap(expected, desired))
-        const settled = Effect.map(Effect.result(withTimeout(request)), (result) => settle(result, before))
-        // Drained on a fiber of its own, where its timeout can cut it, and an interruption of this one cannot.
-        return policy.interruption === "drain"
-          ? Effect.uninterruptible(Effect.flatMap(Effect.forkChild(Effect.interruptible(settled)), Fiber.join))
-          : settled
-      })
 
     const abandoned = Effect.suspend(() => {
       if (inDoubt === undefined) return Effect.void
@@ -173,66 +156,94 @@ export const operate = <A, E, R, PE, PR>(
       return { _tag: "Failed", error, proof, elapsed: elapsed() }
     }
 
-    /** Does one command, and answers with what came of it. */
-    const perform = Effect.fnUntraced(function*(
-      command: Exclude<reducer.Command<A, E>, { readonly _tag: "Succeed" | "Fail" }>
-    ): Effect.fn.Return<reducer.Event<A, E>, PE, R | PR> {
-      switch (command._tag) {
-        case "SendSwap": {
-          const { desired, expected, fresh } = command
-          const at = elapsed()
-          const result = yield* swap(expected, desired)
-          const took = elapsed() - at
-          const answer = Result.match(result, {
-            onFailure: (error): Outcome<A> | Terminal => ({ _tag: "Terminal", error: tagOf(error) }),
-            onSuccess: (outcome) => outcome
-          })
-          const timing = { waited: duration(waited), at: duration(at), took: duration(took) }
+    const sendSwap = (command: Extract<reducer.Command<A, E>, { readonly _tag: "SendSwap" }>) =>
+      Effect.suspend((): Effect.Effect<reducer.Event<A, E>, never, R> => {
+        const { desired, expected, fresh } = command
+        const before = inDoubt
+        inDoubt = { expected, desired }
+        const at = elapsed()
+        const note = (answer: Outcome<A> | Terminal): number => {
+          const now = elapsed()
+          if (answer._tag !== "Unknown") inDoubt = before
+          const timing = { waited: duration(waited), at: duration(at), took: duration(now - at) }
           record({ _tag: "Swap", expected, desired, fresh, answer, ...timing })
-          return Result.match(result, {
-            onFailure: failed,
-            onSuccess: (outcome) => ({ _tag: "Swapped", answer: outcome, elapsed: elapsed(), took })
-          })
+          return now
         }
-        case "SendRead": {
-          const at = elapsed()
-          const read = register.read
-          if (read === undefined) throw new Error("a read of a register that cannot be read")
-          const result = yield* Effect.result(withTimeout(read))
-          const took = elapsed() - at
-          const answer = Result.match(result, {
-            onFailure: (error): Observation<A> | Terminal => ({ _tag: "Terminal", error: tagOf(error) }),
-            onSuccess: (observation) => observation
-          })
-          record({ _tag: "Read", answer, waited: duration(waited), at: duration(at), took: duration(took) })
-          return Result.match(result, {
-            onFailure: failed,
-            onSuccess: (observation) => ({ _tag: "Read", answer: observation, elapsed: elapsed(), took })
-          })
-        }
-        case "StepConflict": {
-          conflictStep ??= yield* Schedule.toStep(policy.conflict)
-          const input: FreshConflict<A> = {
-            expected: command.expected,
-            desired: command.desired,
-            actual: command.actual,
-            swaps: state.swaps,
-            roundTrip: duration(state.roundTrip ?? 0)
+        const answered = Effect.matchEager(withTimeout(Effect.suspend(() => register.swap(expected, desired))), {
+          onFailure: (error) => {
+            note({ _tag: "Terminal", error: tagOf(error) })
+            return failed(error)
+          },
+          onSuccess: (answer): reducer.Event<A, E> => {
+            const now = note(answer)
+            return { _tag: "Swapped", answer, elapsed: now, took: now - at }
           }
-          return yield* delay("conflicts", conflictStep(clock.currentTimeMillisUnsafe(), input))
+        })
+        // Drained on a fiber of its own, where its timeout can cut it, and an interruption of this one cannot.
+        return policy.interruption === "drain"
+          ? Effect.uninterruptible(Effect.flatMap(Effect.forkChild(Effect.interruptible(answered)), Fiber.join))
+          : answered
+      })
+
+    const sendRead = (read: Effect.Effect<Observation<A>, E, R>) =>
+      Effect.suspend((): Effect.Effect<reducer.Event<A, E>, never, R> => {
+        const at = elapsed()
+        const note = (answer: Observation<A> | Terminal): number => {
+          const now = elapsed()
+          record({ _tag: "Read", answer, waited: duration(waited), at: duration(at), took: duration(now - at) })
+          return now
         }
-        case "StepTransient": {
-          if (budget !== undefined && !(yield* budget.withdraw)) return { _tag: "NoMoreDelays", limit: "budget" }
-          if (command.restart || transientStep === undefined) transientStep = yield* Schedule.toStep(policy.transient)
-          return yield* delay("transients", transientStep(clock.currentTimeMillisUnsafe(), command.answer))
-        }
-        case "Sleep": {
-          yield* Effect.sleep(command.millis)
-          waited = waited + command.millis
-          return { _tag: "Woke", slept: command.millis, elapsed: elapsed() }
-        }
-      }
+        return Effect.matchEager(withTimeout(read), {
+          onFailure: (error) => {
+            note({ _tag: "Terminal", error: tagOf(error) })
+            return failed(error)
+          },
+          onSuccess: (answer): reducer.Event<A, E> => {
+            const now = note(answer)
+            return { _tag: "Read", answer, elapsed: now, took: now - at }
+          }
+        })
+      })
+
+    const stepConflict = Effect.fnUntraced(function*(input: FreshConflict<A>) {
+      conflictStep ??= yield* Schedule.toStep(policy.conflict)
+      return yield* delay("conflicts", conflictStep(clock.currentTimeMillisUnsafe(), input))
     })
+
+    const stepTransient = Effect.fnUntraced(function*(
+      answer: Transient,
+      restart: boolean
+    ): Effect.fn.Return<reducer.Event<A, E>, PE, PR> {
+      if (budget !== undefined && !(yield* budget.withdraw)) return { _tag: "NoMoreDelays", limit: "budget" }
+      if (restart || transientStep === undefined) transientStep = yield* Schedule.toStep(policy.transient)
+      return yield* delay("transients", transientStep(clock.currentTimeMillisUnsafe(), answer))
+    })
+
+    /** Does one command, and answers with what came of it. */
+    const perform = (
+      command: Exclude<reducer.Command<A, E>, { readonly _tag: "Succeed" | "Fail" }>
+    ): Effect.Effect<reducer.Event<A, E>, PE, R | PR> => {
+      switch (command._tag) {
+        case "SendSwap":
+          return sendSwap(command)
+        case "SendRead":
+          return register.read === undefined
+            ? Effect.die(new Error("a read of a register that cannot be read"))
+            : sendRead(register.read)
+        case "StepConflict": {
+          const { actual, desired, expected } = command
+          const roundTrip = duration(state.roundTrip ?? 0)
+          return stepConflict({ expected, desired, actual, swaps: state.swaps, roundTrip })
+        }
+        case "StepTransient":
+          return stepTransient(command.answer, command.restart)
+        case "Sleep":
+          return Effect.map(Effect.sleep(command.millis), () => {
+            waited = waited + command.millis
+            return { _tag: "Woke", slept: command.millis, elapsed: elapsed() }
+          })
+      }
+    }
 
     const delay = (
       limit: "conflicts" | "transients",
@@ -240,11 +251,7 @@ export const operate = <A, E, R, PE, PR>(
     ): Effect.Effect<reducer.Event<A, E>, PE, PR> =>
       Pull.matchEffect(pull, {
         onSuccess: ([, wait]) =>
-          Effect.sync((): reducer.Event<A, E> => ({
-            _tag: "Delay",
-            millis: Duration.toMillis(wait),
-            elapsed: elapsed()
-          })),
+          Effect.succeed<reducer.Event<A, E>>({ _tag: "Delay", millis: Duration.toMillis(wait), elapsed: elapsed() }),
         onFailure: (cause) => Effect.failCause(cause),
         onDone: () => Effect.succeed<reducer.Event<A, E>>({ _tag: "NoMoreDelays", limit })
       })
