@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Fiber, Option, Result, Schema } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Metric, Option, Result, Schedule, Schema } from "effect"
 import { Cas } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
+import { make as scripted } from "./fixtures/ScriptedRegister.ts"
 
 /** A value behind a round trip, with a log of the calls that reached it. */
 const makeServer = <A>(initial: A, options?: { readonly roundTrip?: Duration.Input; readonly canRead?: boolean }) => {
@@ -181,6 +182,64 @@ describe("Cas.makeQueue", () => {
       assert.strictEqual(server.state.value, "target")
     }))
 
+  it.effect("25: what was asked for at the very moment of the call is no proof either", () =>
+    Effect.gen(function*() {
+      const server = makeServer("start")
+      const queue = Cas.makeQueue<string, string>()
+      const ensure = queue.run("key", server.register, Cas.ensure("target"), { hint: "start" })
+      const fibers = yield* inOrder([ensure, ensure])
+      yield* TestClock.adjust("1 second")
+      const reports = yield* Fiber.joinAll(fibers)
+      assert.deepStrictEqual(reports.map(({ outcome }) => outcome), ["swapped", "already"])
+      assert.deepStrictEqual(server.calls, ["start->target", "read"])
+    }))
+
+  it.effect("an operation ends on what the one before it saw, also when its intent says what to expect", () =>
+    Effect.gen(function*() {
+      const server = makeServer("a")
+      const queue = Cas.makeQueue<string, string>()
+      const [, second] = yield* inOrder([
+        queue.run("key", server.register, Cas.ensure("c")),
+        queue.run("key", server.register, Cas.handover("a", "b"))
+      ])
+      yield* TestClock.adjust("1 second")
+      const error = yield* Effect.flip(Fiber.join(second!))
+      if (error._tag !== "CasRefused") return assert.fail(error._tag)
+      assert.deepStrictEqual([error.actual, error.report.swaps, error.report.reads], ["c", 0, 0])
+    }))
+
+  it.effect("a conflict on what the operation before saw is a fresh one", () =>
+    Effect.gen(function*() {
+      const server = makeServer("start")
+      const queue = Cas.makeQueue<string, string>()
+      const fibers = yield* inOrder([
+        queue.run("key", server.register, Cas.ensure("a")),
+        queue.run("key", server.register, Cas.ensure("b"))
+      ])
+      // The first reads and swaps for 40 ms; the swap of the second arrives at 50.
+      yield* TestClock.adjust("45 millis")
+      server.state.value = "elsewhere"
+      yield* TestClock.adjust("1 second")
+      const [, second] = yield* Fiber.joinAll(fibers)
+      assert.deepStrictEqual(second?.conflicts, { fresh: 1, stale: 0 })
+      assert.deepStrictEqual(server.calls, ["read", "start->a", "a->b", "elsewhere->b"])
+    }))
+
+  it.effect("26: latest does not end an operation whose turn has come", () =>
+    Effect.gen(function*() {
+      const server = makeServer("start")
+      const queue = Cas.makeQueue<string, string>()
+      const ensure = (value: string) => queue.run("key", server.register, Cas.ensure(value), { latest: true })
+      const earlier = yield* inOrder([ensure("a"), ensure("b")])
+      // The first reads and swaps for 40 ms: the swap of the second is in flight.
+      yield* TestClock.adjust("45 millis")
+      const latest = yield* inOrder([ensure("c")])
+      yield* TestClock.adjust("1 second")
+      const reports = yield* Fiber.joinAll([...earlier, ...latest])
+      assert.deepStrictEqual(reports.map(({ outcome }) => outcome), ["swapped", "swapped", "swapped"])
+      assert.deepStrictEqual(server.calls, ["read", "start->a", "a->b", "b->c"])
+    }))
+
   it.effect("26: latest ends those who wait, without an effect, and the last target is the final value", () =>
     Effect.gen(function*() {
       const server = makeServer(0)
@@ -222,6 +281,91 @@ describe("Cas.makeQueue", () => {
       yield* Fiber.interrupt(head!)
       assert.strictEqual(yield* queue.size, 0)
     }))
+
+  it.effect("the time spent waiting is gone when the turn has come", () =>
+    Effect.gen(function*() {
+      const slow = scripted([{ after: 1_500, say: Cas.applied }])
+      const throttled = scripted([Cas.unsent({ after: Duration.millis(450) })])
+      const queue = Cas.makeQueue<string, string>()
+      const policy = Cas.Policy.make({ deadline: "2 seconds", minAttempt: "100 millis", transient: Schedule.forever })
+      const [, waiter] = yield* inOrder([
+        queue.run("key", slow.register, Cas.handover("a", "b")),
+        queue.run("key", throttled.register, Cas.handover("b", "c"), { policy })
+      ])
+      yield* TestClock.adjust("1 minute")
+      const error = yield* Effect.flip(Fiber.join(waiter!))
+      if (error._tag !== "CasExhausted") return assert.fail(error._tag)
+      assert.deepStrictEqual([error.limit, error.report.elapsed], ["deadline", Duration.millis(1_500)])
+    }))
+
+  it.effect("the deadline does not cut a swap in flight after the wait for a turn", () =>
+    Effect.gen(function*() {
+      const first = scripted([{ after: 500, say: Cas.applied }])
+      const slow = scripted([{ after: 5_000, say: Cas.applied }])
+      const queue = Cas.makeQueue<string, string>()
+      const policy = Cas.Policy.make({ deadline: "1 second" })
+      const [, waiter] = yield* inOrder([
+        queue.run("key", first.register, Cas.handover("a", "b")),
+        queue.run("key", slow.register, Cas.handover("b", "c"), { policy })
+      ])
+      yield* TestClock.adjust("1 minute")
+      const { elapsed, outcome } = yield* Fiber.join(waiter!)
+      assert.deepStrictEqual([outcome, elapsed], ["swapped", Duration.millis(5_500)])
+    }))
+
+  it.effect("an operation that ends while it waits reports that it did nothing, and for how long", () =>
+    Effect.gen(function*() {
+      const stuck: Cas.Register<string> = { equals: (a, b) => a === b, swap: () => Effect.never }
+      const queue = Cas.makeQueue<string, string>()
+      const patient = Cas.Policy.make({ attemptTimeout: "1 minute", deadline: "1 minute" })
+      const [head, late, earlier] = yield* inOrder([
+        queue.run("key", stuck, Cas.handover("a", "b"), { policy: patient }),
+        queue.run("key", stuck, Cas.handover("a", "c"), { policy: Cas.Policy.make({ deadline: "2 seconds" }) }),
+        queue.run("key", stuck, Cas.handover("a", "d"), { policy: patient })
+      ])
+      yield* TestClock.adjust("3 seconds")
+      const [latest] = yield* inOrder([
+        queue.run("key", stuck, Cas.handover("a", "e"), { policy: patient, latest: true })
+      ])
+      const nothing = (elapsed: Duration.Input) => ({
+        outcome: "failed",
+        effect: "none",
+        before: Option.none(),
+        observed: Option.none(),
+        attempts: [],
+        swaps: 0,
+        reads: 0,
+        conflicts: { fresh: 0, stale: 0 },
+        waited: Duration.zero,
+        elapsed: Duration.nanos(Duration.toNanosUnsafe(Duration.fromInputUnsafe(elapsed)))
+      })
+      const exhausted = yield* Effect.flip(Fiber.join(late!))
+      if (exhausted._tag !== "CasExhausted") return assert.fail(exhausted._tag)
+      assert.include(exhausted.message, "The deadline of 2000 ms passed in the queue")
+      assert.deepStrictEqual<unknown>(exhausted.report, nothing("2 seconds"))
+      const superseded = yield* Effect.flip(Fiber.join(earlier!))
+      if (superseded._tag !== "CasSuperseded") return assert.fail(superseded._tag)
+      assert.deepStrictEqual<unknown>(superseded.report, nothing("3 seconds"))
+      assert.deepStrictEqual(superseded.actual, Option.none())
+      yield* Fiber.interruptAll([head!, latest!])
+    }))
+
+  it.effect("tells how many operations it holds, and how long they wait for their turn", () =>
+    Effect.gen(function*() {
+      const server = makeServer(0)
+      const queue = Cas.makeQueue<string, number>()
+      const state = (id: string) =>
+        Effect.map(Metric.snapshot, (snapshots) => snapshots.find((snapshot) => snapshot.id === id)?.state)
+      yield* inOrder([
+        queue.run("key", server.register, increment),
+        queue.run("other key", makeServer(0).register, increment),
+        queue.run("key", server.register, increment)
+      ])
+      assert.deepInclude(yield* state("cas_queue_length"), { value: 3 })
+      yield* TestClock.adjust("1 second")
+      assert.deepInclude(yield* state("cas_queue_length"), { value: 0 })
+      assert.deepInclude(yield* state("cas_queue_wait"), { count: 3, max: 40, sum: 40 })
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map())))
 
   it.effect("a defect of one operation does not stop the next", () =>
     Effect.gen(function*() {
@@ -287,6 +431,22 @@ describe("Cas.makeQueue", () => {
 })
 
 describe("rotate and update", () => {
+  it.effect("rotate takes the candidates in the order given, from the one in place on", () =>
+    Effect.gen(function*() {
+      const next = (observed: string) =>
+        Effect.gen(function*() {
+          const { calls, register } = scripted([Cas.observed(observed), Cas.applied], { canRead: true })
+          yield* Cas.run(register, Cas.rotate(["a", "b", "c"]))
+          return calls[1]
+        })
+      assert.deepStrictEqual(yield* Effect.forEach(["a", "b", "c", "stranger"], next), [
+        "0 a->b",
+        "0 b->c",
+        "0 c->a",
+        "0 stranger->a"
+      ])
+    }))
+
   it.effect("rotate moves to the next candidate, around, and skips who is unavailable", () =>
     Effect.gen(function*() {
       const server = makeServer("b")

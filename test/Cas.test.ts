@@ -103,6 +103,30 @@ describe("an answer", () => {
       assert.deepStrictEqual(conflicts, { fresh: 2, stale: 0 })
     }))
 
+  it.effect("of fresh conflict without the value waits for the schedule alone, whatever the server asked for before", () =>
+    Effect.gen(function*() {
+      const script = [
+        observed("alice"),
+        throttled("1 second"),
+        conflict("carol"),
+        conflictWithoutState,
+        observed("bob")
+      ]
+      const { calls, register } = scripted(script, { canRead: true })
+      yield* run(Cas.run(register, ensure("bob"), { policy: plain }))
+      assert.deepStrictEqual(calls, ["0 read", "0 alice->bob", "1050 alice->bob", "1050 carol->bob", "1150 read"])
+    }))
+
+  it.effect("of conflict without the value to the last swap allowed is followed by its wait and a read", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([observed("alice"), conflictWithoutState, observed("bob")], {
+        canRead: true
+      })
+      const { outcome } = yield* run(Cas.run(register, ensure("bob"), { policy: withPlain({ maxSwaps: 1 }) }))
+      assert.strictEqual(outcome, "converged")
+      assert.deepStrictEqual(calls, ["0 read", "0 alice->bob", "100 read"])
+    }))
+
   it.effect("of conflict without the value, where nothing can be read, is CasConflictWithoutState", () =>
     Effect.gen(function*() {
       const { register } = scripted([conflictWithoutState])
@@ -172,6 +196,21 @@ describe("an answer", () => {
       const { effect, outcome, reads } = yield* run(Cas.run(register, ensure("bob"), { policy: plain }))
       assert.deepStrictEqual([outcome, effect, reads], ["already", "none", 3])
       assert.deepStrictEqual(calls, ["0 read", "50 read", "1100 read"])
+    }))
+
+  it.effect("of conflict is not followed by a read because an earlier read was repeated", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([lost, observed("alice"), conflict("carol"), applied], { canRead: true })
+      yield* run(Cas.run(register, ensure("bob"), { policy: plain }))
+      assert.deepStrictEqual(calls, ["0 read", "50 read", "50 alice->bob", "150 carol->bob"])
+    }))
+
+  it.effect("to a read that never comes leaves nothing observed", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([lost, lost], { canRead: true })
+      const policy = withPlain({ transient: Schedule.recurs(1) })
+      const { observed } = yield* report(Cas.run(register, ensure("bob"), { policy }), "CasExhausted")
+      assert.deepStrictEqual(observed, Option.none())
     }))
 
   it.effect("that no retry can change ends the operation, under its own tag", () =>
@@ -283,7 +322,15 @@ describe("handover", () => {
       assert.instanceOf(error, Cas.Refused)
       assert.deepStrictEqual([error.intent, error.reason, error.actual], ["handover", "Changed", "carol"])
       assert.deepStrictEqual([error.report.effect, error.report.observed], ["none", Option.some("carol")])
+      assert.deepStrictEqual(error.report.conflicts, { fresh: 0, stale: 1 })
       assert.lengthOf(calls, 1)
+    }))
+
+  it.effect("to the value that it expects is confirmed by a read", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([observed("alice")], { canRead: true })
+      const { outcome } = yield* run(Cas.run(register, handover("alice", "alice")))
+      assert.deepStrictEqual([outcome, calls], ["already", ["0 read"]])
     }))
 
   it.effect("that lost a reply refuses a third value in doubt", () =>
@@ -339,9 +386,9 @@ describe("the stale rule", () => {
         "200 fred->bob"
       ])
       assert.deepStrictEqual(result.conflicts, { fresh: 2, stale: 2 })
-      assert.deepStrictEqual(inputs.map(({ actual, expected, swaps }) => [expected, actual, swaps]), [
-        ["alice", Option.some("carol"), 1],
-        ["dave", Option.some("erin"), 3]
+      assert.deepStrictEqual(inputs.map(({ actual, desired, expected, swaps }) => [expected, desired, actual, swaps]), [
+        ["alice", "bob", Option.some("carol"), 1],
+        ["dave", "bob", Option.some("erin"), 3]
       ])
     }))
 
@@ -438,6 +485,30 @@ describe("the transient schedule", () => {
       assert.deepStrictEqual(waited, Duration.millis(4_250))
     }))
 
+  it.effect("is not shortened by a wait that the server has the wrong way round", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([throttled(Duration.negate(Duration.seconds(1))), applied])
+      yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy: plain }))
+      assert.deepStrictEqual(calls, ["0 alice->bob", "50 alice->bob"])
+    }))
+
+  it.effect("is slept in whole milliseconds, rounded up", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([unsent, applied])
+      const policy = withPlain({ transient: Schedule.spaced(Duration.micros(10_400n)) })
+      const { waited } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy }))
+      assert.deepStrictEqual(waited, Duration.millis(11))
+    }))
+
+  it.effect("that asks for no wait asks for none: a conflict after it is fresh", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([conflict("carol"), conflict("dave"), conflict("erin"), applied])
+      const { conflicts, waited } = yield* run(
+        Cas.run(register, ensure("bob"), { hint: "alice", policy: withPlain({ conflict: Schedule.forever }) })
+      )
+      assert.deepStrictEqual({ conflicts, waited }, { conflicts: { fresh: 2, stale: 1 }, waited: Duration.zero })
+    }))
+
   it.effect("cannot shorten the wait that the server asked for", () =>
     Effect.gen(function*() {
       const { calls, register } = scripted([throttled("3 seconds"), applied])
@@ -466,6 +537,16 @@ describe("the deadline", () => {
       assert.strictEqual(error.limit, "deadline")
       assert.include(error.message, "901 ms")
       assert.deepStrictEqual([error.report.elapsed, error.report.waited], [Duration.zero, Duration.zero])
+    }))
+
+  it.effect("lets a swap and a read start that have just the least time left", () =>
+    Effect.gen(function*() {
+      const swap = scripted([{ after: 900, say: observed("alice") }, applied], { canRead: true })
+      yield* run(Cas.run(swap.register, ensure("bob"), { policy: within("1 second", 0) }))
+      assert.deepStrictEqual(swap.calls, ["0 read", "900 alice->bob"])
+      const read = scripted([{ after: 900, say: conflictWithoutState }, observed("bob")], { canRead: true })
+      yield* run(Cas.run(read.register, ensure("bob"), { hint: "alice", policy: within("1 second", 0) }))
+      assert.deepStrictEqual(read.calls, ["0 alice->bob", "900 read"])
     }))
 
   it.effect("counts a wait that the server asked for", () =>
@@ -505,6 +586,7 @@ describe("the deadline", () => {
       const error = yield* failure(Cas.run(register, ensure("bob"), { policy: within("1 second", 0) }))
       assert.instanceOf(error, Cas.Exhausted)
       assert.deepStrictEqual([error.limit, error.report.effect], ["deadline", "none"])
+      assert.include(error.message, "Too little is left of the deadline of 1000 ms")
       assert.lengthOf(calls, 1)
     }))
 
@@ -613,6 +695,16 @@ describe("after an attempt of unknown effect", () => {
         "CasSuperseded"
       )
       assert.deepStrictEqual(calls, ["0 alice->bob", "50 alice->bob", "50 read"])
+    }))
+
+  it.effect("stopIfMoved takes any value that the intent keeps", () =>
+    Effect.gen(function*() {
+      const intent = Cas.update((value: string) => value === "carol" ? { _tag: "Keep" } : { _tag: "Swap", to: "bob" })
+      const { register } = scripted([lost, conflict("carol")])
+      const { after, effect, outcome } = yield* run(
+        Cas.run(register, intent, { hint: "alice", policy: under("stopIfMoved") })
+      )
+      assert.deepStrictEqual([after, effect, outcome], ["carol", "unknown", "converged"])
     }))
 
   it.effect("neverResend only reads: the target seen is success", () =>
@@ -825,6 +917,46 @@ describe("a terminal error", () => {
     }))
 })
 
+describe("a terminal error of a read", () => {
+  it.effect("after a swap that was answered leaves the effect known, whatever it would prove of a swap", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([conflictWithoutState, gone], { canRead: true })
+      const doubtful: Cas.Register<string, Gone> = { ...register, proves: () => "doubtful" }
+      const { effect } = yield* report(Cas.run(doubtful, ensure("bob"), { hint: "alice" }), "Gone")
+      assert.strictEqual(effect, "none")
+    }))
+})
+
+describe("an unavailable target", () => {
+  const missing = (script: Parameters<typeof scripted<string, Gone>>[0]) => {
+    const { calls, register } = scripted(script)
+    const proving: Cas.Register<string, Gone> = { ...register, proves: () => "unavailable" }
+    return { calls, register: proving }
+  }
+
+  it.effect("ends an intent that has no other, and leaves no doubt", () =>
+    Effect.gen(function*() {
+      const { calls, register } = missing([gone])
+      const { effect } = yield* report(Cas.run(register, ensure("bob"), { hint: "alice" }), "Gone")
+      assert.strictEqual(effect, "none")
+      assert.lengthOf(calls, 1)
+    }))
+
+  it.effect("makes rotate try the next, at once, and none of them twice", () =>
+    Effect.gen(function*() {
+      const { calls, register } = missing([gone, gone, applied])
+      yield* run(Cas.run(register, Cas.rotate(["a", "b", "c", "d"]), { hint: "a" }))
+      assert.deepStrictEqual(calls, ["0 a->b", "0 a->c", "0 a->d"])
+    }))
+
+  it.effect("is what a terminal error means only where the register says so", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([gone])
+      yield* report(Cas.run(register, Cas.rotate(["a", "b", "c"]), { hint: "a" }), "Gone")
+      assert.lengthOf(calls, 1)
+    }))
+})
+
 describe("a value", () => {
   it.effect("that was sent in an attempt of unknown effect has aged, however short the wait after it", () =>
     Effect.gen(function*() {
@@ -833,6 +965,15 @@ describe("a value", () => {
       const { conflicts } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy }))
       assert.deepStrictEqual(calls, ["0 alice->bob", "0 carol->bob", "1000 carol->bob", "1000 dave->bob"])
       assert.deepStrictEqual(conflicts, { fresh: 0, stale: 2 })
+    }))
+
+  it.effect("that is to be swapped for itself is in place already", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([observed("alice")], { canRead: true })
+      const { outcome, swaps } = yield* run(
+        Cas.run(register, Cas.update((value: string) => ({ _tag: "Swap", to: value })))
+      )
+      assert.deepStrictEqual([outcome, swaps, calls.length], ["already", 0, 1])
     }))
 
   it.effect("that is refused on a hint alone, where nothing can be read, is not claimed to be in place", () =>
@@ -921,6 +1062,14 @@ describe("a bound on swaps", () => {
       const policy = withPlain({ maxSwaps: 1 })
       const { elapsed } = yield* report(Cas.run(register, ensure("bob"), { policy }), "CasExhausted")
       assert.deepStrictEqual(elapsed, Duration.zero)
+      for (const answer of [unsent, lost]) {
+        const transient = scripted([answer])
+        const { elapsed } = yield* report(
+          Cas.run(transient.register, ensure("bob"), { hint: "alice", policy }),
+          "CasExhausted"
+        )
+        assert.deepStrictEqual(elapsed, Duration.zero)
+      }
     }))
 })
 
@@ -1041,6 +1190,18 @@ describe("the caller's own schedules", () => {
         policy: Policy.make({ conflict: limited, transient: limited })
       })).pipe(Effect.provideService(Limiter, { wait: Duration.millis(70) }))
       assert.deepStrictEqual(calls, ["0 alice->bob", "70 alice->bob", "70 carol->bob", "140 dave->bob"])
+    }))
+
+  it.effect("are told what was transient", () =>
+    Effect.gen(function*() {
+      const told: Array<Cas.Transient> = []
+      const transient = Schedule.tap(
+        Schedule.setInputType<Cas.Transient>()(Schedule.forever),
+        ({ input }) => Effect.sync(() => told.push(input))
+      )
+      const { register } = scripted([unsent, observed("alice"), lost, applied], { canRead: true })
+      yield* run(Cas.run(register, ensure("bob"), { policy: withPlain({ transient }) }))
+      assert.deepStrictEqual(told, [unsent, lost])
     }))
 
   it.effect("are told the round trip, smoothed", () =>
@@ -1272,4 +1433,57 @@ describe("the ready policies", () => {
       })
     }
   })
+})
+
+describe("describePolicy", () => {
+  const longest = Effect.provideService(Random.Random, { nextDoubleUnsafe: () => 1, nextIntUnsafe: () => 1 })
+  const described = (
+    policy: Cas.Policy<string>,
+    options?: { readonly roundTrip?: Duration.Input; readonly steps?: number }
+  ) => longest(Cas.describePolicy(policy, { value: "alice", ...options }))
+
+  it.effect("tells ten waits of each schedule, and the bounds", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(
+        yield* described(Policy.standard),
+        "conflicts: at once, at once, at once, at once, 800 ms, at once, 1.6 s, at once, 2.4 s, at once, …; "
+          + "transient: 200 ms, 400 ms, 800 ms, 1.6 s, then give up; at most 20 swaps, 30 s, 10 s an attempt"
+      )
+    }))
+
+  it.effect("tells as many waits as it is asked for, at the round trip it is given", () =>
+    Effect.gen(function*() {
+      const policy = Policy.make({ ...Policy.thrifty, transient: Schedule.recurs(0), maxSwaps: 7 })
+      assert.strictEqual(
+        yield* described(policy, { steps: 3, roundTrip: "50 millis" }),
+        "conflicts: at once, at once, 800 ms, …; transient: give up; at most 7 swaps, 30 s, 10 s an attempt"
+      )
+    }))
+
+  it.effect("steps the schedules as an operation would: with time that passes, and a count of the swaps", () =>
+    Effect.gen(function*() {
+      const seen: Array<unknown> = []
+      const conflict = Schedule.tap(
+        Schedule.setInputType<Cas.FreshConflict<string>>()(
+          Schedule.upTo(Schedule.spaced("400 millis"), { duration: "1 second" })
+        ),
+        ({ elapsed, input }) => Effect.sync(() => seen.push([elapsed, input]))
+      )
+      const text = yield* described(Policy.make({ conflict, transient: Schedule.recurs(0) }), { roundTrip: 70 })
+      assert.include(text, "conflicts: 400 ms, 400 ms, 400 ms, then give up; transient: give up;")
+      const input = (swaps: number) => ({
+        expected: "alice",
+        desired: "alice",
+        actual: Option.none(),
+        swaps,
+        roundTrip: Duration.millis(70)
+      })
+      assert.deepStrictEqual(seen, [[0, input(1)], [400, input(2)], [800, input(3)]])
+    }))
+
+  it.effect("of nonsense is CasInvalidPolicy", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(described({ ...Policy.standard, maxSwaps: 0 }))
+      assert.strictEqual(error.setting, "maxSwaps")
+    }))
 })

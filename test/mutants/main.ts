@@ -1,0 +1,72 @@
+/**
+ * Makes every known mistake in a copy of the engine, one at a time, and sees that its test notices.
+ * `npm run test:mutants`
+ */
+import { Schema } from "effect"
+import { existsSync, readFileSync, rmSync } from "node:fs"
+import { type Mutant, mutants, type Test } from "./mutants.ts"
+import { forEach, type Tree } from "./trees.ts"
+
+const Results = Schema.fromJsonString(Schema.Struct({
+  testResults: Schema.Array(Schema.Struct({
+    assertionResults: Schema.Array(Schema.Struct({ title: Schema.String, status: Schema.String }))
+  }))
+}))
+
+/** Runs the tests of a file, or the one named, and tells how a test of theirs ended. */
+const testing = async (tree: Tree, file: string, title?: string) => {
+  const report = tree.path("results.json")
+  rmSync(report, { force: true })
+  const only = title === undefined ? [] : ["-t", `${title.replaceAll(/[^\w\s]/g, "\\$&")}$`]
+  await tree.test(file, ...only, "--reporter=json", `--outputFile=${report}`)
+  const { testResults } = existsSync(report)
+    ? Schema.decodeUnknownSync(Results)(readFileSync(report, "utf8"))
+    : { testResults: [] }
+  const results = testResults.flatMap(({ assertionResults }) => assertionResults)
+  return ({ title }: Test): string => {
+    const named = results.filter((result) => result.title === title)
+    return named.length > 1 ? "not the only one of its title" : named[0]?.status ?? "not run"
+  }
+}
+
+const inQuotes = ({ file, title }: Test) => `${file}, "${title}"`
+
+/** The killers that are not green while nothing is wrong. */
+const wrongKillers = async (tree: Tree): Promise<ReadonlyArray<string>> => {
+  const wrong: Array<string> = []
+  const killers = mutants.map(({ killer }) => killer)
+  for (const file of new Set(killers.map((killer) => killer.file))) {
+    const ended = await testing(tree, file)
+    for (const killer of killers.filter((killer) => killer.file === file)) {
+      if (ended(killer) !== "passed") wrong.push(`${inQuotes(killer)} was ${ended(killer)}`)
+    }
+  }
+  return wrong
+}
+
+const verdictOn = (tree: Tree, { file, find, killer, replace }: Mutant): Promise<string> => {
+  const found = readFileSync(tree.path(file), "utf8").split(find).length - 1
+  if (found !== 1) return Promise.resolve(`BROKEN: its text is in ${file} ${found} times`)
+  return tree.changed(file, (source) => source.replace(find, () => replace), async () => {
+    const ended = (await testing(tree, killer.file, killer.title))(killer)
+    return ended === "failed"
+      ? "killed"
+      : ended === "passed"
+      ? `SURVIVED ${inQuotes(killer)}`
+      : `BROKEN: ${inQuotes(killer)} was ${ended}`
+  })
+}
+
+let killed = 0
+let wrong: ReadonlyArray<string> = []
+await forEach(mutants, async (tree) => {
+  wrong = await wrongKillers(tree)
+  for (const killer of wrong) console.log(`NOT GREEN: ${killer}`)
+}, async (tree, mutant) => {
+  const verdict = await verdictOn(tree, mutant)
+  if (verdict === "killed") killed = killed + 1
+  console.log(`${mutant.name}: ${verdict}`)
+})
+const failed = mutants.length - killed + wrong.length
+console.log(`${killed} passed, ${failed} failed`)
+if (failed > 0) process.exitCode = 1

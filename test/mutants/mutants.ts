@@ -1,0 +1,447 @@
+/** Mistakes that an engine like this one is known to make, each with the test that must notice it. */
+
+export interface Mutant {
+  readonly name: string
+  readonly file: string
+  /** Occurs in the file exactly once. */
+  readonly find: string
+  readonly replace: string
+  readonly killer: Test
+}
+
+export interface Test {
+  readonly file: string
+  /** Of one test in the file, without the titles of its suites. */
+  readonly title: string
+}
+
+const reducer = "src/Cas/reducer.ts"
+const run = "src/Cas/run.ts"
+const queue = "src/Cas/Queue.ts"
+const intent = "src/Cas/Intent.ts"
+
+const single = (title: string): Test => ({ file: "test/Cas.test.ts", title })
+const queued = (title: string): Test => ({ file: "test/Cas.queue.test.ts", title })
+
+export const mutants: ReadonlyArray<Mutant> = [
+  // Named by the specification.
+  {
+    name: "forget unknown on replay",
+    file: reducer,
+    find: "return [{ ...state, sent, swaps: state.swaps + 1 }, { _tag: \"SendSwap\", ...sent }]",
+    replace:
+      "return [{ ...state, doubted: Option.none(), sent, swaps: state.swaps + 1 }, { _tag: \"SendSwap\", ...sent }]",
+    killer: single("that was lost repeats the same swap: if it meets the target, nobody knows whose it is")
+  },
+  {
+    name: "goal check after the sleep",
+    file: reducer,
+    find: "return sent.fresh && verdict(rules, calm, value)._tag === \"Swap\"",
+    replace: "return sent.fresh",
+    killer: single("of conflict that shows the target ends the operation at once: converged, and nothing of ours")
+  },
+  {
+    name: "expected from an old observation",
+    file: reducer,
+    find: "const informed = seen(counted, value)",
+    replace: "const informed = seen(counted, sent.expected)",
+    killer: single("of conflict gives the next expected value, without a read")
+  },
+  {
+    name: "stale conflict charged",
+    file: reducer,
+    find: "return sent.fresh && verdict(rules, calm, value)._tag === \"Swap\"",
+    replace: "return verdict(rules, calm, value)._tag === \"Swap\"",
+    killer: single("a conflict after a sleep neither sleeps nor steps the schedule")
+  },
+  {
+    name: "hint ignored",
+    file: run,
+    find: "hint === undefined ? undefined : { value: hint, isWitness: false, isAged: true }",
+    replace: "undefined",
+    killer: single("that is right makes it one call, one that is wrong makes it two")
+  },
+  {
+    name: "conflict treated as transient",
+    file: reducer,
+    find: "return onConflict(rules, state, sent, answer.actual, elapsed)",
+    replace: "return stepTransient(state, { _tag: \"Unsent\", after: Option.none(), cause: answer }, \"decide\")",
+    killer: single("is not what a conflict steps, nor does a transient answer step the other one")
+  },
+  {
+    name: "retry of a terminal answer",
+    file: reducer,
+    find: "if (state.sent === undefined) return fail(state, { _tag: \"Terminal\", error: event.error })",
+    replace: "if (event.proof === undefined) return decide(rules, state, event.elapsed)",
+    killer: single("that no retry can change ends the operation, under its own tag")
+  },
+  {
+    name: "success on interrupt",
+    file: run,
+    find: "withTimeout(Effect.suspend(() => register.swap(expected, desired)))",
+    replace: `withTimeout(Effect.catchCause(
+      Effect.suspend(() => register.swap(expected, desired)),
+      (cause) =>
+        cause.reasons.some(({ _tag }) => _tag === "Interrupt")
+          ? Effect.succeed({ _tag: "Applied", current: Option.none() })
+          : Effect.failCause(cause)
+    ))`,
+    killer: single("inside the register is not success either")
+  },
+  {
+    name: "baton kept after unknown",
+    file: queue,
+    find: `                doubted = true
+                lane.baton = undefined
+`,
+    replace: "",
+    killer: queued("the baton is dropped after an attempt of unknown effect")
+  },
+  {
+    name: "join of a flight already sent",
+    file: queue,
+    find: "isWitness: baton.sentAt > invokedAt",
+    replace: "isWitness: true",
+    killer: queued("25: what was asked for before an operation was called is no proof for it")
+  },
+  {
+    name: "join of a flight already sent: the time of its answer taken for that of its request",
+    file: run,
+    find: "const sentAt = link.invokedAt + Duration.toNanosUnsafe(attempt.at)",
+    replace: "const sentAt = link.invokedAt + Duration.toNanosUnsafe(Duration.sum(attempt.at, attempt.took))",
+    killer: queued("25: what was asked for before an operation was called is no proof for it")
+  },
+  {
+    name: "deadline from first failure",
+    file: run,
+    find: "const elapsed = () => Number(clock.monotonicTimeNanosUnsafe() - link.invokedAt) / 1_000_000",
+    replace: `let failedAt
+    const elapsed = () => {
+      const now = clock.monotonicTimeNanosUnsafe()
+      if (attempts.some(({ answer }) => answer._tag === "Conflict")) failedAt ??= now
+      return failedAt === undefined ? 0 : Number(now - failedAt) / 1_000_000
+    }`,
+    killer: single("is measured from the call, not from the first failure")
+  },
+  {
+    name: "schedule state shared between operations",
+    file: run,
+    find: "conflictStep ??= yield* Schedule.toStep(policy.conflict)",
+    replace: "conflictStep = policy.step ??= yield* Schedule.toStep(policy.conflict)",
+    killer: single("belong to one operation: another one with the same policy starts anew")
+  },
+
+  // Lost replies.
+  {
+    name: "reassert stops at a third value",
+    file: reducer,
+    find: "if (rules.onUnknown === \"reassert\") return undefined\n",
+    replace: "",
+    killer: single("reassert goes on from any value")
+  },
+  {
+    name: "stopIfMoved goes on from a third value",
+    file: reducer,
+    find: "if (rules.onUnknown === \"reassert\") return undefined",
+    replace: "if (rules.onUnknown !== \"neverResend\") return undefined",
+    killer: single("stopIfMoved repeats the pair, and ends when it meets a third value")
+  },
+  {
+    name: "neverResend sends again",
+    file: reducer,
+    find: "if (rules.onUnknown !== \"neverResend\") return stepTransient(doubtful, answer, \"decide\")",
+    replace: "return stepTransient(doubtful, answer, \"decide\")",
+    killer: single("neverResend only reads: the target seen is success")
+  },
+  {
+    name: "neverResend sends again after a read that shows the expected value",
+    file: reducer,
+    find: "return settleUnknown<A, E>(rules, informed, answer.value.value) ?? decide(rules, informed, elapsed)",
+    replace: "return decide(rules, informed, elapsed)",
+    killer: single("neverResend only reads: any other value is CasIndeterminate, the expected one too")
+  },
+  {
+    name: "effect none after unknown",
+    file: reducer,
+    find: "Option.isSome(state.doubted) ? \"unknown\" : \"none\"",
+    replace: "\"none\"",
+    killer: single("that no retry can change does not settle an attempt that was lost before")
+  },
+  {
+    name: "a value that the lost swap may have put there is moved on",
+    file: reducer,
+    find: "  if (rules.equals(state.doubted.value, value)) return found(state, value)\n",
+    replace: "",
+    killer: queued("after a lost reply, a value that equals the doubtful target is not moved on")
+  },
+  {
+    name: "doubtful terminal error ignored",
+    file: reducer,
+    find: "event.proof === \"doubtful\"",
+    replace: "false",
+    killer: single("that may hide an executed swap leaves the effect unknown")
+  },
+  {
+    name: "timeout as Unsent",
+    file: run,
+    find: "unknown(new Error(`no answer within ${bounds.attemptTimeout} ms`))",
+    replace: "({ _tag: \"Unsent\", after: Option.none(), cause: undefined })",
+    killer: single("makes an unanswered swap one of unknown effect")
+  },
+
+  // Conflicts.
+  {
+    name: "paradox unbounded",
+    file: reducer,
+    find: "puzzled.paradoxes > maxParadoxes",
+    replace: "false",
+    killer: single("of conflict that names the very value expected, a third time, is CasInconsistentRegister")
+  },
+  {
+    name: "hint taken for a witness",
+    file: run,
+    find: "{ value: hint, isWitness: false, isAged: true }",
+    replace: "{ value: hint, isWitness: true, isAged: true }",
+    killer: single("is no proof: that the target is in place is confirmed by a read, and no swap")
+  },
+  {
+    name: "hint taken for fresh",
+    file: run,
+    find: "{ value: hint, isWitness: false, isAged: true }",
+    replace: "{ value: hint, isWitness: false, isAged: false }",
+    killer: single("a conflict on a hint is a refresh: a schedule that allows no conflict is not asked")
+  },
+  {
+    name: "value does not age in a sleep",
+    file: reducer,
+    find: "return resume(rules, aged({ ...state, waited: state.waited + event.slept }), event.elapsed)",
+    replace: "return resume(rules, { ...state, waited: state.waited + event.slept }, event.elapsed)",
+    killer: single("a conflict after a sleep neither sleeps nor steps the schedule")
+  },
+  {
+    name: "protected value sent as probe",
+    file: reducer,
+    find: "  return decision._tag === \"Keep\"\n    ? sendSwap(rules, state, known, known.value, elapsed)",
+    replace: "  return known.isAged\n    ? sendSwap(rules, state, known, known.value, elapsed)",
+    killer: single("that is refused on a hint alone, where nothing can be read, is not claimed to be in place")
+  },
+  {
+    name: "handover sends the hint",
+    file: reducer,
+    find: "event.known?.isWitness === true ? Option.none() : rules.intent.expects",
+    replace: "event.known !== undefined ? Option.none() : rules.intent.expects",
+    killer: single("sends the value it was given, whatever the hint says")
+  },
+  {
+    name: "rotate not skipping",
+    file: intent,
+    find: "skipsUnavailable: true",
+    replace: "skipsUnavailable: false",
+    killer: queued("rotate moves to the next candidate, around, and skips who is unavailable")
+  },
+  {
+    name: "rotate not going around",
+    file: intent,
+    find: "...candidates.slice(0, Math.max(current, 0))",
+    replace: "",
+    killer: queued("rotate moves to the next candidate, around, and skips who is unavailable")
+  },
+  {
+    name: "rotate beginning with the first candidate",
+    file: intent,
+    find: "[...candidates.slice(current + 1), ...candidates.slice(0, Math.max(current, 0))]",
+    replace: "candidates.filter((_, at) => at !== current)",
+    killer: queued("rotate takes the candidates in the order given, from the one in place on")
+  },
+
+  // Waits and bounds.
+  {
+    name: "server wait ignored",
+    file: reducer,
+    find: "Math.max(event.millis, 0) + Math.max(state.atLeast, 0)",
+    replace: "Math.max(event.millis, 0)",
+    killer: single("comes on top of the wait that the server asked for")
+  },
+  {
+    name: "transient schedule not restarted",
+    file: reducer,
+    find: "      restartTransient: true,\n      roundTrip",
+    replace: "      roundTrip",
+    killer: single("starts anew after an answer that is not transient")
+  },
+  {
+    name: "minAttempt ignored",
+    file: reducer,
+    find: "elapsed + wait + rules.minAttempt <= rules.deadline",
+    replace: "elapsed + wait <= rules.deadline",
+    killer: single("lets no swap start that has less than the least time left")
+  },
+  {
+    name: "deadline on the wall clock",
+    file: run,
+    find: "const elapsed = () => Number(clock.monotonicTimeNanosUnsafe() - link.invokedAt) / 1_000_000",
+    replace: `const startedAt = clock.currentTimeMillisUnsafe()
+    const elapsed = () => clock.currentTimeMillisUnsafe() - startedAt`,
+    killer: single("is measured on the monotonic clock: setting the wall clock back does not move it")
+  },
+  {
+    name: "attempt in flight cut at the deadline",
+    file: run,
+    find: "Effect.timeoutOrElse(request, { duration: bounds.attemptTimeout,",
+    replace: "Effect.timeoutOrElse(request, { duration: Math.min(bounds.attemptTimeout, bounds.deadline - elapsed()),",
+    killer: single("does not cut an attempt in flight")
+  },
+  {
+    name: "sleep that no swap could follow",
+    file: reducer,
+    find: "if (wait === 0 || isLast)",
+    replace: "if (wait === 0)",
+    killer: single("ends the operation before a sleep that no swap could follow")
+  },
+  {
+    name: "budget charged for conflicts",
+    file: run,
+    find: "conflictStep ??= yield* Schedule.toStep(policy.conflict)\n",
+    replace: `if (budget !== undefined && !(yield* budget.withdraw)) return { _tag: "NoMoreDelays", limit: "budget" }
+      conflictStep ??= yield* Schedule.toStep(policy.conflict)
+`,
+    killer: single("is not charged for conflicts")
+  },
+  {
+    name: "budget ignored",
+    file: run,
+    find: "if (budget !== undefined && !(yield* budget.withdraw)) return",
+    replace: "if (false) return",
+    killer: single("ends an operation whose transient retry it cannot pay, with what it knows of the effect")
+  },
+
+  // Interruption.
+  {
+    name: "drain cut",
+    file: run,
+    find: "return policy.interruption === \"drain\"\n",
+    replace: "return policy.interruption === undefined\n",
+    killer: single("that drains lets the swap in flight end, and no other begin")
+  },
+  {
+    name: "onAbandoned told twice",
+    file: run,
+    find: "return options.onAbandoned?.(inDoubt) ?? Effect.void",
+    replace: `const told = options.onAbandoned?.(inDoubt) ?? Effect.void
+      return Effect.andThen(told, told)`,
+    killer: single("of a swap in flight tells once which one, and is not success")
+  },
+  {
+    name: "onAbandoned not told for a doubt in a sleep",
+    file: run,
+    find: "if (answer._tag !== \"Unknown\") inDoubt = before",
+    replace: "inDoubt = before",
+    killer: single("of a sleep after a lost reply tells the swap that is in doubt")
+  },
+  {
+    name: "onAbandoned told after a swap that was answered",
+    file: run,
+    find: "          if (answer._tag !== \"Unknown\") inDoubt = before\n",
+    replace: "",
+    killer: single("of a sleep takes effect at once, without another call, and abandons nothing")
+  },
+
+  // The report.
+  {
+    name: "report order reversed",
+    file: run,
+    find: "attempts.push(attempt)",
+    replace: "attempts.unshift(attempt)",
+    killer: single("lists every attempt, in order: what was sent and answered, how fresh, when, how long")
+  },
+
+  // The queue.
+  {
+    name: "FIFO broken: the last to wait is the first to run",
+    file: queue,
+    find: "turn: Semaphore.makeUnsafe(1)",
+    replace: `turn: (() => {
+        const waiters = []
+        let isTaken = false
+        const take = Effect.callback((resume) => {
+          if (isTaken) return void waiters.push(resume)
+          isTaken = true
+          resume(Effect.void)
+        })
+        const release = Effect.sync(() => {
+          const next = waiters.pop()
+          if (next === undefined) isTaken = false
+          else next(Effect.void)
+        })
+        return { withPermit: (effect) => Effect.acquireUseRelease(take, () => effect, () => release) }
+      })()`,
+    killer: queued("24: operations on one key run in the order of their calls")
+  },
+  {
+    name: "FIFO broken: nobody waits for a turn",
+    file: queue,
+    find: "lane.turn.withPermit(Effect.andThen(started, inTurn(lane)))",
+    replace: "Effect.andThen(started, inTurn(lane))",
+    killer: queued("27: N operations on one key cost N swaps and one read")
+  },
+  {
+    name: "lane never freed",
+    file: queue,
+    find: "if (lane.operations === 0) lanes.delete(key)\n",
+    replace: "",
+    killer: queued(
+      "24: an interrupted head makes way, an interrupted waiter leaves, and an idle key takes no memory"
+    )
+  },
+  {
+    name: "baton kept for the next after an interruption",
+    file: run,
+    find: "      link.doubt()\n      return options",
+    replace: "      return options",
+    killer: queued("22: an interrupted swap hands on nothing: the next operation reads")
+  },
+  {
+    name: "baton dropped",
+    file: queue,
+    find: "if (!doubted) lane.baton = { value, sentAt }",
+    replace: "",
+    killer: queued("27: N operations on one key cost N swaps and one read")
+  },
+  {
+    name: "queue wait not bounded by the deadline",
+    file: queue,
+    find: "Effect.raceFirst(overtaken, late)",
+    replace: "overtaken",
+    killer: queued("waiting counts towards the deadline")
+  },
+  {
+    name: "queue wait not counted to the deadline",
+    file: queue,
+    find: "              invokedAt,\n              known: known(lane.baton)",
+    replace: "              invokedAt: clock.monotonicTimeNanosUnsafe(),\n              known: known(lane.baton)",
+    killer: queued("the time spent waiting is gone when the turn has come")
+  },
+  {
+    name: "latest not ending waiters",
+    file: queue,
+    find: "options.latest === true",
+    replace: "false",
+    killer: queued("26: latest ends those who wait, without an effect, and the last target is the final value")
+  },
+  {
+    name: "latest ending the running one",
+    file: queue,
+    find: `            isWaiting = false
+            lane.waiting.delete(superseded)
+`,
+    replace: "",
+    killer: queued("26: latest does not end an operation whose turn has come")
+  },
+  {
+    name: "superseded claims an effect",
+    file: queue,
+    find: "effect: \"none\"",
+    replace: "effect: \"unknown\"",
+    killer: queued("26: latest ends those who wait, without an effect, and the last target is the final value")
+  }
+]
