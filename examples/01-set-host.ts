@@ -13,6 +13,6 @@ const offline = Lark.layer(Simulator.defaultApp).pipe(
 
 Meetings.setHost(id, bob).pipe(
   Effect.flatMap((report) => Console.log(Cas.timeline(report).join("\n"))),
-  Effect.provide(process.env.LARK_APP_ID === undefined ? offline : live),
+  Effect.provide(process.env.LARK_APP_ID ? live : offline),
   NodeRuntime.runMain
 )

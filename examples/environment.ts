@@ -3,7 +3,7 @@ import { Layer } from "effect"
 import { Lark, MeetingId, MeetingUser, Simulator } from "effect-lark-meetings"
 
 /** The examples run offline, against the simulator, unless LARK_APP_ID is set. */
-const isLive = process.env.LARK_APP_ID !== undefined
+const isLive = Boolean(process.env.LARK_APP_ID)
 
 export const meetingId = MeetingId.make(process.env.LARK_MEETING_ID ?? "6911188411932033028")
 

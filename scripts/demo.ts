@@ -65,7 +65,7 @@ const demo = Effect.gen(function*() {
   const simulator = yield* Simulator.Simulator
   yield* Console.log(`A simulated Feishu is listening on ${baseUrl}; ou_alice is host of meeting ${id}.`)
   yield* Console.log("Three contenders want to be host at once, and a person, ou_erin, takes the role in between.")
-  yield* Console.log("One reply will be lost, and one token will be rejected.")
+  yield* Console.log("One reply will be lost, and the server will reject the token that all of them hold.")
 
   const results = yield* Effect.forEach(contenders, (user) => contend(user, baseUrl), { concurrency: "unbounded" })
   for (const [index, result] of results.entries()) {
@@ -77,6 +77,9 @@ const demo = Effect.gen(function*() {
     }
   }
   yield* wire
+
+  const byHand = (yield* simulator.writes).filter((write) => write.by === "rival").map((write) => write.after.openId)
+  yield* Console.log(`  in between, by hand: ${byHand.join(", ")} became host`)
 
   const host = (yield* simulator.host(id))?.openId ?? "nobody"
   yield* title(`In the end ${host} is host`)

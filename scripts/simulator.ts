@@ -59,9 +59,9 @@ const serve = Effect.fnUntraced(function*(port: number, minutes: number) {
   )
   const run = Effect.gen(function*() {
     yield* Console.log(yield* introduction)
-    yield* Console.log(`It stops after ${minutes} minutes, or when you press Ctrl-C.`)
+    yield* Console.log(`It stops after ${minutes} min, or when you press Ctrl-C.`)
     yield* Effect.sleep(Duration.minutes(minutes))
-    yield* Console.log(`${minutes} minutes are over; the simulator has stopped.`)
+    yield* Console.log(`${minutes} min are over; the simulator has stopped.`)
   })
   yield* Effect.provide(run, feishu).pipe(
     Effect.catchTag("ServeError", ({ cause }) =>

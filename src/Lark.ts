@@ -32,7 +32,6 @@ import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
-import * as Cas from "./Cas.ts"
 import * as LarkConfig from "./LarkConfig.ts"
 import * as LarkHttp from "./LarkHttp.ts"
 import * as Meetings from "./Meetings.ts"
@@ -47,10 +46,7 @@ import * as UserToken from "./UserToken.ts"
  */
 export type Services = Meetings.Meetings | LarkHttp.LarkHttp | TenantToken.TenantToken | LarkConfig.LarkConfig
 
-/** One for each app: its operations share what the platform can bear of retries. */
-const retryBudget = Layer.sync(Cas.CurrentRetryBudget, () => Cas.makeRetryBudget())
-
-const services = Layer.mergeAll(Meetings.layer, retryBudget).pipe(
+const services = Meetings.layer.pipe(
   Layer.provideMerge(LarkHttp.layer),
   Layer.provideMerge(TenantToken.layer)
 )

@@ -109,9 +109,11 @@ const variableNames: Names = {
 
 const invalid = (setting: string, reason: string) => Effect.fail(new InvalidLarkConfig({ setting, reason }))
 
+const missing = "is missing or empty; the developer console shows it under Credentials & Basic Info."
+
 const required = (setting: string, value: string | undefined): Effect.Effect<string, InvalidLarkConfig> =>
   typeof value !== "string" || value.trim() === ""
-    ? invalid(setting, "is missing or empty; the developer console shows it under Credentials & Basic Info.")
+    ? invalid(setting, missing)
     : value.trim() !== value
     ? invalid(setting, "begins or ends with a blank; copy it again.")
     : Effect.succeed(value)
@@ -139,8 +141,9 @@ const check = Effect.fnUntraced(function*(names: Names, options: {
 }) {
   const appId = yield* required(names.appId, options.appId)
   const { appSecret } = options
-  if (appSecret === undefined || !Redacted.isRedacted(appSecret)) {
-    return yield* invalid(names.appSecret, "is missing, or is not Redacted.")
+  if (appSecret === undefined) return yield* invalid(names.appSecret, missing)
+  if (!Redacted.isRedacted(appSecret)) {
+    return yield* invalid(names.appSecret, "must be Redacted: Redacted.make(secret).")
   }
   yield* required(names.appSecret, Redacted.value(appSecret))
   return LarkConfig.of({ appId, appSecret, baseUrl: yield* openApis(names, options.brand, options.baseUrl) })

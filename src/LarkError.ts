@@ -46,6 +46,14 @@ import type * as Duration from "effect/Duration"
 import { type Code, codes, type GenericTag, lookup, type Row, type Tag, type TagOf } from "./LarkError/codes.ts"
 
 /**
+ * One row of the code table, or a range of codes.
+ *
+ * @since 0.1.0
+ * @category table
+ */
+export type { Row } from "./LarkError/codes.ts"
+
+/**
  * The code table: code, class, meaning and advice, as data.
  *
  * @since 0.1.0
@@ -126,7 +134,8 @@ const ApiError = <T extends string>(tag: T): new(failure: Failure) => ApiError<T
       return rowOf(this)?.advice ?? "Read msg and the endpoint's page; give the log id to support."
     }
     get retry(): Retry {
-      return rowOf(this)?.retry ?? (this.status === 429 ? "wait" : this.status >= 500 ? "unknown" : "never")
+      return rowOf(this)?.retry ??
+        (this.status === 429 ? "wait" : this.status >= 500 || this.status === 408 ? "unknown" : "never")
     }
     override get message(): string {
       return describe(this, this.advice)

@@ -111,7 +111,11 @@ export const endpoint = <const Path extends string, A, I, const C extends LarkEr
  * - `callAsUser`: as the user, whom it requires.
  *
  * Both fail with the endpoint's documented codes and the generic ones; no answer within 10 seconds is a
- * `TransportError`.
+ * `TransportError`, for each request (a call may send up to four: token, call, new token, replay).
+ *
+ * **Gotchas**
+ *
+ * A path parameter that is empty, `.` or `..` cannot be encoded and is a defect.
  *
  * @since 0.1.0
  * @category services

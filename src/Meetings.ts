@@ -110,13 +110,18 @@ export interface GetOptions {
 export interface SetHostOptions<T extends MeetingUser.IdType, E = never, R = never> {
   /**
    * Who is probably host; otherwise the host last seen by this service is tried, or `get` asks. A right hint saves a
-   * call, a wrong one costs nothing: the conflict tells the host, as `get` would.
+   * call, a wrong one costs nothing: the conflict tells the host, as `get` would. `Cas.update` names no user, so it needs
+   * a hint to tell the kind of id.
    */
   readonly hint?: MeetingUser.MeetingUser<T> | undefined
   /** `Cas.Policy.standard` unless given. */
   readonly policy?: Cas.QueueOptions<MeetingUser.MeetingUser<T>, E, R>["policy"]
   /** Ends the calls on this meeting that still wait for their turn with `CasSuperseded`: only the latest counts. */
   readonly latest?: boolean | undefined
+  /** What pays for transient retries: the budget that all calls of this app share, unless given; `undefined` is none. */
+  readonly budget?: Cas.RetryBudget | undefined
+  /** Told when an interruption or a defect leaves a swap of unknown effect, in flight or unanswered. */
+  readonly onAbandoned?: Cas.QueueOptions<MeetingUser.MeetingUser<T>>["onAbandoned"]
 }
 
 /**
@@ -202,6 +207,7 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
     lookup: (_key: string) => Effect.succeed(Option.none<MeetingUser.MeetingUser>())
   })
 
+  const sharedBudget = Cas.makeRetryBudget()
   const queues: { readonly [T in MeetingUser.IdType]: Cas.Queue<MeetingId, MeetingUser.MeetingUser<T>> } = {
     open_id: Cas.makeQueue(),
     union_id: Cas.makeQueue(),
@@ -255,13 +261,15 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
     const intent = "decide" in goal ? goal : Cas.ensure(goal)
     const named = options.hint ?? intent.values[0]
     if (named === undefined) {
-      return yield* new Cas.InvalidPolicy({
-        setting: "hint",
-        expected: "a user, since the intent names none",
-        received: "none"
-      })
+      const expected = "a user, since the intent names none"
+      return yield* new Cas.InvalidPolicy({ setting: "hint", expected, received: "nothing" })
     }
     const { idType } = named
+    const kinds = new Set([idType, ...intent.values.map((user) => user.idType)])
+    if (kinds.size > 1) {
+      const received = [...kinds].join(" and ")
+      return yield* new Cas.InvalidPolicy({ setting: "users of one call", expected: "of one id kind", received })
+    }
     const operator = yield* Effect.map(Effect.serviceOption(UserToken), Option.flatMap((token) => token.user))
     const inKind = (user: MeetingUser.MeetingUser) =>
       MeetingUser.hasIdType(user, idType) ? Option.some(user) : Option.none()
@@ -284,7 +292,13 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
         onNone: () => intent,
         onSome: (user) => asOperator(intent, user)
       }),
-      { hint: options.hint ?? Option.getOrUndefined(seen), policy: options.policy, latest: options.latest }
+      {
+        hint: options.hint ?? Option.getOrUndefined(seen),
+        policy: options.policy,
+        latest: options.latest,
+        budget: "budget" in options ? options.budget : sharedBudget,
+        onAbandoned: options.onAbandoned
+      }
     ).pipe(
       Effect.tap((report) => report.effect === "unknown" ? forget : remember(report.after)),
       Effect.onError(() => forget)

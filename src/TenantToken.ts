@@ -59,7 +59,8 @@ export class TenantToken extends Context.Service<TenantToken, {
 
 const endpoint = "auth.v3.tenant_access_token.internal"
 
-const timeout = Duration.seconds(10)
+/** Shorter than that of an attempt of the engine, so that a token that does not come is known not to have been used. */
+const timeout = Duration.seconds(9)
 
 const mint = Effect.fnUntraced(function*(client: HttpClient.HttpClient, config: LarkConfig["Service"]) {
   const request = HttpClientRequest.post(`${config.baseUrl}/auth/v3/tenant_access_token/internal`).pipe(

@@ -100,9 +100,7 @@ describe("a retry budget", () => {
         withdraw: Effect.succeed(false)
       }
       const register: Cas.Register<string> = { equals: (a, b) => a === b, swap: () => Effect.succeed(Cas.applied) }
-      yield* times(2, Cas.run(register, Cas.handover("alice", "bob"))).pipe(
-        Effect.provideService(Cas.CurrentRetryBudget, budget)
-      )
+      yield* times(2, Cas.run(register, Cas.handover("alice", "bob"), { budget }))
       assert.lengthOf(deposits, 2)
     }))
 })

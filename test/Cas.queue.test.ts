@@ -128,6 +128,25 @@ describe("Cas.makeQueue", () => {
       assert.deepStrictEqual([reports[1]!.reads, reports[1]!.swaps], [1, 1])
     }))
 
+  it.effect("the baton is dropped after a defect in a swap", () =>
+    Effect.gen(function*() {
+      const server = makeServer(0)
+      const queue = Cas.makeQueue<string, number>()
+      const abandoned: Array<unknown> = []
+      const broken: Cas.Register<number> = {
+        ...server.register,
+        swap: (expected, desired) => Effect.andThen(server.register.swap(expected, desired), Effect.die("broken"))
+      }
+      const [first, second] = yield* inOrder([
+        queue.run("key", broken, increment, { onAbandoned: (attempt) => Effect.sync(() => abandoned.push(attempt)) }),
+        queue.run("key", server.register, Cas.ensure(1))
+      ])
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(Exit.hasDies(yield* Fiber.await(first!)))
+      assert.strictEqual((yield* Fiber.join(second!)).reads, 1)
+      assert.deepStrictEqual(abandoned, [{ expected: 0, desired: 1 }])
+    }))
+
   it.effect("the baton is dropped after an error that may hide an executed swap", () =>
     Effect.gen(function*() {
       const server = makeServer(0)

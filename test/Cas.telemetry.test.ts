@@ -97,6 +97,37 @@ describe("an operation", () => {
     }))
 })
 
+describe("an operation that ends without a report", () => {
+  it.effect("is counted as interrupted, or as a defect", () =>
+    Effect.gen(function*() {
+      const never: Cas.Register<string> = { equals: (a, b) => a === b, swap: () => Effect.never }
+      const interrupted = yield* observe(Effect.timeoutOption(Cas.run(never, Cas.handover("a", "b")), "1 second"))
+      assert.strictEqual(interrupted.metrics["cas_operations_total interrupted"], 1)
+      const broken: Cas.Register<string> = { equals: (a, b) => a === b, swap: () => Effect.die("broken") }
+      const defect = yield* observe(Cas.run(broken, Cas.handover("a", "b")))
+      assert.strictEqual(defect.metrics["cas_operations_total defect"], 1)
+    }))
+
+  it.effect("in the queue, overtaken or too late, is counted by the tag of its error", () =>
+    Effect.gen(function*() {
+      const queue = Cas.makeQueue<string, string>()
+      const slow: Cas.Register<string> = {
+        equals: (a, b) => a === b,
+        swap: () => Effect.delay(Effect.succeed(applied), "5 seconds")
+      }
+      const policy = Cas.Policy.make({ deadline: "1 second" })
+      const operations = Effect.all([
+        queue.run("key", slow, Cas.handover("a", "b")),
+        Effect.exit(queue.run("key", slow, Cas.handover("a", "c"), { policy })),
+        Effect.delay(Effect.exit(queue.run("key", slow, Cas.handover("a", "d"))), 1_500),
+        Effect.delay(queue.run("key", slow, Cas.handover("b", "e"), { latest: true }), 2_000)
+      ], { concurrency: "unbounded", discard: true })
+      const { metrics } = yield* observe(operations)
+      assert.strictEqual(metrics["cas_operations_total CasExhausted"], 1)
+      assert.strictEqual(metrics["cas_operations_total CasSuperseded"], 1)
+    }))
+})
+
 describe("a policy, described", () => {
   it.effect("tells its waits and bounds", () =>
     Effect.gen(function*() {

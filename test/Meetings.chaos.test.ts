@@ -90,6 +90,11 @@ const claims = (report: Report, started: number): ReadonlyArray<Call<string>> =>
         return [swap(attempt.expected.id, attempt.desired.id, window)]
       case "Conflict":
         return [conflict(attempt.expected.id, Option.getOrUndefined(answer.actual)?.id, window)]
+      case "Terminal":
+        // What is not in the platform's own words may come from something in between.
+        return answer.error === "MalformedResponse" || answer.error === "UnknownApiError"
+          ? [maybe(attempt.expected.id, attempt.desired.id, start)]
+          : []
       case "Unknown":
         return [maybe(attempt.expected.id, attempt.desired.id, start)]
       default:

@@ -97,6 +97,55 @@ describe("setHost", () => {
       }]
     })))
 
+  it.effect("mixes no id kinds, even past the compiler", () =>
+    Effect.gen(function*() {
+      const anyKind: ReadonlyArray<MeetingUser.MeetingUser> = [user("alice"), MeetingUser.unionId("on_bob")]
+      const error = yield* Effect.flip(Meetings.setHost(id, Cas.handover(anyKind[0]!, anyKind[1]!)))
+      assert.strictEqual(error._tag, "CasInvalidPolicy")
+      assert.deepStrictEqual(yield* calls, [])
+    }).pipe(feishu()))
+
+  it.effect("answered with an undocumented code leaves the effect unknown", () =>
+    Effect.gen(function*() {
+      const error = yield* inTime(Effect.flip(Meetings.setHost(id, user("bob"), { hint: user("alice") })))
+      assert.strictEqual(error._tag, "UnknownApiError")
+      if (error._tag === "UnknownApiError") assert.strictEqual(error.report.effect, "unknown")
+    }).pipe(feishu({
+      faults: [{
+        endpoint: "set_host",
+        nth: 0,
+        fault: { _tag: "GarbageBody", body: `{"code":121099,"msg":"internal timeout"}`, status: 400, applied: true }
+      }]
+    })))
+
+  it.effect("whose token does not come is known not to have been executed", () =>
+    Effect.gen(function*() {
+      const error = yield* inTime(Effect.flip(
+        Meetings.setHost(id, user("bob"), { hint: user("alice"), policy: Cas.Policy.once })
+      ))
+      assert.strictEqual(error._tag, "CasExhausted")
+      assert.strictEqual(error.report.effect, "none")
+    }).pipe(
+      feishu({ faults: [{ endpoint: "tenant_access_token", nth: 0, fault: { _tag: "Delay", millis: 60_000 } }] })
+    ))
+
+  it.effect("turns its budget off where it is told to", () =>
+    Effect.gen(function*() {
+      const operations = meetings.map(({ id }) =>
+        Effect.flip(Meetings.setHost(id, user("bob"), { hint: user("alice"), budget: undefined }))
+      )
+      yield* inTime(Effect.all(operations, { concurrency: "unbounded" }))
+      assert.strictEqual((yield* calls).length, 60 * 5)
+    }).pipe(feishu({
+      meetings,
+      latency: 0,
+      faults: Array.from({ length: 400 }, (_, nth) => ({
+        endpoint: "set_host" as const,
+        nth,
+        fault: { _tag: "ServerError" as const, status: 503 as const, applied: false, body: "html" as const }
+      }))
+    })))
+
   it.effect("shares a retry budget within its app", () =>
     Effect.gen(function*() {
       const operations = meetings.map(({ id }) =>

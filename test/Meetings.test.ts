@@ -148,7 +148,7 @@ describe("get", () => {
         endTime: at(1608888867),
         hostUser: Option.some(host),
         status: Meetings.MeetingStatus.InProgress,
-        participantCount: Option.some(10),
+        participantCount: Option.some("10"),
         participants: [{
           user: host,
           isHost: true,

@@ -14,7 +14,7 @@ import type { Intent } from "./Intent.ts"
 import { limits, Policy } from "./Policy.ts"
 import type * as reducer from "./reducer.ts"
 import type { Register, Reported } from "./Register.ts"
-import type { FailureReport, Report } from "./Report.ts"
+import { nothingDone, type Report } from "./Report.ts"
 import { fromHint, operate, type Options } from "./run.ts"
 import * as telemetry from "./telemetry.ts"
 
@@ -74,19 +74,6 @@ interface Lane<A> {
   operations: number
   baton: Baton<A> | undefined
 }
-
-const nothingDone = <A>(elapsed: Duration.Duration): FailureReport<A> => ({
-  outcome: "failed",
-  effect: "none",
-  before: Option.none(),
-  observed: Option.none(),
-  attempts: [],
-  swaps: 0,
-  reads: 0,
-  conflicts: { fresh: 0, stale: 0 },
-  waited: Duration.zero,
-  elapsed
-})
 
 /**
  * A queue for the registers of one kind, told apart by key (compared with `===`).
@@ -185,7 +172,13 @@ export const makeQueue = <K, A>(): Queue<K, A> => {
             isWaiting = false
             lane.waiting.delete(superseded)
           })
-          const unlessStarted = <X>(end: () => X) => Effect.suspend(() => isWaiting ? Effect.fail(end()) : Effect.never)
+          const unlessStarted = <X extends errors.Superseded<A> | errors.Exhausted<A>>(end: () => X) =>
+            Effect.suspend(() => {
+              if (!isWaiting) return Effect.never
+              const error = end()
+              const counted = telemetry.ended(error._tag, error.report, clock.currentTimeNanosUnsafe())
+              return Effect.andThen(counted, Effect.fail(error))
+            })
           const overtaken = Effect.flatMap(Deferred.await(superseded), () =>
             unlessStarted(() => new errors.Superseded<A>({ actual: Option.none(), report: nothingDone(elapsed()) })))
           const late = Effect.andThen(

@@ -80,9 +80,9 @@ export interface Evidence<out A> {
   /** The value that the acknowledged swap replaced. */
   readonly before: Option.Option<A>
   readonly attempts: ReadonlyArray<Attempt<A>>
-  /** Swaps sent. */
+  /** Swaps asked of the register. */
   readonly swaps: number
-  /** Reads sent. */
+  /** Reads asked of the register. */
   readonly reads: number
   readonly conflicts: { readonly fresh: number; readonly stale: number }
   /** All sleeps together. */
@@ -121,6 +121,24 @@ export interface FailureReport<out A> extends Evidence<A> {
   readonly observed: Option.Option<A>
 }
 
+/**
+ * The report of an operation that ended before its first request.
+ *
+ * @internal
+ */
+export const nothingDone = (elapsed: Duration.Duration): FailureReport<never> => ({
+  outcome: "failed",
+  effect: "none",
+  before: Option.none(),
+  observed: Option.none(),
+  attempts: [],
+  swaps: 0,
+  reads: 0,
+  conflicts: { fresh: 0, stale: 0 },
+  waited: Duration.zero,
+  elapsed
+})
+
 const show = (value: unknown): string =>
   typeof value === "string"
     ? value
@@ -137,7 +155,8 @@ const reasonOf = (cause: unknown): string => {
   return `${String(cause._tag)}${code}${reason}`
 }
 
-const withReason = (text: string, cause: unknown): string => {
+/** @internal */
+export const withReason = (text: string, cause: unknown): string => {
   const reason = reasonOf(cause)
   return reason === "" ? text : `${text} (${reason})`
 }

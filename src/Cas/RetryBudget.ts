@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
@@ -33,7 +32,7 @@ export interface RetryBudget {
  * **Details**
  *
  * Default: a fifth of the operations of the last 10 seconds, and 10 a second. Share one between all that call the same
- * server.
+ * server: give it to each operation as its `budget`.
  *
  * @since 0.1.0
  * @category constructors
@@ -90,24 +89,3 @@ export const makeRetryBudget = (options?: {
     )
   }
 }
-
-/**
- * The budget that the operations of a region share; none unless provided. `Lark.layer` provides one for each app.
- *
- * **Example** (Without the budget)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Cas } from "effect-lark-meetings"
- *
- * const program = Effect.map(Cas.CurrentRetryBudget, (budget) => budget === undefined)
- * console.log(await Effect.runPromise(Effect.provideService(program, Cas.CurrentRetryBudget, undefined))) // => true
- * ```
- *
- * @since 0.1.0
- * @category references
- */
-export const CurrentRetryBudget = Context.Reference<RetryBudget | undefined>(
-  "effect-lark-meetings/Cas/RetryBudget/CurrentRetryBudget",
-  { defaultValue: () => undefined }
-)

@@ -4,9 +4,10 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
 import type * as Option from "effect/Option"
 import type { Limit } from "./reducer.ts"
-import type { FailureReport } from "./Report.ts"
+import { type FailureReport, nothingDone } from "./Report.ts"
 
 const effectOf = (report: FailureReport<unknown>): string => {
   switch (report.effect) {
@@ -132,7 +133,7 @@ export class InconsistentRegister<out A = unknown> extends Data.TaggedError("Cas
 }
 
 /**
- * A bound of the policy makes no sense; no request was sent.
+ * A setting of the policy or of the call makes no sense; no request was sent.
  *
  * @since 0.1.0
  * @category errors
@@ -142,8 +143,10 @@ export class InvalidPolicy extends Data.TaggedError("CasInvalidPolicy")<{
   readonly expected: string
   readonly received: string
 }> {
+  /** Of an operation that never began. */
+  readonly report: FailureReport<never> = nothingDone(Duration.zero)
   override get message() {
-    return `policy.${this.setting} must be ${this.expected}, not ${this.received}; no request was sent.`
+    return `${this.setting} must be ${this.expected}, not ${this.received}; no request was sent.`
   }
 }
 

@@ -60,7 +60,12 @@ export type Event<A, E> =
   | { readonly _tag: "NoMoreDelays"; readonly limit: "conflicts" | "transients" | "budget" }
   | { readonly _tag: "Woke"; readonly slept: number; readonly elapsed: number }
 
-/** What can run out. */
+/**
+ * What can run out.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Limit = "conflicts" | "transients" | "budget" | "swaps" | "deadline"
 
 export type Failure<A, E> =

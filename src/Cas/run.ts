@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -17,8 +18,8 @@ import { type Observation, type Outcome, type Unknown, unknown } from "./Outcome
 import { type FreshConflict, type Limits, limits, Policy, type Transient } from "./Policy.ts"
 import * as reducer from "./reducer.ts"
 import type { Register, Reported } from "./Register.ts"
-import type { Attempt, Evidence, FailureReport, Report, Terminal } from "./Report.ts"
-import { CurrentRetryBudget } from "./RetryBudget.ts"
+import { type Attempt, type Evidence, type FailureReport, type Report, type Terminal, withReason } from "./Report.ts"
+import type { RetryBudget } from "./RetryBudget.ts"
 import * as telemetry from "./telemetry.ts"
 
 /**
@@ -32,7 +33,9 @@ export interface Options<A, out E = never, out R = never> {
   readonly hint?: A | undefined
   /** `Policy.standard` unless given. */
   readonly policy?: Policy<A, E, R> | undefined
-  /** Told when an interruption leaves a swap of unknown effect, in flight or unanswered: no result can tell of it. */
+  /** What pays for transient retries; without one they are bounded by the policy alone. */
+  readonly budget?: RetryBudget | undefined
+  /** Told when an interruption or a defect leaves a swap of unknown effect, in flight or unanswered: no result can tell of it. */
   readonly onAbandoned?:
     | ((attempt: { readonly expected: A; readonly desired: A }) => Effect.Effect<void>)
     | undefined
@@ -93,7 +96,7 @@ export const operate = <A, E, R, PE, PR>(
     // Spans tell the time of day, attempts the time since the call.
     const calledAt = clock.currentTimeNanosUnsafe() - (clock.monotonicTimeNanosUnsafe() - link.invokedAt)
 
-    const budget = yield* CurrentRetryBudget
+    const { budget } = options
     if (budget !== undefined) yield* budget.deposit
 
     const rules: reducer.Rules<A> = {
@@ -115,11 +118,19 @@ export const operate = <A, E, R, PE, PR>(
     /** The swap that may have taken effect without anybody knowing. */
     let inDoubt: { readonly expected: A; readonly desired: A } | undefined
 
-    const abandoned = Effect.suspend(() => {
-      if (inDoubt === undefined) return Effect.void
-      link.doubt()
-      return options.onAbandoned?.(inDoubt) ?? Effect.void
-    })
+    /** An interruption, a defect or an error of a schedule: there is no report to tell of the swap in doubt. */
+    const abandoned = (cause: Cause.Cause<unknown>) =>
+      Effect.suspend(() => {
+        const outcome = Cause.hasInterruptsOnly(cause) ? "interrupted" : "defect"
+        const counted = telemetry.ended(
+          outcome,
+          evidence(inDoubt === undefined ? "none" : "unknown", Option.none()),
+          calledAt
+        )
+        if (inDoubt === undefined) return counted
+        link.doubt()
+        return Effect.andThen(counted, options.onAbandoned?.(inDoubt) ?? Effect.void)
+      })
 
     // Most operations step no schedule: their state is made when it is needed.
     let conflictStep: Stepper<FreshConflict<A>, PE, PR> | undefined
@@ -266,7 +277,7 @@ export const operate = <A, E, R, PE, PR>(
         case "Exhausted":
           return new errors.Exhausted<A>({
             limit: failed.limit,
-            detail: detailOf(failed, bounds),
+            detail: withReason(detailOf(failed, bounds), lastCause),
             cause: lastCause,
             report
           })
@@ -283,11 +294,13 @@ export const operate = <A, E, R, PE, PR>(
       }
     }
 
+    let hasEnded = false
     const loop = Effect.gen(function*() {
       let event: reducer.Event<A, E> = { _tag: "Started", known: link.known, elapsed: elapsed() }
       while (true) {
         const [next, command]: reducer.Transition<A, E> = reducer.step(rules, state, event)
         state = next
+        hasEnded = command._tag === "Succeed" || command._tag === "Fail"
         if (command._tag === "Succeed") {
           const { after, before, effect, outcome } = command
           const report = { ...evidence(effect, before), outcome, after }
@@ -307,7 +320,7 @@ export const operate = <A, E, R, PE, PR>(
         event = yield* perform(command)
       }
     })
-    return yield* Effect.onInterrupt(loop, () => abandoned)
+    return yield* Effect.onError(loop, (cause) => hasEnded ? Effect.void : abandoned(cause))
   })
 
 /** The value that an attempt showed to be in place. */

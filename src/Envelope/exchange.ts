@@ -39,7 +39,7 @@ export interface Envelope {
 
 /** Names in messages and codes of the errors of Node, undici and fetch for connections that were never made. */
 const neverConnected =
-  /\b(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENETDOWN|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_\w+|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+|ERR_INVALID_URL)\b/
+  /\b(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENETDOWN|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_\w+|ERR_SSL_WRONG_VERSION_NUMBER|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+|ERR_INVALID_URL)\b/
 
 /** The same names as the outcome of reading or writing: the connection was there, and the request may have gone out. */
 const onConnection = /\b(read|write) E[A-Z]/
@@ -70,7 +70,7 @@ const transportError = (
   return new TransportError({
     endpoint,
     executed,
-    reason: reasons.length === 0 ? reason._tag : conceal(reasons.join(", "))
+    reason: reasons.length === 0 ? reason._tag : conceal(reasons.join(", ")).replaceAll(/\s+/g, " ")
   })
 }
 

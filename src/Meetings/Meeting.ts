@@ -79,8 +79,8 @@ export interface Meeting<out T extends MeetingUser.IdType = MeetingUser.IdType> 
   readonly createTime: Option.Option<DateTime.Utc>
   readonly startTime: Option.Option<DateTime.Utc>
   readonly endTime: Option.Option<DateTime.Utc>
-  /** The most who were in it at one time. */
-  readonly participantCount: Option.Option<number>
+  /** The most who were in it at one time, in digits as the platform sends it. */
+  readonly participantCount: Option.Option<string>
   /** Empty unless asked for. */
   readonly participants: ReadonlyArray<Participant<T>>
   /** None unless asked for, as the app. */
@@ -148,8 +148,8 @@ export const Wire = Schema.Struct({
 
 const time = (value: Option.Option<DateTime.Utc> | undefined) => value ?? Option.none()
 
-const count = (text: string | undefined): Option.Option<number> =>
-  text !== undefined && /^[0-9]+$/.test(text) ? Option.some(Number(text)) : Option.none()
+const count = (text: string | undefined): Option.Option<string> =>
+  text !== undefined && /^[0-9]+$/.test(text) ? Option.some(text) : Option.none()
 
 /** The meeting in the `data` of an answer to a request for that kind of id. */
 export const fromWire = <T extends MeetingUser.IdType>(idType: T, { meeting }: typeof Wire.Type): Meeting<T> => ({

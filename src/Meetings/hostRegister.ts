@@ -69,10 +69,11 @@ export const observation = <T extends MeetingUser.IdType, R>(
         : Effect.fail(error)
   })
 
-/** What a final failure of `set_host` proves: nothing, if something in between answered in the platform's place. */
+/** What a final failure of `set_host` proves: nothing, if its words are not documented or not the platform's. */
 export const proves = (error: SwapError | ReadError): "unavailable" | "doubtful" | undefined =>
   error._tag === "TargetNotInMeeting" || error._tag === "ParticipantStatusNotExpected"
     ? "unavailable"
-    : error._tag === "MalformedResponse" && error.endpoint === endpoints.setHost.name
+    : (error._tag === "MalformedResponse" || error._tag === "UnknownApiError")
+        && error.endpoint === endpoints.setHost.name
     ? "doubtful"
     : undefined

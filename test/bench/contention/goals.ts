@@ -150,7 +150,7 @@ export const goals = (at: At): ReadonlyArray<Goal> => {
       peers: `AWS ${short(steadyAws.meanLatency / steadyNone.meanLatency)}`
     },
     {
-      what: "throttled answers per client, limiter and queue, N = 300",
+      what: "throttled answers per client, the bench's limiter and our queue, N = 300",
       measured: race(queued(1, standard, limiter), flood).throttled,
       atMost: 0,
       peers: `Kubernetes ${short(race(roster.kubernetesRetry[1], flood).throttled)}, `
