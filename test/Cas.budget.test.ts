@@ -90,6 +90,13 @@ describe("a retry budget", () => {
       assert.strictEqual(yield* paid(budget, 2), 1)
     }))
 
+  it.effect("pays for every fifth operation, however many", () =>
+    Effect.gen(function*() {
+      const budget = Cas.makeRetryBudget({ reserve: 0 })
+      yield* times(1_000, budget.deposit)
+      assert.strictEqual(yield* paid(budget, 300), 200)
+    }))
+
   it.effect("takes a payment of every operation", () =>
     Effect.gen(function*() {
       const deposits: Array<string> = []

@@ -227,6 +227,22 @@ describe("Cas.makeQueue", () => {
       assert.deepStrictEqual([error.actual, error.report.swaps, error.report.reads], ["c", 0, 0])
     }))
 
+  it.effect("an answer that shows no value leaves what was seen before it", () =>
+    Effect.gen(function*() {
+      const first = scripted([{ after: 10, say: Cas.observed("a") }, Cas.unsent()], { canRead: true })
+      const second = scripted([Cas.applied], { canRead: true })
+      const queue = Cas.makeQueue<string, string>()
+      const [failed, swapped] = yield* inOrder([
+        queue.run("key", first.register, Cas.ensure("b"), { policy: Cas.Policy.once }),
+        queue.run("key", second.register, Cas.ensure("c"))
+      ])
+      yield* TestClock.adjust("1 second")
+      const error = yield* Effect.flip(Fiber.join(failed!))
+      assert.strictEqual(error._tag, "CasExhausted")
+      yield* Fiber.join(swapped!)
+      assert.deepStrictEqual(second.calls, ["0 a->c"])
+    }))
+
   it.effect("a conflict on what the operation before saw is a fresh one", () =>
     Effect.gen(function*() {
       const server = makeServer("start")
@@ -337,6 +353,8 @@ describe("Cas.makeQueue", () => {
       const stuck: Cas.Register<string> = { equals: (a, b) => a === b, swap: () => Effect.never }
       const queue = Cas.makeQueue<string, string>()
       const patient = Cas.Policy.make({ attemptTimeout: "1 minute", deadline: "1 minute" })
+      // Times are counted from the call, not from the beginning of time.
+      yield* TestClock.adjust("1 minute")
       const [head, late, earlier] = yield* inOrder([
         queue.run("key", stuck, Cas.handover("a", "b"), { policy: patient }),
         queue.run("key", stuck, Cas.handover("a", "c"), { policy: Cas.Policy.make({ deadline: "2 seconds" }) }),

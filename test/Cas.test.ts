@@ -240,6 +240,28 @@ describe("an answer", () => {
     }))
 })
 
+describe("an intent", () => {
+  it("has a name, and the values it names, the target first", () => {
+    const update = Cas.update((_: string) => ({ _tag: "Keep" }))
+    const intents = [
+      ensure("bob"),
+      handover("alice", "bob"),
+      ensureUnless("bob", ["carol"]),
+      ensureUnless("bob", () => false),
+      Cas.rotate(["alice", "bob"]),
+      update
+    ]
+    assert.deepStrictEqual(intents.map(({ name, values }) => [name, ...values]), [
+      ["ensure", "bob"],
+      ["handover", "bob", "alice"],
+      ["ensureUnless", "bob", "carol"],
+      ["ensureUnless", "bob"],
+      ["rotate", "alice", "bob"],
+      ["update"]
+    ])
+  })
+})
+
 describe("a hint", () => {
   it.effect("that is right makes it one call, one that is wrong makes it two", () =>
     Effect.gen(function*() {
@@ -358,6 +380,15 @@ describe("ensureUnless", () => {
     }))
 })
 
+describe("ensureUnless, the target being protected itself,", () => {
+  it.effect("takes the target in place for success", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([observed("bob")], { canRead: true })
+      const { outcome } = yield* run(Cas.run(register, ensureUnless("bob", ["bob"])))
+      assert.strictEqual(outcome, "already")
+    }))
+})
+
 describe("the stale rule", () => {
   it.effect("a conflict after a sleep neither sleeps nor steps the schedule", () =>
     Effect.gen(function*() {
@@ -417,6 +448,7 @@ describe("the stale rule", () => {
       )
       assert.instanceOf(error, Cas.Exhausted)
       assert.strictEqual(error.limit, "conflicts")
+      assert.include(error.message, "The conflict schedule ended; nothing was changed")
       assert.deepStrictEqual(error.report.observed, Option.some("carol"))
     }))
 
@@ -466,6 +498,7 @@ describe("the transient schedule", () => {
       )
       assert.instanceOf(error, Cas.Exhausted)
       assert.deepStrictEqual([error.limit, error.report.effect], ["transients", "unknown"])
+      assert.include(error.message, "The transient schedule ended (connection lost); a swap may have taken effect")
       assert.strictEqual(error.cause, lost.cause)
     }))
 
@@ -593,11 +626,11 @@ describe("the deadline", () => {
   it.effect("lets no read start that has less than the least time left", () =>
     Effect.gen(function*() {
       const { calls, register } = scripted([{ after: 950, say: conflictWithoutState }], { canRead: true })
-      const { reads } = yield* report(
-        Cas.run(register, ensure("bob"), { hint: "alice", policy: within("1 second", 0) }),
-        "CasExhausted"
+      const error = yield* failure(
+        Cas.run(register, ensure("bob"), { hint: "alice", policy: within("1 second", 0) })
       )
-      assert.strictEqual(reads, 0)
+      assert.instanceOf(error, Cas.Exhausted)
+      assert.deepStrictEqual([error.limit, error.report.reads], ["deadline", 0])
       assert.lengthOf(calls, 1)
     }))
 
@@ -1011,6 +1044,7 @@ describe("the retry budget", () => {
       )
       assert.instanceOf(error, Cas.Exhausted)
       assert.deepStrictEqual([error.limit, error.report.effect, calls.length], ["budget", "unknown", 2])
+      assert.include(error.message, "The retry budget")
     }))
 
   it.effect("is not charged for conflicts", () =>
@@ -1103,6 +1137,29 @@ describe("a terminal error", () => {
       assert.strictEqual(error, "over")
     }))
 
+  it.effect("is named in the report by its tag, its name or its type", () =>
+    Effect.gen(function*() {
+      const named = (error: Gone | TypeError | { readonly _tag: number }) =>
+        Effect.gen(function*() {
+          const register: Cas.Register<string, typeof error> = {
+            equals: (a, b) => a === b,
+            swap: () => Effect.fail(error)
+          }
+          const failed = yield* Effect.flip(Cas.run(register, ensure("bob"), { hint: "alice" }))
+          return "report" in failed ? failed.report.attempts.map(({ answer }) => answer) : []
+        })
+      assert.deepStrictEqual(yield* named(new Gone({ why: "over" })), [{ _tag: "Terminal", error: "Gone" }])
+      assert.deepStrictEqual(yield* named(new TypeError("over")), [{ _tag: "Terminal", error: "TypeError" }])
+      assert.deepStrictEqual(yield* named({ _tag: 7 }), [{ _tag: "Terminal", error: "object" }])
+    }))
+
+  it.effect("shows its report like its other properties", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([new Gone({ why: "over" })])
+      const error = yield* failure(Cas.run(register, ensure("bob"), { hint: "alice" }))
+      assert.include(Object.keys(error), "report")
+    }))
+
   it.effect("can be caught by its tag, with its report", () =>
     Effect.gen(function*() {
       const { register } = scripted([new Gone({ why: "over" })])
@@ -1115,7 +1172,7 @@ describe("a terminal error", () => {
 })
 
 describe("a policy that makes no sense", () => {
-  const nonsense: ReadonlyArray<readonly [string, Partial<Cas.Policy<string>>]> = [
+  const nonsense: ReadonlyArray<readonly [keyof Cas.Policy<string>, Partial<Cas.Policy<string>>]> = [
     ["maxSwaps", { maxSwaps: 0 }],
     ["maxSwaps", { maxSwaps: -1 }],
     ["maxSwaps", { maxSwaps: 1.5 }],
@@ -1146,10 +1203,18 @@ describe("a policy that makes no sense", () => {
         const error = yield* failure(Cas.run(register, ensure("bob"), { policy: { ...plain, ...bounds } }))
         assert.instanceOf(error, Cas.InvalidPolicy)
         assert.strictEqual(error.setting, setting)
-        assert.include(error.message, `${setting} must be `)
+        assert.match(error.message, new RegExp(`^${setting} must be a (whole number|positive dur|finite dur)`))
+        assert.strictEqual(error.received, String(bounds[setting]))
         assert.deepStrictEqual(calls, [])
       })
   )
+
+  it.effect("is not one with bounds of a millisecond", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([applied])
+      const policy = withPlain({ deadline: 1, attemptTimeout: 1, minAttempt: 1 })
+      assert.strictEqual((yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy }))).swaps, 1)
+    }))
 
   it.effect("is not one without bounds in time", () =>
     Effect.gen(function*() {
@@ -1418,6 +1483,12 @@ describe("the ready policies", () => {
       assert.deepStrictEqual([second.limit, second.report.effect], ["transients", "unknown"])
     }))
 
+  it("stand in for what make is not given", () => {
+    const { conflict, transient } = Policy.make({ conflict: undefined, transient: undefined })
+    assert.strictEqual(conflict, Policy.standard.conflict)
+    assert.strictEqual(transient, Policy.standard.transient)
+  })
+
   it("bound every operation: 20 swaps, 30 seconds, 10 seconds an attempt", () => {
     for (const policy of [Policy.standard, Policy.eager, Policy.thrifty, { ...Policy.once, maxSwaps: 20 }]) {
       const { attemptTimeout, deadline, interruption, maxSwaps, minAttempt, onUnknown } = policy
@@ -1477,6 +1548,13 @@ describe("describePolicy", () => {
         roundTrip: Duration.millis(70)
       })
       assert.deepStrictEqual(seen, [[0, input(1)], [400, input(2)], [800, input(3)]])
+    }))
+
+  it.effect("fails as a schedule fails", () =>
+    Effect.gen(function*() {
+      const broke = Schedule.modifyDelay(Schedule.forever, () => Effect.fail("broke"))
+      const policy = Policy.make({ transient: broke })
+      assert.strictEqual(yield* Effect.flip(Cas.describePolicy(policy, { value: "alice" })), "broke")
     }))
 
   it.effect("of nonsense is CasInvalidPolicy", () =>

@@ -46,7 +46,7 @@ export const makeRetryBudget = (options?: {
   const window = Duration.toMillis(options?.window ?? "10 seconds")
   const reserve = (options?.reserve ?? 10) * window / 1_000
   const slices = 10
-  /** Deposits less withdrawals, by slice of the window; the reserve is drawn from last. */
+  /** Operations less those that retries have used up, by slice of the window; the reserve is drawn from last. */
   const balances: Array<{ readonly slice: number; amount: number }> = []
   const drawn: Array<number> = []
 
@@ -63,18 +63,18 @@ export const makeRetryBudget = (options?: {
         const now = clock.currentTimeMillisUnsafe()
         expire(now)
         const last = balances.at(-1)
-        if (last !== undefined && last.slice === sliceAt(now)) last.amount = last.amount + ratio
-        else balances.push({ slice: sliceAt(now), amount: ratio })
+        if (last !== undefined && last.slice === sliceAt(now)) last.amount = last.amount + 1
+        else balances.push({ slice: sliceAt(now), amount: 1 })
       })
     ),
     withdraw: Clock.clockWith((clock) =>
       Effect.sync(() => {
         const now = clock.currentTimeMillisUnsafe()
         expire(now)
-        let price = 1
+        // Counted in operations, which add up exactly.
+        let price = 1 / ratio
         const available = balances.reduce((sum, balance) => sum + balance.amount, 0)
-        // Shares such as a fifth do not add up exactly.
-        if (available < price - 1e-9) {
+        if (available < price) {
           if (drawn.length >= reserve) return false
           drawn.push(now)
           return true

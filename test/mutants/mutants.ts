@@ -326,9 +326,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "onAbandoned told twice",
     file: run,
-    find: "return options.onAbandoned?.(inDoubt) ?? Effect.void",
+    find: "return Effect.andThen(counted, options.onAbandoned?.(inDoubt) ?? Effect.void)",
     replace: `const told = options.onAbandoned?.(inDoubt) ?? Effect.void
-      return Effect.andThen(told, told)`,
+        return Effect.andThen(told, told)`,
     killer: single("of a swap in flight tells once which one, and is not success")
   },
   {
@@ -396,8 +396,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "baton kept for the next after an interruption",
     file: run,
-    find: "      link.doubt()\n      return options",
-    replace: "      return options",
+    find: "        link.doubt()\n        return Effect.andThen(counted",
+    replace: "        return Effect.andThen(counted",
     killer: queued("22: an interrupted swap hands on nothing: the next operation reads")
   },
   {
@@ -439,9 +439,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "superseded claims an effect",
-    file: queue,
-    find: "effect: \"none\"",
-    replace: "effect: \"unknown\"",
+    file: "src/Cas/Report.ts",
+    find: "effect: \"none\",\n  before",
+    replace: "effect: \"unknown\",\n  before",
     killer: queued("26: latest ends those who wait, without an effect, and the last target is the final value")
   }
 ]
