@@ -154,7 +154,7 @@ const isTransient = ({ answer }: Cas.Attempt<Value>) => answer._tag === "Unsent"
 const millis = Duration.toMillis
 const endOf = (attempt: Cas.Attempt<Value>) => millis(attempt.at) + millis(attempt.took)
 
-const often = { arbitrary: { runs: 150 } }
+const often = { arbitrary: { runs: 100 } }
 
 /** A property of every operation on every network. */
 const property = (
@@ -635,5 +635,5 @@ describe("a linearizable history", () => {
           ))
         }
       })
-    }), { arbitrary: { runs: 150 } })
+    }), { arbitrary: { runs: 100 } })
 })
