@@ -50,22 +50,22 @@ ${section(table.filter((row) => row.kind === "generic"))}
 
 | tag | when | \`retry\` |
 | --- | --- | --- |
-| \`UnknownApiError\` | a code that is not documented for the endpoint | \`unknown\` with HTTP 5xx, else \`never\` |
-| \`TransportError\` | no reply: connection failed or lost, or nothing within 10 seconds | \`wait\` if it was certainly not executed, else \`unknown\` |
-| \`MalformedResponse\` | not JSON, no \`code\`, a gateway's page, a success without its data | \`wait\` with HTTP 429, \`never\` with another 4xx, else \`unknown\` |
+| \`UnknownApiError\` | a code that is not documented for the endpoint | \`wait\` with HTTP 429, \`unknown\` with 408 or 5xx, else \`never\` |
+| \`TransportError\` | no reply: connection failed or lost, or nothing within 10 seconds (9 for a token) | \`wait\` if it was certainly not executed, else \`unknown\` |
+| \`MalformedResponse\` | not JSON, no \`code\`, a gateway's page, a success without its data | \`wait\` with HTTP 429, \`never\` with another 4xx but 408, else \`unknown\` |
 
 ## Errors of the engine
 
-\`Meetings.setHost\` and \`Cas.run\` also fail with these. Each but the last has a \`report\`; so has every error above when it
-ends a \`setHost\`. \`report.effect\` says whether a swap took effect: \`none\`, \`applied\` or \`unknown\`.
+\`Meetings.setHost\` and \`Cas.run\` also fail with these. Each has a \`report\`; so has every error above when it ends a
+\`setHost\`. \`report.effect\` says whether a swap took effect: \`none\`, \`applied\` or \`unknown\`.
 
 | tag | when | what to do |
 | --- | --- | --- |
-| \`CasExhausted\` | a schedule ended or a bound was reached; \`limit\` says which: \`conflicts\`, \`transients\`, \`swaps\`, \`deadline\` | call again, or widen the policy |
-| \`CasRefused\` | the intent refused the value in place: \`Changed\`, \`Protected\`, or \`OperatorNotHost\` (a user who is not host cannot move the host) | read \`actual\`, decide anew |
-| \`CasSuperseded\` | a reply was lost and the value moved on, under \`stopIfMoved\` | read \`actual\`; call again if the target is still wanted |
+| \`CasExhausted\` | a schedule ended or a bound was reached; \`limit\` says which: \`conflicts\`, \`transients\`, \`budget\`, \`swaps\`, \`deadline\` | call again, or widen the policy |
+| \`CasRefused\` | the intent refused the value in place: \`Changed\`, \`Protected\`, \`NoCandidate\`, the reason that \`update\` gave, or \`OperatorNotHost\` (a user who is not host cannot move the host) | read \`actual\`, decide anew |
+| \`CasSuperseded\` | a reply was lost and the value moved on, under \`stopIfMoved\`; or a later call asked for \`latest\` | read \`actual\`; call again if the target is still wanted |
 | \`CasIndeterminate\` | a reply was lost and the target was not seen, under \`neverResend\` | read the value before you decide |
 | \`CasConflictWithoutState\` | nothing tells the current value | pass a hint; grant \`vc:meeting:readonly\` |
 | \`CasInconsistentRegister\` | conflicts name the very value that was expected | check that all ids are of this app and one kind |
-| \`CasInvalidPolicy\` | a bound of the policy makes no sense; nothing was sent | correct the setting it names |
+| \`CasInvalidPolicy\` | a setting of the policy or the call makes no sense; nothing was sent | correct the setting it names |
 `

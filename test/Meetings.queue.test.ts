@@ -139,11 +139,7 @@ describe("setHost", () => {
     }).pipe(feishu({
       meetings,
       latency: 0,
-      faults: Array.from({ length: 400 }, (_, nth) => ({
-        endpoint: "set_host" as const,
-        nth,
-        fault: { _tag: "ServerError" as const, status: 503 as const, applied: false, body: "html" as const }
-      }))
+      faults: outage
     })))
 
   it.effect("shares a retry budget within its app", () =>
@@ -159,11 +155,7 @@ describe("setHost", () => {
     }).pipe(feishu({
       meetings,
       latency: 0,
-      faults: Array.from({ length: 400 }, (_, nth) => ({
-        endpoint: "set_host" as const,
-        nth,
-        fault: { _tag: "ServerError" as const, status: 503 as const, applied: false, body: "html" as const }
-      }))
+      faults: outage
     })))
 })
 
@@ -171,4 +163,10 @@ const meetings = Array.from({ length: 60 }, (_, n) => ({
   id: MeetingId.make(String(6911188411932033100n + BigInt(n))),
   host: "ou_alice",
   participants: ["ou_bob"]
+}))
+
+const outage = Array.from({ length: 400 }, (_, nth): Simulator.FaultRule => ({
+  endpoint: "set_host",
+  nth,
+  fault: { _tag: "ServerError", status: 503, applied: false, body: "html" }
 }))

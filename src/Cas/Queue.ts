@@ -191,11 +191,10 @@ export const makeQueue = <K, A>(): Queue<K, A> => {
               })
             )
           )
-          const guard = bounds.deadline === Number.POSITIVE_INFINITY ? overtaken : Effect.raceFirst(overtaken, late)
-          return Effect.raceFirst(
-            lane.turn.withPermit(Effect.andThen(started, inTurn(lane))),
-            guard
-          ).pipe(Effect.ensuring(started))
+          return lane.turn.withPermit(Effect.andThen(started, inTurn(lane))).pipe(
+            Effect.raceFirst(Effect.raceFirst(overtaken, late)),
+            Effect.ensuring(started)
+          )
         }
 
         return Effect.acquireUseRelease(
