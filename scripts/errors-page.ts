@@ -46,6 +46,12 @@ Any endpoint may answer them. Codes that call for the same action share a class;
 
 ${section(table.filter((row) => row.kind === "generic"))}
 
+## Codes of the token endpoints
+
+What getting or renewing a token may answer, and so any call that needs one.
+
+${section(table.filter((row) => row.kind === "token"))}
+
 ## Without a code
 
 | tag | when | \`retry\` |
@@ -53,6 +59,10 @@ ${section(table.filter((row) => row.kind === "generic"))}
 | \`UnknownApiError\` | a code that is not documented for the endpoint | \`wait\` with HTTP 429, \`unknown\` with 408 or 5xx, else \`never\` |
 | \`TransportError\` | no reply: connection failed or lost, or nothing within 10 seconds (9 for a token) | \`wait\` if it was certainly not executed, else \`unknown\` |
 | \`MalformedResponse\` | not JSON, no \`code\`, a gateway's page, a success without its data | \`wait\` with HTTP 429, \`never\` with another 4xx but 408, else \`unknown\` |
+| \`ReauthorizationRequired\` | the session of a user has ended: \`reason\` says how, \`code\` is there if the platform said it | \`never\` |
+| \`SessionStoreError\` | the store of sessions failed, or holds what cannot be read | \`wait\` if it failed, else \`never\` |
+| \`AppTicketMissing\` | a store app has no \`app_ticket\`, or an outdated one | \`never\` |
+| \`InvalidTenant\` | a store app was called without \`Lark.asTenant\`, or a custom app with it | \`never\` |
 
 ## Errors of the engine
 

@@ -85,3 +85,17 @@ export const asUser =
   (session: UserToken.UserToken["Service"]) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, UserToken.UserToken>> =>
     Effect.provideService(self, UserToken.UserToken, session)
+
+/**
+ * Runs a region of a store app in a tenant, named by its `tenant_key`.
+ *
+ * **Gotchas**
+ *
+ * A call of a custom app in such a region fails with `InvalidTenant`: it could only act in the wrong tenant.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const asTenant =
+  (tenantKey: string) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, TenantToken.Tenant>> =>
+    Effect.provideService(self, TenantToken.Tenant, tenantKey)

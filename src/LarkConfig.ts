@@ -3,9 +3,10 @@
  *
  * **Details**
  *
- * `layerConfig` reads `LARK_APP_ID`, `LARK_APP_SECRET`, `LARK_BRAND` (`feishu`, the default, or `lark`) and
- * `LARK_BASE_URL` (instead of a brand: a private deployment, or the simulator). What is missing or wrong fails the
- * layer with `InvalidLarkConfig`, which names the setting and never shows its value.
+ * `layerConfig` reads `LARK_APP_ID`, `LARK_APP_SECRET`, `LARK_BRAND` (`feishu`, the default, or `lark`),
+ * `LARK_BASE_URL` (instead of a brand: a private deployment, or the simulator) and `LARK_ACCOUNTS_URL` (where users log
+ * in, if that is neither the brand's place nor the base URL). What is missing or wrong fails the layer with
+ * `InvalidLarkConfig`, which names the setting and never shows its value.
  *
  * **Gotchas**
  *
@@ -55,6 +56,8 @@ export interface Options {
   readonly brand?: Brand | undefined
   /** Instead of a brand: the origin of the Open API, such as `http://127.0.0.1:8787`. */
   readonly baseUrl?: string | undefined
+  /** The origin of the login; the base URL if that is given, else the brand's. */
+  readonly accountsUrl?: string | undefined
 }
 
 /**
@@ -68,6 +71,8 @@ export class LarkConfig extends Context.Service<LarkConfig, {
   readonly appSecret: Redacted.Redacted
   /** Ends in `/open-apis`. */
   readonly baseUrl: string
+  /** Ends without a slash. */
+  readonly accountsUrl: string
 }>()("effect-lark-meetings/LarkConfig") {}
 
 /**
@@ -85,9 +90,14 @@ export class InvalidLarkConfig extends Data.TaggedError("InvalidLarkConfig")<{
   }
 }
 
-const origins: Record<Brand, string> = {
-  feishu: "https://open.feishu.cn",
-  lark: "https://open.larksuite.com"
+interface Hosts {
+  readonly open: string
+  readonly accounts: string
+}
+
+const hosts: Record<Brand, Hosts> = {
+  feishu: { open: "https://open.feishu.cn", accounts: "https://accounts.feishu.cn" },
+  lark: { open: "https://open.larksuite.com", accounts: "https://accounts.larksuite.com" }
 }
 
 /** How errors name the settings: as options, or as variables. */
@@ -96,15 +106,23 @@ interface Names {
   readonly appSecret: string
   readonly brand: string
   readonly baseUrl: string
+  readonly accountsUrl: string
 }
 
-const optionNames: Names = { appId: "appId", appSecret: "appSecret", brand: "brand", baseUrl: "baseUrl" }
+const optionNames: Names = {
+  appId: "appId",
+  appSecret: "appSecret",
+  brand: "brand",
+  baseUrl: "baseUrl",
+  accountsUrl: "accountsUrl"
+}
 
 const variableNames: Names = {
   appId: "LARK_APP_ID",
   appSecret: "LARK_APP_SECRET",
   brand: "LARK_BRAND",
-  baseUrl: "LARK_BASE_URL"
+  baseUrl: "LARK_BASE_URL",
+  accountsUrl: "LARK_ACCOUNTS_URL"
 }
 
 const invalid = (setting: string, reason: string) => Effect.fail(new InvalidLarkConfig({ setting, reason }))
@@ -118,19 +136,22 @@ const required = (setting: string, value: string | undefined): Effect.Effect<str
     ? invalid(setting, "begins or ends with a blank; copy it again.")
     : Effect.succeed(value)
 
-const openApis = (names: Names, brand: string | undefined, baseUrl: string | undefined) => {
+const brandHosts = (names: Names, brand: string | undefined) => {
   if (brand !== undefined && brand !== "feishu" && brand !== "lark") {
     return invalid(names.brand, `must be "feishu" or "lark".`)
   }
-  if (baseUrl === undefined) return Effect.succeed(`${origins[brand ?? "feishu"]}/open-apis`)
-  const url = URL.parse(baseUrl)
+  return Effect.succeed(hosts[brand ?? "feishu"])
+}
+
+const origin = (setting: string, text: string) => {
+  const url = URL.parse(text)
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
-    return invalid(names.baseUrl, "must be an http or https URL, such as https://open.feishu.cn.")
+    return invalid(setting, "must be an http or https URL, such as https://open.feishu.cn.")
   }
   if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
-    return invalid(names.baseUrl, "must have no user, password, query or fragment.")
+    return invalid(setting, "must have no user, password, query or fragment.")
   }
-  return Effect.succeed(`${url.origin}${url.pathname.replace(/\/+$/, "").replace(/\/open-apis$/, "")}/open-apis`)
+  return Effect.succeed(`${url.origin}${url.pathname.replace(/\/+$/, "").replace(/\/open-apis$/, "")}`)
 }
 
 const check = Effect.fnUntraced(function*(names: Names, options: {
@@ -138,6 +159,7 @@ const check = Effect.fnUntraced(function*(names: Names, options: {
   readonly appSecret: Redacted.Redacted | undefined
   readonly brand: string | undefined
   readonly baseUrl: string | undefined
+  readonly accountsUrl: string | undefined
 }) {
   const appId = yield* required(names.appId, options.appId)
   const { appSecret } = options
@@ -146,7 +168,10 @@ const check = Effect.fnUntraced(function*(names: Names, options: {
     return yield* invalid(names.appSecret, "must be Redacted: Redacted.make(secret).")
   }
   yield* required(names.appSecret, Redacted.value(appSecret))
-  return LarkConfig.of({ appId, appSecret, baseUrl: yield* openApis(names, options.brand, options.baseUrl) })
+  const { accounts, open } = yield* brandHosts(names, options.brand)
+  const base = yield* origin(names.baseUrl, options.baseUrl ?? open)
+  const accountsUrl = yield* origin(names.accountsUrl, options.accountsUrl ?? options.baseUrl ?? accounts)
+  return LarkConfig.of({ appId, appSecret, baseUrl: `${base}/open-apis`, accountsUrl })
 })
 
 /**
@@ -160,7 +185,8 @@ export const make = (options: Options): Effect.Effect<LarkConfig["Service"], Inv
     appId: options.appId,
     appSecret: options.appSecret,
     brand: options.brand,
-    baseUrl: options.baseUrl
+    baseUrl: options.baseUrl,
+    accountsUrl: options.accountsUrl
   })
 
 /**
@@ -181,7 +207,8 @@ const fromVariables = Effect.gen(function*() {
     appId: yield* optional(Config.String(variableNames.appId)),
     appSecret: yield* optional(Config.Redacted(variableNames.appSecret)),
     brand: notEmpty(yield* optional(Config.String(variableNames.brand))),
-    baseUrl: notEmpty(yield* optional(Config.String(variableNames.baseUrl)))
+    baseUrl: notEmpty(yield* optional(Config.String(variableNames.baseUrl))),
+    accountsUrl: notEmpty(yield* optional(Config.String(variableNames.accountsUrl)))
   })
 })
 

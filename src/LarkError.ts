@@ -327,14 +327,6 @@ export class TokenRejected extends ApiError("TokenRejected") {}
 export class TokenMissing extends ApiError("TokenMissing") {}
 
 /**
- * The refresh token of the user is invalid. Code 99991669.
- *
- * @since 0.1.0
- * @category generic errors
- */
-export class RefreshTokenRejected extends ApiError("RefreshTokenRejected") {}
-
-/**
  * The app lacks a scope, or the user has not granted it. Code 99991672, 99991679.
  *
  * @since 0.1.0
@@ -343,7 +335,7 @@ export class RefreshTokenRejected extends ApiError("RefreshTokenRejected") {}
 export class MissingScope extends ApiError("MissingScope") {}
 
 /**
- * The app is disabled, or not installed in the tenant. Code 99991662, 99991673.
+ * The app is disabled, or not installed in the tenant. Code 99991662, 99991673, 20009, 20010, 20069, 20074.
  *
  * @since 0.1.0
  * @category generic errors
@@ -351,7 +343,7 @@ export class MissingScope extends ApiError("MissingScope") {}
 export class AppUnavailable extends ApiError("AppUnavailable") {}
 
 /**
- * The platform does not accept the app id and secret. Code 99991543, 10005, 10013, 10014, 10015.
+ * The platform does not accept the app id and secret. Code 99991543, 10005, 10012, 10013, 10014, 10015, 10016, 20002, 20024, 20048.
  *
  * @since 0.1.0
  * @category generic errors
@@ -423,7 +415,7 @@ export class RouteNotFound extends ApiError("RouteNotFound") {}
 export class FieldValidationFailed extends ApiError("FieldValidationFailed") {}
 
 /**
- * The request is malformed, or a parameter is missing. Code 9499, 10003.
+ * The request is malformed, or a parameter is missing. Code 9499, 10003, 20001, 20036, 20063, 20067, 20068, 20070, 20071.
  *
  * @since 0.1.0
  * @category generic errors
@@ -431,7 +423,7 @@ export class FieldValidationFailed extends ApiError("FieldValidationFailed") {}
 export class InvalidRequest extends ApiError("InvalidRequest") {}
 
 /**
- * The platform failed; whether it executed the request is not known. Code 1500, 1642, 1663, 1668, 2200, 5000.
+ * The platform failed; whether it executed the request is not known. Code 1500, 1642, 1663, 1668, 2200, 5000, 20050, 20072.
  *
  * @since 0.1.0
  * @category generic errors
@@ -502,6 +494,122 @@ export class MalformedResponse extends Data.TaggedError("MalformedResponse")<{
   }
 }
 
+/**
+ * The session of a user has ended: only the user can begin a new one, by logging in.
+ *
+ * **Details**
+ *
+ * `reason`: `refused` (the platform said so; `code` tells why), `noSession` (nobody has logged in under this id),
+ * `expired` (the refresh token has outlived its time), `noRefreshToken` (the access token has expired, and the user did
+ * not grant `offline_access`). Code 20003, 20004, 20008, 20026, 20037, 20049, 20064, 20065, 20066, 20073, 99991669.
+ *
+ * @since 0.1.0
+ * @category session errors
+ */
+export class ReauthorizationRequired extends Data.TaggedError("ReauthorizationRequired")<
+  Partial<Failure> & {
+    readonly endpoint: string
+    /** `refused` unless given. */
+    readonly reason?: "refused" | "noSession" | "expired" | "noRefreshToken" | undefined
+  }
+> {
+  get advice(): string {
+    return "Send the user through the login again (OAuth.authorize); no retry can help."
+  }
+  get retry(): Retry {
+    return "never"
+  }
+  override get message(): string {
+    const { code, logId, msg, status } = this
+    return code === undefined || msg === undefined || status === undefined
+      ? `The user has to log in again (${this.endpoint}): ${reauthorization[this.reason ?? "refused"]}. ${this.advice}`
+      : describe({ code, msg, status, logId, endpoint: this.endpoint }, this.advice)
+  }
+}
+
+const reauthorization = {
+  refused: "the platform refuses the session",
+  noSession: "there is no session of this user",
+  expired: "the refresh token has expired",
+  noRefreshToken: "the access token has expired, and without offline_access there is no refresh token"
+}
+
+/**
+ * The store of sessions or tickets failed, or holds what cannot be read.
+ *
+ * @since 0.1.0
+ * @category session errors
+ */
+export class SessionStoreError extends Data.TaggedError("SessionStoreError")<{
+  readonly endpoint: string
+  /** `unreadable`: what is stored was sealed with another key, or was changed. */
+  readonly reason: "unavailable" | "unreadable"
+  readonly detail: string
+}> {
+  get retry(): Retry {
+    return this.reason === "unavailable" ? "wait" : "never"
+  }
+  override get message(): string {
+    return `The store of sessions (${this.endpoint}): ${this.detail}. ${
+      this.reason === "unavailable"
+        ? "Nothing was sent; check the store."
+        : "Check that LARK_SEAL_KEY is the key that it was sealed with."
+    }`
+  }
+}
+
+/**
+ * A store app has no `app_ticket`, or the platform refuses the one it has.
+ *
+ * **Details**
+ *
+ * The platform pushes a ticket about once an hour, and soon after it was asked to. `resend` tells whether it was.
+ *
+ * @since 0.1.0
+ * @category session errors
+ */
+export class AppTicketMissing extends Data.TaggedError("AppTicketMissing")<{
+  readonly endpoint: string
+  readonly reason: "none" | "rejected"
+  readonly resend: "requested" | "failed"
+}> {
+  get retry(): Retry {
+    return "never"
+  }
+  override get message(): string {
+    return `${
+      this.reason === "none" ? "There is no app_ticket yet" : "The app_ticket is outdated"
+    } (${this.endpoint}). ${
+      this.resend === "requested" ? "The platform was asked to push one" : "Asking the platform to push one failed"
+    }; check that the webhook is mounted and reachable, then try again.`
+  }
+}
+
+/**
+ * A call of a store app names no tenant, or one of a custom app names one.
+ *
+ * @since 0.1.0
+ * @category session errors
+ */
+export class InvalidTenant extends Data.TaggedError("InvalidTenant")<{
+  readonly endpoint: string
+  readonly reason: "missing" | "empty" | "customApp"
+}> {
+  get retry(): Retry {
+    return "never"
+  }
+  override get message(): string {
+    switch (this.reason) {
+      case "missing":
+        return "A store app acts in many tenants: wrap the call in Lark.asTenant(tenantKey)."
+      case "empty":
+        return "The tenant key is empty: pass Lark.asTenant the tenant_key of the event or login."
+      case "customApp":
+        return "A custom app acts in its own tenant only: remove Lark.asTenant, or use Lark.layerStore for a store app."
+    }
+  }
+}
+
 const classes = {
   InternalError,
   NotSupported,
@@ -526,7 +634,6 @@ const classes = {
   RateLimited,
   TokenRejected,
   TokenMissing,
-  RefreshTokenRejected,
   MissingScope,
   AppUnavailable,
   CredentialsRejected,
@@ -539,7 +646,8 @@ const classes = {
   RouteNotFound,
   FieldValidationFailed,
   InvalidRequest,
-  PlatformError
+  PlatformError,
+  ReauthorizationRequired
 } satisfies Record<Tag, unknown>
 
 /**
@@ -561,6 +669,9 @@ export type GenericError =
   | UnknownApiError
   | TransportError
   | MalformedResponse
+  | SessionStoreError
+  | AppTicketMissing
+  | InvalidTenant
 
 /**
  * Any error of the platform.
@@ -568,7 +679,7 @@ export type GenericError =
  * @since 0.1.0
  * @category models
  */
-export type LarkError = InstanceType<(typeof classes)[Tag]> | UnknownApiError | TransportError | MalformedResponse
+export type LarkError = InstanceType<(typeof classes)[Tag]> | GenericError
 
 /**
  * The error for a failed answer, given the codes that are documented for the endpoint.
@@ -583,7 +694,7 @@ export const fromFailure = <C extends Code>(
   const row = lookup(failure.code)
   const { data: _, ...bare } = failure
   if (row === undefined) return new UnknownApiError(bare)
-  if (row.kind === "generic") return new classes[row.tag](bare)
+  if (row.kind !== "meeting") return new classes[row.tag](bare)
   // The row of a code in `documented` has the tag TagOf<C>: both come from the one table.
   return documented.some((code) => code === row.code)
     ? new classes[row.tag](row.tag === "DataConflict" ? failure : bare) as ErrorOf<C>

@@ -48,6 +48,7 @@ import * as endpoints from "./Meetings/endpoints.ts"
 import * as hostRegister from "./Meetings/hostRegister.ts"
 import * as Meeting from "./Meetings/Meeting.ts"
 import * as MeetingUser from "./MeetingUser.ts"
+import { Tenant } from "./TenantToken.ts"
 import { UserToken } from "./UserToken.ts"
 
 export type { Ability, Meeting, Participant } from "./Meetings/Meeting.ts"
@@ -208,7 +209,7 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
   })
 
   const sharedBudget = Cas.makeRetryBudget()
-  const queues: { readonly [T in MeetingUser.IdType]: Cas.Queue<MeetingId, MeetingUser.MeetingUser<T>> } = {
+  const queues: { readonly [T in MeetingUser.IdType]: Cas.Queue<string, MeetingUser.MeetingUser<T>> } = {
     open_id: Cas.makeQueue(),
     union_id: Cas.makeQueue(),
     user_id: Cas.makeQueue()
@@ -274,7 +275,9 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
     const inKind = (user: MeetingUser.MeetingUser) =>
       MeetingUser.hasIdType(user, idType) ? Option.some(user) : Option.none()
 
-    const key = `${idType} ${meetingId}`
+    const tenant = Option.getOrElse(yield* Effect.serviceOption(Tenant), () => "")
+    // What one tenant's operation saw proves nothing to another's, which may not even see the meeting.
+    const key = `${tenant} ${idType} ${meetingId}`
     const seen = Option.flatMap(yield* Cache.get(lastSeen, key), inKind)
     const remember = (host: MeetingUser.MeetingUser) => Cache.set(lastSeen, key, Option.some(host))
     const forget = Cache.invalidate(lastSeen, key)
@@ -286,7 +289,7 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
       proves: hostRegister.proves
     }
     return yield* queues[idType].run(
-      meetingId,
+      key,
       register,
       Option.match(Option.flatMap(operator, inKind), {
         onNone: () => intent,

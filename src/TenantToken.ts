@@ -27,18 +27,24 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { exchange } from "./Envelope/exchange.ts"
-import { failure } from "./Envelope/failure.ts"
+import { requestToken } from "./Envelope/requestToken.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as LarkError from "./LarkError.ts"
 import * as renewing from "./TenantToken/renewing.ts"
+
+/**
+ * The tenant in which a region of a store app acts: its `tenant_key`. `Lark.asTenant` provides it.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Tenant extends Context.Service<Tenant, string>()("effect-lark-meetings/Tenant") {}
 
 /**
  * The tenant token of the app.
@@ -59,32 +65,19 @@ export class TenantToken extends Context.Service<TenantToken, {
 
 const endpoint = "auth.v3.tenant_access_token.internal"
 
-/** Shorter than that of an attempt of the engine, so that a token that does not come is known not to have been used. */
-const timeout = Duration.seconds(9)
-
 const mint = Effect.fnUntraced(function*(client: HttpClient.HttpClient, config: LarkConfig["Service"]) {
-  const request = HttpClientRequest.post(`${config.baseUrl}/auth/v3/tenant_access_token/internal`).pipe(
-    HttpClientRequest.bodyJsonUnsafe({ app_id: config.appId, app_secret: Redacted.value(config.appSecret) })
-  )
-  const envelope = yield* exchange(client, endpoint, request, [config.appSecret], timeout)
-  if (envelope.code !== 0) {
-    return yield* Effect.fail(LarkError.fromFailure(failure(envelope, [config.appSecret]), []))
-  }
-  const { body, logId, status } = envelope
-  const token = body["tenant_access_token"]
-  const expiresIn = Number(body["expire"])
-  if (typeof token !== "string" || token === "" || !(expiresIn > 0 && expiresIn < Number.POSITIVE_INFINITY)) {
-    return yield* Effect.fail(
-      new LarkError.MalformedResponse({
-        endpoint,
-        status,
-        logId,
-        reason: "it has no token, or no time for it to expire"
-      })
-    )
-  }
-  return { token: Redacted.make(token, { label: "tenant_access_token" }), expiresIn }
+  const granted = yield* requestToken(client, endpoint, `${config.baseUrl}/auth/v3/tenant_access_token/internal`, {
+    app_id: config.appId,
+    app_secret: config.appSecret
+  })
+  return { token: yield* granted.token("tenant_access_token"), expiresIn: yield* granted.seconds("expire") }
 })
+
+/** A custom app is installed in one tenant; to ask it to act in another is a mistake that must not go to the wrong one. */
+const inOwnTenant = Effect.flatMap(Effect.serviceOption(Tenant), (tenant) =>
+  Option.isNone(tenant)
+    ? Effect.void
+    : Effect.fail(new LarkError.InvalidTenant({ endpoint, reason: "customApp" })))
 
 /**
  * Provisions the token of a custom app.
@@ -100,7 +93,10 @@ export const make: Effect.Effect<
   const config = yield* LarkConfig
   const client = yield* HttpClient.HttpClient
   const token = yield* renewing.make(mint(client, config))
-  return TenantToken.of({ get: token.get, reject: (rejected) => Effect.as(token.reject(rejected), true) })
+  return TenantToken.of({
+    get: Effect.andThen(inOwnTenant, token.get),
+    reject: (rejected) => Effect.as(token.reject(rejected), true)
+  })
 })
 
 /**

@@ -175,7 +175,7 @@ const genericTags = [
   "PlatformError",
   "QuotaExhausted",
   "RateLimited",
-  "RefreshTokenRejected",
+  "ReauthorizationRequired",
   "RouteNotFound",
   "TokenMissing",
   "TokenNotPermitted",

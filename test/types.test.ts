@@ -38,7 +38,7 @@ type GenericCode =
   | "PlatformError"
   | "QuotaExhausted"
   | "RateLimited"
-  | "RefreshTokenRejected"
+  | "ReauthorizationRequired"
   | "RouteNotFound"
   | "TokenMissing"
   | "TokenNotPermitted"
@@ -46,7 +46,14 @@ type GenericCode =
   | "UserIdRejected"
   | "UserTypeNotSupported"
 
-type Generic = GenericCode | "UnknownApiError" | "TransportError" | "MalformedResponse"
+type Generic =
+  | GenericCode
+  | "UnknownApiError"
+  | "TransportError"
+  | "MalformedResponse"
+  | "SessionStoreError"
+  | "AppTicketMissing"
+  | "InvalidTenant"
 
 /** Values of an outcome, not errors, of a swap or of a read in a loop. */
 type Transient = "InternalError" | "PlatformError" | "RateLimited" | "TransportError"

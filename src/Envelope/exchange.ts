@@ -160,6 +160,7 @@ const read = (
   const code = codeOf(body["code"])
   if (code === undefined) return malformed("the body has no code")
   if (code === 0 && (status < 200 || status > 299)) return malformed("the code says success, the status does not")
-  const msg = typeof body["msg"] === "string" ? body["msg"] : ""
+  // OAuth endpoints describe their failures as RFC 6749 does.
+  const msg = [body["msg"], body["error_description"], body["error"]].find(Predicate.isString) ?? ""
   return Effect.succeed({ endpoint, status, logId, retryAfter, code, msg, body })
 }

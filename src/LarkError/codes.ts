@@ -7,7 +7,8 @@
  * executed; later it may be), `token` (not executed; another token may help), `unknown` (may have been executed).
  *
  * Source: the error tables of the endpoints under vc-v1 `meeting`, `meeting-recording` and `reserve`, and the page of
- * generic error codes of the Feishu Open Platform. Statuses in parentheses there, or in none of the tables, are absent.
+ * generic error codes of the Feishu Open Platform, and the pages of its token endpoints (auth-v3, authen-v2 OAuth,
+ * app_ticket). Statuses in parentheses there, or in none of the tables, are absent.
  *
  * @internal
  */
@@ -16,7 +17,7 @@ export interface Row {
   /** The last code of a range. */
   readonly through?: number
   readonly tag: string
-  readonly kind: "meeting" | "generic"
+  readonly kind: "meeting" | "generic" | "token"
   readonly status?: number
   readonly msg?: string
   readonly meaning: string
@@ -28,6 +29,8 @@ const renew = "The token was renewed and the call repeated once where that was p
   + "endpoint takes and whether the app is still installed."
 
 const wrongUser = "Take the id from this app and this tenant, and pass it under its own kind (openId, unionId, userId)."
+
+const login = "Send the user through the login again (OAuth.authorize); no retry can help."
 
 const later = "Try again later, and more slowly; give the log id to support if it stays."
 
@@ -337,14 +340,6 @@ export const codes = [
     retry: "never"
   },
   {
-    code: 99991669,
-    tag: "RefreshTokenRejected",
-    kind: "generic",
-    meaning: "The refresh token of the user is invalid.",
-    advice: "Let the user log in again.",
-    retry: "never"
-  },
-  {
     code: 99991672,
     tag: "MissingScope",
     kind: "generic",
@@ -388,7 +383,7 @@ export const codes = [
   {
     code: 10005,
     tag: "CredentialsRejected",
-    kind: "generic",
+    kind: "token",
     meaning: "The app id is not authorized.",
     advice: "Check LARK_APP_ID, and that the app is enabled.",
     retry: "never"
@@ -396,7 +391,7 @@ export const codes = [
   {
     code: 10013,
     tag: "CredentialsRejected",
-    kind: "generic",
+    kind: "token",
     meaning: "The platform issued no tenant token.",
     advice: "Check that the app is installed in the tenant.",
     retry: "never"
@@ -404,7 +399,7 @@ export const codes = [
   {
     code: 10014,
     tag: "CredentialsRejected",
-    kind: "generic",
+    kind: "token",
     meaning: "The app is not authorized: it is stopped, or its secret is wrong.",
     advice: "Check LARK_APP_SECRET, and that the app is enabled.",
     retry: "never"
@@ -412,7 +407,7 @@ export const codes = [
   {
     code: 10015,
     tag: "CredentialsRejected",
-    kind: "generic",
+    kind: "token",
     meaning: "The app secret is wrong.",
     advice: "Check LARK_APP_SECRET; it changes when somebody resets it in the developer console.",
     retry: "never"
@@ -570,6 +565,264 @@ export const codes = [
     meaning: "The platform failed; whether it executed the request is not known.",
     advice: later,
     retry: "unknown"
+  },
+  {
+    code: 10012,
+    tag: "CredentialsRejected",
+    kind: "token",
+    meaning: "The platform issued no app token: the app_ticket is wrong or outdated.",
+    advice: "A new ticket was asked for; check LARK_APP_SECRET, and that the webhook receives the pushes.",
+    retry: "never"
+  },
+  {
+    code: 10016,
+    tag: "CredentialsRejected",
+    kind: "token",
+    meaning: "The app is not a store app: it has no app_ticket.",
+    advice: "Use Lark.layer for a custom app.",
+    retry: "never"
+  },
+  {
+    code: 20001,
+    tag: "InvalidRequest",
+    kind: "token",
+    status: 400,
+    meaning: "A parameter is missing.",
+    advice: "Check the arguments.",
+    retry: "never"
+  },
+  {
+    code: 20002,
+    tag: "CredentialsRejected",
+    kind: "token",
+    status: 400,
+    meaning: "The client secret is wrong.",
+    advice: "Check LARK_APP_SECRET; it changes when somebody resets it in the developer console.",
+    retry: "never"
+  },
+  {
+    code: 20003,
+    tag: "ReauthorizationRequired",
+    kind: "token",
+    status: 400,
+    meaning: "The authorization code does not exist.",
+    advice: login,
+    retry: "never"
+  },
+  {
+    code: 20004,
+    tag: "ReauthorizationRequired",
+    kind: "token",
+    status: 400,
+    meaning: "The authorization code has expired: it lives five minutes.",
+    advice: login,
+    retry: "never"
+  },
+  {
+    code: 20008,
+    tag: "ReauthorizationRequired",
+    kind: "token",
+    status: 400,
+    meaning: "The user does not exist.",
+    advice: login,
+    retry: "never"
+  },
+  {
+    code: 20009,
+    tag: "AppUnavailable",
+    kind: "token",
+    status: 400,
+    meaning: "The app is not installed in the tenant.",
+    advice: "Install the app in the tenant, and check that its version is published.",
+    retry: "never"
+  },
+  {
+    code: 20010,
+    tag: "AppUnavailable",
+    kind: "token",
+    status: 400,
+    meaning: "The user may not use the app.",
+    advice: "Add the user to the range of availability of the app.",
+    retry: "never"
+  },
+  {
+    code: 20024,
+    tag: "CredentialsRejected",
+    kind: "token",
+    status: 400,
+    meaning: "The code or refresh token belongs to another app.",
+    advice: "Check LARK_APP_ID: it must be the app that the user authorized.",
+    retry: "never"
+  },
+  {
+    code: 20026,
+    tag: "ReauthorizationRequired",
+    kind: "token",
+    status: 400,
+    meaning: "The refresh token is invalid, or of another version of the token endpoint.",
+    advice: login,
+    retry: "never"
+  },
+  {
+    code: 20036,
+    tag: "InvalidRequest",
+    kind: "token",
+    status: 400,
+    meaning: "The grant type is not supported.",
+    advice: "Check LARK_ACCOUNTS_URL and LARK_BASE_URL.",
+    retry: "never"
+  },
+  {
+    code: 20037,
+    tag: "ReauthorizationRequired",
+    kind: "token",
+    status: 400,
+    meaning: "The refresh token has expired.",
+    advice: login,
+    retry: "never"
+  },
+  {
+    code: 20048,
+    tag: "CredentialsRejected",
+    kind: "token",
+    status: 400,
+    meaning: "There is no app with this id.",
+    advice: "Check LARK_APP_ID, and LARK_BRAND: a Feishu app does not exist on Lark.",
+    retry: "never"
+  },
+  {
+    code: 20049,
+    tag: "ReauthorizationRequired",
+    kind: "token",
+    status: 400,
+    meaning: "The code verifier does not fit the code challenge.",
+    advice: login,
+    retry: "never"
+  },
+  {
+    code: 20050,
+    tag: "PlatformError",
+    kind: "token",
+    status: 500,
+    meaning: "The platform failed; whether it executed the request is not known.",
+    advice: later,
+    retry: "unknown"
+  },
+  {
+    code: 20063,
+    tag: "InvalidRequest",
+    kind: "token",
+    status: 400,
+    meaning: "The request is malformed.",
+    advice: "Check the arguments.",
+    retry: "never"
+  },
+  {
+    code: 20064,
+    tag: "ReauthorizationRequired",
+    kind: "token",
+    status: 400,
+    meaning: "The refresh token was revoked.",
+    advice: login,
+    retry: "never"
+  },
+  {
+    code: 20065,
+    tag: "ReauthorizationRequired",
+    kind: "token",
+    status: 400,
+    meaning: "The authorization code was used before.",
+    advice: login,
+    retry: "never"
+  },
+  {
+    code: 20066,
+    tag: "ReauthorizationRequired",
+    kind: "token",
+    status: 400,
+    meaning: "The user is not active.",
+    advice: login,
+    retry: "never"
+  },
+  {
+    code: 20067,
+    tag: "InvalidRequest",
+    kind: "token",
+    status: 400,
+    meaning: "A scope is named twice.",
+    advice: "Name each scope once.",
+    retry: "never"
+  },
+  {
+    code: 20068,
+    tag: "InvalidRequest",
+    kind: "token",
+    status: 400,
+    meaning: "A scope is asked for that the user has not granted.",
+    advice: "Ask for no more than the login asked for.",
+    retry: "never"
+  },
+  {
+    code: 20069,
+    tag: "AppUnavailable",
+    kind: "token",
+    status: 400,
+    meaning: "The app is not enabled.",
+    advice: "Enable the app in the admin console.",
+    retry: "never"
+  },
+  {
+    code: 20070,
+    tag: "InvalidRequest",
+    kind: "token",
+    status: 400,
+    meaning: "The app authenticated in two ways at once.",
+    advice: "Check proxies that add an Authorization header.",
+    retry: "never"
+  },
+  {
+    code: 20071,
+    tag: "InvalidRequest",
+    kind: "token",
+    status: 400,
+    meaning: "The redirect URI is not the one of the authorization.",
+    advice: "Give the exchange the redirect URI of the authorize URL.",
+    retry: "never"
+  },
+  {
+    code: 20072,
+    tag: "PlatformError",
+    kind: "token",
+    status: 503,
+    meaning: "The platform is temporarily unavailable.",
+    advice: later,
+    retry: "unknown"
+  },
+  {
+    code: 20073,
+    tag: "ReauthorizationRequired",
+    kind: "token",
+    status: 400,
+    meaning: "The refresh token was used before.",
+    advice: login,
+    retry: "never"
+  },
+  {
+    code: 20074,
+    tag: "AppUnavailable",
+    kind: "token",
+    status: 400,
+    meaning: "The app may not refresh user tokens.",
+    advice: "Switch token refresh on under Security Settings in the developer console.",
+    retry: "never"
+  },
+  {
+    code: 99991669,
+    tag: "ReauthorizationRequired",
+    kind: "token",
+    meaning: "The refresh token of the user is invalid.",
+    advice: login,
+    retry: "never"
   }
 ] as const satisfies ReadonlyArray<Row>
 
@@ -580,7 +833,7 @@ export type Code = (typeof codes)[number]["code"]
 export type Tag = (typeof codes)[number]["tag"]
 
 /** @internal */
-export type GenericTag = Extract<(typeof codes)[number], { readonly kind: "generic" }>["tag"]
+export type GenericTag = Extract<(typeof codes)[number], { readonly kind: "generic" | "token" }>["tag"]
 
 /** @internal */
 export type TagOf<C extends Code> = Extract<(typeof codes)[number], { readonly code: C }>["tag"]

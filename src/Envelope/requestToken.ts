@@ -1,0 +1,64 @@
+/**
+ * A request to one of the platform's token endpoints, which answer beside `code`, not under `data`.
+ *
+ * @internal
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Redacted from "effect/Redacted"
+import * as LarkError from "../LarkError.ts"
+import { exchange } from "./exchange.ts"
+import { failure } from "./failure.ts"
+
+/** Shorter than that of an attempt of the engine, so that a token that does not come is known not to have been used. */
+const timeout = Duration.seconds(9)
+
+/** What a token endpoint answered, with code 0. */
+export interface Granted {
+  /** The token of that field. Fails with `MalformedResponse` if there is none, or it is empty. */
+  readonly token: (field: string) => Effect.Effect<Redacted.Redacted, LarkError.MalformedResponse>
+  /** The seconds of that field. Fails with `MalformedResponse` unless they are a positive number. */
+  readonly seconds: (field: string) => Effect.Effect<number, LarkError.MalformedResponse>
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Posts JSON to a token endpoint. Redacted fields are written into the body, and kept out of every error.
+ *
+ * @internal
+ */
+export const requestToken = Effect.fnUntraced(function*(
+  client: HttpClient.HttpClient,
+  endpoint: string,
+  url: string,
+  fields: Readonly<Record<string, string | Redacted.Redacted | undefined>>
+): Effect.fn.Return<Granted, LarkError.GenericError> {
+  const secrets = Object.values(fields).flatMap((value) => typeof value === "object" ? [value] : [])
+  const body = Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, typeof value === "object" ? Redacted.value(value) : value])
+  )
+  const request = HttpClientRequest.bodyJsonUnsafe(HttpClientRequest.post(url), body)
+  const envelope = yield* exchange(client, endpoint, request, secrets, timeout)
+  if (envelope.code !== 0) return yield* Effect.fail(LarkError.fromFailure(failure(envelope, secrets), []))
+  const malformed = (reason: string) => {
+    const { logId, status } = envelope
+    return Effect.fail(new LarkError.MalformedResponse({ endpoint, status, logId, reason }))
+  }
+  return {
+    body: envelope.body,
+    token: (field) => {
+      const text = envelope.body[field]
+      return typeof text === "string" && text !== ""
+        ? Effect.succeed(Redacted.make(text, { label: field }))
+        : malformed(`it has no ${field}`)
+    },
+    seconds: (field) => {
+      const seconds = Number(envelope.body[field])
+      return seconds > 0 && seconds < Number.POSITIVE_INFINITY
+        ? Effect.succeed(seconds)
+        : malformed(`${field} is no time for the token to live`)
+    }
+  }
+})
