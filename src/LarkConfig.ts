@@ -4,13 +4,16 @@
  * **Details**
  *
  * `layerConfig` reads `LARK_APP_ID`, `LARK_APP_SECRET`, `LARK_BRAND` (`feishu`, the default, or `lark`),
- * `LARK_BASE_URL` (instead of a brand: a private deployment, or the simulator) and `LARK_ACCOUNTS_URL` (where users log
- * in, if that is neither the brand's place nor the base URL). What is missing or wrong fails the layer with
- * `InvalidLarkConfig`, which names the setting and never shows its value.
+ * `LARK_BASE_URL` (instead of a brand: a private deployment, or the simulator), `LARK_ACCOUNTS_URL` (where users log
+ * in, if that is neither the brand's place nor the base URL) and `LARK_OAUTH_V3` (`true`, or `false`, the default). What
+ * is missing or wrong fails the layer with `InvalidLarkConfig`, which names the setting and never shows its value.
  *
  * **Gotchas**
  *
  * An app belongs to one brand: a Feishu app does not exist on Lark, and the other way round.
+ *
+ * `oauthV3` asks for tokens at the platform's newer endpoint, which is not documented for Lark: apps there report that
+ * it answers 20050, or refuses codes that are valid. Leave it off for that brand.
  *
  * **Example** (A setting that is missing)
  *
@@ -58,6 +61,11 @@ export interface Options {
   readonly baseUrl?: string | undefined
   /** The origin of the login; the base URL if that is given, else the brand's. */
   readonly accountsUrl?: string | undefined
+  /**
+   * Whether tokens of custom apps and of users come from OAuth v3, `accountsUrl/oauth/v3/token`, instead of auth v3 and
+   * OAuth v2. `false` unless given.
+   */
+  readonly oauthV3?: boolean | undefined
 }
 
 /**
@@ -73,6 +81,7 @@ export class LarkConfig extends Context.Service<LarkConfig, {
   readonly baseUrl: string
   /** Ends without a slash. */
   readonly accountsUrl: string
+  readonly oauthV3: boolean
 }>()("effect-lark-meetings/LarkConfig") {}
 
 /**
@@ -107,6 +116,7 @@ interface Names {
   readonly brand: string
   readonly baseUrl: string
   readonly accountsUrl: string
+  readonly oauthV3: string
 }
 
 const optionNames: Names = {
@@ -114,7 +124,8 @@ const optionNames: Names = {
   appSecret: "appSecret",
   brand: "brand",
   baseUrl: "baseUrl",
-  accountsUrl: "accountsUrl"
+  accountsUrl: "accountsUrl",
+  oauthV3: "oauthV3"
 }
 
 const variableNames: Names = {
@@ -122,7 +133,8 @@ const variableNames: Names = {
   appSecret: "LARK_APP_SECRET",
   brand: "LARK_BRAND",
   baseUrl: "LARK_BASE_URL",
-  accountsUrl: "LARK_ACCOUNTS_URL"
+  accountsUrl: "LARK_ACCOUNTS_URL",
+  oauthV3: "LARK_OAUTH_V3"
 }
 
 const invalid = (setting: string, reason: string) => Effect.fail(new InvalidLarkConfig({ setting, reason }))
@@ -154,12 +166,20 @@ const origin = (setting: string, text: string) => {
   return Effect.succeed(`${url.origin}${url.pathname.replace(/\/+$/, "").replace(/\/open-apis$/, "")}`)
 }
 
+const flag = (setting: string, value: string | undefined) => {
+  if (value !== undefined && value !== "true" && value !== "false") {
+    return invalid(setting, "must be true or false.")
+  }
+  return Effect.succeed(value === "true")
+}
+
 const check = Effect.fnUntraced(function*(names: Names, options: {
   readonly appId: string | undefined
   readonly appSecret: Redacted.Redacted | undefined
   readonly brand: string | undefined
   readonly baseUrl: string | undefined
   readonly accountsUrl: string | undefined
+  readonly oauthV3: string | undefined
 }) {
   const appId = yield* required(names.appId, options.appId)
   const { appSecret } = options
@@ -171,7 +191,8 @@ const check = Effect.fnUntraced(function*(names: Names, options: {
   const { accounts, open } = yield* brandHosts(names, options.brand)
   const base = yield* origin(names.baseUrl, options.baseUrl ?? open)
   const accountsUrl = yield* origin(names.accountsUrl, options.accountsUrl ?? options.baseUrl ?? accounts)
-  return LarkConfig.of({ appId, appSecret, baseUrl: `${base}/open-apis`, accountsUrl })
+  const oauthV3 = yield* flag(names.oauthV3, options.oauthV3)
+  return LarkConfig.of({ appId, appSecret, baseUrl: `${base}/open-apis`, accountsUrl, oauthV3 })
 })
 
 /**
@@ -186,7 +207,8 @@ export const make = (options: Options): Effect.Effect<LarkConfig["Service"], Inv
     appSecret: options.appSecret,
     brand: options.brand,
     baseUrl: options.baseUrl,
-    accountsUrl: options.accountsUrl
+    accountsUrl: options.accountsUrl,
+    oauthV3: options.oauthV3 === undefined ? undefined : String(options.oauthV3)
   })
 
 /**
@@ -208,12 +230,13 @@ const fromVariables = Effect.gen(function*() {
     appSecret: yield* optional(Config.Redacted(variableNames.appSecret)),
     brand: notEmpty(yield* optional(Config.String(variableNames.brand))),
     baseUrl: notEmpty(yield* optional(Config.String(variableNames.baseUrl))),
-    accountsUrl: notEmpty(yield* optional(Config.String(variableNames.accountsUrl)))
+    accountsUrl: notEmpty(yield* optional(Config.String(variableNames.accountsUrl))),
+    oauthV3: notEmpty(yield* optional(Config.String(variableNames.oauthV3)))
   })
 })
 
 /**
- * The configuration from `LARK_APP_ID`, `LARK_APP_SECRET`, `LARK_BRAND` and `LARK_BASE_URL`, or from configs of your own.
+ * The configuration from `LARK_APP_ID` and the other variables, or from configs of your own.
  *
  * @since 0.1.0
  * @category layers

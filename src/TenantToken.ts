@@ -6,7 +6,8 @@
  * One request to the platform however many fibers ask; renewed in the background in the last 30 minutes of its life,
  * so that nobody waits; failures are never kept; a rejected token is dropped only if it is still the current one.
  * Source: Feishu, auth-v3 `tenant_access_token_internal` (custom apps): a token lives two hours at most, a new one is
- * issued only in the last 30 minutes, and the old one stays valid until its own expiry.
+ * issued only in the last 30 minutes, and the old one stays valid until its own expiry. With `oauthV3` in the
+ * configuration, the token of a custom app is one of OAuth v3 `client_credentials` instead: a JWT of up to 4 KB.
  *
  * **Example** (A token of your own making)
  *
@@ -66,6 +67,14 @@ export class TenantToken extends Context.Service<TenantToken, {
 const endpoint = "auth.v3.tenant_access_token.internal"
 
 const mint = Effect.fnUntraced(function*(client: HttpClient.HttpClient, config: LarkConfig["Service"]) {
+  if (config.oauthV3) {
+    const granted = yield* requestToken(client, "oauth.v3.token", `${config.accountsUrl}/oauth/v3/token`, {
+      grant_type: "client_credentials",
+      client_id: config.appId,
+      client_secret: config.appSecret
+    }, { codeless: true })
+    return { token: yield* granted.token("access_token"), expiresIn: yield* granted.seconds("expires_in") }
+  }
   const granted = yield* requestToken(client, endpoint, `${config.baseUrl}/auth/v3/tenant_access_token/internal`, {
     app_id: config.appId,
     app_secret: config.appSecret

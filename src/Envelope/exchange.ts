@@ -102,6 +102,10 @@ const withoutRedirects = (context: Context.Context<never>) =>
 /**
  * Sends a request that holds secrets and reads the envelope of its answer, all within `timeout`.
  *
+ * **Details**
+ *
+ * `codeless`: a 2xx without a `code` is a success, as OAuth has it (RFC 6749), which knows no envelope.
+ *
  * @internal
  */
 export const exchange = (
@@ -109,14 +113,15 @@ export const exchange = (
   endpoint: string,
   request: HttpClientRequest.HttpClientRequest,
   secrets: ReadonlyArray<Redacted.Redacted>,
-  timeout: Duration.Duration
+  timeout: Duration.Duration,
+  codeless = false
 ): Effect.Effect<Envelope, TransportError | MalformedResponse> => {
   const conceal = concealer(secrets)
   return client.execute(request).pipe(
     Effect.flatMap((response) =>
       Effect.flatMap(
         response.text,
-        (text) => Clock.clockWith((clock) => read(endpoint, response, text, clock, conceal))
+        (text) => Clock.clockWith((clock) => read(endpoint, response, text, clock, conceal, codeless))
       )
     ),
     Effect.timeoutOrElse({
@@ -142,7 +147,8 @@ const read = (
   response: HttpClientResponse.HttpClientResponse,
   text: string,
   clock: Clock.Clock,
-  conceal: (text: string) => string
+  conceal: (text: string) => string,
+  codeless: boolean
 ): Effect.Effect<Envelope, MalformedResponse> => {
   const { headers, status } = response
   const givenId = headers["x-tt-logid"] ?? headers["x-request-id"]
@@ -157,9 +163,10 @@ const read = (
   }
   const body = parsed.success
   if (!Predicate.isObject(body)) return malformed("the body is not a JSON object")
-  const code = codeOf(body["code"])
+  const isSuccess = status >= 200 && status <= 299
+  const code = codeless && isSuccess && body["code"] === undefined ? 0 : codeOf(body["code"])
   if (code === undefined) return malformed("the body has no code")
-  if (code === 0 && (status < 200 || status > 299)) return malformed("the code says success, the status does not")
+  if (code === 0 && !isSuccess) return malformed("the code says success, the status does not")
   // OAuth endpoints describe their failures as RFC 6749 does.
   const msg = [body["msg"], body["error_description"], body["error"]].find(Predicate.isString) ?? ""
   return Effect.succeed({ endpoint, status, logId, retryAfter, code, msg, body })

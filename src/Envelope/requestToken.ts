@@ -15,6 +15,9 @@ import { failure } from "./failure.ts"
 /** Shorter than that of an attempt of the engine, so that a token that does not come is known not to have been used. */
 const timeout = Duration.seconds(9)
 
+/** In seconds: what is longer is no life of a token, nor, at some point, a date. */
+const century = 100 * 365 * 24 * 60 * 60
+
 /** What a token endpoint answered, with code 0. */
 export interface Granted {
   /** The token of that field. Fails with `MalformedResponse` if there is none, or it is empty. */
@@ -27,20 +30,25 @@ export interface Granted {
 /**
  * Posts JSON to a token endpoint. Redacted fields are written into the body, and kept out of every error.
  *
+ * **Details**
+ *
+ * `codeless`: a 2xx without a `code` is a success, as OAuth v3 answers.
+ *
  * @internal
  */
 export const requestToken = Effect.fnUntraced(function*(
   client: HttpClient.HttpClient,
   endpoint: string,
   url: string,
-  fields: Readonly<Record<string, string | Redacted.Redacted | undefined>>
+  fields: Readonly<Record<string, string | Redacted.Redacted | undefined>>,
+  options?: { readonly codeless?: boolean | undefined }
 ): Effect.fn.Return<Granted, LarkError.GenericError> {
   const secrets = Object.values(fields).flatMap((value) => typeof value === "object" ? [value] : [])
   const body = Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name, typeof value === "object" ? Redacted.value(value) : value])
   )
   const request = HttpClientRequest.bodyJsonUnsafe(HttpClientRequest.post(url), body)
-  const envelope = yield* exchange(client, endpoint, request, secrets, timeout)
+  const envelope = yield* exchange(client, endpoint, request, secrets, timeout, options?.codeless)
   if (envelope.code !== 0) return yield* Effect.fail(LarkError.fromFailure(failure(envelope, secrets), []))
   const malformed = (reason: string) => {
     const { logId, status } = envelope
@@ -56,7 +64,7 @@ export const requestToken = Effect.fnUntraced(function*(
     },
     seconds: (field) => {
       const seconds = Number(envelope.body[field])
-      return seconds > 0 && seconds < Number.POSITIVE_INFINITY
+      return seconds > 0 && seconds <= century
         ? Effect.succeed(seconds)
         : malformed(`${field} is no time for the token to live`)
     }
