@@ -228,11 +228,13 @@ export class OAuth extends Context.Service<OAuth, {
 }>()("effect-lark-meetings/OAuth") {}
 
 /** 256 bits, which is 43 signs. */
-const unguessable = (random: SecureRandom.SecureRandom["Service"], label: string) =>
-  Effect.map(random.randomBytes(32), (bytes) => Redacted.make(Base64Url.encode(bytes), { label }))
+const unguessable = (random: SecureRandom.SecureRandom["Service"]) =>
+  Effect.map(random.randomBytes(32), (bytes) => Redacted.make(Base64Url.encode(bytes)))
 
-const scopesOf = (scopes: ReadonlyArray<string> | undefined): string | undefined =>
-  scopes === undefined || scopes.length === 0 ? undefined : [...new Set(scopes)].join(" ")
+/** Each once: the platform refuses a scope that is named twice. */
+const distinct = (scopes: ReadonlyArray<string> = []): ReadonlyArray<string> => [...new Set(scopes)]
+
+const joined = (scopes: ReadonlyArray<string>): string | undefined => scopes.length === 0 ? undefined : scopes.join(" ")
 
 const timeout = Duration.seconds(9)
 
@@ -273,17 +275,18 @@ export const make: Effect.Effect<
     : ["authen.v2.oauth.token", `${config.baseUrl}/authen/v2/oauth/token`] as const
 
   const authorize = Effect.fnUntraced(function*(options: AuthorizeOptions) {
-    const { prompt, redirectUri, scopes = [] } = options
+    const { prompt, redirectUri } = options
+    const scopes = distinct(options.scopes)
     const fault = Authorization.fault(redirectUri, scopes)
     if (fault !== undefined) return yield* new InvalidLogin(fault)
-    const state = yield* unguessable(random, "state")
-    const verifier = yield* unguessable(random, "verifier")
+    const state = yield* unguessable(random)
+    const verifier = yield* unguessable(random)
     return {
       url: Authorization.url(`${config.accountsUrl}/open-apis/authen/v1/authorize`, {
         client_id: config.appId,
         response_type: "code",
         redirect_uri: redirectUri,
-        scope: scopesOf(scopes),
+        scope: joined(scopes),
         state: Redacted.value(state),
         code_challenge: yield* Authorization.challenge(digest, Redacted.value(verifier)),
         code_challenge_method: "S256",
@@ -352,7 +355,11 @@ export const make: Effect.Effect<
         Effect.withSpan("OAuth.exchange")
       ),
     refresh: (refreshToken, options) =>
-      grant({ grant_type: "refresh_token", refresh_token: refreshToken, scope: scopesOf(options?.scopes) }).pipe(
+      grant({
+        grant_type: "refresh_token",
+        refresh_token: refreshToken,
+        scope: joined(distinct(options?.scopes))
+      }).pipe(
         Effect.withSpan("OAuth.refresh")
       ),
     userInfo: (accessToken) => Effect.withSpan(userInfo(accessToken), "OAuth.userInfo")

@@ -74,7 +74,19 @@ describe("the variables", () => {
     ["the secret by mistake", "LARK_BASE_URL", secret, /http or https URL/],
     ["with a user", "LARK_BASE_URL", `https://user:${secret}@open.feishu.cn`, /no user, password/],
     ["with a query", "LARK_BASE_URL", `https://open.feishu.cn/?secret=${secret}`, /no user, password, query/],
-    ["with a fragment", "LARK_BASE_URL", `https://open.feishu.cn/#${secret}`, /no user, password, query or fragment/]
+    ["with a fragment", "LARK_BASE_URL", `https://open.feishu.cn/#${secret}`, /no user, password, query or fragment/],
+    ["blank", "LARK_ACCOUNTS_URL", " ", /http or https URL/],
+    ["a host only", "LARK_ACCOUNTS_URL", "accounts.feishu.cn", /http or https URL/],
+    ["a script", "LARK_ACCOUNTS_URL", "javascript:alert(1)", /http or https URL/],
+    ["the secret by mistake", "LARK_ACCOUNTS_URL", secret, /http or https URL/],
+    ["with a user", "LARK_ACCOUNTS_URL", `https://user:${secret}@accounts.feishu.cn`, /no user, password/],
+    ["with a query", "LARK_ACCOUNTS_URL", `https://accounts.feishu.cn/?secret=${secret}`, /no user, password, query/],
+    ["with a fragment", "LARK_ACCOUNTS_URL", `https://accounts.feishu.cn/#${secret}`, /query or fragment/],
+    ["blank", "LARK_OAUTH_V3", " ", /true or false/],
+    ["capitalised", "LARK_OAUTH_V3", "True", /true or false/],
+    ["a number", "LARK_OAUTH_V3", "1", /true or false/],
+    ["a word", "LARK_OAUTH_V3", "yes", /true or false/],
+    ["the secret by mistake", "LARK_OAUTH_V3", secret, /true or false/]
   ]
 
   it.effect.each(wrong)("%s: %s is refused by its name", ([, setting, value, says]) =>
@@ -118,6 +130,54 @@ describe("the base URL", () => {
     }))
 })
 
+describe("the accounts URL", () => {
+  const forms: ReadonlyArray<readonly [variables: Record<string, string>, used: string]> = [
+    [{}, "https://accounts.feishu.cn"],
+    [{ LARK_BRAND: "feishu" }, "https://accounts.feishu.cn"],
+    [{ LARK_BRAND: "lark" }, "https://accounts.larksuite.com"],
+    [{ LARK_ACCOUNTS_URL: "" }, "https://accounts.feishu.cn"],
+    [{ LARK_BASE_URL: "http://127.0.0.1:8787/" }, "http://127.0.0.1:8787"],
+    [{ LARK_BRAND: "lark", LARK_BASE_URL: "https://proxy.example/feishu/open-apis" }, "https://proxy.example/feishu"],
+    [{ LARK_ACCOUNTS_URL: "https://login.example/" }, "https://login.example"],
+    [{ LARK_ACCOUNTS_URL: "https://login.example/sso//" }, "https://login.example/sso"],
+    [{ LARK_BRAND: "lark", LARK_ACCOUNTS_URL: "https://login.example" }, "https://login.example"],
+    [{ LARK_BASE_URL: "http://127.0.0.1:1", LARK_ACCOUNTS_URL: "http://127.0.0.1:2" }, "http://127.0.0.1:2"]
+  ]
+
+  it.effect.each(forms)("of %o is %s", ([variables, used]) =>
+    Effect.gen(function*() {
+      assert.strictEqual((yield* fromVariables({ ...good, ...variables })).accountsUrl, used)
+      const options = {
+        brand: variables["LARK_BRAND"],
+        baseUrl: variables["LARK_BASE_URL"],
+        accountsUrl: variables["LARK_ACCOUNTS_URL"] || undefined
+      }
+      assert.strictEqual((yield* fromOptions(options)).accountsUrl, used)
+    }))
+
+  it.effect("of one's own leaves the base URL alone", () =>
+    Effect.gen(function*() {
+      const config = yield* fromVariables({ ...good, LARK_ACCOUNTS_URL: "https://login.example" })
+      assert.strictEqual(config.baseUrl, "https://open.feishu.cn/open-apis")
+    }))
+})
+
+describe("OAuth v3", () => {
+  const forms: ReadonlyArray<readonly [variable: string | undefined, option: unknown, used: boolean]> = [
+    [undefined, undefined, false],
+    ["", undefined, false],
+    ["false", false, false],
+    ["true", true, true]
+  ]
+
+  it.effect.each(forms)("of %o, or as an option of %o, is %o", ([variable, option, used]) =>
+    Effect.gen(function*() {
+      const variables = variable === undefined ? good : { ...good, LARK_OAUTH_V3: variable }
+      assert.strictEqual((yield* fromVariables(variables)).oauthV3, used)
+      assert.strictEqual((yield* fromOptions({ oauthV3: option })).oauthV3, used)
+    }))
+})
+
 describe("the options", () => {
   const wrong: ReadonlyArray<Wrong> = [
     ["missing", "appId", undefined, /missing or empty/],
@@ -129,7 +189,10 @@ describe("the options", () => {
     ["no text", "appSecret", Redacted.make(7), /missing or empty/],
     ["of another brand", "brand", "dingtalk", /"feishu" or "lark"/],
     ["null", "brand", null, /"feishu" or "lark"/],
-    ["empty", "baseUrl", "", /http or https URL/]
+    ["empty", "baseUrl", "", /http or https URL/],
+    ["empty", "accountsUrl", "", /http or https URL/],
+    ["null", "oauthV3", null, /true or false/],
+    ["a number", "oauthV3", 1, /true or false/]
   ]
 
   it.effect.each(wrong)("%s: %s is refused by its name", ([, setting, value, says]) =>

@@ -48,7 +48,7 @@ export const challenge = (digest: Digest.Digest["Service"], verifier: string): E
 export const url = (base: string, parameters: Readonly<Record<string, string | undefined>>): string => {
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(parameters)) {
-    if (value !== undefined && value !== "") query.append(name, value)
+    if (value !== undefined) query.append(name, value)
   }
   return `${base}?${query.toString().replaceAll("+", "%20")}`
 }
