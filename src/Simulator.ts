@@ -54,28 +54,31 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpServer from "effect/http/HttpServer"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
-import * as Behavior from "./Simulator/Behavior.ts"
-import * as Faults from "./Simulator/Fault.ts"
+import type * as Redacted from "effect/Redacted"
+import type { FaultRule } from "./Simulator/Fault.ts"
 import { hangUp } from "./Simulator/HangUp.ts"
-import type { Meeting, MeetingOptions } from "./Simulator/Meeting.ts"
-import * as RequestLog from "./Simulator/RequestLog.ts"
-import * as Rivals from "./Simulator/Rival.ts"
-import * as Server from "./Simulator/Server.ts"
+import { make } from "./Simulator/make.ts"
+import type { Meeting } from "./Simulator/Meeting.ts"
+import type { Options } from "./Simulator/Options.ts"
+import type { Deliver, EventOptions, PushRecord } from "./Simulator/Push.ts"
+import type { RequestRecord } from "./Simulator/RequestLog.ts"
+import type { Rival } from "./Simulator/Rival.ts"
+import type { SessionRecord } from "./Simulator/Sessions.ts"
 import type { TokenRecord } from "./Simulator/Tokens.ts"
 import type { User, UserInput } from "./Simulator/User.ts"
-import * as World from "./Simulator/World.ts"
+import type { Write } from "./Simulator/World.ts"
 
+export { type AppOptions, defaultApp, defaultTenant } from "./Simulator/App.ts"
 export type { Behavior, BehaviorOptions } from "./Simulator/Behavior.ts"
 export { Endpoint, Fault, FaultRule } from "./Simulator/Fault.ts"
 export type {
@@ -86,58 +89,14 @@ export type {
   ParticipantOptions,
   ParticipantStatus
 } from "./Simulator/Meeting.ts"
+export type { Options } from "./Simulator/Options.ts"
+export type { Deliver, EventOptions, PushRecord, WebhookOptions } from "./Simulator/Push.ts"
 export type { Answer, RequestRecord } from "./Simulator/RequestLog.ts"
 export { Rival } from "./Simulator/Rival.ts"
+export type { SessionRecord } from "./Simulator/Sessions.ts"
 export type { TokenKind, TokenRecord } from "./Simulator/Tokens.ts"
 export { type User, UserInput } from "./Simulator/User.ts"
 export type { Write } from "./Simulator/World.ts"
-
-/**
- * The one app that the simulated Feishu knows.
- *
- * @since 0.1.0
- * @category models
- */
-export interface AppOptions {
-  readonly appId: string
-  readonly appSecret: string | Redacted.Redacted
-  /** How long a tenant token lives, in seconds. Default 7200. */
-  readonly expire?: number | undefined
-  /** Whether the app has been switched off: its token requests fail with 10014. Default `false`. */
-  readonly stopped?: boolean | undefined
-}
-
-/**
- * What the simulated Feishu starts with.
- *
- * **Details**
- *
- * Users are open ids (`"ou_alice"`), the client's own open-id users, or records that spell out all three ids. From
- * `ou_alice` alone follow the union id `on_alice`, the user id `alice` and user type 1.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Options extends Behavior.BehaviorOptions {
-  /** Default `defaultApp`. */
-  readonly app?: AppOptions | undefined
-  readonly meetings?: ReadonlyArray<MeetingOptions> | undefined
-  readonly faults?: ReadonlyArray<Faults.FaultRule> | undefined
-  readonly rivals?: ReadonlyArray<Rivals.Rival> | undefined
-  /** How long every request takes, half of it each way. Default zero. */
-  readonly latency?: Duration.Input | undefined
-}
-
-/**
- * The app that a simulator knows unless told otherwise; safe to print.
- *
- * @since 0.1.0
- * @category constants
- */
-export const defaultApp: { readonly appId: string; readonly appSecret: Redacted.Redacted } = {
-  appId: "cli_simulator",
-  appSecret: Redacted.make("simulator-demo-secret")
-}
 
 /**
  * Looks into a simulated Feishu and pulls its strings.
@@ -151,11 +110,15 @@ export const defaultApp: { readonly appId: string; readonly appSecret: Redacted.
  */
 export class Simulator extends Context.Service<Simulator, {
   /** Every request so far, in order of arrival. */
-  readonly requests: Effect.Effect<ReadonlyArray<RequestLog.RequestRecord>>
+  readonly requests: Effect.Effect<ReadonlyArray<RequestRecord>>
   /** Every host change so far, in order. */
-  readonly writes: Effect.Effect<ReadonlyArray<World.Write>>
-  /** Every tenant token issued so far; a token that was handed out again counts once. */
+  readonly writes: Effect.Effect<ReadonlyArray<Write>>
+  /** Every access token issued to a request so far; one that was handed out again counts once. */
   readonly tokensMinted: Effect.Effect<ReadonlyArray<TokenRecord>>
+  /** Every refresh token issued so far, and who used it when. */
+  readonly sessions: Effect.Effect<ReadonlyArray<SessionRecord>>
+  /** Every event pushed so far, in order. */
+  readonly pushes: Effect.Effect<ReadonlyArray<PushRecord>>
   /** The host of a meeting; `undefined` when it has none. */
   readonly host: (meetingId: string) => Effect.Effect<User | undefined>
   readonly meeting: (meetingId: string) => Effect.Effect<Meeting>
@@ -166,86 +129,29 @@ export class Simulator extends Context.Service<Simulator, {
     user: UserInput,
     options?: { readonly expiresIn?: Duration.Input | undefined }
   ) => Effect.Effect<Redacted.Redacted>
+  /** The user opens the URL of a login and agrees, or declines: where the platform sends the browser then. */
+  readonly authorize: (
+    url: string,
+    user: UserInput,
+    options?: { readonly deny?: boolean | undefined }
+  ) => Effect.Effect<URL>
+  /** The user takes back what he agreed to: his refresh tokens (20064) and access tokens are dead. */
+  readonly revokeSessions: (user: UserInput) => Effect.Effect<void>
   /** From now on no tenant token issued so far is accepted or handed out again. */
   readonly rejectTokens: Effect.Effect<void>
-  readonly addFaults: (rules: ReadonlyArray<Faults.FaultRule>) => Effect.Effect<void>
-  readonly addRivals: (rivals: ReadonlyArray<Rivals.Rival>) => Effect.Effect<void>
+  /** The same in one tenant. */
+  readonly rejectTokensOf: (tenant: string) => Effect.Effect<void>
+  /** The request that would bring a ticket to the webhook, encrypted and signed as configured. It is not sent. */
+  readonly appTicketEvent: (options?: EventOptions) => Effect.Effect<HttpClientRequest.HttpClientRequest>
+  /** Pushes a new ticket to the webhook now. */
+  readonly pushTicket: Effect.Effect<void>
+  /** From now on pushes travel like this. */
+  readonly deliverTo: (deliver: Deliver) => Effect.Effect<void>
+  /** Pushes a `url_verification`: whether the webhook echoes the challenge in time, as the console demands. */
+  readonly verifyUrl: Effect.Effect<boolean>
+  readonly addFaults: (rules: ReadonlyArray<FaultRule>) => Effect.Effect<void>
+  readonly addRivals: (rivals: ReadonlyArray<Rival>) => Effect.Effect<void>
 }>()("effect-lark-meetings/Simulator") {}
-
-const make = Effect.fnUntraced(function*(options: Options) {
-  const scope = yield* Effect.scope
-  const startedAt = yield* Clock.currentTimeMillis
-  const app = options.app ?? defaultApp
-  const { expire = 7200, stopped = false }: Partial<AppOptions> = app
-  const world = World.make(
-    {
-      id: app.appId,
-      secret: typeof app.appSecret === "string" ? Redacted.make(app.appSecret) : app.appSecret,
-      tokenLifetimeMillis: expire * 1000,
-      stopped
-    },
-    Behavior.fromOptions(options),
-    options.meetings ?? [],
-    startedAt
-  )
-  const log = RequestLog.make()
-  const faults = Faults.makePlan()
-  const rivals = Rivals.makePlan()
-
-  const meeting = (meetingId: string | undefined): Effect.Effect<Meeting> =>
-    Effect.suspend(() => {
-      const found = meetingId === undefined ? world.meetings.values().next().value : world.meetings.get(meetingId)
-      return found === undefined
-        ? Effect.die(new Error(`The simulator has no meeting ${meetingId ?? "at all"}`))
-        : Effect.succeed(found)
-    })
-
-  const moveRival = (rival: Rivals.Rival, meetingId: string, at: number): void => {
-    const target = world.meetings.get(meetingId)
-    // Nobody can move the host of a meeting that is over.
-    if (target === undefined || target.status === "ended") return
-    World.moveHost(world, target, world.directory.resolve(rival.host), { by: "rival", request: undefined, at })
-  }
-
-  const addRival = (rival: Rivals.Rival): Effect.Effect<void> =>
-    Effect.flatMap(meeting(rival.meetingId), ({ id }) => {
-      if (rival._tag !== "At") {
-        return Effect.sync(() => rivals.add(rival._tag, rival.nth, (at) => moveRival(rival, id, at)))
-      }
-      const move = Effect.map(Clock.currentTimeMillis, (now) => moveRival(rival, id, now))
-      return Effect.asVoid(Effect.forkIn(Effect.delay(move, rival.millis), scope, { startImmediately: true }))
-    })
-
-  const simulator = Simulator.of({
-    requests: Effect.sync(log.all),
-    writes: Effect.sync(() => [...world.writes]),
-    tokensMinted: Effect.sync(world.tokens.tenantTokens),
-    host: (meetingId) => Effect.map(meeting(meetingId), (found) => found.host),
-    meeting,
-    moveHost: (meetingId, user) =>
-      Effect.map(
-        Effect.zip(meeting(meetingId), Clock.currentTimeMillis),
-        ([found, at]) =>
-          World.moveHost(world, found, world.directory.resolve(user), { by: "control", request: undefined, at })
-      ),
-    userToken: (user, options) =>
-      Effect.map(Clock.currentTimeMillis, (now) =>
-        world.tokens.user(
-          world.directory.resolve(user),
-          now,
-          Duration.toMillis(options?.expiresIn ?? Duration.hours(2))
-        )),
-    rejectTokens: Effect.sync(world.tokens.revokeTenantTokens),
-    addFaults: (rules) => Effect.sync(() => faults.add(rules)),
-    addRivals: (added) => Effect.forEach(added, addRival, { discard: true })
-  })
-
-  yield* simulator.addFaults(options.faults ?? [])
-  yield* simulator.addRivals(options.rivals ?? [])
-
-  const latency = Duration.fromInputUnsafe(options.latency ?? Duration.zero)
-  return { simulator, app: yield* Server.make({ world, log, faults, rivals, latency, scope }) }
-})
 
 /**
  * A simulated Feishu in place of the network: an `HttpClient` that answers whatever host a URL names.
@@ -258,7 +164,7 @@ const make = Effect.fnUntraced(function*(options: Options) {
  * @category layers
  */
 export const layer = (options: Options = {}): Layer.Layer<HttpClient.HttpClient | Simulator> =>
-  Layer.effectContext(Effect.map(make(options), ({ app, simulator }) => {
+  Layer.effectContext(Effect.map(make(options), ({ app, controls }) => {
     const client = HttpClient.make((request) =>
       app.pipe(
         Effect.provideService(HttpServerRequest.HttpServerRequest, HttpServerRequest.fromClientRequest(request)),
@@ -273,7 +179,7 @@ export const layer = (options: Options = {}): Layer.Layer<HttpClient.HttpClient 
         Effect.scoped
       )
     )
-    return Context.make(HttpClient.HttpClient, client).pipe(Context.add(Simulator, simulator))
+    return Context.make(HttpClient.HttpClient, client).pipe(Context.add(Simulator, Simulator.of(controls)))
   }))
 
 /**
@@ -295,8 +201,8 @@ export const layerServer = (options: Options = {}): Layer.Layer<Simulator, never
   Layer.effect(
     Simulator,
     Effect.gen(function*() {
-      const { app, simulator } = yield* make(options)
+      const { app, controls } = yield* make(options)
       yield* HttpServer.serveEffect(Effect.catchTag(app, "ConnectionLost", () => hangUp))
-      return simulator
+      return Simulator.of(controls)
     })
   )

@@ -483,14 +483,18 @@ describe("users", () => {
           openId: "ou_alice",
           unionId: "on_alice",
           userId: "alice",
-          userType: 1
+          userType: 1,
+          tenant: Simulator.defaultTenant,
+          name: "alice"
         })
         yield* simulator.moveHost(id, "ou_bob")
         assert.deepStrictEqual(yield* simulator.host(id), {
           openId: "ou_bob",
           unionId: "on_x",
           userId: "y",
-          userType: 1
+          userType: 1,
+          tenant: Simulator.defaultTenant,
+          name: "bob"
         })
       })
     ))
@@ -538,6 +542,7 @@ describe("the logs", () => {
           at: 5,
           endpoint: "set_host",
           method: "PATCH",
+          host: "open.feishu.cn",
           path: `/open-apis/vc/v1/meetings/${id}/set_host`,
           query: { user_id_type: "open_id" },
           token: "tenant",

@@ -9,7 +9,9 @@ export interface Call {
   readonly logId: string
   readonly meetingId: string
   readonly query: Readonly<Record<string, string>>
+  readonly path: string
   readonly authorization: string | undefined
+  readonly contentType: string | undefined
   readonly body: string
   /** When it is evaluated, in milliseconds. */
   readonly now: number

@@ -8,10 +8,25 @@ const Status = Schema.Int.check(Schema.isBetween({ minimum: 200, maximum: 599 })
 /**
  * The endpoints that can be faulty.
  *
+ * **Details**
+ *
+ * `tenant_access_token` and `app_access_token` are those of `auth/v3`, of both types of apps each; `oauth_token` is the
+ * token endpoint of OAuth v2 and of v3.
+ *
  * @since 0.1.0
  * @category schemas
  */
-export const Endpoint = Schema.Literals(["set_host", "get", "end", "tenant_access_token"])
+export const Endpoint = Schema.Literals([
+  "set_host",
+  "get",
+  "end",
+  "tenant_access_token",
+  "app_access_token",
+  "app_ticket_resend",
+  "authorize",
+  "oauth_token",
+  "user_info"
+])
 
 /**
  * The endpoints that can be faulty.
@@ -30,7 +45,7 @@ export type Endpoint = typeof Endpoint.Type
  * - `DropBefore`: the connection is lost and nothing is executed.
  * - `DropAfter`: it is executed and the reply is lost.
  * - `Late`: the connection is lost now and the request is executed this much later.
- * - `ServerError`: a 5xx, with the envelope of 121001 or with a gateway's HTML, executed (`applied`) or not.
+ * - `ServerError`: a 5xx, with the envelope of that endpoint's internal error or with a gateway's HTML, executed (`applied`) or not.
  * - `Throttle`: 99991400, not executed, with `x-ogw-ratelimit-reset` in seconds.
  * - `RejectToken`: 99991663 for a tenant token, 99991668 for a user token; not executed. The token is dead afterwards,
  *   unless `revoked` is `false`: then the refusal was a whim, and the same token may be handed out again.
@@ -38,7 +53,8 @@ export type Endpoint = typeof Endpoint.Type
  * - `ConflictAsOk`: if the answer is 121006, it comes with HTTP 200.
  * - `GarbageBody`, `EmptyBody`: an answer that is no envelope, executed or not.
  *
- * Requests for a token have no use for `RejectToken` and the two conflict faults: they are answered as usual.
+ * Requests that carry no token have no use for `RejectToken`, and those that swap nothing none for the conflict faults:
+ * they are answered as usual.
  *
  * @since 0.1.0
  * @category schemas
@@ -99,14 +115,16 @@ export interface FaultPlan {
 }
 
 export const makePlan = (): FaultPlan => {
-  const seen: Record<Endpoint, number> = { set_host: 0, get: 0, end: 0, tenant_access_token: 0 }
+  const seen = new Map<Endpoint, number>()
+  const count = (endpoint: Endpoint): number => seen.get(endpoint) ?? 0
   const waiting: Array<{ readonly endpoint: Endpoint; readonly at: number; readonly fault: Fault }> = []
   return {
     add: (rules) => {
-      for (const { endpoint, fault, nth } of rules) waiting.push({ endpoint, at: seen[endpoint] + nth, fault })
+      for (const { endpoint, fault, nth } of rules) waiting.push({ endpoint, at: count(endpoint) + nth, fault })
     },
     take: (endpoint) => {
-      const at = seen[endpoint]++
+      const at = count(endpoint)
+      seen.set(endpoint, at + 1)
       const index = waiting.findIndex((rule) => rule.endpoint === endpoint && rule.at === at)
       return index === -1 ? undefined : waiting.splice(index, 1)[0]?.fault
     }

@@ -1,5 +1,6 @@
 import { isRecord, parseJson } from "./Call.ts"
 import type { Endpoint, Fault } from "./Fault.ts"
+import { oauthFailure } from "./OAuthError.ts"
 import * as Reply from "./Reply.ts"
 
 type Of<Tag extends Fault["_tag"]> = Extract<Fault, { readonly _tag: Tag }>
@@ -9,8 +10,20 @@ export const serverError = (fault: Of<"ServerError">, endpoint: Endpoint): Reply
     const page = `<html><head><title>${fault.status}</title></head><body><h1>${fault.status}</h1></body></html>`
     return Reply.text(fault.status, page, "text/html")
   }
-  const code = endpoint === "tenant_access_token" ? 5000 : 121001
-  return Reply.json(fault.status, { code, msg: "internal error" })
+  switch (endpoint) {
+    case "oauth_token":
+      return { ...oauthFailure(fault.status === 503 ? 20072 : 20050), status: fault.status }
+    case "authorize":
+      return Reply.page(fault.status, 20050, "20050: system error")
+    case "user_info":
+      return Reply.json(fault.status, { code: 20050, msg: "System error" })
+    case "tenant_access_token":
+    case "app_access_token":
+    case "app_ticket_resend":
+      return Reply.json(fault.status, { code: 5000, msg: "internal error" })
+    default:
+      return Reply.json(fault.status, { code: 121001, msg: "internal error" })
+  }
 }
 
 export const throttled = (fault: Of<"Throttle">, logId: string): Reply.Reply =>

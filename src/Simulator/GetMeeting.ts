@@ -4,7 +4,7 @@ import { participantOf } from "./Meeting.ts"
 import * as Reply from "./Reply.ts"
 import type { Operator } from "./Tokens.ts"
 import { idOf, type IdType, larkUserType, same, toWire } from "./User.ts"
-import type { World } from "./World.ts"
+import * as World from "./World.ts"
 
 const meetingStatus: Record<MeetingStatus, number> = { calling: 1, in_progress: 2, ended: 3 }
 
@@ -69,14 +69,15 @@ const meetingView = (meeting: Meeting, operator: Operator, call: Call, idType: I
 /**
  * `GET /vc/v1/meetings/:meeting_id`.
  */
-export const getMeeting = (world: World, operator: Operator, call: Call): Reply.Reply => {
+export const getMeeting = (world: World.World, operator: Operator, call: Call): Reply.Reply => {
   const idType = idTypeOf(call, world.behavior.userIdScope)
   if (typeof idType !== "string") return idType
   const mode = call.query["query_mode"] ?? "0"
   if (mode !== "0" && mode !== "1") return Reply.failure(121003)
 
-  const meeting = world.meetings.get(call.meetingId)
+  const meeting = World.meetingFor(world, operator, call.meetingId)
   if (meeting === undefined) return Reply.failure(121004)
+  if (meeting === "foreign") return Reply.failure(121005)
   const owns = operator._tag === "App" || participantOf(meeting, operator.user) !== undefined ||
     (meeting.owner !== undefined && same(meeting.owner, operator.user))
   if (!owns) return Reply.failure(121005)

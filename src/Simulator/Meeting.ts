@@ -38,6 +38,8 @@ export interface Participant {
  */
 export interface Meeting {
   readonly id: string
+  /** The key of the tenant that it belongs to. */
+  readonly tenant: string
   readonly topic: string
   readonly meetingNo: string
   readonly owner: User | undefined
@@ -80,9 +82,11 @@ export interface MeetingOptions {
   readonly meetingNo?: string | undefined
   readonly status?: MeetingStatus | undefined
   readonly owner?: UserInput | undefined
+  /** The key of the tenant that it belongs to. Default: the first of the app. */
+  readonly tenant?: string | undefined
 }
 
-export const make = (options: MeetingOptions, directory: Directory, now: number): Meeting => {
+export const make = (options: MeetingOptions, directory: Directory, home: string, now: number): Meeting => {
   const participants = (options.participants ?? []).map((input): Participant => {
     const given: ParticipantOptions = typeof input === "object" && "user" in input ? input : { user: input }
     return {
@@ -96,6 +100,7 @@ export const make = (options: MeetingOptions, directory: Directory, now: number)
   const status = options.status ?? "in_progress"
   const meeting: Meeting = {
     id: options.id,
+    tenant: options.tenant ?? home,
     topic: options.topic ?? "Simulated meeting",
     meetingNo: options.meetingNo ?? "123456789",
     owner: options.owner === undefined ? undefined : directory.resolve(options.owner),

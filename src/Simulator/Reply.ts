@@ -82,6 +82,16 @@ export const refusal = (
     }
   })
 
+export const is = (value: object): value is Reply => "contentType" in value && "headers" in value
+
+/** A page for the eyes of a user. */
+export const page = (status: number, code: number | undefined, title: string): Reply => ({
+  ...text(status, `<!doctype html><title>Feishu, simulated</title><h1>${title}</h1>\n`, "text/html; charset=utf-8"),
+  code
+})
+
+export const redirect = (location: string): Reply => withHeaders(text(302, ""), { location })
+
 export const withHeaders = (reply: Reply, headers: Readonly<Record<string, string>>): Reply => ({
   ...reply,
   headers: { ...reply.headers, ...headers }

@@ -1,4 +1,4 @@
-import { isRecord, parseJson } from "./Call.ts"
+import { isRecord } from "./Call.ts"
 import type { Endpoint, Fault } from "./Fault.ts"
 import type { Reply } from "./Reply.ts"
 import type { TokenKind } from "./Tokens.ts"
@@ -17,7 +17,7 @@ export interface Answer {
 }
 
 /**
- * A request that arrived. It holds no token and no app secret.
+ * A request that arrived. Tokens, codes, tickets and secrets are blanked out.
  *
  * @since 0.1.0
  * @category models
@@ -28,10 +28,12 @@ export interface RequestRecord {
   readonly at: number
   readonly endpoint: Endpoint | "unknown"
   readonly method: string
+  /** The host that was asked, with its port. */
+  readonly host: string
   readonly path: string
   readonly query: Readonly<Record<string, string>>
   readonly token: TokenKind
-  /** The body as JSON, as text when it is not JSON, `undefined` when there is none. An app secret is blanked out. */
+  /** The body as JSON, as text when it is not JSON, `undefined` when there is none. */
   readonly body: unknown
   readonly meetingId: string | undefined
   readonly fault: Fault | undefined
@@ -61,11 +63,40 @@ export const make = (): RequestLog => {
   }
 }
 
-export const readableBody = (body: string): unknown => {
+const blank = "<redacted>"
+
+/** What opens something, wherever it stands in a body or a query. A challenge of the method `plain` is the verifier. */
+const secretFields = new Set([
+  "app_secret",
+  "app_ticket",
+  "app_access_token",
+  "client_secret",
+  "client_assertion",
+  "code",
+  "code_challenge",
+  "code_verifier",
+  "refresh_token",
+  "state"
+])
+
+const withoutSecrets = (name: string, value: unknown): unknown => secretFields.has(name) ? blank : value
+
+export const readableQuery = (query: URLSearchParams): Readonly<Record<string, string>> =>
+  Object.fromEntries([...query].map(([name, value]) => [name, secretFields.has(name) ? blank : value]))
+
+/**
+ * A body as a reader of the log needs it. One that cannot be read is not shown where it may be full of secrets.
+ */
+export const readableBody = (
+  body: string,
+  { asksForToken, form }: { readonly asksForToken: boolean; readonly form: boolean }
+): unknown => {
   if (body === "") return undefined
-  const parsed = parseJson(body)
-  if (!parsed.ok) return body
-  return isRecord(parsed.value) && "app_secret" in parsed.value
-    ? { ...parsed.value, app_secret: "<redacted>" }
-    : parsed.value
+  if (form) return readableQuery(new URLSearchParams(body))
+  try {
+    const value: unknown = JSON.parse(body, withoutSecrets)
+    return asksForToken && !isRecord(value) ? blank : value
+  } catch {
+    return asksForToken ? blank : body
+  }
 }

@@ -8,17 +8,12 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as Scope from "effect/Scope"
 import type { Call } from "./Call.ts"
-import { endMeeting } from "./EndMeeting.ts"
+import * as Endpoints from "./Endpoints.ts"
 import type { Endpoint, Fault, FaultPlan } from "./Fault.ts"
 import * as FaultyReply from "./FaultyReply.ts"
-import { getMeeting } from "./GetMeeting.ts"
+import { isForm } from "./OAuthClient.ts"
 import * as Reply from "./Reply.ts"
 import * as RequestLog from "./RequestLog.ts"
-import type { RivalPlan } from "./Rival.ts"
-import { setHost } from "./SetHost.ts"
-import { tenantAccessToken } from "./TenantAccessToken.ts"
-import * as Tokens from "./Tokens.ts"
-import type { World } from "./World.ts"
 
 /**
  * The connection broke before an answer came. What that looks like depends on how the app is served.
@@ -26,41 +21,20 @@ import type { World } from "./World.ts"
 export class ConnectionLost extends Data.TaggedError("ConnectionLost") {}
 
 export interface Server {
-  readonly world: World
+  readonly room: Endpoints.Room
   readonly log: RequestLog.RequestLog
   readonly faults: FaultPlan
-  readonly rivals: RivalPlan
   readonly latency: Duration.Duration
   /** Requests run here: a client that hangs up does not undo what it has sent. */
   readonly scope: Scope.Scope
 }
 
-const handle = (server: Server, endpoint: Endpoint, call: Call): Reply.Reply => {
-  const { rivals, world } = server
-  if (endpoint === "tenant_access_token") return tenantAccessToken(world, call)
-
-  const operator = world.tokens.authorize(call, endpoint === "end" ? "user" : "both")
-  if (!("_tag" in operator)) return operator
-  switch (endpoint) {
-    case "get":
-      return getMeeting(world, operator, call)
-    case "end":
-      return endMeeting(world, operator, call)
-    case "set_host": {
-      rivals.before(call.now)
-      const reply = setHost(world, operator, call)
-      rivals.after(call.now)
-      return reply
-    }
-  }
-}
-
 const execute = (server: Server, endpoint: Endpoint, call: Omit<Call, "now">): Effect.Effect<Reply.Reply> =>
-  Effect.map(Clock.currentTimeMillis, (now) => {
-    const reply = handle(server, endpoint, { ...call, now })
-    server.log.note(call.index, "executed", reply, now)
-    return reply
-  })
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.tap(
+      Endpoints.answer(server.room, endpoint, { ...call, now }),
+      (reply) => Effect.sync(() => server.log.note(call.index, "executed", reply, now))
+    ))
 
 const answer = (
   server: Server,
@@ -88,10 +62,11 @@ const answer = (
     case "Throttle":
       return Effect.succeed(FaultyReply.throttled(fault, call.logId))
     case "RejectToken": {
-      if (endpoint === "tenant_access_token") return executed
+      if (!Endpoints.takesToken(endpoint)) return executed
       return Effect.sync(() => {
-        if (fault.revoked !== false) server.world.tokens.revoke(call.authorization)
-        return Tokens.rejection(call, fault.status)
+        const { tokens } = server.room.world
+        if (fault.revoked !== false) tokens.revoke(call.authorization)
+        return tokens.rejection(call, fault.status)
       })
     }
     case "ConflictWithoutHost":
@@ -121,34 +96,48 @@ const send = (
     })
   })
 
-// The base only completes a relative URL; nothing of it is kept.
-const base = "http://localhost"
-
-const urlOf = (url: string): URL => URL.canParse(url, base) ? new URL(url, base) : new URL(base)
+/** What was asked for, and of whom: on a port a request names its host in a header. */
+const urlOf = ({ headers, originalUrl }: HttpServerRequest.HttpServerRequest): URL => {
+  const base = URL.parse(`http://${headers["host"] ?? ""}`) ?? new URL("http://localhost")
+  return URL.parse(originalUrl, base) ?? base
+}
 
 const receive = Effect.fnUntraced(function*(server: Server, endpoint: Endpoint | "unknown", meetingId?: string) {
   const request = yield* HttpServerRequest.HttpServerRequest
   // A body that breaks off is judged like any other body that makes no sense.
   const body = yield* Effect.orElseSucceed(request.text, () => "")
   const at = yield* Clock.currentTimeMillis
-  const url = urlOf(request.originalUrl)
-  const query = Object.fromEntries(url.searchParams)
+  const url = urlOf(request)
   const authorization = request.headers["authorization"]
+  const contentType = request.headers["content-type"]
   const fault = endpoint === "unknown" ? undefined : server.faults.take(endpoint)
   const index = server.log.open({
     at,
     endpoint,
     method: request.method,
+    host: url.host,
     path: url.pathname,
-    query,
-    token: Tokens.kindOf(authorization),
-    body: RequestLog.readableBody(body),
+    query: RequestLog.readableQuery(url.searchParams),
+    token: server.room.world.tokens.kindOf(authorization),
+    body: RequestLog.readableBody(body, {
+      asksForToken: endpoint === "unknown" || !Endpoints.takesToken(endpoint),
+      form: isForm(contentType)
+    }),
     meetingId,
     fault
   })
   if (endpoint === "unknown") return yield* send(server, index, Reply.notFound)
 
-  const call = { index, logId: logIdOf(index), meetingId: meetingId ?? "", query, authorization, body }
+  const call = {
+    index,
+    logId: logIdOf(index),
+    meetingId: meetingId ?? "",
+    path: url.pathname,
+    query: Object.fromEntries(url.searchParams),
+    authorization,
+    contentType,
+    body
+  }
   const oneWay = Duration.divideUnsafe(server.latency, 2)
   const travel = Duration.isZero(oneWay) ? Effect.void : Effect.sleep(oneWay)
   const exchange = travel.pipe(
@@ -174,14 +163,15 @@ export const make = (
   never,
   Scope.Scope
 > => {
-  const onMeeting = (endpoint: Endpoint) =>
-    Effect.flatMap(HttpRouter.params, (params) => receive(server, endpoint, params["meeting_id"]))
-  const routes = HttpRouter.addAll([
-    HttpRouter.route("POST", "/auth/v3/tenant_access_token/internal", receive(server, "tenant_access_token")),
-    HttpRouter.route("GET", "/vc/v1/meetings/:meeting_id", onMeeting("get")),
-    HttpRouter.route("PATCH", "/vc/v1/meetings/:meeting_id/set_host", onMeeting("set_host")),
-    HttpRouter.route("PATCH", "/vc/v1/meetings/:meeting_id/end", onMeeting("end"))
-  ], { prefix: "/open-apis" })
+  const routes = HttpRouter.addAll(
+    Endpoints.paths.map(([method, path, endpoint]) =>
+      HttpRouter.route(
+        method,
+        path,
+        Effect.flatMap(HttpRouter.params, (params) => receive(server, endpoint, params["meeting_id"]))
+      )
+    )
+  )
   return Effect.map(
     HttpRouter.toHttpEffect(routes),
     Effect.catchTag("HttpServerError", () => receive(server, "unknown"))

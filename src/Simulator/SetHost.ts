@@ -30,8 +30,9 @@ export const setHost = (world: World.World, operator: Operator, call: Call): Rep
     return Reply.failure(121003)
   }
 
-  const meeting = world.meetings.get(call.meetingId)
+  const meeting = World.meetingFor(world, operator, call.meetingId)
   if (meeting === undefined) return Reply.failure(122002)
+  if (meeting === "foreign") return Reply.failure(121005)
   if (meeting.status !== "in_progress") return Reply.failure(122001)
 
   const host = meeting.host

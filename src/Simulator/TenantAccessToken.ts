@@ -1,29 +1,38 @@
-import * as Redacted from "effect/Redacted"
-import { type Call, isRecord, parseJson } from "./Call.ts"
+import { homeTenant } from "./App.ts"
+import type { Call } from "./Call.ts"
+import { appOf, fieldsOf, refused, secondsLeft } from "./Credentials.ts"
 import * as Reply from "./Reply.ts"
 import type { World } from "./World.ts"
 
-const refused = (code: number, msg: string): Reply.Reply => Reply.json(200, { code, msg })
+const granted = (token: { readonly text: string; readonly expiresAt: number }, now: number): Reply.Reply =>
+  Reply.json(200, {
+    code: 0,
+    msg: "ok",
+    tenant_access_token: token.text,
+    expire: secondsLeft(token, now)
+  })
 
 /**
  * `POST /auth/v3/tenant_access_token/internal`. The token sits beside `code`, and failures come with HTTP 200.
  */
-export const tenantAccessToken = (world: World, call: Call): Reply.Reply => {
-  const parsed = parseJson(call.body)
-  if (!parsed.ok || !isRecord(parsed.value)) return refused(10003, "invalid param")
-  const { app_id, app_secret } = parsed.value
-  if (typeof app_id !== "string" || app_id === "" || typeof app_secret !== "string" || app_secret === "") {
-    return refused(10003, "invalid param")
-  }
-  if (app_id !== world.app.id) return refused(99991543, "app_id or app_secret is invalid")
-  if (app_secret !== Redacted.value(world.app.secret)) return refused(world.behavior.wrongSecret, "app secret invalid")
-  if (world.app.stopped) return refused(10014, "app is not available")
+export const ofCustomApp = (world: World, call: Call): Reply.Reply => {
+  const fields = fieldsOf(call, ["app_id", "app_secret"])
+  if (Reply.is(fields)) return fields
+  const app = appOf(world, fields)
+  if (Reply.is(app)) return app
+  if (app.type !== "custom") return refused(10013, "get tenant_access_token failed")
+  return granted(world.tokens.tenant(app, homeTenant(app), call.now, "opaque"), call.now)
+}
 
-  const token = world.tokens.tenant(call.now, world.app.tokenLifetimeMillis)
-  return Reply.json(200, {
-    code: 0,
-    msg: "ok",
-    tenant_access_token: token.text,
-    expire: Math.floor((token.expiresAt - call.now) / 1000)
-  })
+/**
+ * `POST /auth/v3/tenant_access_token`: the token of a store app in one of the tenants where it is installed.
+ */
+export const ofStoreApp = (world: World, call: Call): Reply.Reply => {
+  const fields = fieldsOf(call, ["app_access_token", "tenant_key"])
+  if (Reply.is(fields)) return fields
+  const token = world.tokens.findApp(fields.app_access_token, call.now)
+  const app = token === undefined ? undefined : world.apps.get(token.appId)
+  if (app === undefined) return refused(world.behavior.invalidAppToken, "app_access_token is invalid")
+  if (!app.tenants.includes(fields.tenant_key)) return refused(10013, "get tenant_access_token failed")
+  return granted(world.tokens.tenant(app, fields.tenant_key, call.now, "opaque"), call.now)
 }

@@ -13,7 +13,7 @@ export const idTypes: ReadonlyArray<IdType> = ["open_id", "union_id", "user_id"]
 export const larkUserType = 1
 
 /**
- * A simulated user under all three of his ids.
+ * A simulated user: all three of his ids, and what a login tells of him.
  *
  * @since 0.1.0
  * @category models
@@ -23,6 +23,9 @@ export interface User {
   readonly unionId: string
   readonly userId: string
   readonly userType: number
+  /** The key of the tenant where he works. */
+  readonly tenant: string
+  readonly name: string
 }
 
 export interface WireUser {
@@ -37,7 +40,8 @@ const OpenId = Schema.NonEmptyString
  *
  * **Details**
  *
- * What a record leaves out is derived: `ou_alice` has the union id `on_alice`, the user id `alice` and user type 1.
+ * What a record leaves out is derived: `ou_alice` has the union id `on_alice`, the user id and the name `alice`, user type
+ * 1, and works in the first tenant of the app.
  * An open id alone means the user who was named with it first.
  *
  * @since 0.1.0
@@ -50,7 +54,9 @@ export const UserInput = Schema.Union([
     openId: OpenId,
     unionId: Schema.optionalKey(Schema.String),
     userId: Schema.optionalKey(Schema.String),
-    userType: Schema.optionalKey(Schema.Int)
+    userType: Schema.optionalKey(Schema.Int),
+    tenant: Schema.optionalKey(Schema.String),
+    name: Schema.optionalKey(Schema.String)
   })
 ])
 
@@ -87,7 +93,7 @@ export interface Directory {
 /**
  * Everybody the simulator has heard of, so that an open id alone always means the same three ids and user type.
  */
-export const makeDirectory = (): Directory => {
+export const makeDirectory = (home: string): Directory => {
   const known: Array<User> = []
 
   const register = (user: User): User => {
@@ -99,7 +105,7 @@ export const makeDirectory = (): Directory => {
 
   const derive = (openId: string, userType: number): User => {
     const name = openId.startsWith("ou_") ? openId.slice(3) : openId
-    return register({ openId, unionId: `on_${name}`, userId: name, userType })
+    return register({ openId, unionId: `on_${name}`, userId: name, userType, tenant: home, name })
   }
 
   const lookUp = (openId: string, userType?: number): User | undefined =>
@@ -110,7 +116,13 @@ export const makeDirectory = (): Directory => {
       if (typeof input === "string") return lookUp(input) ?? derive(input, larkUserType)
       if ("id" in input) return lookUp(input.id, input.userType) ?? derive(input.id, input.userType)
       const user = lookUp(input.openId, input.userType) ?? derive(input.openId, input.userType ?? larkUserType)
-      return register({ ...user, unionId: input.unionId ?? user.unionId, userId: input.userId ?? user.userId })
+      return register({
+        ...user,
+        unionId: input.unionId ?? user.unionId,
+        userId: input.userId ?? user.userId,
+        tenant: input.tenant ?? user.tenant,
+        name: input.name ?? user.name
+      })
     }
   }
 }

@@ -1,0 +1,161 @@
+import * as Digest from "effect/crypto/Digest"
+import * as Effect from "effect/Effect"
+import * as Base64Url from "effect/encoding/Base64Url"
+import { type App, homeTenant } from "./App.ts"
+import type { Call } from "./Call.ts"
+import { secondsLeft } from "./Credentials.ts"
+import { clientOf, type Fields, parametersOf, type Version } from "./OAuthClient.ts"
+import { oauthFailure } from "./OAuthError.ts"
+import * as Reply from "./Reply.ts"
+import type { Code, Consent, RefreshToken } from "./Sessions.ts"
+import type { World } from "./World.ts"
+
+// The documents: an authorization code lives five minutes.
+const codeMillis = 5 * 60 * 1000
+
+interface Asked {
+  readonly version: Version
+  readonly fields: Fields
+  readonly app: App
+  readonly now: number
+}
+
+const formatOf = (version: Version) => version === "v3" ? "jwt" as const : "opaque" as const
+
+/** The scopes of the access token: all that were granted, or fewer if the request says so. */
+const scopesOf = (fields: Fields, granted: ReadonlyArray<string>): ReadonlyArray<string> | Reply.Reply => {
+  const asked = (fields["scope"] ?? "").split(" ").filter((scope) => scope !== "")
+  if (asked.length === 0) return granted
+  if (new Set(asked).size < asked.length) return oauthFailure(20067)
+  return asked.every((scope) => granted.includes(scope)) ? asked : oauthFailure(20068)
+}
+
+const granted = (
+  world: World,
+  { app, now, version }: Asked,
+  { refresh, scopes, user }: {
+    readonly user: Consent["user"]
+    readonly scopes: ReadonlyArray<string>
+    readonly refresh: RefreshToken | undefined
+  }
+): Reply.Reply => {
+  const options = { now, lifetimeMillis: app.userTokenMillis, format: formatOf(version), requested: true }
+  const access = world.tokens.user(app, user, options)
+  const body = {
+    access_token: access.text,
+    expires_in: secondsLeft(access, now),
+    ...(refresh === undefined
+      ? {}
+      : { refresh_token: refresh.text, refresh_token_expires_in: secondsLeft(refresh, now) }),
+    token_type: "Bearer",
+    scope: scopes.join(" ")
+  }
+  const reply = Reply.json(200, { code: 0, ...body })
+  return version === "v2" && world.behavior.oauthSuccessCode === "string"
+    ? { ...reply, body: JSON.stringify({ code: "0", ...body }) }
+    : reply
+}
+
+const isVerifier = (text: string): boolean => /^[A-Za-z0-9\-._~]{43,128}$/.test(text)
+
+/** Whether the client proves that it is the one that began the login. */
+const proves = (code: Code, { fields, version }: Asked, s256: string): boolean => {
+  const verifier = fields["code_verifier"]
+  // What was wrong with v2 according to the documents of v3: it does not mind a verifier that nobody announced.
+  if (code.challenge === undefined) return version === "v2" || verifier === undefined
+  if (verifier === undefined || !isVerifier(verifier)) return false
+  return code.challenge.text === (code.challenge.method === "S256" ? s256 : verifier)
+}
+
+const byCode = (world: World, asked: Asked, s256: string): Reply.Reply => {
+  const { app, fields, now, version } = asked
+  const text = fields["code"] ?? ""
+  if (text === "") return oauthFailure(20001)
+  const code = world.sessions.code(text)
+  if (code === undefined) return oauthFailure(20003)
+  if (code.appId !== app.id) return oauthFailure(20024)
+  if (code.used) return oauthFailure(20065)
+  if (now >= code.at + codeMillis) return oauthFailure(20004)
+  const redirectUri = fields["redirect_uri"]
+  if (redirectUri !== undefined && redirectUri !== code.redirectUri) return oauthFailure(20071)
+  if (!proves(code, asked, s256)) return oauthFailure(20049)
+  const scopes = scopesOf(fields, code.scopes)
+  if (Reply.is(scopes)) return scopes
+
+  code.used = true
+  const refresh = code.offline
+    ? world.sessions.issue(app, { consent: code, after: undefined }, now, formatOf(version))
+    : undefined
+  return granted(world, asked, { user: code.user, scopes, refresh })
+}
+
+const byRefreshToken = (world: World, asked: Asked): Reply.Reply => {
+  const { app, fields, now, version } = asked
+  const text = fields["refresh_token"] ?? ""
+  if (text === "") return oauthFailure(20001)
+  const token = world.sessions.refreshToken(text)
+  if (token === undefined || (version === "v2" && token.format === "jwt")) return oauthFailure(20026)
+  if (token.consent.appId !== app.id) return oauthFailure(20024)
+  if (!app.mayRefresh) return oauthFailure(20074)
+  if (token.usedAt !== undefined) {
+    token.reusedAt.push(now)
+    if (now >= token.usedAt + world.behavior.refreshGrace * 1000) {
+      if (world.behavior.reuseEndsSession) world.sessions.revoke((other) => other.session === token.session)
+      return oauthFailure(20073)
+    }
+  }
+  if (token.revoked) return oauthFailure(20064)
+  if (now >= token.expiresAt) return oauthFailure(20037)
+  const scopes = scopesOf(fields, token.consent.scopes)
+  if (Reply.is(scopes)) return scopes
+
+  token.usedAt ??= now
+  const refresh = world.sessions.issue(app, { consent: token.consent, after: token }, now, formatOf(version))
+  return granted(world, asked, { user: token.consent.user, scopes, refresh })
+}
+
+const byCredentials = (world: World, { app, now }: Asked): Reply.Reply => {
+  // The documents say who may do this, not what anybody else is told.
+  if (app.type !== "custom") return oauthFailure(20036)
+  const token = world.tokens.tenant(app, homeTenant(app), now, "jwt")
+  const body = { access_token: token.text, expires_in: secondsLeft(token, now), token_type: "Bearer" }
+  return Reply.text(200, JSON.stringify(body), "application/json; charset=utf-8")
+}
+
+const answer = (world: World, call: Call, version: Version, fields: Fields | undefined, s256: string): Reply.Reply => {
+  if (fields === undefined) return oauthFailure(20063)
+  const grantType = fields["grant_type"] ?? ""
+  if (grantType === "") return oauthFailure(20001)
+  const app = clientOf(world, call, fields, version)
+  if (Reply.is(app)) return app
+  const asked: Asked = { version, fields, app, now: call.now }
+  switch (grantType) {
+    case "authorization_code":
+      return byCode(world, asked, s256)
+    case "refresh_token":
+      return byRefreshToken(world, asked)
+    case "client_credentials":
+      return version === "v3" ? byCredentials(world, asked) : oauthFailure(20036)
+    default:
+      return oauthFailure(20036)
+  }
+}
+
+/**
+ * `POST /authen/v2/oauth/token`, and `POST /oauth/v3/token` on the host of the login.
+ *
+ * Only the digest takes time; the rest is one synchronous step, so that of two requests with one code one is too late.
+ */
+export const oauthToken = Effect.fnUntraced(function*(
+  digest: Digest.Digest["Service"],
+  world: World,
+  call: Call,
+  version: Version
+) {
+  const fields = parametersOf(call, version)
+  const verifier = fields?.["code_verifier"]
+  const s256 = verifier === undefined
+    ? ""
+    : Base64Url.encode(yield* digest.digest(Digest.sha256, new TextEncoder().encode(verifier)))
+  return answer(world, call, version, fields, s256)
+})
