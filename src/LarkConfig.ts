@@ -13,7 +13,8 @@
  * An app belongs to one brand: a Feishu app does not exist on Lark, and the other way round.
  *
  * `oauthV3` asks for tokens at the platform's newer endpoint, which is not documented for Lark: apps there report that
- * it answers 20050, or refuses codes that are valid. Leave it off for that brand.
+ * it answers 20050, or refuses codes that are valid. Leave it off for that brand. Users who logged in while it was on
+ * have to log in again once it is off: the older endpoint refuses the refresh tokens of the newer.
  *
  * **Example** (A setting that is missing)
  *

@@ -17,28 +17,29 @@
  *   before anybody uses it; with `refresh` alone that is up to you.
  * - There is a refresh token only if the scope `offline_access` was asked for and granted.
  *
- * **Example** (Where to send the user)
+ * **Example** (From the login to the user, offline)
  *
  * ```ts
- * import { Effect, Layer, Redacted } from "effect"
- * import { LarkConfig, OAuth } from "effect-lark-meetings"
- * import { FetchHttpClient } from "effect/http"
+ * import { Effect, Layer } from "effect"
+ * import { LarkConfig, OAuth, Simulator } from "effect-lark-meetings"
  *
  * const program = Effect.gen(function*() {
  *   const login = yield* OAuth.authorize({
  *     redirectUri: "https://app.example/callback",
  *     scopes: ["vc:meeting", "offline_access"]
  *   })
- *   return new URL(login.url)
+ *   // Your server sends the browser to login.url, and it comes back with a code.
+ *   const simulator = yield* Simulator.Simulator
+ *   const callback = yield* simulator.authorize(login.url, "ou_alice")
+ *   const grant = yield* OAuth.exchange(login, callback)
+ *   const { user } = yield* OAuth.userInfo(grant.accessToken)
+ *   return `${user.id} granted ${grant.scopes.join(" and ")}`
  * })
- * const url = await Effect.runPromise(program.pipe(
- *   Effect.provide(OAuth.layer),
- *   Effect.provide(Layer.merge(
- *     LarkConfig.layer({ appId: "cli_a", appSecret: Redacted.make("secret") }),
- *     FetchHttpClient.layer
- *   ))
- * ))
- * console.log(url.host, url.searchParams.get("scope")) // => accounts.feishu.cn vc:meeting offline_access
+ * const layer = OAuth.layer.pipe(
+ *   Layer.provide(LarkConfig.layer(Simulator.defaultApp)),
+ *   Layer.provideMerge(Simulator.layer())
+ * )
+ * console.log(await Effect.runPromise(Effect.provide(program, layer))) // => ou_alice granted vc:meeting and offline_access
  * ```
  *
  * @since 0.1.0
@@ -180,6 +181,9 @@ export class LoginRefused extends Data.TaggedError("LoginRefused")<Callback.Refu
   /** What to do next. */
   get advice(): string {
     return advice[this.reason]
+  }
+  get retry(): LarkError.Retry {
+    return "never"
   }
   override get message(): string {
     return `Nobody is logged in: ${reasons[this.reason]}${

@@ -1,0 +1,67 @@
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Console, DateTime, Deferred, Effect, Layer } from "effect"
+import { Lark, Meetings, OAuth, Simulator, UserToken } from "effect-lark-meetings"
+import { HttpClient, HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { createServer } from "node:http"
+import { alice, meetingId } from "./environment.ts"
+
+const isLive = Boolean(process.env.LARK_APP_ID)
+
+const listen = (port: number) =>
+  NodeHttpServer.layer(createServer, { port, host: "127.0.0.1", gracefulShutdownTimeout: "100 millis" })
+
+// Your web server: the route to which the browser comes back. A server with many users keeps each login in the session
+// of its browser, as the text that `OAuth.Login` encodes to.
+const serveCallback = Effect.fnUntraced(function*(login: OAuth.Login) {
+  const granted = yield* Deferred.make<OAuth.Grant>()
+  const callback = Effect.gen(function*() {
+    const { url } = yield* HttpServerRequest.HttpServerRequest
+    yield* Deferred.succeed(granted, yield* OAuth.exchange(login, url))
+    return HttpServerResponse.text("You are logged in, and may close this page.")
+  }).pipe(Effect.catch((error) => Effect.succeed(HttpServerResponse.text(error.message, { status: 400 }))))
+  const routes = HttpRouter.add("GET", "/callback", callback)
+  yield* Layer.build(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }))
+  return granted
+})
+
+// The user's browser, where there is no user: alice opens the URL, agrees, and goes where the platform sends her.
+const openAsAlice = Effect.fnUntraced(function*(url: string) {
+  const browser = HttpClient.followRedirects(yield* HttpClient.HttpClient)
+  const page = yield* browser.get(`${url}&simulated_user=${alice.id}`)
+  yield* Console.log(`The browser shows: ${yield* page.text}`)
+})
+
+const program = Effect.gen(function*() {
+  const home = yield* HttpServer.addressFormattedWith(Effect.succeed)
+  const login = yield* OAuth.authorize({ redirectUri: `${home}/callback`, scopes: ["vc:meeting", "offline_access"] })
+  const granted = yield* serveCallback(login)
+  yield* Console.log(`Log in here: ${login.url}`)
+  if (!isLive) yield* openAsAlice(login.url)
+
+  const grant = yield* Effect.timeout(Deferred.await(granted), "5 minutes")
+  const { user } = yield* OAuth.userInfo(grant.accessToken)
+  yield* Console.log(`${user.id} granted ${grant.scopes.join(", ")} until ${DateTime.formatIso(grant.expiresAt)}`)
+
+  const refreshed = yield* OAuth.refresh(yield* Effect.fromOption(grant.refreshToken))
+  yield* Console.log(`refreshed until ${DateTime.formatIso(refreshed.expiresAt)}: ${refreshed.accessToken}`)
+
+  yield* Meetings.end(meetingId).pipe(Lark.asUser(UserToken.fromAccessToken(refreshed.accessToken, { user })))
+  yield* Console.log(`${user.id} ended the meeting`)
+})
+
+const offline = Layer.unwrap(
+  HttpServer.addressFormattedWith((baseUrl) => Effect.succeed(Lark.layer({ ...Simulator.defaultApp, baseUrl })))
+).pipe(
+  Layer.provide(Simulator.layerServer({ meetings: [{ id: meetingId, host: alice }] })),
+  Layer.provide(listen(0))
+)
+
+// The developer console has to list http://127.0.0.1:8790/callback as a redirect URL of the app.
+program.pipe(
+  Effect.provide(OAuth.layer.pipe(Layer.provideMerge(isLive ? Lark.layerConfig() : offline))),
+  Effect.provide(Layer.merge(NodeHttpClient.layerUndici, listen(isLive ? 8790 : 0))),
+  Effect.scoped,
+  NodeRuntime.runMain
+)
