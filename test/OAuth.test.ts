@@ -679,18 +679,29 @@ describe("refresh", () => {
 
   const both = [false, true]
 
-  it.effect.each(failures)("sends one request and no more: %s", ([, answer, tag, retry]) =>
-    Effect.gen(function*() {
-      for (const oauthV3 of both) {
-        const { calls, refresh } = yield* start(() => answer, { oauthV3 })
-        const fiber = yield* Effect.forkChild(Effect.flip(refresh(Redacted.make("r-1"))))
-        yield* TestClock.adjust("1 hour")
-        const error = yield* Fiber.join(fiber)
-        assert.strictEqual(error._tag, tag)
-        assert.strictEqual(error.retry, retry)
-        assert.strictEqual(calls.length, 1)
-      }
-    }))
+  it.effect.each(failures)(
+    "sends one request and no more, as exchange and userInfo do: %s",
+    ([, answer, tag, retry]) =>
+      Effect.gen(function*() {
+        for (const oauthV3 of both) {
+          const { authorize, calls, exchange, refresh, userInfo } = yield* start(() => answer, { oauthV3 })
+          const login = yield* authorize({ redirectUri })
+          const operations = [
+            Effect.asVoid(exchange(login, callbackOf(login))),
+            Effect.asVoid(refresh(Redacted.make("r"))),
+            Effect.asVoid(userInfo(Redacted.make("a")))
+          ]
+          for (const [index, operation] of operations.entries()) {
+            const fiber = yield* Effect.forkChild(Effect.flip(operation))
+            yield* TestClock.adjust("1 hour")
+            const error = yield* Fiber.join(fiber)
+            assert.strictEqual(error._tag, tag)
+            assert.strictEqual(error.retry, retry)
+            assert.strictEqual(calls.length, index + 1)
+          }
+        }
+      })
+  )
 
   it.effect("is given up after 9 seconds, not before", () =>
     Effect.gen(function*() {
