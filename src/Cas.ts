@@ -43,6 +43,7 @@
  */
 export * from "./Cas/errors.ts"
 export * from "./Cas/Intent.ts"
+export type { Options } from "./Cas/Operation.ts"
 export * from "./Cas/Outcome.ts"
 export { describePolicy, type FreshConflict, Policy, type Transient } from "./Cas/Policy.ts"
 export * from "./Cas/Queue.ts"
@@ -50,4 +51,4 @@ export type { Limit } from "./Cas/reducer.ts"
 export * from "./Cas/Register.ts"
 export * from "./Cas/Report.ts"
 export * from "./Cas/RetryBudget.ts"
-export { type Options, run } from "./Cas/run.ts"
+export { run } from "./Cas/run.ts"

@@ -11,11 +11,12 @@ import * as Option from "effect/Option"
 import * as Semaphore from "effect/Semaphore"
 import * as errors from "./errors.ts"
 import type { Intent } from "./Intent.ts"
+import { now, Operation, type Options } from "./Operation.ts"
 import { limits, Policy } from "./Policy.ts"
 import type * as reducer from "./reducer.ts"
 import type { Register, Reported } from "./Register.ts"
 import { nothingDone, type Report } from "./Report.ts"
-import { fromHint, operate, type Options } from "./run.ts"
+import { fromHint } from "./run.ts"
 import * as telemetry from "./telemetry.ts"
 
 /**
@@ -65,7 +66,7 @@ export interface Queue<in K, A> {
 /** What the last operation saw, and when it asked. */
 interface Baton<A> {
   readonly value: A
-  readonly sentAt: bigint
+  readonly sentAt: number
 }
 
 interface Lane<A> {
@@ -135,21 +136,24 @@ export const makeQueue = <K, A>(): Queue<K, A> => {
     intent: Intent<A>,
     options: QueueOptions<A, PE, PR> = {}
   ): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A> | PE, R | PR> =>
-    Clock.clockWith((clock) => {
-      const invokedAt = clock.monotonicTimeNanosUnsafe()
+    Effect.withFiber((caller) => {
+      const { context } = caller
+      const clock = caller.getRef(Clock.Clock)
+      const invokedAt = now(clock)
+      const elapsed = () => Duration.nanos(BigInt(now(clock) - invokedAt))
       const policy: Policy<A, PE, PR> = options.policy ?? Policy.standard
-      return Effect.flatMap(limits(policy), (bounds) => {
+
+      return Effect.flatMapEager(limits(policy), (bounds) => {
         const known = (baton: Baton<A> | undefined): reducer.Known<A> | undefined =>
           baton === undefined
             ? fromHint(options.hint)
             : { value: baton.value, isWitness: baton.sentAt > invokedAt, isAged: false }
 
-        const elapsed = () => Duration.nanos(clock.monotonicTimeNanosUnsafe() - invokedAt)
-
         const inTurn = (lane: Lane<A>) =>
-          Effect.suspend(() => {
+          Effect.withFiber((fiber) => {
+            telemetry.tookItsTurn(context, elapsed())
             let doubted = false
-            const operation = operate(register, intent, options, policy, bounds, {
+            return new Operation(fiber, { register, intent, options, policy, bounds }, {
               invokedAt,
               known: known(lane.baton),
               seen: (value, sentAt) => {
@@ -159,8 +163,7 @@ export const makeQueue = <K, A>(): Queue<K, A> => {
                 doubted = true
                 lane.baton = undefined
               }
-            })
-            return Effect.andThen(telemetry.tookItsTurn(elapsed()), operation)
+            }).run()
           })
 
         /** Ends the wait for a turn, not what follows it. */
@@ -176,8 +179,9 @@ export const makeQueue = <K, A>(): Queue<K, A> => {
             Effect.suspend(() => {
               if (!isWaiting) return Effect.never
               const error = end()
-              const counted = telemetry.ended(error._tag, error.report, clock.currentTimeNanosUnsafe())
-              return Effect.andThen(counted, Effect.fail(error))
+              const trace = telemetry.traceOf(context, () => clock.currentTimeNanosUnsafe())
+              telemetry.ended(context, trace, error._tag, error.report)
+              return Effect.fail(error)
             })
           const overtaken = Effect.flatMap(Deferred.await(superseded), () =>
             unlessStarted(() => new errors.Superseded<A>({ actual: Option.none(), report: nothingDone(elapsed()) })))
@@ -197,21 +201,30 @@ export const makeQueue = <K, A>(): Queue<K, A> => {
           )
         }
 
-        return Effect.acquireUseRelease(
-          Effect.andThen(
-            telemetry.queued(1),
-            Effect.sync(() =>
-              enter(key)
-            )
-          ),
-          (lane) => {
-            if (options.latest === true) {
-              for (const earlier of lane.waiting) Deferred.doneUnsafe(earlier, Effect.void)
+        /** Runs it in its order; the latest ends those that wait before it. */
+        const inOrder = (lane: Lane<A>) => {
+          if (options.latest === true) {
+            for (const earlier of lane.waiting) {
+              Deferred.doneUnsafe(earlier, Effect.void)
             }
-            return lane.operations === 1 ? lane.turn.withPermit(inTurn(lane)) : whileWaiting(lane)
-          },
-          (lane) => Effect.andThen(telemetry.queued(-1), Effect.sync(() => leave(key, lane)))
-        )
+          }
+          return lane.operations === 1 ? lane.turn.withPermit(inTurn(lane)) : whileWaiting(lane)
+        }
+
+        return Effect.uninterruptibleMask((restore) => {
+          const lane = enter(key)
+          telemetry.queued(context, 1)
+          return Effect.onExitPrimitive(
+            Effect.suspend(() =>
+              restore(inOrder(lane))
+            ),
+            () => {
+              telemetry.queued(context, -1)
+              leave(key, lane)
+              return undefined
+            }
+          )
+        })
       })
     })
 

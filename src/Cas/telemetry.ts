@@ -5,25 +5,42 @@
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Tracer from "effect/Tracer"
 import type { Attempt, Evidence } from "./Report.ts"
 
-const operations = Metric.counter("cas_operations_total", {
-  description: "Operations that ended, by outcome: swapped, converged, already, or the tag of the error.",
-  incremental: true
-})
+/**
+ * A counter for each value of a label, made once. Each on its own base: labels of one base would change places in it, and
+ * have it compute its key anew for every update.
+ */
+const counters = (id: string, label: string, description: string) => {
+  const made = new Map<string, Metric.Counter<number>>()
+  return (value: string): Metric.Counter<number> => {
+    const known = made.get(value)
+    if (known !== undefined) return known
+    const counter = Metric.withAttributes(Metric.counter(id, { description, incremental: true }), { [label]: value })
+    made.set(value, counter)
+    return counter
+  }
+}
 
-const swaps = Metric.counter("cas_swaps_total", {
-  description: "Swaps sent, by answer: applied, conflict, stale_conflict, unsent, unknown or terminal.",
-  incremental: true
-})
+const operations = counters(
+  "cas_operations_total",
+  "outcome",
+  "Operations that ended, by outcome: swapped, converged, already, or the tag of the error."
+)
 
-const reads = Metric.counter("cas_reads_total", {
-  description: "Reads sent, by answer: observed, unsent, unknown or terminal.",
-  incremental: true
-})
+const swaps = counters(
+  "cas_swaps_total",
+  "answer",
+  "Swaps sent, by answer: applied, conflict, stale_conflict, unsent, unknown or terminal."
+)
+
+const reads = counters(
+  "cas_reads_total",
+  "answer",
+  "Reads sent, by answer: observed, unsent, unknown or terminal."
+)
 
 const waits = Metric.timer("cas_wait", { description: "The sleeps of one operation together." })
 
@@ -31,35 +48,41 @@ const queueWaits = Metric.timer("cas_queue_wait", { description: "The wait of on
 
 const queueLength = Metric.gauge("cas_queue_length", { description: "Operations in queues, waiting or under way." })
 
-/** A counter for each value of a label, made once: it is the making that costs. */
-const labelled = (counter: Metric.Counter<number>, label: string) => {
-  const counters = new Map<string, Metric.Counter<number>>()
-  return (value: string): Metric.Counter<number> => {
-    const known = counters.get(value)
-    if (known !== undefined) return known
-    const made = Metric.withAttributes(counter, { [label]: value })
-    counters.set(value, made)
-    return made
-  }
+/** The values of the label `answer`. */
+const answers: Record<Attempt<unknown>["answer"]["_tag"], string> = {
+  Applied: "applied",
+  Conflict: "conflict",
+  Observed: "observed",
+  Terminal: "terminal",
+  Unknown: "unknown",
+  Unsent: "unsent"
 }
-
-const operationsBy = labelled(operations, "outcome")
-const swapsBy = labelled(swaps, "answer")
-const readsBy = labelled(reads, "answer")
 
 const answerOf = <A>(attempt: Attempt<A>): string =>
   attempt.answer._tag === "Conflict" && attempt._tag === "Swap" && !attempt.fresh
     ? "stale_conflict"
-    : attempt.answer._tag.toLowerCase()
+    : answers[attempt.answer._tag]
 
-const describe = <A>(span: Tracer.Span, outcome: string, evidence: Evidence<A>, startedAt: bigint): void => {
+/** The span that an operation runs in, and when the operation was called. */
+export interface Trace {
+  readonly span: Tracer.Span
+  readonly calledAt: bigint
+}
+
+/** Asks for the time only where there is a span. */
+export const traceOf = (context: Context.Context<never>, calledAt: () => bigint): Trace | undefined => {
+  const span = Context.getOrUndefined(context, Tracer.ParentSpan)
+  return span?._tag === "Span" ? { span, calledAt: calledAt() } : undefined
+}
+
+const describe = <A>({ calledAt, span }: Trace, outcome: string, evidence: Evidence<A>): void => {
   span.attribute("cas.outcome", outcome)
   span.attribute("cas.effect", evidence.effect)
   span.attribute("cas.swaps", evidence.swaps)
   span.attribute("cas.reads", evidence.reads)
   span.attribute("cas.waited_ms", Duration.toMillis(evidence.waited))
   for (const attempt of evidence.attempts) {
-    span.event(`cas.${attempt._tag.toLowerCase()}`, startedAt + Duration.toNanosUnsafe(attempt.at), {
+    span.event(`cas.${attempt._tag.toLowerCase()}`, calledAt + Duration.toNanosUnsafe(attempt.at), {
       "cas.answer": answerOf(attempt),
       "cas.waited_ms": Duration.toMillis(attempt.waited),
       "cas.took_ms": Duration.toMillis(attempt.took)
@@ -67,23 +90,26 @@ const describe = <A>(span: Tracer.Span, outcome: string, evidence: Evidence<A>, 
   }
 }
 
-/** Counts an operation that ended, and writes its attempts on the current span, if there is one. */
-export const ended = <A>(outcome: string, evidence: Evidence<A>, startedAt: bigint): Effect.Effect<void> =>
-  Effect.withFiber((fiber) => {
-    const { context } = fiber
-    const span = Context.getOrUndefined(context, Tracer.ParentSpan)
-    operationsBy(outcome).updateUnsafe(1, context)
-    waits.updateUnsafe(evidence.waited, context)
-    for (const attempt of evidence.attempts) {
-      const by = attempt._tag === "Swap" ? swapsBy : readsBy
-      by(answerOf(attempt)).updateUnsafe(1, context)
-    }
-    if (span?._tag === "Span") describe(span, outcome, evidence, startedAt)
-    return Effect.void
-  })
+/** Counts an operation that ended, and writes its attempts on its span, if there is one. */
+export const ended = <A>(
+  context: Context.Context<never>,
+  trace: Trace | undefined,
+  outcome: string,
+  evidence: Evidence<A>
+): void => {
+  operations(outcome).updateUnsafe(1, context)
+  waits.updateUnsafe(evidence.waited, context)
+  for (const attempt of evidence.attempts) {
+    const by = attempt._tag === "Swap" ? swaps : reads
+    by(answerOf(attempt)).updateUnsafe(1, context)
+  }
+  if (trace !== undefined) describe(trace, outcome, evidence)
+}
 
 /** Counts an operation into a queue (1) or out of it (-1). */
-export const queued = (change: 1 | -1): Effect.Effect<void> => Metric.modify(queueLength, change)
+export const queued = (context: Context.Context<never>, change: 1 | -1): void =>
+  queueLength.modifyUnsafe(change, context)
 
 /** Measures a wait for a turn. */
-export const tookItsTurn = (wait: Duration.Duration): Effect.Effect<void> => Metric.update(queueWaits, wait)
+export const tookItsTurn = (context: Context.Context<never>, wait: Duration.Duration): void =>
+  queueWaits.updateUnsafe(wait, context)

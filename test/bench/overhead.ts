@@ -59,5 +59,7 @@ console.log(table(
   ])
 ))
 console.log(`
-uncontended, ours v p-retry:        ${short(ours.calm / promiseRetry.calm)}, goal < 1
+uncontended:                        ${short(ours.calm)} us, goal <= 10
+per conflict:                       ${short(ours.conflict)} us, goal <= 8
+per conflict, ours v p-retry:       ${short(ours.conflict / promiseRetry.conflict)}, goal < 1
 per conflict, ours v Effect.retry:  ${short(ours.conflict / effectRetry.conflict)}, goal < 1`)

@@ -17,6 +17,7 @@ export interface Test {
 
 const reducer = "src/Cas/reducer.ts"
 const run = "src/Cas/run.ts"
+const operation = "src/Cas/Operation.ts"
 const queue = "src/Cas/Queue.ts"
 const intent = "src/Cas/Intent.ts"
 
@@ -77,15 +78,12 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "success on interrupt",
-    file: run,
-    find: "withTimeout(Effect.suspend(() => register.swap(expected, desired)))",
-    replace: `withTimeout(Effect.catchCause(
-      Effect.suspend(() => register.swap(expected, desired)),
-      (cause) =>
+    file: operation,
+    find: "return register.swap(expected, desired)",
+    replace: `return Effect.catchCause(register.swap(expected, desired), (cause) =>
         cause.reasons.some(({ _tag }) => _tag === "Interrupt")
           ? Effect.succeed({ _tag: "Applied", current: Option.none() })
-          : Effect.failCause(cause)
-    ))`,
+          : Effect.failCause(cause))`,
     killer: single("inside the register is not success either")
   },
   {
@@ -106,28 +104,29 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "join of a flight already sent: the time of its answer taken for that of its request",
-    file: run,
-    find: "const sentAt = link.invokedAt + Duration.toNanosUnsafe(attempt.at)",
-    replace: "const sentAt = link.invokedAt + Duration.toNanosUnsafe(Duration.sum(attempt.at, attempt.took))",
+    file: operation,
+    find: "this.link.seen(shown.value, sentAt)",
+    replace: "this.link.seen(shown.value, sentAt + Number(Duration.toNanosUnsafe(attempt.took)))",
     killer: queued("25: what was asked for before an operation was called is no proof for it")
   },
   {
     name: "deadline from first failure",
-    file: run,
-    find: "const elapsed = () => Number(clock.monotonicTimeNanosUnsafe() - link.invokedAt) / 1_000_000",
-    replace: `let failedAt
-    const elapsed = () => {
-      const now = clock.monotonicTimeNanosUnsafe()
-      if (attempts.some(({ answer }) => answer._tag === "Conflict")) failedAt ??= now
-      return failedAt === undefined ? 0 : Number(now - failedAt) / 1_000_000
-    }`,
+    file: operation,
+    find: "return millis(time - this.link.invokedAt)",
+    replace: `if (this.attempts.some(({ answer }) => answer._tag === "Conflict")) this.failedAt ??= time
+    return this.failedAt === undefined ? 0 : millis(time - this.failedAt)`,
     killer: single("is measured from the call, not from the first failure")
   },
   {
     name: "schedule state shared between operations",
-    file: run,
-    find: "conflictStep ??= yield* Schedule.toStep(policy.conflict)",
-    replace: "conflictStep = policy.step ??= yield* Schedule.toStep(policy.conflict)",
+    file: operation,
+    find: "private conflictStep: Stepper<FreshConflict<A>, PE, PR> | undefined = undefined",
+    replace: `private get conflictStep() {
+    return this.call.policy.step
+  }
+  private set conflictStep(step) {
+    this.call.policy.step = step
+  }`,
     killer: single("belong to one operation: another one with the same policy starts anew")
   },
 
@@ -183,8 +182,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "timeout as Unsent",
-    file: run,
-    find: "unknown(new Error(`no answer within ${bounds.attemptTimeout} ms`))",
+    file: operation,
+    find: "unknown(new Error(`no answer within ${attemptTimeout} ms`))",
     replace: "({ _tag: \"Unsent\", after: Option.none(), cause: undefined })",
     killer: single("makes an unanswered swap one of unknown effect")
   },
@@ -278,17 +277,17 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "deadline on the wall clock",
-    file: run,
-    find: "const elapsed = () => Number(clock.monotonicTimeNanosUnsafe() - link.invokedAt) / 1_000_000",
-    replace: `const startedAt = clock.currentTimeMillisUnsafe()
-    const elapsed = () => clock.currentTimeMillisUnsafe() - startedAt`,
+    file: operation,
+    find: "return millis(time - this.link.invokedAt)",
+    replace: `this.startedAt ??= this.clock.currentTimeMillisUnsafe()
+    return this.clock.currentTimeMillisUnsafe() - this.startedAt`,
     killer: single("is measured on the monotonic clock: setting the wall clock back does not move it")
   },
   {
     name: "attempt in flight cut at the deadline",
-    file: run,
-    find: "Effect.timeoutOrElse(request, { duration: bounds.attemptTimeout,",
-    replace: "Effect.timeoutOrElse(request, { duration: Math.min(bounds.attemptTimeout, bounds.deadline - elapsed()),",
+    file: operation,
+    find: "inTime(request, attemptTimeout,",
+    replace: "inTime(request, Math.min(attemptTimeout, this.call.bounds.deadline - this.elapsed()),",
     killer: single("does not cut an attempt in flight")
   },
   {
@@ -300,48 +299,51 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "budget charged for conflicts",
-    file: run,
-    find: "conflictStep ??= yield* Schedule.toStep(policy.conflict)\n",
-    replace: `if (budget !== undefined && !(yield* budget.withdraw)) return { _tag: "NoMoreDelays", limit: "budget" }
-      conflictStep ??= yield* Schedule.toStep(policy.conflict)
-`,
+    file: operation,
+    find: "return this.delay(\"conflicts\", step(this.clock.currentTimeMillisUnsafe(), input))",
+    replace: `const delay = this.delay("conflicts", step(this.clock.currentTimeMillisUnsafe(), input))
+      const { budget } = this.call.options
+      return budget === undefined
+        ? delay
+        : Effect.flatMap(budget.withdraw, (paid) =>
+          paid ? delay : Effect.succeed({ _tag: "NoMoreDelays", limit: "budget" }))`,
     killer: single("is not charged for conflicts")
   },
   {
     name: "budget ignored",
-    file: run,
-    find: "if (budget !== undefined && !(yield* budget.withdraw)) return",
-    replace: "if (false) return",
+    file: operation,
+    find: "return budget === undefined\n      ? stepped",
+    replace: "return true\n      ? stepped",
     killer: single("ends an operation whose transient retry it cannot pay, with what it knows of the effect")
   },
 
   // Interruption.
   {
     name: "drain cut",
-    file: run,
+    file: operation,
     find: "return policy.interruption === \"drain\"\n",
     replace: "return policy.interruption === undefined\n",
     killer: single("that drains lets the swap in flight end, and no other begin")
   },
   {
     name: "onAbandoned told twice",
-    file: run,
-    find: "return Effect.andThen(counted, options.onAbandoned?.(inDoubt) ?? Effect.void)",
-    replace: `const told = options.onAbandoned?.(inDoubt) ?? Effect.void
-        return Effect.andThen(told, told)`,
+    file: operation,
+    find: "return this.call.options.onAbandoned?.(inDoubt)",
+    replace: `const told = this.call.options.onAbandoned?.(inDoubt) ?? Effect.void
+    return Effect.andThen(told, told)`,
     killer: single("of a swap in flight tells once which one, and is not success")
   },
   {
     name: "onAbandoned not told for a doubt in a sleep",
-    file: run,
-    find: "if (answer._tag !== \"Unknown\") inDoubt = before",
-    replace: "inDoubt = before",
+    file: operation,
+    find: "else this.inDoubt = before",
+    replace: "this.inDoubt = before",
     killer: single("of a sleep after a lost reply tells the swap that is in doubt")
   },
   {
     name: "onAbandoned told after a swap that was answered",
-    file: run,
-    find: "          if (answer._tag !== \"Unknown\") inDoubt = before\n",
+    file: operation,
+    find: "      else this.inDoubt = before\n",
     replace: "",
     killer: single("of a sleep takes effect at once, without another call, and abandons nothing")
   },
@@ -349,7 +351,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   // The report.
   {
     name: "report order reversed",
-    file: run,
+    file: operation,
     find: "attempts.push(attempt)",
     replace: "attempts.unshift(attempt)",
     killer: single("lists every attempt, in order: what was sent and answered, how fresh, when, how long")
@@ -395,9 +397,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "baton kept for the next after an interruption",
-    file: run,
-    find: "        link.doubt()\n        return Effect.andThen(counted",
-    replace: "        return Effect.andThen(counted",
+    file: operation,
+    find: "    this.link.doubt()\n    return this.call.options",
+    replace: "    return this.call.options",
     killer: queued("22: an interrupted swap hands on nothing: the next operation reads")
   },
   {
@@ -418,7 +420,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "queue wait not counted to the deadline",
     file: queue,
     find: "              invokedAt,\n              known: known(lane.baton)",
-    replace: "              invokedAt: clock.monotonicTimeNanosUnsafe(),\n              known: known(lane.baton)",
+    replace: "              invokedAt: now(clock),\n              known: known(lane.baton)",
     killer: queued("the time spent waiting is gone when the turn has come")
   },
   {

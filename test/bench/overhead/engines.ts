@@ -72,7 +72,13 @@ const effectRetry = effects((register, hint, desired) =>
     ))
 )
 
-const ours = (policy: Cas.Policy<number>): Batch =>
+type Run = (
+  register: Cas.Register<number>,
+  intent: Cas.Intent<number>,
+  options: Cas.Options<number>
+) => Effect.Effect<unknown, unknown>
+
+const ours = (run: Run, policy: Cas.Policy<number> = Cas.Policy.eager): Batch =>
   effects((register, hint, desired) => {
     const cas: Cas.Register<number> = {
       equals: (a, b) => a === b,
@@ -82,14 +88,19 @@ const ours = (policy: Cas.Policy<number>): Batch =>
           return actual === undefined ? Cas.applied : Cas.conflict(actual)
         })
     }
-    return Cas.run(cas, Cas.ensure(desired), { hint, policy })
+    return run(cas, Cas.ensure(desired), { hint, policy })
   })
+
+const queue = Cas.makeQueue<string, number>()
+const alone: Run = (register, intent, options) => Cas.run(register, intent, options)
+const queued: Run = (register, intent, options) => queue.run("key", register, intent, options)
 
 export const engines = {
   "by hand": byHand,
   "cockatiel": cockatiel,
   "Effect.retry and a Ref": effectRetry,
   "p-retry": promiseRetry,
-  "ours": ours(Cas.Policy.eager),
-  "ours, no attempt timeout": ours(Cas.Policy.make({ ...Cas.Policy.eager, attemptTimeout: Duration.infinity }))
+  "ours": ours(alone),
+  "ours, no attempt timeout": ours(alone, Cas.Policy.make({ ...Cas.Policy.eager, attemptTimeout: Duration.infinity })),
+  "ours, in a queue": ours(queued)
 } satisfies Record<string, Batch>
