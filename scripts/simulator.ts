@@ -7,37 +7,81 @@ import { Command, Flag } from "effect/cli"
 import { HttpServer } from "effect/http"
 import { createServer } from "node:http"
 
-const meetingId = "6911188411932033028"
-
 class CannotStart extends Data.TaggedError("CannotStart")<{ readonly reason: string }> {
   // `main` has printed the reason as one line.
   override readonly [Runtime.errorReported] = false
 }
 
+const meetingId = "6911188411932033028"
+const store = { appId: "cli_simulator_store", appSecret: "simulator-store-secret", ticket: "simulated-ticket" }
+
 const introduction = Effect.gen(function*() {
-  const { appId, appSecret } = Simulator.defaultApp
   const simulator = yield* Simulator.Simulator
+  const id = Simulator.defaultApp.appId
+  const secret = Redacted.value(Simulator.defaultApp.appSecret)
   const token = Redacted.value(yield* simulator.userToken("ou_alice", { expiresIn: Duration.days(1) }))
   const base = yield* HttpServer.addressFormattedWith(Effect.succeed)
+  const open = `${base}/open-apis`
+  const json = "-H 'Content-Type: application/json'"
+  const curl = (url: string, body: object) => `curl -sS ${url} ${json} -d '${JSON.stringify(body)}'`
+  const client = { client_id: id, client_secret: secret }
+
+  const login = `${open}/authen/v1/authorize?${new URLSearchParams({
+    client_id: id,
+    response_type: "code",
+    redirect_uri: "http://127.0.0.1:8788/callback",
+    scope: "offline_access"
+  })}`
+  // In the quotes of the body stands what the shell has kept.
+  const exchange = curl(`${open}/authen/v2/oauth/token`, {
+    grant_type: "authorization_code",
+    ...client,
+    code: "'$code'"
+  })
+  const refresh = curl(`${open}/authen/v2/oauth/token`, {
+    grant_type: "refresh_token",
+    ...client,
+    refresh_token: "'$refresh'"
+  })
   const swap = JSON.stringify({
     host_user: { id: "ou_bob", user_type: 1 },
     old_host_user: { id: "ou_alice", user_type: 1 }
   })
-  const credentials = JSON.stringify({ app_id: appId, app_secret: Redacted.value(appSecret) })
   return `A simulated Feishu is listening. Only programs on this machine can reach it.
 
 Base URL     ${base}
-App id       ${appId}
-App secret   ${Redacted.value(appSecret)}
+App id       ${id}
+App secret   ${secret}
 Meeting      ${meetingId}
-Users        ou_alice (the host), ou_bob, ou_carol
+Users        ou_alice (the host, logged in in every browser), ou_bob, ou_carol
 User token   ${token} (ou_alice)
 
 Get a tenant token:
-curl -sS ${base}/open-apis/auth/v3/tenant_access_token/internal -H 'Content-Type: application/json' -d '${credentials}'
+${curl(`${open}/auth/v3/tenant_access_token/internal`, { app_id: id, app_secret: secret })}
 
 Make ou_bob the host, as ou_alice:
-curl -sS -X PATCH ${base}/open-apis/vc/v1/meetings/${meetingId}/set_host -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' -d '${swap}'
+curl -sS -X PATCH ${open}/vc/v1/meetings/${meetingId}/set_host -H 'Authorization: Bearer ${token}' ${json} -d '${swap}'
+
+Log ou_alice in, and keep the code; then the first pair of tokens, and the next one (a code and a refresh token work once):
+code=$(curl -sS -o /dev/null -w '%{redirect_url}' '${login}' | sed 's/.*code=//')
+pair=$(${exchange}); echo "$pair"
+refresh=$(echo "$pair" | sed 's/.*"refresh_token":"\\([^"]*\\).*/\\1/'); ${refresh}
+
+Ask whose token it is:
+curl -sS ${open}/authen/v1/user_info -H 'Authorization: Bearer ${token}'
+
+Get a tenant token by OAuth v3:
+${curl(`${base}/oauth/v3/token`, { grant_type: "client_credentials", ...client })}
+
+Get an app token, of this app and of a store app that has been sent a ticket:
+${curl(`${open}/auth/v3/app_access_token/internal`, { app_id: id, app_secret: secret })}
+${
+    curl(`${open}/auth/v3/app_access_token`, {
+      app_id: store.appId,
+      app_secret: store.appSecret,
+      app_ticket: store.ticket
+    })
+  }
 `
 })
 
@@ -49,7 +93,9 @@ const serve = Effect.fnUntraced(function*(port: number, minutes: number) {
   if (!(minutes > 0)) return yield* new CannotStart({ reason: "--for needs a number of minutes above zero." })
 
   const feishu = Simulator.layerServer({
-    meetings: [{ id: meetingId, host: "ou_alice", participants: ["ou_bob", "ou_carol"] }]
+    meetings: [{ id: meetingId, host: "ou_alice", participants: ["ou_bob", "ou_carol"] }],
+    otherApps: [{ ...store, type: "store" }],
+    login: { user: "ou_alice" }
   }).pipe(
     Layer.provideMerge(NodeHttpServer.layer(createServer, {
       port,

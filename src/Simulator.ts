@@ -3,8 +3,17 @@
  *
  * **Details**
  *
- * It issues and checks tokens, holds meetings, and answers `tenant_access_token/internal`, `meeting.get`, `set_host`
- * and `end` with the documented envelope, codes, HTTP statuses and preconditions. The same app is served two ways:
+ * It knows apps, tenants, users and meetings, and answers with the documented envelopes, codes, HTTP statuses and
+ * preconditions:
+ *
+ * - meetings: `meeting.get`, `set_host`, `end`.
+ * - `auth/v3`: tenant and app tokens of custom and of store apps, and `app_ticket/resend`. The same token while half an
+ *   hour is left, then a new one beside the old.
+ * - logins: `authorize` for browsers, or by hand; OAuth v2 and v3 with PKCE, single-use codes and refresh tokens, and
+ *   `client_credentials`; `user_info`.
+ * - pushes: the `app_ticket` of a store app, hourly and on demand, encrypted, signed and redelivered as documented.
+ *
+ * The same app is served two ways:
  *
  * - `layer` is an `HttpClient`: no sockets, any host name, deterministic under `TestClock`.
  * - `layerServer` puts it on whatever `HttpServer` it is given, for any client in any language.
@@ -19,7 +28,10 @@
  * - State lives as long as the layer. Building the layer again gives a new Feishu.
  * - `nth` and `millis` of a rule count from the moment it is added, so `nth: 0` is the next request.
  * - Where the documents are silent, `Behavior` chooses; the defaults are the likeliest reading, not knowledge.
- * - Tokens are counted, not random: never let anyone but a test depend on them.
+ * - Tokens, codes and tickets are counted, not random: never let anyone but a test depend on them.
+ * - Hosts are not told apart: what belongs to `accounts.feishu.cn` answers on `open.feishu.cn` too. The log has the host.
+ * - A digest or a cipher takes real time, whatever the clock says: of a push that is encrypted, and of a code that comes
+ *   with a verifier, await the effect, not the clock.
  *
  * **Example** (A rival wins the race)
  *
@@ -143,7 +155,7 @@ export class Simulator extends Context.Service<Simulator, {
   readonly rejectTokensOf: (tenant: string) => Effect.Effect<void>
   /** The request that would bring a ticket to the webhook, encrypted and signed as configured. It is not sent. */
   readonly appTicketEvent: (options?: EventOptions) => Effect.Effect<HttpClientRequest.HttpClientRequest>
-  /** Pushes a new ticket to the webhook now. */
+  /** Pushes a new ticket to the webhook now, and waits for the answer; after none it is pushed again in the background. */
   readonly pushTicket: Effect.Effect<void>
   /** From now on pushes travel like this. */
   readonly deliverTo: (deliver: Deliver) => Effect.Effect<void>

@@ -38,6 +38,8 @@ describe("app_access_token/internal", () => {
     on(
       {},
       Effect.gen(function*() {
+        // What the hand issues that holds the simulator does not count.
+        yield* (yield* Simulator.Simulator).userToken("ou_alice")
         const reply = yield* customApp()
         const token = text(reply, "app_access_token")
         assert.match(token, /^t-/)
@@ -220,7 +222,12 @@ describe("failures of auth/v3 come with HTTP 200", () => {
     ["app_access_token/internal: a store app", { app: store }, customApp(ofStore), 10012],
     ["tenant_access_token/internal: a store app", { app: store }, customTenant(ofStore), 10013],
     ["app_access_token: no ticket", { app: store }, storeApp(ofStore), 10003],
-    ["app_access_token: a custom app", {}, storeApp({ ...credentials, app_ticket: "first-ticket" }), 10012],
+    [
+      "app_access_token: a custom app",
+      { app: { ...Simulator.defaultApp, ticket: "first-ticket" } },
+      storeApp({ ...credentials, app_ticket: "first-ticket" }),
+      10012
+    ],
     ["app_access_token: a wrong ticket", { app: store }, storeApp({ ...ofStore, app_ticket: "other" }), 10012],
     [
       "app_access_token: another app's ticket",

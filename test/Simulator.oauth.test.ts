@@ -2,7 +2,7 @@
  * The login of users, and OAuth v2 and v3.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Arbitrary, Effect, Fiber, Redacted, Schema } from "effect"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpClientRequest, UrlParams } from "effect/http"
 import { TestClock } from "effect/testing"
@@ -66,6 +66,27 @@ const userInfo = (token: unknown) => get(`${open}/open-apis/authen/v1/user_info`
 
 const otherApp = { appId: "cli_other", appSecret: "other-secret" }
 const other = { client_id: otherApp.appId, client_secret: otherApp.appSecret }
+
+type Ask = Effect.Effect<Answered, string, Effect.Services<ReturnType<typeof session>>>
+
+const raw = (version: "v2" | "v3", body: unknown): Ask =>
+  post(version === "v2" ? `${open}/open-apis/authen/v2/oauth/token` : `${accounts}/oauth/v3/token`, body)
+
+const basic = (secret = client.client_secret) => ({
+  authorization: `Basic ${Buffer.from(`${client.client_id}:${secret}`).toString("base64")}`
+})
+
+const form = (
+  body: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string>> = {},
+  url = `${accounts}/oauth/v3/token`
+) =>
+  send(
+    HttpClientRequest.post(url).pipe(
+      HttpClientRequest.bodyUrlParams(UrlParams.fromInput(body)),
+      HttpClientRequest.setHeaders(headers)
+    )
+  )
 
 describe("authorize", () => {
   it.effect("sends the browser back with a code and the state", () =>
@@ -163,6 +184,17 @@ describe("authorization_code", () => {
         })
       ))
   }
+
+  it.effect("the code of a success may be a number or a text, in v2", () =>
+    on(
+      { oauthSuccessCode: "string" },
+      Effect.gen(function*() {
+        const first = yield* session()
+        assert.strictEqual(first.json["code"], "0")
+        assert.strictEqual((yield* refresh(refreshTokenOf(first))).json["code"], "0")
+        assert.strictEqual((yield* session("v3")).json["code"], 0)
+      })
+    ))
 
   it.effect("no refresh token unless this login asked for offline_access", () =>
     on(
@@ -300,6 +332,32 @@ describe("refresh_token", () => {
       })
     ))
 
+  it.effect.prop(
+    "of every generation one token works, and once, whoever comes with whatever it has kept",
+    { picks: Arbitrary.array(Arbitrary.schema(Schema.Natural), { maxLength: 20 }) },
+    ({ picks }) =>
+      on(
+        {},
+        Effect.gen(function*() {
+          const kept = [refreshTokenOf(yield* session())]
+          for (const pick of picks) {
+            const place = pick % kept.length
+            const reply = yield* refresh(kept[place])
+            const newest = place === kept.length - 1
+            assert.deepStrictEqual(outcome(reply), newest ? [200, 0] : [400, 20073])
+            if (newest) kept.push(refreshTokenOf(reply))
+          }
+          const sessions = yield* (yield* Simulator.Simulator).sessions
+          assert.deepStrictEqual(sessions.map(({ value }) => Redacted.value(value)), kept)
+          assert.deepStrictEqual(sessions.map(({ generation }) => generation), [...kept.keys()])
+          assert.strictEqual(sessions.filter(({ usedAt }) => usedAt === undefined).length, 1)
+          const reuses = sessions.flatMap(({ reusedAt }) => reusedAt).length
+          assert.strictEqual(reuses + kept.length - 1, picks.length)
+        })
+      ),
+    { arbitrary: { runs: 25 } }
+  )
+
   it.effect("may end the session when it is used again", () =>
     on(
       { reuseEndsSession: true },
@@ -354,6 +412,7 @@ describe("refresh_token", () => {
       Effect.gen(function*() {
         const alice = yield* session()
         const bob = yield* session("v2", "ou_bob")
+        const app = yield* v3({ grant_type: "client_credentials" })
         yield* (yield* Simulator.Simulator).revokeSessions("ou_alice")
         assert.deepStrictEqual(outcome(yield* refresh(refreshTokenOf(alice))), [400, 20064])
         assert.deepStrictEqual(
@@ -361,6 +420,11 @@ describe("refresh_token", () => {
           [400, 99991668]
         )
         assert.deepStrictEqual(outcome(yield* refresh(refreshTokenOf(bob))), [200, 0])
+        assert.deepStrictEqual(outcome(yield* userInfo(bob.json["access_token"])), [200, 0])
+        assert.strictEqual(
+          (yield* v3({ grant_type: "client_credentials" })).json["access_token"],
+          app.json["access_token"]
+        )
       })
     ))
 
@@ -388,6 +452,175 @@ describe("refresh_token", () => {
         const late = yield* session()
         yield* TestClock.adjust("120 seconds")
         assert.deepStrictEqual(outcome(yield* refresh(refreshTokenOf(late))), [400, 20037])
+      })
+    ))
+})
+
+describe("faults", () => {
+  /** A login, a refresh under a fault, and one after it with the same refresh token. */
+  const twice = (fault: Simulator.Fault) =>
+    on(
+      { faults: [{ endpoint: "oauth_token", nth: 1, fault }] },
+      Effect.gen(function*() {
+        const first = yield* session()
+        const faulty = yield* Effect.match(refresh(refreshTokenOf(first)), {
+          onFailure: (tag) => tag,
+          onSuccess: outcome
+        })
+        yield* TestClock.adjust("1 minute")
+        const sessions = yield* (yield* Simulator.Simulator).sessions
+        return [faulty, outcome(yield* refresh(refreshTokenOf(first))), sessions.length] as const
+      })
+    )
+
+  const lost: ReadonlyArray<readonly [string, Simulator.Fault, unknown, boolean]> = [
+    ["the request is lost", { _tag: "DropBefore" }, "TransportError", false],
+    ["the reply is lost", { _tag: "DropAfter" }, "TransportError", true],
+    ["it arrives late", { _tag: "Late", millis: 60_000 }, "TransportError", true],
+    ["it is throttled", { _tag: "Throttle", reset: 1, status: 429 }, [429, 99991400], false],
+    ["the server fails", { _tag: "ServerError", status: 500, applied: false, body: "envelope" }, [500, 20050], false],
+    [
+      "the server fails afterwards",
+      { _tag: "ServerError", status: 500, applied: true, body: "envelope" },
+      [500, 20050],
+      true
+    ],
+    ["the server is away", { _tag: "ServerError", status: 503, applied: false, body: "envelope" }, [503, 20072], false],
+    ["a gateway answers", { _tag: "ServerError", status: 502, applied: true, body: "html" }, [502, undefined], true],
+    ["the answer is garbage", { _tag: "GarbageBody", body: "<<<", status: 200, applied: true }, [200, undefined], true],
+    ["the answer is empty", { _tag: "EmptyBody", status: 200, applied: true }, [200, undefined], true],
+    ["a fault of other endpoints", { _tag: "RejectToken", status: 400 }, [200, 0], true]
+  ]
+  for (const [name, fault, answered, rotated] of lost) {
+    it.effect(`a refresh, when ${name}, has ${rotated ? "" : "not "}rotated`, () =>
+      Effect.gen(function*() {
+        const [faulty, again, tokens] = yield* twice(fault)
+        assert.deepStrictEqual(faulty, answered)
+        assert.deepStrictEqual(again, rotated ? [400, 20073] : [200, 0])
+        assert.strictEqual(tokens, rotated ? 2 : 1)
+      }))
+  }
+
+  it.effect("a slow answer is one all the same", () =>
+    on(
+      { faults: [{ endpoint: "oauth_token", nth: 0, fault: { _tag: "Delay", millis: 5000 } }] },
+      Effect.gen(function*() {
+        const fiber = yield* Effect.forkChild(session(), { startImmediately: true })
+        yield* TestClock.adjust("4999 millis")
+        assert.isUndefined(fiber.pollUnsafe())
+        yield* TestClock.adjust("1 millis")
+        assert.deepStrictEqual(outcome(yield* Fiber.join(fiber)), [200, 0])
+      })
+    ))
+
+  const system = { _tag: "ServerError", status: 500, applied: false, body: "envelope" } as const
+  const asks: ReadonlyArray<readonly [Simulator.Endpoint, Ask, number | undefined]> = [
+    ["tenant_access_token", post(`${open}/open-apis/auth/v3/tenant_access_token/internal`, credentials), 5000],
+    ["tenant_access_token", post(`${open}/open-apis/auth/v3/tenant_access_token`, {}), 5000],
+    ["app_access_token", post(`${open}/open-apis/auth/v3/app_access_token/internal`, credentials), 5000],
+    ["app_access_token", post(`${open}/open-apis/auth/v3/app_access_token`, {}), 5000],
+    ["app_ticket_resend", post(`${open}/open-apis/auth/v3/app_ticket/resend`, credentials), 5000],
+    ["authorize", get(loginUrl()), undefined],
+    ["oauth_token", v2({}), 20050],
+    ["oauth_token", v3({}), 20050],
+    ["user_info", userInfo("u-x"), 20050],
+    ["get", get(`${open}/open-apis/vc/v1/meetings/1`), 121001]
+  ]
+  for (const [endpoint, request, code] of asks) {
+    it.effect(`${endpoint} can be faulty, and answers in its own words: ${code}`, () =>
+      on(
+        { faults: [{ endpoint, nth: 0, fault: system }, { endpoint, nth: 1, fault: { _tag: "DropBefore" } }] },
+        Effect.gen(function*() {
+          assert.deepStrictEqual(outcome(yield* request), [500, code])
+          assert.strictEqual(yield* Effect.flip(request), "TransportError")
+          const log = yield* (yield* Simulator.Simulator).requests
+          assert.deepStrictEqual(log.map((one) => one.endpoint), [endpoint, endpoint])
+          yield* request
+        })
+      ))
+  }
+
+  it.effect("user_info can reject a token", () =>
+    on(
+      { faults: [{ endpoint: "user_info", nth: 0, fault: { _tag: "RejectToken", status: 400 } }] },
+      Effect.gen(function*() {
+        const { json } = yield* session()
+        assert.deepStrictEqual(outcome(yield* userInfo(json["access_token"])), [400, 99991668])
+        assert.deepStrictEqual(outcome(yield* userInfo(json["access_token"])), [200, 20005])
+        const [minted] = yield* (yield* Simulator.Simulator).tokensMinted
+        assert.deepStrictEqual([minted?.kind, minted?.revoked, minted?.rejections], ["user", true, 2])
+      })
+    ))
+})
+
+describe("the log", () => {
+  it.effect("shows what was asked, and no secret", () =>
+    on(
+      { login: { user: "ou_alice" } },
+      Effect.gen(function*() {
+        const simulator = yield* Simulator.Simulator
+        const page = yield* get(loginUrl({ code_challenge: verifier }))
+        const code = new URL(page.headers["location"] ?? "").searchParams.get("code") ?? ""
+        const first = yield* exchange(code, { code_verifier: verifier })
+        const second = yield* form(
+          { grant_type: "refresh_token", refresh_token: String(refreshTokenOf(first)) },
+          basic()
+        )
+        const third = yield* refresh(refreshTokenOf(second), {}, "v3")
+        yield* userInfo(third.json["access_token"])
+        yield* post(`${open}/open-apis/auth/v3/app_access_token`, { ...credentials, app_ticket: "some-ticket" })
+        yield* post(`${open}/open-apis/auth/v3/tenant_access_token`, { app_access_token: "a-token", tenant_key: "t" })
+        yield* post(`${open}/open-apis/auth/v3/wrong/path`, [{ inside: credentials }])
+        yield* post(`${accounts}/oauth/v3/token`, client.client_secret)
+        yield* send(
+          HttpClientRequest.post(`${accounts}/oauth/v3/token`).pipe(
+            HttpClientRequest.bodyText(`{"client_secret":"${client.client_secret}"`, "application/json")
+          )
+        )
+        yield* send(
+          HttpClientRequest.post(`${accounts}/wrong/path`).pipe(
+            HttpClientRequest.bodyText(`secret=${client.client_secret}`, "text/plain")
+          )
+        )
+
+        const requests = yield* simulator.requests
+        assert.deepStrictEqual(requests[0]?.query, {
+          client_id: client.client_id,
+          response_type: "code",
+          redirect_uri: redirectUri,
+          scope: "offline_access vc:meeting",
+          state: "<redacted>",
+          code_challenge: "<redacted>"
+        })
+        assert.strictEqual(requests[0]?.host, "accounts.feishu.cn")
+        assert.deepStrictEqual(requests[1]?.body, {
+          client_id: client.client_id,
+          client_secret: "<redacted>",
+          grant_type: "authorization_code",
+          code: "<redacted>",
+          redirect_uri: redirectUri,
+          code_verifier: "<redacted>"
+        })
+        assert.deepStrictEqual(requests[2]?.body, { grant_type: "refresh_token", refresh_token: "<redacted>" })
+        assert.deepStrictEqual(requests.map((request) => request.token).slice(0, 5), [
+          "none",
+          "none",
+          "none",
+          "none",
+          "user"
+        ])
+        const log = JSON.stringify([requests, yield* simulator.sessions, yield* simulator.tokensMinted])
+        const secrets = [
+          client.client_secret,
+          "some-state",
+          verifier,
+          code,
+          "some-ticket",
+          "a-token",
+          basic().authorization.slice("Basic ".length),
+          ...[first, second, third].flatMap(({ json }) => [json["access_token"], json["refresh_token"]].map(String))
+        ]
+        for (const secret of secrets) assert.notInclude(log, secret)
       })
     ))
 })
@@ -456,27 +689,6 @@ describe("failures of OAuth", () => {
   }
 })
 
-type Ask = Effect.Effect<Answered, string, Effect.Services<ReturnType<typeof session>>>
-
-const raw = (version: "v2" | "v3", body: unknown): Ask =>
-  post(version === "v2" ? `${open}/open-apis/authen/v2/oauth/token` : `${accounts}/oauth/v3/token`, body)
-
-const basic = (secret = client.client_secret) => ({
-  authorization: `Basic ${Buffer.from(`${client.client_id}:${secret}`).toString("base64")}`
-})
-
-const form = (
-  body: Readonly<Record<string, string>>,
-  headers: Readonly<Record<string, string>> = {},
-  url = `${accounts}/oauth/v3/token`
-) =>
-  send(
-    HttpClientRequest.post(url).pipe(
-      HttpClientRequest.bodyUrlParams(UrlParams.fromInput(body)),
-      HttpClientRequest.setHeaders(headers)
-    )
-  )
-
 describe("client_credentials", () => {
   const grant_type = "client_credentials"
 
@@ -541,7 +753,10 @@ describe("client_credentials", () => {
       assert.deepStrictEqual(yield* code({}, v2({ grant_type })), [400, 20036])
       // v2 knows no client but the one in a JSON body.
       const old = `${open}/open-apis/authen/v2/oauth/token`
-      assert.deepStrictEqual(yield* code({}, post(old, { grant_type: "refresh_token" }, basic())), [400, 20001])
+      assert.deepStrictEqual(
+        yield* code({}, post(old, { grant_type: "refresh_token", refresh_token: "ur-x" }, basic())),
+        [400, 20001]
+      )
       assert.deepStrictEqual(yield* code({}, post(old, { grant_type, ...client }, basic())), [400, 20070])
       assert.deepStrictEqual(yield* code({}, form({ grant_type, ...client }, {}, old)), [400, 20063])
     }))

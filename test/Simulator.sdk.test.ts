@@ -1,9 +1,10 @@
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import * as lark from "@larksuiteoapi/node-sdk"
 import { Effect, Layer, Redacted, Schema } from "effect"
 import * as Simulator from "effect-lark-meetings/Simulator"
-import { HttpServer } from "effect/http"
+import { HttpClient, HttpServer } from "effect/http"
 import { createServer } from "node:http"
 
 const id = "6911188411932033028"
@@ -152,6 +153,68 @@ describe("the official SDK", () => {
         ]
       }
     ))
+})
+
+describe("the official SDK, for a store app", () => {
+  const encryptKey = "encrypt-key"
+  const verificationToken = "verification-token"
+
+  /** A webhook as the SDK builds it. */
+  const dispatcher = Effect.acquireRelease(
+    Effect.callback<{ readonly url: string; readonly close: () => void }>((resume) => {
+      const events = new lark.EventDispatcher({ encryptKey, verificationToken, logger: silent })
+      const http = createServer(lark.adaptDefault("/events", events, { autoChallenge: true }))
+      http.listen(0, "127.0.0.1", () => {
+        const address = http.address()
+        const port = typeof address === "object" && address !== null ? address.port : 0
+        resume(Effect.succeed({ url: `http://127.0.0.1:${port}/events`, close: () => http.close() }))
+      })
+    }),
+    ({ close }) => Effect.sync(close)
+  )
+
+  it.live("takes the ticket that is pushed to it, and reads the meeting of a tenant", () =>
+    Effect.gen(function*() {
+      const { url } = yield* dispatcher
+      yield* withSdk(
+        () =>
+          Effect.gen(function*() {
+            const simulator = yield* Simulator.Simulator
+            assert.isTrue(yield* simulator.verifyUrl)
+            yield* simulator.pushTicket
+            assert.deepStrictEqual((yield* simulator.pushes)[1]?.attempts.map(({ status }) => status), [200])
+
+            const domain = yield* HttpServer.addressFormattedWith(Effect.succeed)
+            const client = new lark.Client({
+              appId: `cli_${apps}`,
+              appSecret: "secret",
+              appType: lark.AppType.ISV,
+              domain,
+              logger: silent
+            })
+            const read = (tenant: string) =>
+              Effect.tryPromise(() => client.vc.v1.meeting.get({ path }, lark.withTenantKey(tenant)))
+            assert.strictEqual((yield* read("tenant_a")).data?.meeting?.id, id)
+            assert.isTrue(Schema.is(Schema.Struct({ cause: Rejection }))(yield* Effect.flip(read("tenant_b"))))
+            assert.deepStrictEqual(
+              (yield* simulator.requests).map(({ answer, endpoint }) => [endpoint, answer?.code]),
+              [
+                ["app_access_token", 0],
+                ["tenant_access_token", 0],
+                ["get", 0],
+                ["app_access_token", 0],
+                ["tenant_access_token", 0],
+                ["get", 121005]
+              ]
+            )
+          }),
+        {
+          app: { appId: `cli_${apps + 1}`, appSecret: "secret", type: "store", tenants: ["tenant_a", "tenant_b"] },
+          meetings: [{ id, tenant: "tenant_a" }],
+          webhook: { url, encryptKey, verificationToken, deliver: (yield* HttpClient.HttpClient).execute }
+        }
+      )
+    }).pipe(Effect.scoped, Effect.provide(NodeHttpClient.layerNodeHttp)))
 })
 
 describe("any client", () => {

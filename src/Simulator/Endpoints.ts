@@ -35,7 +35,7 @@ export const paths: ReadonlyArray<readonly ["GET" | "POST" | "PATCH", `/${string
 ]
 
 /** Whether requests to the endpoint are made with a token. */
-export const takesToken = (endpoint: Endpoint): boolean =>
+export const takesToken = (endpoint: Endpoint | "unknown"): boolean =>
   endpoint === "get" || endpoint === "set_host" || endpoint === "end" || endpoint === "user_info"
 
 /**
@@ -48,7 +48,7 @@ export interface Room {
   /** Who is logged in in the browser that opens a login. */
   readonly login: User | undefined
   /** Sends a new ticket to the app, without waiting for it to arrive. */
-  readonly pushTicket: (appId: string) => Effect.Effect<void>
+  readonly resendTicket: (appId: string) => Effect.Effect<void>
 }
 
 const isInternal = (call: Call): boolean => call.path.endsWith("/internal")
@@ -91,7 +91,7 @@ export const answer = (room: Room, endpoint: Endpoint, call: Call): Effect.Effec
         // The ticket is pushed; the answer only says that it will be.
         return Reply.is(app)
           ? Effect.succeed(app)
-          : Effect.as(room.pushTicket(app.id), Reply.json(200, { code: 0, msg: "success" }))
+          : Effect.as(room.resendTicket(app.id), Reply.json(200, { code: 0, msg: "success" }))
       })
     case "authorize":
       return Effect.sync(() => authorizePage(world, room.login, call.query, call.now))

@@ -1,24 +1,24 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import * as App from "./App.ts"
 import { isRecord, parseJson } from "./Call.ts"
 import * as SignedRequest from "./SignedRequest.ts"
 import type { World } from "./World.ts"
 
 /**
- * How a push travels: what an `HttpClient` does with a request. Any failure means that no answer came.
+ * How a push travels: what an `HttpClient` does with a request. Whatever goes wrong means that no answer came.
  *
  * @since 0.1.0
  * @category models
  */
 export type Deliver = (
   request: HttpClientRequest.HttpClientRequest
-) => Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>
+) => Effect.Effect<HttpClientResponse.HttpClientResponse, unknown>
 
 /**
  * Where events go.
@@ -34,6 +34,8 @@ export interface WebhookOptions {
   readonly verificationToken?: string | Redacted.Redacted | undefined
   /** How a push travels. Default: through the `HttpClient` around the simulator, if there is one. */
   readonly deliver?: Deliver | undefined
+  /** How long after `app_ticket/resend` the ticket comes. Default zero; two minutes were seen. */
+  readonly resendDelay?: Duration.Input | undefined
 }
 
 /**
@@ -77,7 +79,7 @@ export interface Pushes {
   readonly all: () => ReadonlyArray<PushRecord>
   readonly deliverTo: (deliver: Deliver) => void
   readonly ticketEvent: (options: EventOptions) => Effect.Effect<HttpClientRequest.HttpClientRequest>
-  /** Sends a new ticket to the app and does not give up soon. */
+  /** Sends a new ticket to the app. Until this is answered with 200, it is sent again in the background. */
   readonly ticket: (appId: string) => Effect.Effect<void>
   readonly verifyUrl: Effect.Effect<boolean>
 }
@@ -87,7 +89,8 @@ type Attempts = Array<PushRecord["attempts"][number]>
 export const make = Effect.fnUntraced(function*(
   world: World,
   webhook: WebhookOptions | undefined,
-  around: Deliver | undefined
+  around: Deliver | undefined,
+  scope: Scope.Scope
 ): Effect.fn.Return<Pushes, never, Effect.Services<typeof SignedRequest.make>> {
   const wrap = yield* SignedRequest.make
   const records: Array<PushRecord & { readonly attempts: Attempts }> = []
@@ -126,7 +129,8 @@ export const make = Effect.fnUntraced(function*(
     const answer = deliver === undefined ? undefined : yield* deliver(request).pipe(
       Effect.flatMap((response) => Effect.map(response.text, (text) => ({ status: response.status, text }))),
       Effect.timeout(within),
-      Effect.orElseSucceed(() => undefined)
+      Effect.orElseSucceed(() => undefined),
+      Effect.catchDefect(() => Effect.succeed(undefined))
     )
     attempts.push({ at, status: answer?.status })
     return answer
@@ -147,11 +151,12 @@ export const make = Effect.fnUntraced(function*(
       const uuid = nextUuid()
       const attempts = open("app_ticket", uuid)
       const body = yield* wrap.body(yield* ticketJson({ appId, uuid }), key)
-      for (const delay of [...redeliveries, undefined]) {
-        const answer = yield* attempt(body, attempts, answerWithin)
-        if (answer?.status === 200 || delay === undefined) return
-        yield* Effect.sleep(delay)
-      }
+      const send = Effect.map(attempt(body, attempts, answerWithin), (answer) => answer?.status === 200)
+      if (yield* send) return
+      const again = Effect.gen(function*() {
+        for (const delay of redeliveries) if (yield* Effect.delay(send, delay)) return
+      })
+      yield* Effect.forkIn(again, scope, { startImmediately: true })
     }),
     verifyUrl: Effect.gen(function*() {
       const challenge = `simulatedchallenge${String(++events).padStart(8, "0")}`

@@ -120,7 +120,7 @@ const receive = Effect.fnUntraced(function*(server: Server, endpoint: Endpoint |
     query: RequestLog.readableQuery(url.searchParams),
     token: server.room.world.tokens.kindOf(authorization),
     body: RequestLog.readableBody(body, {
-      asksForToken: endpoint === "unknown" || !Endpoints.takesToken(endpoint),
+      asksForToken: !Endpoints.takesToken(endpoint),
       form: isForm(contentType)
     }),
     meetingId,

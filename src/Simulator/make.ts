@@ -44,7 +44,8 @@ export const make = Effect.fnUntraced(
     const faults = Faults.makePlan()
     const rivals = Rivals.makePlan()
     const around = Option.getOrUndefined(yield* Effect.serviceOption(HttpClient.HttpClient))
-    const pushes = yield* Pushes.make(world, options.webhook, around?.execute)
+    const resendDelay = Duration.fromInputUnsafe(options.webhook?.resendDelay ?? Duration.zero)
+    const pushes = yield* Pushes.make(world, options.webhook, around?.execute, scope)
 
     const meeting = (meetingId: string | undefined): Effect.Effect<Meeting> =>
       Effect.suspend(() => {
@@ -70,8 +71,9 @@ export const make = Effect.fnUntraced(
         return Effect.asVoid(Effect.forkIn(Effect.delay(move, rival.millis), scope, { startImmediately: true }))
       })
 
-    const pushTicket = (appId: string): Effect.Effect<void> =>
-      Effect.asVoid(Effect.forkIn(pushes.ticket(appId), scope, { startImmediately: true }))
+    /** Sends a ticket without waiting for it to arrive. */
+    const pushTicket = (appId: string, delay: Duration.Duration): Effect.Effect<void> =>
+      Effect.asVoid(Effect.forkIn(Effect.delay(pushes.ticket(appId), delay), scope, { startImmediately: true }))
 
     const controls = {
       requests: Effect.sync(log.all),
@@ -111,7 +113,7 @@ export const make = Effect.fnUntraced(
       rejectTokens: Effect.sync(() => world.tokens.revokeTenantTokens(undefined)),
       rejectTokensOf: (tenant: string) => Effect.sync(() => world.tokens.revokeTenantTokens(tenant)),
       appTicketEvent: (options: Pushes.EventOptions = {}) => pushes.ticketEvent(options),
-      pushTicket: Effect.suspend(() => pushTicket(world.app.id)),
+      pushTicket: Effect.suspend(() => pushes.ticket(world.app.id)),
       deliverTo: (deliver: Pushes.Deliver) => Effect.sync(() => pushes.deliverTo(deliver)),
       verifyUrl: pushes.verifyUrl,
       addFaults: (rules: ReadonlyArray<Faults.FaultRule>) => Effect.sync(() => faults.add(rules)),
@@ -121,7 +123,7 @@ export const make = Effect.fnUntraced(
     yield* controls.addFaults(options.faults ?? [])
     yield* controls.addRivals(options.rivals ?? [])
     for (const { id, type } of world.apps.values()) {
-      const hourly = Effect.forever(Effect.andThen(Effect.sleep(ticketEvery), pushTicket(id)))
+      const hourly = Effect.forever(Effect.andThen(Effect.sleep(ticketEvery), pushTicket(id, Duration.zero)))
       if (type === "store") yield* Effect.forkIn(hourly, scope, { startImmediately: true })
     }
 
@@ -131,7 +133,7 @@ export const make = Effect.fnUntraced(
         rivals,
         digest: yield* Digest.Digest,
         login: options.login === undefined ? undefined : world.directory.resolve(options.login.user),
-        pushTicket
+        resendTicket: (appId) => pushTicket(appId, resendDelay)
       },
       log,
       faults,
