@@ -35,6 +35,7 @@
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
@@ -154,16 +155,10 @@ const fillPath = (path: string, params: Readonly<Record<string, string>>): strin
     return encodeURIComponent(value)
   })
 
-const requestOf = <Path extends string>(
-  baseUrl: string,
-  endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
-  input: Input<Path>
-): HttpClientRequest.HttpClientRequest => {
-  const request = HttpClientRequest.make(endpoint.method)(`${baseUrl}${fillPath(endpoint.path, input.params)}`, {
-    urlParams: input.query,
-    acceptJson: true
-  })
-  return input.body === undefined ? request : HttpClientRequest.bodyJsonUnsafe(request, input.body)
+const queryOf = (query: Input<string>["query"] = {}): string => {
+  const asked = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) asked.set(name, String(value))
+  return asked.size === 0 ? "" : `?${asked}`
 }
 
 /**
@@ -183,10 +178,16 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       endpoint: Endpoint<Path, A, C>,
       input: Input<Path>
     ): Effect.fn.Return<A, LarkError.ErrorOf<C> | LarkError.GenericError> {
-      const request = requestOf(baseUrl, endpoint, input)
+      const url = `${baseUrl}${fillPath(endpoint.path, input.params)}${queryOf(input.query)}`
+      const json = input.body && HttpBody.jsonUnsafe(input.body)
+      const request = (token: Redacted.Redacted) =>
+        HttpClientRequest.make(endpoint.method)(url, {
+          headers: { accept: "application/json", authorization: `Bearer ${Redacted.value(token)}` },
+          body: json
+        })
       const send = (tokens: readonly [current: Redacted.Redacted, ...rejected: ReadonlyArray<Redacted.Redacted>]) =>
         isSendable(tokens[0])
-          ? exchange(client, endpoint.name, HttpClientRequest.bearerToken(request, tokens[0]), tokens, timeout)
+          ? exchange(client, endpoint.name, request(tokens[0]), tokens, timeout)
           : Effect.fail(new LarkError.TransportError({ endpoint: endpoint.name, executed: "no", reason: unsendable }))
 
       const token = yield* credential.get

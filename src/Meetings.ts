@@ -41,6 +41,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Cas from "./Cas.ts"
+import { withSpan } from "./Envelope/tracing.ts"
 import type * as LarkError from "./LarkError.ts"
 import { LarkHttp } from "./LarkHttp.ts"
 import type { MeetingId } from "./MeetingId.ts"
@@ -234,8 +235,8 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
     options: GetOptions & { readonly idType: T }
   ): Effect.Effect<Meeting.Meeting<T>, GetError>
   function get(meetingId: MeetingId, options?: GetOptions & { readonly idType?: MeetingUser.IdType }) {
-    return Effect.withSpan(getBy(meetingId, options?.idType ?? "open_id", options), "Meetings.get", {
-      attributes: { "lark.meeting_id": meetingId }
+    return withSpan(getBy(meetingId, options?.idType ?? "open_id", options), "Meetings.get", {
+      "lark.meeting_id": meetingId
     })
   }
 
@@ -323,21 +324,21 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
     goal: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
     options?: SetHostOptions<T, E, R>
   ) {
-    return Effect.withSpan(moveHost(meetingId, goal, options), "Meetings.setHost", {
-      attributes: { "lark.meeting_id": meetingId }
-    })
+    return withSpan(moveHost(meetingId, goal, options), "Meetings.setHost", { "lark.meeting_id": meetingId })
   }
 
   return Meetings.of({
     get,
     swapHost: (meetingId, { desired, expected }) =>
-      Effect.withSpan(swap(meetingId, expected.idType, expected, desired), "Meetings.swapHost", {
-        attributes: { "lark.meeting_id": meetingId }
+      withSpan(swap(meetingId, expected.idType, expected, desired), "Meetings.swapHost", {
+        "lark.meeting_id": meetingId
       }),
     setHost,
     end: (meetingId) =>
-      Effect.asVoid(lark.callAsUser(endpoints.end, { params: { meeting_id: meetingId } })).pipe(
-        Effect.withSpan("Meetings.end", { attributes: { "lark.meeting_id": meetingId } })
+      withSpan(
+        Effect.asVoid(lark.callAsUser(endpoints.end, { params: { meeting_id: meetingId } })),
+        "Meetings.end",
+        { "lark.meeting_id": meetingId }
       )
   })
 })

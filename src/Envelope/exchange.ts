@@ -12,18 +12,20 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { constTrue } from "effect/Function"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { MalformedResponse, TransportError } from "../LarkError.ts"
 import { concealer } from "./secrets.ts"
+import { timeoutOrElse } from "./timeout.ts"
+import { isTraced } from "./tracing.ts"
 
 /** @internal */
 export interface Envelope {
@@ -74,11 +76,12 @@ const transportError = (
   })
 }
 
-const waitOf = (response: HttpClientResponse.HttpClientResponse, now: number): Duration.Duration | undefined => {
-  const reset = Number(response.headers["x-ogw-ratelimit-reset"]?.trim() || Number.NaN)
+const waitOf = (headers: Headers.Headers, now: number): Duration.Duration | undefined => {
+  const reset = Number(headers["x-ogw-ratelimit-reset"]?.trim() || Number.NaN)
   if (reset >= 0 && reset < Number.POSITIVE_INFINITY) return Duration.seconds(reset)
-  const after = Headers.parseRetryAfter(response.headers["retry-after"] ?? "")
-  return Result.isSuccess(after) ? Headers.retryAfterDelay(after.success, now) : undefined
+  const given = headers["retry-after"]
+  const after = given === undefined ? undefined : Headers.parseRetryAfter(given)
+  return after !== undefined && Result.isSuccess(after) ? Headers.retryAfterDelay(after.success, now) : undefined
 }
 
 const parse = (text: string): Result.Result<unknown, string> =>
@@ -92,12 +95,19 @@ const codeOf = (code: unknown): number | undefined => {
   return typeof number === "number" && Number.isSafeInteger(number) ? number : undefined
 }
 
-/** Of the transports, fetch alone would follow a redirection, and take the app secret with it to another server. */
-const withoutRedirects = (context: Context.Context<never>) =>
-  Context.add(context, FetchHttpClient.RequestInit, {
-    ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
-    redirect: "manual"
-  })
+/** What the HTTP client is told of a request to the platform. */
+const settings = (context: Context.Context<never>) => {
+  const settings = context.pipe(
+    // The platform is a third party: it is not told the trace ids of its callers.
+    Context.add(HttpClient.TracerPropagationEnabled, false),
+    // Of the transports, fetch alone would follow a redirection, and take the app secret with it to another server.
+    Context.add(FetchHttpClient.RequestInit, {
+      ...Context.getOrUndefined(context, FetchHttpClient.RequestInit),
+      redirect: "manual"
+    })
+  )
+  return isTraced(context) ? settings : Context.add(settings, HttpClient.TracerDisabledWhen, constTrue)
+}
 
 /**
  * Sends a request that holds secrets and reads the envelope of its answer, all within `timeout`.
@@ -117,28 +127,24 @@ export const exchange = (
   codeless = false
 ): Effect.Effect<Envelope, TransportError | MalformedResponse> => {
   const conceal = concealer(secrets)
-  return client.execute(request).pipe(
-    Effect.flatMap((response) =>
-      Effect.flatMap(
-        response.text,
-        (text) => Clock.clockWith((clock) => read(endpoint, response, text, clock, conceal, codeless))
+  const answer = Effect.flatMap(client.execute(request), (response) =>
+    Effect.flatMap(
+      response.text,
+      (text) => Clock.clockWith((clock) => read(endpoint, response, text, clock, conceal, codeless))
+    ))
+  return timeoutOrElse(answer, {
+    duration: timeout,
+    orElse: () =>
+      Effect.fail(
+        new TransportError({
+          endpoint,
+          executed: "unknown",
+          reason: `no answer within ${Duration.toMillis(timeout)} ms`
+        })
       )
-    ),
-    Effect.timeoutOrElse({
-      duration: timeout,
-      orElse: () =>
-        Effect.fail(
-          new TransportError({
-            endpoint,
-            executed: "unknown",
-            reason: `no answer within ${Duration.toMillis(timeout)} ms`
-          })
-        )
-    }),
+  }).pipe(
     Effect.catchTag("HttpClientError", (error) => Effect.fail(transportError(endpoint, error, conceal))),
-    // The platform is a third party: it is not told the trace ids of its callers.
-    Effect.provideService(HttpClient.TracerPropagationEnabled, false),
-    Effect.updateContext(withoutRedirects)
+    Effect.updateContext(settings)
   )
 }
 
@@ -153,7 +159,7 @@ const read = (
   const { headers, status } = response
   const givenId = headers["x-tt-logid"] ?? headers["x-request-id"]
   const logId = givenId === undefined ? undefined : conceal(givenId)
-  const retryAfter = waitOf(response, clock.currentTimeMillisUnsafe())
+  const retryAfter = waitOf(headers, clock.currentTimeMillisUnsafe())
   const malformed = (reason: string) =>
     Effect.fail(new MalformedResponse({ endpoint, status, reason, logId, retryAfter }))
   const parsed = parse(text)

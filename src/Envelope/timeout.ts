@@ -1,0 +1,80 @@
+/**
+ * `Effect.timeoutOrElse` for many effects that run at a time, with few durations: one fiber sleeps for all of a duration,
+ * where each race would start two fibers and a timer.
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+
+interface Pending {
+  /** In nanoseconds of the clock. */
+  readonly deadline: bigint
+  readonly expire: () => void
+}
+
+/** The effects of one duration on one clock. */
+const makeWatch = (clock: Clock.Clock, duration: Duration.Duration) => {
+  const nanos = Duration.toNanosUnsafe(duration)
+  // Of one duration, so in the order of their deadlines.
+  const pending = new Set<Pending>()
+  let watch: Fiber.Fiber<void> | undefined
+
+  const watching: Effect.Effect<void> = Effect.suspend(() => {
+    const now = clock.monotonicTimeNanosUnsafe()
+    for (const one of pending) {
+      if (one.deadline > now) return Effect.andThen(clock.sleep(Duration.nanos(one.deadline - now)), watching)
+      pending.delete(one)
+      one.expire()
+    }
+    watch = undefined
+    return Effect.void
+  })
+
+  return {
+    add: (expire: () => void): Pending => {
+      const one = { deadline: clock.monotonicTimeNanosUnsafe() + nanos, expire }
+      pending.add(one)
+      watch ??= Effect.runFork(watching)
+      return one
+    },
+    delete: (one: Pending): void => {
+      pending.delete(one)
+      if (pending.size > 0) return
+      // A timer that nobody waits for would keep the process alive.
+      watch?.interruptUnsafe()
+      watch = undefined
+    }
+  }
+}
+
+const watches = new WeakMap<Clock.Clock, Map<number, ReturnType<typeof makeWatch>>>()
+
+const watchOf = (clock: Clock.Clock, duration: Duration.Duration) => {
+  const byMillis = watches.get(clock) ?? new Map<number, ReturnType<typeof makeWatch>>()
+  const millis = Duration.toMillis(duration)
+  const watch = byMillis.get(millis) ?? makeWatch(clock, duration)
+  watches.set(clock, byMillis.set(millis, watch))
+  return watch
+}
+
+/** Runs an effect; if it has not ended after the duration, it is interrupted, and then `orElse` runs. */
+export const timeoutOrElse = <A, E, A2, E2>(
+  self: Effect.Effect<A, E>,
+  options: { readonly duration: Duration.Duration; readonly orElse: () => Effect.Effect<A2, E2> }
+): Effect.Effect<A | A2, E | E2> =>
+  Effect.withFiber((parent) =>
+    Effect.callback<A | A2, E | E2>((resume) => {
+      const fiber = Effect.runForkWith(parent.context)(self)
+      const interrupt = Fiber.interrupt(fiber)
+      const watch = watchOf(parent.getRef(Clock.Clock), options.duration)
+      const pending = watch.add(() => resume(Effect.andThen(interrupt, Effect.suspend(options.orElse))))
+      fiber.addObserver((exit) => {
+        watch.delete(pending)
+        resume(exit)
+      })
+      return interrupt
+    })
+  )
