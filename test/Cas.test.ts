@@ -941,6 +941,37 @@ describe("a terminal error", () => {
       assert.strictEqual(error._tag === "Gone" && error.report.effect, "unknown")
     }))
 
+  it.effect("after a lost reply is checked by one read, whose own failure does not replace it", () =>
+    Effect.gen(function*() {
+      for (const answer of [observed("alice"), observedNothing, unsent, lost, new Gone({ why: "read" })]) {
+        const { calls, register } = scripted<string, Gone>([lost, new Gone({ why: "swap" }), answer], { canRead: true })
+        const error = yield* failure(Cas.run(register, ensure("bob"), { hint: "alice" }))
+        assert.deepInclude<object>(error, { _tag: "Gone", why: "swap" })
+        assert.strictEqual(error._tag === "Gone" && error.report.effect, "unknown")
+        assert.lengthOf(calls, 3)
+      }
+    }))
+
+  it.effect("after a lost reply ends well where the read shows the goal", () =>
+    Effect.gen(function*() {
+      for (const intent of [ensure("bob"), Cas.handover("alice", "bob"), Cas.ensureUnless("bob", ["carol"])]) {
+        const { register } = scripted<string, Gone>([lost, gone, observed("bob")], { canRead: true })
+        const report = yield* run(Cas.run(register, intent, { hint: "alice" }))
+        assert.deepInclude<object>(report, { outcome: "converged", effect: "unknown", after: "bob" })
+      }
+    }))
+
+  it.effect("without a doubt, or without a read, ends the operation at once", () =>
+    Effect.gen(function*() {
+      const calm = scripted<string, Gone>([gone], { canRead: true })
+      yield* failure(Cas.run(calm.register, ensure("bob"), { hint: "alice" }))
+      assert.lengthOf(calm.calls, 1)
+      const blind = scripted<string, Gone>([lost, gone])
+      const error = yield* failure(Cas.run(blind.register, ensure("bob"), { hint: "alice" }))
+      assert.strictEqual(error._tag === "Gone" && error.report.effect, "unknown")
+      assert.lengthOf(blind.calls, 2)
+    }))
+
   it.effect("of a read never leaves the effect unknown", () =>
     Effect.gen(function*() {
       const { register } = scripted([gone], { canRead: true })

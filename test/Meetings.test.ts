@@ -834,6 +834,29 @@ describe("as a user", () => {
       assert.deepInclude<object>(report, { outcome: "converged", effect: "none", swaps: 1 })
     }))
 
+  it.effect("whose own lost swap took the role away, the operation ends well", () =>
+    onClock(
+      { faults: [fault({ _tag: "DropAfter" })] },
+      Effect.gen(function*() {
+        const report = yield* asUser("ou_alice")(Meetings.setHost(id, bob))
+        assert.deepInclude<object>(report, { outcome: "converged", effect: "unknown", swaps: 2, reads: 1 })
+        assert.deepStrictEqual(report.attempts.map(({ answer }) => answer._tag), ["Unknown", "Terminal", "Observed"])
+      })
+    ))
+
+  it.effect("whose role somebody else took after a lost swap, the refusal stands, and the effect is unknown", () =>
+    onClock(
+      {
+        faults: [fault({ _tag: "DropAfter" })],
+        rivals: [{ _tag: "AfterSwap", nth: 0, host: "ou_carol" }]
+      },
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(asUser("ou_alice")(Meetings.setHost(id, bob)))
+        assert.include<object>(error, { _tag: "NoPermission" })
+        assert.deepInclude<object>("report" in error ? error.report : {}, { effect: "unknown", swaps: 2, reads: 1 })
+      })
+    ))
+
   it.effect("who is not known, the platform refuses who is not host", () =>
     on(
       {},

@@ -22,7 +22,7 @@ import type { CasError } from "./errors.ts"
 import { errorOf, tagOf } from "./failure.ts"
 import type { Intent } from "./Intent.ts"
 import { inTime } from "./inTime.ts"
-import { type Unknown, unknown } from "./Outcome.ts"
+import { type Observation, type Outcome, type Unknown, unknown, type Unsent, unsent } from "./Outcome.ts"
 import type { FreshConflict, Limits, Policy, Transient } from "./Policy.ts"
 import * as reducer from "./reducer.ts"
 import type { Register, Reported } from "./Register.ts"
@@ -92,6 +92,13 @@ type Command<Tag extends reducer.Command<never, never>["_tag"], A, E> = Extract<
   { readonly _tag: Tag }
 >
 
+/** A request; `note` makes of its answer what the report says, and `tell` what the reducer is told. */
+interface Exchange<X, A, E, R> {
+  readonly request: () => Effect.Effect<X, E, R>
+  readonly note: (answer: X | Unsent | Unknown | Terminal, timing: Timing) => Attempt<A>
+  readonly tell: (answer: X | Unsent | Unknown, elapsed: number, took: number) => reducer.Event<A, E>
+}
+
 type Stepper<I, E, R> = Effect.Success<ReturnType<typeof Schedule.toStep<unknown, I, E, R>>>
 
 /**
@@ -107,7 +114,7 @@ export class Operation<A, E, R, PE, PR> {
   private readonly trace: telemetry.Trace | undefined
   private readonly rules: reducer.Rules<A>
   private readonly attempts: Array<Attempt<A>> = []
-  private state = reducer.start<A>()
+  private state: reducer.State<A, E> = reducer.start<A>()
   private hasEnded = false
   private waited = 0
   private lastCause: unknown = undefined
@@ -196,41 +203,68 @@ export class Operation<A, E, R, PE, PR> {
   ): Effect.Effect<reducer.Event<A, E>, never, R> {
     const { policy, register } = this.call
     const before = this.inDoubt
-    const answered = this.send(
-      () => {
+    const decidedAt = this.elapsed()
+    let isAged = false
+    const exchange: Exchange<Outcome<A>, A, E, R> = {
+      request: () => {
+        isAged = register.admit !== undefined && this.elapsed() - decidedAt > (this.state.roundTrip ?? 0)
         this.inDoubt = { expected, desired }
         return register.swap(expected, desired)
       },
-      (answer, timing) => {
+      note: (answer, timing) => {
         if (answer._tag === "Unknown") this.link.doubt()
         else this.inDoubt = before
-        return { _tag: "Swap", expected, desired, fresh, answer, ...timing }
+        return { _tag: "Swap", expected, desired, fresh: fresh && !isAged, answer, ...timing }
       },
-      (answer, elapsed, took) => ({ _tag: "Swapped", answer, elapsed, took })
+      tell: (answer, elapsed, took) => ({ _tag: "Swapped", answer, elapsed, took, isAged })
+    }
+    const answered = this.send(exchange)
+    return this.admitted(
+      "swap",
+      // Drained on a fiber of its own, where its timeout can cut it, and an interruption of this one cannot.
+      policy.interruption === "drain"
+        ? Effect.uninterruptible(Effect.flatMap(Effect.forkChild(Effect.interruptible(answered)), Fiber.join))
+        : answered,
+      exchange
     )
-    // Drained on a fiber of its own, where its timeout can cut it, and an interruption of this one cannot.
-    return policy.interruption === "drain"
-      ? Effect.uninterruptible(Effect.flatMap(Effect.forkChild(Effect.interruptible(answered)), Fiber.join))
-      : answered
   }
 
   private sendRead(): Effect.Effect<reducer.Event<A, E>, never, R> {
     const { read } = this.call.register
-    return read === undefined
-      ? Effect.die(new Error("a read of a register that cannot be read"))
-      : this.send(
-        () => read,
-        (answer, timing) => ({ _tag: "Read", answer, ...timing }),
-        (answer, elapsed, took) => ({ _tag: "Read", answer, elapsed, took })
-      )
+    if (read === undefined) return Effect.die(new Error("a read of a register that cannot be read"))
+    const exchange: Exchange<Observation<A>, A, E, R> = {
+      request: () => read,
+      note: (answer, timing) => ({ _tag: "Read", answer, ...timing }),
+      tell: (answer, elapsed, took) => ({ _tag: "Read", answer, elapsed, took })
+    }
+    return this.admitted("read", this.send(exchange), exchange)
   }
 
-  /** Sends a request; `note` makes of its answer what the report says, and `tell` what the reducer is told. */
-  private send<X>(
-    request: () => Effect.Effect<X, E, R>,
-    note: (answer: X | Unknown | Terminal, timing: Timing) => Attempt<A>,
-    tell: (answer: X | Unknown, elapsed: number, took: number) => reducer.Event<A, E>
+  /** Waits until a request may be sent, but no longer than an answer could still be waited for. */
+  private admitted<X>(
+    kind: "read" | "swap",
+    send: Effect.Effect<reducer.Event<A, E>, never, R>,
+    { note, tell }: Exchange<X, A, E, R>
   ): Effect.Effect<reducer.Event<A, E>, never, R> {
+    const { bounds, register } = this.call
+    if (register.admit === undefined) return send
+    const late = () => {
+      const at = now(this.clock)
+      const answer = unsent({ cause: new Error("its turn would have come after the deadline") })
+      this.record(note(answer, this.timing(at, at)), at)
+      return tell(answer, this.since(at), 0)
+    }
+    const admission = register.admit(kind)
+    if (bounds.deadline === Number.POSITIVE_INFINITY) return Effect.andThen(admission, send)
+    const latest = bounds.deadline - bounds.minAttempt
+    // A millisecond more: at the latest time itself the reducer would ask again.
+    return Effect.flatMap(
+      inTime(admission, latest - this.elapsed() + 1, () => undefined),
+      () => this.elapsed() <= latest ? send : Effect.sync(late)
+    )
+  }
+
+  private send<X>({ note, request, tell }: Exchange<X, A, E, R>): Effect.Effect<reducer.Event<A, E>, never, R> {
     let sentAt = 0
     const sent = Effect.suspend(() => {
       sentAt = now(this.clock)

@@ -28,13 +28,15 @@ export interface Known<A> {
   readonly isAged: boolean
 }
 
-export interface State<A> {
+export interface State<A, out E = never> {
   readonly known: Known<A> | undefined
   readonly sent: { readonly expected: A; readonly desired: A; readonly fresh: boolean } | undefined
   readonly after: "decide" | "read"
   readonly atLeast: number
   /** The target of the last attempt whose effect is unknown. */
   readonly doubted: Option.Option<A>
+  /** The error that ends the operation, unless a read shows that the doubted attempt has reached the goal. */
+  readonly terminal: { readonly error: E } | undefined
   readonly unavailable: ReadonlyArray<A>
   readonly restartTransient: boolean
   readonly paradoxes: number
@@ -48,7 +50,14 @@ export interface State<A> {
 
 export type Event<A, E> =
   | { readonly _tag: "Started"; readonly known: Known<A> | undefined; readonly elapsed: number }
-  | { readonly _tag: "Swapped"; readonly answer: Outcome<A>; readonly elapsed: number; readonly took: number }
+  | {
+    readonly _tag: "Swapped"
+    readonly answer: Outcome<A>
+    readonly elapsed: number
+    readonly took: number
+    /** Whether the request waited to be sent, and what it expects aged with it. */
+    readonly isAged?: boolean
+  }
   | { readonly _tag: "Read"; readonly answer: Observation<A>; readonly elapsed: number; readonly took: number }
   | {
     readonly _tag: "Failed"
@@ -97,7 +106,7 @@ export type Command<A, E> =
   }
   | { readonly _tag: "Fail"; readonly failure: Failure<A, E> }
 
-export type Transition<A, E> = readonly [State<A>, Command<A, E>]
+export type Transition<A, E> = readonly [State<A, E>, Command<A, E>]
 
 const maxParadoxes = 2
 
@@ -107,6 +116,7 @@ const initial: State<never> = {
   after: "decide",
   atLeast: 0,
   doubted: Option.none(),
+  terminal: undefined,
   unavailable: [],
   restartTransient: true,
   paradoxes: 0,
@@ -119,9 +129,10 @@ const initial: State<never> = {
 }
 
 /** Whether a swap of this operation has taken effect, when it was not acknowledged. */
-export const effectOf = (state: State<unknown>): "none" | "unknown" => Option.isSome(state.doubted) ? "unknown" : "none"
+export const effectOf = (state: State<unknown, unknown>): "none" | "unknown" =>
+  Option.isSome(state.doubted) ? "unknown" : "none"
 
-const fail = <A, E>(state: State<A>, failure: Failure<A, E>): Transition<A, E> => [state, { _tag: "Fail", failure }]
+const fail = <A, E>(state: State<A, E>, failure: Failure<A, E>): Transition<A, E> => [state, { _tag: "Fail", failure }]
 
 const exhausted = (limit: Limit, wait = 0): Failure<never, never> => ({
   _tag: "Exhausted",
@@ -129,13 +140,13 @@ const exhausted = (limit: Limit, wait = 0): Failure<never, never> => ({
   wait
 })
 
-const seen = <A>(state: State<A>, value: A): State<A> => ({
+const seen = <A, E>(state: State<A, E>, value: A): State<A, E> => ({
   ...state,
   known: { value, isWitness: true, isAged: false }
 })
 
 /** Smoothed as TCP does (RFC 6298): an eighth of the difference. Lost replies say nothing of the round trip. */
-const answered = <A>(state: State<A>, answer: Outcome<A> | Observation<A>, took: number): State<A> =>
+const answered = <A, E>(state: State<A, E>, answer: Outcome<A> | Observation<A>, took: number): State<A, E> =>
   answer._tag === "Unsent" || answer._tag === "Unknown"
     ? state
     : {
@@ -145,12 +156,12 @@ const answered = <A>(state: State<A>, answer: Outcome<A> | Observation<A>, took:
     }
 
 /** What the intent makes of a value; a swap of a value for itself is none. */
-const verdict = <A>(rules: Rules<A>, state: State<A>, value: A): Decision<A> => {
+const verdict = <A, E>(rules: Rules<A>, state: State<A, E>, value: A): Decision<A> => {
   const decision = rules.intent.decide(value, rules.equals, state.unavailable)
   return decision._tag === "Swap" && rules.equals(decision.to, value) ? { _tag: "Keep" } : decision
 }
 
-const found = <A, E>(state: State<A>, value: A): Transition<A, E> => [state, {
+const found = <A, E>(state: State<A, E>, value: A): Transition<A, E> => [state, {
   _tag: "Succeed",
   outcome: state.swaps === 0 ? "already" : "converged",
   effect: effectOf(state),
@@ -161,14 +172,14 @@ const found = <A, E>(state: State<A>, value: A): Transition<A, E> => [state, {
 const fits = <A>(rules: Rules<A>, elapsed: number, wait: number): boolean =>
   elapsed + wait + rules.minAttempt <= rules.deadline
 
-const sendRead = <A, E>(rules: Rules<A>, state: State<A>, elapsed: number): Transition<A, E> =>
+const sendRead = <A, E>(rules: Rules<A>, state: State<A, E>, elapsed: number): Transition<A, E> =>
   fits(rules, elapsed, 0)
     ? [{ ...state, sent: undefined, reads: state.reads + 1 }, { _tag: "SendRead" }]
     : fail(state, exhausted("deadline"))
 
 const sendSwap = <A, E>(
   rules: Rules<A>,
-  state: State<A>,
+  state: State<A, E>,
   known: Known<A>,
   desired: A,
   elapsed: number
@@ -179,7 +190,7 @@ const sendSwap = <A, E>(
   return [{ ...state, sent, swaps: state.swaps + 1 }, { _tag: "SendSwap", ...sent }]
 }
 
-const decide = <A, E>(rules: Rules<A>, state: State<A>, elapsed: number): Transition<A, E> => {
+const decide = <A, E>(rules: Rules<A>, state: State<A, E>, elapsed: number): Transition<A, E> => {
   const known = state.known
   if (known === undefined) {
     return rules.canRead ? sendRead(rules, state, elapsed) : fail(state, { _tag: "ConflictWithoutState" })
@@ -200,7 +211,7 @@ const decide = <A, E>(rules: Rules<A>, state: State<A>, elapsed: number): Transi
 }
 
 /** The value that a witness shows, when the effect of an earlier attempt is unknown. */
-const settleUnknown = <A, E>(rules: Rules<A>, state: State<A>, value: A): Transition<A, E> | undefined => {
+const settleUnknown = <A, E>(rules: Rules<A>, state: State<A, E>, value: A): Transition<A, E> | undefined => {
   if (Option.isNone(state.doubted)) return undefined
   // The attempt that nobody answered may have put the value there: to swap on from it could act twice.
   if (rules.equals(state.doubted.value, value)) return found(state, value)
@@ -212,12 +223,16 @@ const settleUnknown = <A, E>(rules: Rules<A>, state: State<A>, value: A): Transi
   )
 }
 
-const aged = <A>(state: State<A>): State<A> => ({
+const aged = <A, E>(state: State<A, E>): State<A, E> => ({
   ...state,
   known: state.known === undefined ? undefined : { ...state.known, isAged: true }
 })
 
-const stepTransient = <A, E>(state: State<A>, answer: Unsent | Unknown, after: State<A>["after"]): Transition<A, E> => [
+const stepTransient = <A, E>(
+  state: State<A, E>,
+  answer: Unsent | Unknown,
+  after: State<A, E>["after"]
+): Transition<A, E> => [
   {
     // However short the wait: the request itself may have taken as long as its timeout.
     ...aged(state),
@@ -230,8 +245,8 @@ const stepTransient = <A, E>(state: State<A>, answer: Unsent | Unknown, after: S
 
 const onConflict = <A, E>(
   rules: Rules<A>,
-  state: State<A>,
-  sent: NonNullable<State<A>["sent"]>,
+  state: State<A, E>,
+  sent: NonNullable<State<A, E>["sent"]>,
   actual: Option.Option<A>,
   elapsed: number
 ): Transition<A, E> => {
@@ -244,7 +259,7 @@ const onConflict = <A, E>(
   }
   const value = actual.value
   const informed = seen(counted, value)
-  const settled = settleUnknown<A, E>(rules, informed, value)
+  const settled = settleUnknown(rules, informed, value)
   if (settled !== undefined) return settled
   if (rules.equals(value, sent.expected)) {
     const puzzled = { ...informed, paradoxes: state.paradoxes + 1 }
@@ -260,7 +275,7 @@ const onConflict = <A, E>(
 
 const onSwapped = <A, E>(
   rules: Rules<A>,
-  state: State<A>,
+  state: State<A, E>,
   answer: Outcome<A>,
   elapsed: number
 ): Transition<A, E> => {
@@ -293,21 +308,46 @@ const onSwapped = <A, E>(
 
 const onRead = <A, E>(
   rules: Rules<A>,
-  state: State<A>,
+  state: State<A, E>,
   answer: Observation<A>,
   elapsed: number
 ): Transition<A, E> => {
+  if (state.terminal !== undefined) return onLastRead(rules, state, state.terminal, answer)
   if (answer._tag !== "Observed") return stepTransient(state, answer, "read")
   if (Option.isNone(answer.value)) return fail(state, { _tag: "ConflictWithoutState" })
   const informed = seen(state, answer.value.value)
-  return settleUnknown<A, E>(rules, informed, answer.value.value) ?? decide(rules, informed, elapsed)
+  return settleUnknown(rules, informed, answer.value.value) ?? decide(rules, informed, elapsed)
 }
 
-const resume = <A, E>(rules: Rules<A>, state: State<A>, elapsed: number): Transition<A, E> =>
+/**
+ * A refusal after an attempt that nobody answered may be that attempt's own doing: who gives the host role away may not
+ * do so again. One read tells whether the goal has been reached.
+ */
+const onTerminal = <A, E>(rules: Rules<A>, state: State<A, E>, error: E, elapsed: number): Transition<A, E> =>
+  Option.isSome(state.doubted) && rules.canRead && fits(rules, elapsed, 0)
+    ? sendRead(rules, { ...state, terminal: { error } }, elapsed)
+    : fail(state, { _tag: "Terminal", error })
+
+const onLastRead = <A, E>(
+  rules: Rules<A>,
+  state: State<A, E>,
+  { error }: { readonly error: E },
+  answer: Observation<A>
+): Transition<A, E> => {
+  const terminal: Failure<A, E> = { _tag: "Terminal", error }
+  if (answer._tag !== "Observed" || Option.isNone(answer.value)) return fail(state, terminal)
+  const value = answer.value.value
+  const informed = seen(state, value)
+  const isGoal = Option.exists(state.doubted, (target) => rules.equals(target, value))
+    || verdict(rules, informed, value)._tag === "Keep"
+  return isGoal ? found(informed, value) : fail(informed, terminal)
+}
+
+const resume = <A, E>(rules: Rules<A>, state: State<A, E>, elapsed: number): Transition<A, E> =>
   state.after === "read" ? sendRead(rules, state, elapsed) : decide(rules, state, elapsed)
 
 /** The next state and the one thing to do next, which answers with the next event. */
-export const step = <A, E>(rules: Rules<A>, state: State<A>, event: Event<A, E>): Transition<A, E> => {
+export const step = <A, E>(rules: Rules<A>, state: State<A, E>, event: Event<A, E>): Transition<A, E> => {
   switch (event._tag) {
     case "Started": {
       // What the intent itself expects is better than a hint, and a witness is better than both.
@@ -318,18 +358,28 @@ export const step = <A, E>(rules: Rules<A>, state: State<A>, event: Event<A, E>)
       })
       return decide(rules, { ...state, known }, event.elapsed)
     }
-    case "Swapped":
-      return onSwapped(rules, answered(state, event.answer, event.took), event.answer, event.elapsed)
+    case "Swapped": {
+      const { answer, elapsed, isAged = false, took } = event
+      const sent = isAged && state.sent !== undefined ? { ...state.sent, fresh: false } : state.sent
+      return onSwapped(rules, answered({ ...state, sent }, answer, took), answer, elapsed)
+    }
     case "Read":
       return onRead(rules, answered(state, event.answer, event.took), event.answer, event.elapsed)
     case "Failed":
-      if (state.sent === undefined) return fail(state, { _tag: "Terminal", error: event.error })
+      if (state.sent === undefined) {
+        return fail(state, {
+          _tag: "Terminal",
+          error: state.terminal === undefined ? event.error : state.terminal.error
+        })
+      }
       if (event.proof === "unavailable" && rules.intent.skipsUnavailable) {
         return decide(rules, { ...state, unavailable: [...state.unavailable, state.sent.desired] }, event.elapsed)
       }
-      return fail(
+      return onTerminal(
+        rules,
         event.proof === "doubtful" ? { ...state, doubted: Option.some(state.sent.desired) } : state,
-        { _tag: "Terminal", error: event.error }
+        event.error,
+        event.elapsed
       )
     case "Delay": {
       const wait = Math.ceil(Math.max(event.millis, 0) + Math.max(state.atLeast, 0))

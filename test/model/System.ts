@@ -13,6 +13,8 @@ export interface Client {
   readonly onUnknown: Cas.OnUnknown
   readonly canRead: boolean
   readonly hint?: Value
+  /** As a user, who may swap while being in place, and is refused for good otherwise. */
+  readonly operator?: Value
 }
 
 export interface Setup {
@@ -34,13 +36,18 @@ export interface Setup {
   readonly blind: number
 }
 
-type State = reducer.State<Value>
-type Command = reducer.Command<Value, never>
+/** What the register refuses for good. */
+type Refusal = "no permission"
+
+type State = reducer.State<Value, Refusal>
+type Command = reducer.Command<Value, Refusal>
+
+type Answer = Cas.Outcome<Value> | Cas.Observation<Value> | { readonly _tag: "Terminal" }
 
 /** A request on its way, or its answer. */
 type Wire =
   | { readonly at: "request" }
-  | { readonly at: "reply"; readonly answer: Cas.Outcome<Value> | Cas.Observation<Value> }
+  | { readonly at: "reply"; readonly answer: Answer }
 
 type Result =
   | { readonly outcome: "interrupted" }
@@ -126,7 +133,7 @@ export const start = (setup: Setup): World => ({
   value: setup.initial,
   clients: setup.clients.map((client) => {
     const known = client.hint === undefined ? undefined : { value: client.hint, isWitness: false, isAged: true }
-    const transition = reducer.step<Value, never>(rulesOf(setup, client), reducer.start<Value>(), {
+    const transition = reducer.step<Value, Refusal>(rulesOf(setup, client), reducer.start<Value>(), {
       _tag: "Started",
       known,
       elapsed: 0
@@ -173,7 +180,7 @@ const change = (world: World, value: Value, by: number): World => ({
   }))
 })
 
-const toldBy = (answer: Cas.Outcome<Value> | Cas.Observation<Value>): number => {
+const toldBy = (answer: Answer): number => {
   const value = answer._tag === "Conflict"
     ? answer.actual
     : answer._tag === "Observed"
@@ -187,7 +194,7 @@ const take = (
   setup: Setup,
   world: World,
   index: number,
-  answer: Cas.Outcome<Value> | Cas.Observation<Value>
+  answer: Answer
 ): World => {
   const running = world.clients[index]!
   const rules = rulesOf(setup, setup.clients[index]!)
@@ -196,12 +203,14 @@ const take = (
     told: running.told | toldBy(answer),
     unknowns: running.unknowns + (answer._tag === "Unknown" && running.command._tag === "SendSwap" ? 1 : 0)
   }
-  const event: reducer.Event<Value, never> = running.command._tag === "SendSwap"
+  const event: reducer.Event<Value, Refusal> = answer._tag === "Terminal"
+    ? { _tag: "Failed", error: "no permission", proof: undefined, elapsed: 0 }
+    : running.command._tag === "SendSwap"
     // The command says which kind of request this answers, so the answer is one to a swap.
     ? { _tag: "Swapped", answer: answer as Cas.Outcome<Value>, elapsed: 0, took: 0 }
     // Likewise, the answer is one to a read.
     : { _tag: "Read", answer: answer as Cas.Observation<Value>, elapsed: 0, took: 0 }
-  return withClient(world, index, send(told, reducer.step<Value, never>(rules, running.state, event)))
+  return withClient(world, index, send(told, reducer.step<Value, Refusal>(rules, running.state, event)))
 }
 
 const unknown = Cas.unknown()
@@ -251,7 +260,13 @@ const clientSteps = (setup: Setup, world: World, index: number): ReadonlyArray<S
     case "SendSwap": {
       const { desired, expected } = command
       const swap = `${name} swaps ${expected} for ${desired}`
-      if (world.value === expected) {
+      const { operator } = setup.clients[index]!
+      if (operator !== undefined && world.value !== operator) {
+        steps.push({
+          label: `${swap}: refused, it is ${world.value}`,
+          world: withClient(world, index, { ...running, wire: { at: "reply", answer: { _tag: "Terminal" } } })
+        })
+      } else if (world.value === expected) {
         const changed = desired === expected ? world : change(world, desired, index)
         steps.push({
           label: `${swap}: applied`,
@@ -292,8 +307,8 @@ const clientSteps = (setup: Setup, world: World, index: number): ReadonlyArray<S
     }
     case "StepConflict":
     case "StepTransient": {
-      const next = (event: reducer.Event<Value, never>) =>
-        withClient(world, index, send(running, reducer.step<Value, never>(rules, running.state, event)))
+      const next = (event: reducer.Event<Value, Refusal>) =>
+        withClient(world, index, send(running, reducer.step<Value, Refusal>(rules, running.state, event)))
       steps.push({ label: `${name} goes on at once`, world: next({ _tag: "Delay", millis: 0, elapsed: 0 }) })
       steps.push({ label: `${name} waits`, world: next({ _tag: "Delay", millis: 1, elapsed: 0 }) })
       steps.push({
@@ -308,7 +323,7 @@ const clientSteps = (setup: Setup, world: World, index: number): ReadonlyArray<S
         world: withClient(
           world,
           index,
-          send(running, reducer.step<Value, never>(rules, running.state, { _tag: "Woke", slept: 0, elapsed: 0 }))
+          send(running, reducer.step<Value, Refusal>(rules, running.state, { _tag: "Woke", slept: 0, elapsed: 0 }))
         )
       })
   }
@@ -341,8 +356,7 @@ export const steps = (setup: Setup, world: World): ReadonlyArray<Step> => [
   ...lateSteps(world)
 ]
 
-const keyOfAnswer = (answer: Cas.Outcome<Value> | Cas.Observation<Value>): string =>
-  `${answer._tag[0]}${toldBy(answer)}`
+const keyOfAnswer = (answer: Answer): string => `${answer._tag[0]}${toldBy(answer)}`
 
 const keyOfClient = ({ applied, command, foreign, held, result, state, told, unknowns, wire }: Running): string => {
   if (result !== undefined) {
@@ -364,6 +378,7 @@ const keyOfClient = ({ applied, command, foreign, held, result, state, told, unk
     sent,
     state.after[0],
     Option.getOrElse(state.doubted, () => "-"),
+    state.terminal === undefined ? "" : "t",
     state.paradoxes,
     state.swaps,
     state.restartTransient ? 1 : 0,

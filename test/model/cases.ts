@@ -85,6 +85,18 @@ export const cases: ReadonlyArray<Case> = [
     properties: always
   },
   {
+    name: "a user who hands over, an app, a person, two losses, interruption",
+    setup: {
+      ...calm,
+      clients: [{ ...handover(0, 1), operator: 0 }, ensure(2)],
+      humans: 1,
+      losses: 2,
+      late: 1,
+      interruptions: 1
+    },
+    properties: always
+  },
+  {
     name: "two rotations, a person, one loss",
     setup: { ...calm, clients: [rotate, rotate], humans: 1, losses: 1, late: 1 },
     properties: always

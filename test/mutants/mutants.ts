@@ -72,9 +72,24 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "retry of a terminal answer",
     file: reducer,
-    find: "if (state.sent === undefined) return fail(state, { _tag: \"Terminal\", error: event.error })",
-    replace: "if (event.proof === undefined) return decide(rules, state, event.elapsed)",
+    find: "if (state.sent === undefined) {",
+    replace:
+      "if (event.proof === undefined) return decide(rules, state, event.elapsed)\n      if (state.sent === undefined) {",
     killer: single("that no retry can change ends the operation, under its own tag")
+  },
+  {
+    name: "a refusal that a lost swap brought about itself is taken for the whole truth",
+    file: reducer,
+    find: "Option.isSome(state.doubted) && rules.canRead && fits(rules, elapsed, 0)",
+    replace: "false",
+    killer: single("after a lost reply ends well where the read shows the goal")
+  },
+  {
+    name: "a refusal is forgotten once anything has been read",
+    file: reducer,
+    find: "return isGoal ? found(informed, value) : fail(informed, terminal)",
+    replace: "return found(informed, value)",
+    killer: single("after a lost reply is checked by one read, whose own failure does not replace it")
   },
   {
     name: "success on interrupt",
@@ -155,7 +170,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "neverResend sends again after a read that shows the expected value",
     file: reducer,
-    find: "return settleUnknown<A, E>(rules, informed, answer.value.value) ?? decide(rules, informed, elapsed)",
+    find: "return settleUnknown(rules, informed, answer.value.value) ?? decide(rules, informed, elapsed)",
     replace: "return decide(rules, informed, elapsed)",
     killer: single("neverResend only reads: any other value is CasIndeterminate, the expected one too")
   },
