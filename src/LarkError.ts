@@ -453,6 +453,8 @@ export class TransportError extends Data.TaggedError("TransportError")<{
   readonly endpoint: string
   readonly reason: string
   readonly executed: "no" | "unknown"
+  /** How long it is certain that another request would not be sent either: an open circuit. */
+  readonly retryAfter?: Duration.Duration | undefined
 }> {
   get retry(): Retry {
     return this.executed === "no" ? "wait" : "unknown"

@@ -32,21 +32,26 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { exchange } from "./Envelope/exchange.ts"
+import { CircuitBreaker } from "./CircuitBreaker.ts"
+import { bearer } from "./Envelope/bearer.ts"
+import { type Envelope, exchange } from "./Envelope/exchange.ts"
 import { failure } from "./Envelope/failure.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as LarkError from "./LarkError.ts"
-import { TenantToken } from "./TenantToken.ts"
+import { type Call, type Limit, RateLimits, tier4 } from "./RateLimits.ts"
+import { Tenant, TenantToken } from "./TenantToken.ts"
 import { UserToken } from "./UserToken.ts"
 
 /**
@@ -63,6 +68,8 @@ export interface Endpoint<Path extends string, out A, out C extends LarkError.Do
   readonly path: Path
   /** The codes that are documented for it, apart from the generic ones. */
   readonly codes: ReadonlyArray<C>
+  /** How often it may be called, the longest window first. */
+  readonly limits: ReadonlyArray<Limit>
   readonly decode: (data: unknown) => Effect.Effect<A, Schema.SchemaError>
 }
 
@@ -81,6 +88,8 @@ export interface Input<Path extends string> {
   readonly query?: Readonly<Record<string, string | boolean | undefined>> | undefined
   /** Sent as JSON; no body and no content type without it. */
   readonly body?: Readonly<Record<string, unknown>> | undefined
+  /** Whether `admit` has let it through already. */
+  readonly isAdmitted?: boolean | undefined
 }
 
 /**
@@ -94,12 +103,15 @@ export const endpoint = <const Path extends string, A, I, const C extends LarkEr
   readonly method: Endpoint<Path, A, C>["method"]
   readonly path: Path
   readonly codes: ReadonlyArray<C>
+  /** `RateLimits.tier4` unless given. */
+  readonly limits?: ReadonlyArray<Limit> | undefined
   readonly data: Schema.Codec<A, I>
 }): Endpoint<Path, A, C> => ({
   name: options.name,
   method: options.method,
   path: options.path,
   codes: options.codes,
+  limits: options.limits ?? tier4,
   decode: Schema.decodeUnknownEffect(Schema.toCodecJson(options.data))
 })
 
@@ -110,8 +122,10 @@ export const endpoint = <const Path extends string, A, I, const C extends LarkEr
  *
  * - `call`: as the app, or as the user of the region that `Lark.asUser` wraps.
  * - `callAsUser`: as the user, whom it requires.
+ * - `admit`: ends when the call may be made, where `RateLimits` hold. Calls wait for that by themselves, unless they say
+ *   that they are admitted.
  *
- * Both fail with the endpoint's documented codes and the generic ones; no answer within 10 seconds is a
+ * Calls fail with the endpoint's documented codes and the generic ones; no answer within 10 seconds is a
  * `TransportError`, for each request (a call may send up to four: token, call, new token, replay).
  *
  * **Gotchas**
@@ -130,6 +144,12 @@ export class LarkHttp extends Context.Service<LarkHttp, {
     endpoint: Endpoint<Path, A, C>,
     input: Input<Path>
   ) => Effect.Effect<A, LarkError.ErrorOf<C> | LarkError.GenericError, UserToken>
+  readonly admit:
+    | (<Path extends string>(
+      endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
+      input: Input<Path>
+    ) => Effect.Effect<void>)
+    | undefined
 }>()("effect-lark-meetings/LarkHttp") {}
 
 /** What a call needs of a token, whoever it belongs to. */
@@ -140,10 +160,14 @@ interface Credential {
 
 const timeout = Duration.seconds(10)
 
-/** Transports throw at other signs, and some say the token in their message. */
-const isSendable = (token: Redacted.Redacted) => /^[!-~]+$/.test(Redacted.value(token))
+const rateLimited = 99991400
 
-const unsendable = "the token is empty, or has blanks, line ends or other signs in it that a header cannot hold"
+/** Whether an answer shows that the platform works, be it by a refusal. */
+const isUp = (exit: Exit.Exit<Envelope, LarkError.TransportError | LarkError.MalformedResponse>): boolean => {
+  if (Exit.isSuccess(exit)) return exit.value.status < 500
+  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  return error?._tag === "MalformedResponse" && error.status < 500
+}
 
 /** Segments that URL parsers resolve, encoded or not: no encoding can make them harmless. */
 const isDots = (value: string) => value === "" || value === "." || value === ".."
@@ -169,9 +193,23 @@ const queryOf = (query: Input<string>["query"] = {}): string => {
  */
 export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | TenantToken | HttpClient.HttpClient> = Effect
   .gen(function*() {
-    const { baseUrl } = yield* LarkConfig
+    const { appId, baseUrl } = yield* LarkConfig
     const client = yield* HttpClient.HttpClient
     const tenantToken = yield* TenantToken
+    const limits = yield* RateLimits
+    const breaker = yield* CircuitBreaker
+
+    const limitedBy = <Path extends string>(
+      endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
+      { params }: Input<Path>
+    ): Effect.Effect<Call> =>
+      Effect.map(Effect.serviceOption(Tenant), (tenant) => ({
+        app: appId,
+        endpoint: endpoint.name,
+        limits: endpoint.limits,
+        tenant: Option.getOrElse(tenant, () => ""),
+        turn: Object.values(params).join(" ")
+      }))
 
     const callWith = Effect.fnUntraced(function*<Path extends string, A, C extends LarkError.DocumentedCode>(
       credential: Credential,
@@ -180,22 +218,26 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
     ): Effect.fn.Return<A, LarkError.ErrorOf<C> | LarkError.GenericError> {
       const url = `${baseUrl}${fillPath(endpoint.path, input.params)}${queryOf(input.query)}`
       const json = input.body && HttpBody.jsonUnsafe(input.body)
-      const request = (token: Redacted.Redacted) =>
-        HttpClientRequest.make(endpoint.method)(url, {
-          headers: { accept: "application/json", authorization: `Bearer ${Redacted.value(token)}` },
-          body: json
-        })
       const send = (tokens: readonly [current: Redacted.Redacted, ...rejected: ReadonlyArray<Redacted.Redacted>]) =>
-        isSendable(tokens[0])
-          ? exchange(client, endpoint.name, request(tokens[0]), tokens, timeout)
-          : Effect.fail(new LarkError.TransportError({ endpoint: endpoint.name, executed: "no", reason: unsendable }))
+        Effect.flatMap(bearer(endpoint.name, tokens[0]), (authorization) => {
+          const headers = { accept: "application/json", authorization }
+          const request = HttpClientRequest.make(endpoint.method)(url, { headers, body: json })
+          const sent = exchange(client, endpoint.name, request, tokens, timeout)
+          return breaker === undefined ? sent : breaker.guard({ app: appId, endpoint: endpoint.name }, sent, isUp)
+        })
 
+      if (limits !== undefined && input.isAdmitted !== true) yield* limits.admit(yield* limitedBy(endpoint, input))
       const token = yield* credential.get
       let tokens: Parameters<typeof send>[0] = [token]
       let envelope = yield* send(tokens)
       if (LarkError.isTokenRejected(envelope.code) && (yield* credential.reject(token))) {
         tokens = [yield* credential.get, token]
         envelope = yield* send(tokens)
+      }
+      if (limits !== undefined && envelope.code === rateLimited) {
+        const { rateLimit, retryAfter } = envelope
+        const ceiling = rateLimit === undefined ? undefined : Number(rateLimit)
+        yield* limits.throttled(yield* limitedBy(endpoint, input), { retryAfter, ceiling })
       }
       if (envelope.code !== 0) {
         return yield* Effect.fail(LarkError.fromFailure(failure(envelope, tokens), endpoint.codes))
@@ -219,7 +261,8 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
           Effect.serviceOption(UserToken),
           (userToken) => callWith(Option.getOrElse(userToken, () => tenantToken), endpoint, input)
         ),
-      callAsUser: (endpoint, input) => Effect.flatMap(UserToken, (userToken) => callWith(userToken, endpoint, input))
+      callAsUser: (endpoint, input) => Effect.flatMap(UserToken, (userToken) => callWith(userToken, endpoint, input)),
+      admit: limits && ((endpoint, input) => Effect.flatMap(limitedBy(endpoint, input), limits.admit))
     })
   })
 

@@ -216,9 +216,15 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
     user_id: Cas.makeQueue()
   }
 
-  const getBy = <T extends MeetingUser.IdType>(meetingId: MeetingId, idType: T, options?: GetOptions) =>
+  const getBy = <T extends MeetingUser.IdType>(
+    meetingId: MeetingId,
+    idType: T,
+    options?: GetOptions,
+    isAdmitted?: boolean
+  ) =>
     Effect.map(
       lark.call(endpoints.get, {
+        isAdmitted,
         params: { meeting_id: meetingId },
         query: {
           user_id_type: idType,
@@ -244,16 +250,25 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
     meetingId: MeetingId,
     idType: T,
     expected: MeetingUser.MeetingUser<T>,
-    desired: MeetingUser.MeetingUser<T>
+    desired: MeetingUser.MeetingUser<T>,
+    isAdmitted?: boolean
   ) =>
     hostRegister.swapOutcome(
       idType,
       lark.call(endpoints.setHost, {
+        isAdmitted,
         params: { meeting_id: meetingId },
         query: { user_id_type: idType },
         body: { host_user: MeetingUser.toWire(desired), old_host_user: MeetingUser.toWire(expected) }
       })
     )
+
+  const admitTo = (meetingId: MeetingId) => {
+    const input = { params: { meeting_id: meetingId } }
+    const { admit } = lark
+    return admit &&
+      ((request: "read" | "swap") => request === "read" ? admit(endpoints.get, input) : admit(endpoints.setHost, input))
+  }
 
   const moveHost = Effect.fnUntraced(function*<T extends MeetingUser.IdType, E, R>(
     meetingId: MeetingId,
@@ -285,8 +300,9 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
 
     const register: Cas.Register<MeetingUser.MeetingUser<T>, hostRegister.SwapError | hostRegister.ReadError> = {
       equals: MeetingUser.equals,
-      read: hostRegister.observation(getBy(meetingId, idType)),
-      swap: (expected, desired) => swap(meetingId, idType, expected, desired),
+      read: hostRegister.observation(getBy(meetingId, idType, undefined, true)),
+      swap: (expected, desired) => swap(meetingId, idType, expected, desired, true),
+      admit: admitTo(meetingId),
       proves: hostRegister.proves
     }
     return yield* queues[idType].run(

@@ -59,7 +59,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { withBearer } from "./Envelope/bearer.ts"
+import { bearer } from "./Envelope/bearer.ts"
 import { exchange as send } from "./Envelope/exchange.ts"
 import { failure } from "./Envelope/failure.ts"
 import { requestToken } from "./Envelope/requestToken.ts"
@@ -328,10 +328,13 @@ export const make: Effect.Effect<
   const userInfo = Effect.fnUntraced(function*(
     accessToken: Redacted.Redacted
   ): Effect.fn.Return<UserInfo, LarkError.GenericError> {
-    const request = HttpClientRequest.get(`${config.baseUrl}/authen/v1/user_info`, { acceptJson: true })
-    const authorized = yield* withBearer(userInfoEndpoint, request, accessToken)
+    const authorization = yield* bearer(userInfoEndpoint, accessToken)
+    const request = HttpClientRequest.get(`${config.baseUrl}/authen/v1/user_info`, {
+      acceptJson: true,
+      headers: { authorization }
+    })
     const secrets = [accessToken]
-    const envelope = yield* send(client, userInfoEndpoint, authorized, secrets, timeout)
+    const envelope = yield* send(client, userInfoEndpoint, request, secrets, timeout)
     if (envelope.code !== 0) return yield* Effect.fail(LarkError.fromFailure(failure(envelope, secrets), []))
     const { body, logId, status } = envelope
     return yield* Effect.fromOption(userInfoOf(body["data"]), () =>

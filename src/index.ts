@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as Cas from "./Cas.ts"
+export * as CircuitBreaker from "./CircuitBreaker.ts"
 export * as Lark from "./Lark.ts"
 export * as LarkConfig from "./LarkConfig.ts"
 export * as LarkError from "./LarkError.ts"
@@ -12,6 +13,7 @@ export * as MeetingId from "./MeetingId.ts"
 export * as Meetings from "./Meetings.ts"
 export * as MeetingUser from "./MeetingUser.ts"
 export * as OAuth from "./OAuth.ts"
+export * as RateLimits from "./RateLimits.ts"
 export * as Simulator from "./Simulator.ts"
 export * as TenantToken from "./TenantToken.ts"
 export * as UserToken from "./UserToken.ts"

@@ -1,10 +1,9 @@
 /**
- * The token of a request, if the request can carry it.
+ * The header that carries a token, if it can.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Redacted from "effect/Redacted"
 import { TransportError } from "../LarkError.ts"
 
@@ -12,13 +11,9 @@ import { TransportError } from "../LarkError.ts"
 const isSendable = (token: Redacted.Redacted) => /^[!-~]+$/.test(Redacted.value(token))
 
 /** @internal */
-export const withBearer = (
-  endpoint: string,
-  request: HttpClientRequest.HttpClientRequest,
-  token: Redacted.Redacted
-): Effect.Effect<HttpClientRequest.HttpClientRequest, TransportError> =>
+export const bearer = (endpoint: string, token: Redacted.Redacted): Effect.Effect<string, TransportError> =>
   isSendable(token)
-    ? Effect.succeed(HttpClientRequest.bearerToken(request, token))
+    ? Effect.succeed(`Bearer ${Redacted.value(token)}`)
     : Effect.fail(
       new TransportError({
         endpoint,

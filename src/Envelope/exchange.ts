@@ -33,6 +33,8 @@ export interface Envelope {
   readonly status: number
   readonly logId: string | undefined
   readonly retryAfter: Duration.Duration | undefined
+  /** `x-ogw-ratelimit-limit`, as it came. */
+  readonly rateLimit: string | undefined
   readonly code: number
   readonly msg: string
   /** The whole body: most endpoints put their data under `data`, token endpoints beside `code`. */
@@ -175,5 +177,6 @@ const read = (
   if (code === 0 && !isSuccess) return malformed("the code says success, the status does not")
   // OAuth endpoints describe their failures as RFC 6749 does.
   const msg = [body["msg"], body["error_description"], body["error"]].find(Predicate.isString) ?? ""
-  return Effect.succeed({ endpoint, status, logId, retryAfter, code, msg, body })
+  const rateLimit = headers["x-ogw-ratelimit-limit"]
+  return Effect.succeed({ endpoint, status, logId, retryAfter, rateLimit, code, msg, body })
 }

@@ -6,8 +6,10 @@ import { authorizePage } from "./Authorize.ts"
 import type { Call } from "./Call.ts"
 import { endMeeting } from "./EndMeeting.ts"
 import type { Endpoint } from "./Fault.ts"
+import { throttled } from "./FaultyReply.ts"
 import { getMeeting } from "./GetMeeting.ts"
 import { oauthToken } from "./OAuthToken.ts"
+import type { RateLimit } from "./RateLimit.ts"
 import * as Reply from "./Reply.ts"
 import type { RivalPlan } from "./Rival.ts"
 import { setHost } from "./SetHost.ts"
@@ -44,6 +46,8 @@ export const takesToken = (endpoint: Endpoint | "unknown"): boolean =>
 export interface Room {
   readonly world: World
   readonly rivals: RivalPlan
+  /** Without it, nothing is counted. */
+  readonly rateLimit: RateLimit | undefined
   readonly digest: Digest.Digest["Service"]
   /** Who is logged in in the browser that opens a login. */
   readonly login: User | undefined
@@ -57,6 +61,10 @@ const meeting = (room: Room, endpoint: "get" | "set_host" | "end", call: Call): 
   const { rivals, world } = room
   const operator = world.tokens.authorize(call, endpoint === "end" ? "user" : "both")
   if (Reply.is(operator)) return operator
+  const excess = room.rateLimit?.take(`${endpoint} ${world.tokens.ownerOf(call.authorization)}`, call.now)
+  if (excess !== undefined) {
+    return throttled({ reset: Math.ceil(excess.wait / 1_000), status: 429 }, call.logId, excess.count)
+  }
   switch (endpoint) {
     case "get":
       return getMeeting(world, operator, call)

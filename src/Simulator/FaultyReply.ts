@@ -26,9 +26,13 @@ export const serverError = (fault: Of<"ServerError">, endpoint: Endpoint): Reply
   }
 }
 
-export const throttled = (fault: Of<"Throttle">, logId: string): Reply.Reply =>
+export const throttled = (
+  fault: Pick<Of<"Throttle">, "reset" | "status">,
+  logId: string,
+  limit = 50
+): Reply.Reply =>
   Reply.withHeaders(Reply.refusal(fault.status, 99991400, "request trigger frequency limit", logId), {
-    "x-ogw-ratelimit-limit": "50",
+    "x-ogw-ratelimit-limit": String(limit),
     "x-ogw-ratelimit-reset": String(fault.reset)
   })
 

@@ -30,6 +30,8 @@ export interface Options extends BehaviorOptions {
   readonly webhook?: WebhookOptions | undefined
   readonly faults?: ReadonlyArray<FaultRule> | undefined
   readonly rivals?: ReadonlyArray<Rival> | undefined
+  /** Whether the meeting endpoints take 50 requests a second and 1000 a minute, of an app in a tenant. Default `false`. */
+  readonly rateLimits?: boolean | undefined
   /** How long every request takes, half of it each way. Default zero. */
   readonly latency?: Duration.Input | undefined
 }

@@ -105,6 +105,8 @@ export interface Tokens {
   readonly findApp: (text: string, now: number) => { readonly appId: string } | undefined
   /** The user of this token, while it is accepted. */
   readonly findUser: (authorization: string | undefined, now: number) => User | undefined
+  /** The app and tenant of this token, which requests are counted by. */
+  readonly ownerOf: (authorization: string | undefined) => string
   readonly kindOf: (authorization: string | undefined) => TokenKind
   readonly authorize: (call: Call, accepts: "both" | "user") => Operator | Reply.Reply
   readonly rejection: (call: Pick<Call, "authorization" | "logId">, status: number) => Reply.Reply
@@ -200,6 +202,10 @@ export const make = (): Tokens => {
       if (accepted(entry, now)) return entry.user
       refused(authorization)
       return undefined
+    },
+    ownerOf: (authorization) => {
+      const entry = find(authorization)
+      return `${entry?.appId} ${entry?.tenant}`
     },
     kindOf,
     rejection,

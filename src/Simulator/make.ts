@@ -15,6 +15,7 @@ import * as Faults from "./Fault.ts"
 import type { Meeting } from "./Meeting.ts"
 import type { Options } from "./Options.ts"
 import * as Pushes from "./Push.ts"
+import * as RateLimit from "./RateLimit.ts"
 import * as Reply from "./Reply.ts"
 import * as RequestLog from "./RequestLog.ts"
 import * as Rivals from "./Rival.ts"
@@ -133,6 +134,7 @@ export const make = Effect.fnUntraced(
         rivals,
         digest: yield* Digest.Digest,
         login: options.login === undefined ? undefined : world.directory.resolve(options.login.user),
+        rateLimit: options.rateLimits === true ? RateLimit.make() : undefined,
         resendTicket: (appId) => pushTicket(appId, resendDelay)
       },
       log,

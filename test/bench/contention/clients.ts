@@ -1,7 +1,7 @@
 /**
  * Who takes part.
  */
-import { Cas } from "effect-lark-meetings"
+import { Cas, RateLimits } from "effect-lark-meetings"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -12,7 +12,6 @@ import { meanRoundTrip } from "./Network.ts"
 import { operation } from "./ours.ts"
 import { type Client, readAgain, refreshThenSleep } from "./peers.ts"
 import { makeQueue } from "./Queue.ts"
-import { slidingWindows, type Window } from "./Window.ts"
 
 /** Made anew for each run, so that the clients of a run may share something. */
 export type MakeClient = () => Client
@@ -38,13 +37,26 @@ const oursWithHint = (policy: Cas.Policy<number>): MakeClient => () =>
     return (yield* operation(network, { policy, intent: Cas.ensure(target), hint: 0 })).succeeded
   }
 
-/** The clients are dealt to so many processes, each with a queue, and a limiter if there is a limit. */
+/** Keeps the shipped pace of each limit, as a token bucket in simulated time: how long to wait, or 0 and one token taken. */
+const paced = (limits: ReadonlyArray<RateLimits.Limit>) => {
+  const buckets = limits.map(RateLimits.pace).map((pace) => ({ ...pace, tokens: pace.burst, filledAt: 0 }))
+  return (now: number): number => {
+    for (const bucket of buckets) {
+      const gained = Math.floor((now - bucket.filledAt) / bucket.interval)
+      bucket.filledAt = bucket.tokens + gained >= bucket.burst ? now : bucket.filledAt + gained * bucket.interval
+      bucket.tokens = Math.min(bucket.burst, bucket.tokens + gained)
+    }
+    const waits = buckets.map(({ filledAt, interval, tokens }) => tokens > 0 ? 0 : filledAt + interval - now)
+    const wait = Math.max(0, ...waits)
+    if (wait === 0) { for (const bucket of buckets) bucket.tokens-- }
+    return wait
+  }
+}
+
+/** The clients are dealt to so many processes, each with a queue, and with the shipped rate limits if there are any. */
 export const queued =
-  (processes: number, policy: Cas.Policy<number>, limits?: ReadonlyArray<Window>): MakeClient => () => {
-    const members = Array.from(
-      { length: processes },
-      () => ({ queue: makeQueue(), wait: slidingWindows(limits ?? []) })
-    )
+  (processes: number, policy: Cas.Policy<number>, limits: ReadonlyArray<RateLimits.Limit> = []): MakeClient => () => {
+    const members = Array.from({ length: processes }, () => ({ queue: makeQueue(), wait: paced(limits) }))
     let clients = 0
     return function*(network, target) {
       const member = members[clients++ % processes]

@@ -1,7 +1,7 @@
 /**
  * What the engine must reach, what it reaches, and what the peers reach.
  */
-import { Cas } from "effect-lark-meetings"
+import { Cas, RateLimits } from "effect-lark-meetings"
 import { short } from "../table.ts"
 import { arrivals } from "./arrivals.ts"
 import {
@@ -28,9 +28,6 @@ export interface Goal {
 }
 
 const standard = unbounded(Cas.Policy.standard)
-
-/** Below the server's limits, since requests that were spaced at the client arrive less so. */
-const limiter = [{ count: 40, millis: 1_000 }, { count: 900, millis: 60_000 }]
 
 const give = "Kubernetes DefaultRetry, 5 attempts"
 
@@ -150,8 +147,8 @@ export const goals = (at: At): ReadonlyArray<Goal> => {
       peers: `AWS ${short(steadyAws.meanLatency / steadyNone.meanLatency)}`
     },
     {
-      what: "throttled answers per client, the bench's limiter and our queue, N = 300",
-      measured: race(queued(1, standard, limiter), flood).throttled,
+      what: "throttled answers per client, the shipped rate limits and queue, N = 300",
+      measured: race(queued(1, standard, RateLimits.tier4), flood).throttled,
       atMost: 0,
       peers: `Kubernetes ${short(race(roster.kubernetesRetry[1], flood).throttled)}, `
         + `AWS ${short(race(roster.awsFull[1], flood).throttled)}`

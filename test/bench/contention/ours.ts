@@ -1,5 +1,5 @@
 /**
- * The shipped reducer and the shipped policies as clients of the simulated network: what `src/Cas/run.ts` is to the
+ * The shipped reducer and the shipped policies as clients of the simulated network: what `src/Cas/Operation.ts` is to the
  * real one.
  */
 import type { Cas } from "effect-lark-meetings"

@@ -1,0 +1,134 @@
+/**
+ * Stops sending to a platform that does not answer, and asks now and then whether it does again.
+ *
+ * **Details**
+ *
+ * One circuit for each endpoint and app. What counts against the platform: no reply, HTTP 5xx, an error page of a
+ * gateway. A refusal (a conflict, a missing permission, a 429) is an answer, and counts for it. While the circuit is
+ * open, a call ends at once with a `TransportError` that says that nothing was executed and after what time the next
+ * request will be tried; a `setHost` waits that long, if its policy allows.
+ *
+ * It is Effect's `CircuitBreaker`: state in memory, or in Redis for several processes. Without this layer every request
+ * is sent.
+ *
+ * **Example** (A platform that is down)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { CircuitBreaker as Circuit } from "effect/persistence"
+ * import { CircuitBreaker, Lark, Meetings, MeetingId, Simulator } from "effect-lark-meetings"
+ *
+ * const id = MeetingId.make("6911188411932033028")
+ * const program = Effect.gen(function*() {
+ *   const simulator = yield* Simulator.Simulator
+ *   yield* simulator.addFaults([0, 1].map((nth) => ({ endpoint: "get", nth, fault: { _tag: "DropBefore" } })))
+ *   const errors = yield* Effect.replicateEffect(Effect.flip(Meetings.get(id)), 3)
+ *   const sent = (yield* simulator.requests).filter((request) => request.endpoint === "get").length
+ *   return `${errors.map((error) => error._tag === "TransportError" && error.executed).join(", ")}; ${sent} sent`
+ * })
+ * const breaker = CircuitBreaker.layerMemory({ tripPolicy: Circuit.consecutive(2), openDuration: "10 seconds" })
+ * const result = await Effect.runPromise(program.pipe(
+ *   Effect.provide(Layer.provide(Lark.layer(Simulator.defaultApp), breaker)),
+ *   Effect.provide(Simulator.layer({ meetings: [{ id, host: "ou_alice" }] }))
+ * ))
+ * console.log(result) // => unknown, unknown, no; 2 sent
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Circuit from "effect/persistence/CircuitBreaker"
+import type * as Scope from "effect/Scope"
+import { TransportError } from "./LarkError.ts"
+
+/**
+ * How requests are guarded.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CircuitBreaker {
+  /** Sends a request, unless the circuit of the app and endpoint is open. */
+  readonly guard: <A, E>(
+    request: { readonly app: string; readonly endpoint: string },
+    send: Effect.Effect<A, E>,
+    isUp: (exit: Exit.Exit<A, E>) => boolean
+  ) => Effect.Effect<A, E | TransportError>
+}
+
+/**
+ * The circuit breaker in force: none, unless a layer of this module is provided.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export const CircuitBreaker: Context.Reference<CircuitBreaker | undefined> = Context.Reference<
+  CircuitBreaker | undefined
+>("effect-lark-meetings/CircuitBreaker", { defaultValue: () => undefined })
+
+/**
+ * When a circuit opens, and for how long, as Effect's `CircuitBreaker` has it. A store that fails lets requests through.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Options = Omit<Parameters<typeof Circuit.make>[0], "onStoreError">
+
+/** While a probe is under way: it takes about a request's time. */
+const probing = Duration.seconds(1)
+
+const rejection = (endpoint: string, error: Circuit.CircuitBreakerError): TransportError =>
+  new TransportError({
+    endpoint,
+    executed: "no",
+    reason: "the circuit is open, since earlier requests got no answer",
+    retryAfter: error.reason._tag === "CircuitOpen" ? error.reason.retryAfter : probing
+  })
+
+/**
+ * A breaker with its state in the `CircuitBreakerStore` it is given.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: Options
+): Effect.Effect<CircuitBreaker, never, Circuit.CircuitBreakerStore | Scope.Scope> =>
+  Effect.map(Circuit.make(options), (breaker): CircuitBreaker => ({
+    guard: <A, E>(
+      request: { readonly app: string; readonly endpoint: string },
+      send: Effect.Effect<A, E>,
+      isUp: (exit: Exit.Exit<A, E>) => boolean
+    ) =>
+      send.pipe(
+        breaker.execute<A, E>({
+          key: `effect-lark-meetings ${request.app} ${request.endpoint}`,
+          classify: (exit) => isUp(exit) ? Circuit.success : Circuit.failure()
+        }),
+        Effect.catch((error) =>
+          Effect.fail(error instanceof Circuit.CircuitBreakerError ? rejection(request.endpoint, error) : error)
+        )
+      )
+  }))
+
+/**
+ * Guards all requests, with the state of the circuits in the store it is given.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options): Layer.Layer<never, never, Circuit.CircuitBreakerStore> =>
+  Layer.effect(CircuitBreaker, make(options))
+
+/**
+ * Guards all requests of this process.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerMemory = (options: Options): Layer.Layer<never> =>
+  Layer.provide(layer(options), Circuit.layerStoreMemory())

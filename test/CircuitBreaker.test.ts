@@ -1,0 +1,102 @@
+/**
+ * A platform that does not answer is left alone for a while, and asked again.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Fiber, Layer } from "effect"
+import { CircuitBreaker, Lark, MeetingId, Meetings, MeetingUser, Simulator } from "effect-lark-meetings"
+import { CircuitBreaker as Circuit } from "effect/persistence"
+import { TestClock } from "effect/testing"
+
+const id = MeetingId.make("6911188411932033028")
+const bob = MeetingUser.openId("ou_bob")
+
+const breaker = CircuitBreaker.layerMemory({ tripPolicy: Circuit.consecutive(3), openDuration: "10 seconds" })
+
+const guarded =
+  (options: Simulator.Options = {}) => <A, E>(program: Effect.Effect<A, E, Lark.Services | Simulator.Simulator>) =>
+    program.pipe(
+      Effect.provide(Layer.provide(Lark.layer(Simulator.defaultApp), breaker)),
+      Effect.provide(Simulator.layer({ meetings: [{ id, host: "ou_alice", participants: ["ou_bob"] }], ...options }))
+    )
+
+const faults = (endpoint: Simulator.Endpoint, count: number, fault: Simulator.Fault): Simulator.Options => ({
+  faults: Array.from({ length: count }, (_, nth) => ({ endpoint, nth, fault }))
+})
+
+const sent = (endpoint: Simulator.Endpoint) =>
+  Simulator.Simulator.use((simulator) =>
+    Effect.map(simulator.requests, (requests) => requests.filter((request) => request.endpoint === endpoint).length)
+  )
+
+const tags = (count: number) =>
+  Effect.replicateEffect(
+    Effect.match(Meetings.get(id), { onFailure: (error) => error._tag, onSuccess: () => "ok" }),
+    count
+  )
+
+const failing: ReadonlyArray<readonly [string, Simulator.Fault]> = [
+  ["loses connections", { _tag: "DropBefore" }],
+  ["answers with 5xx", { _tag: "ServerError", status: 503, applied: false, body: "envelope" }],
+  ["answers with a gateway's page", { _tag: "ServerError", status: 502, applied: false, body: "html" }]
+]
+
+describe("a circuit", () => {
+  for (const [what, fault] of failing) {
+    it.effect(`opens when the platform ${what}, and closes when it answers again`, () =>
+      Effect.gen(function*() {
+        yield* tags(3)
+        const error = yield* Effect.flip(Meetings.get(id))
+        assert.deepInclude<object>(error, { _tag: "TransportError", executed: "no", retryAfter: Duration.seconds(10) })
+        assert.match(error.message, /circuit is open.*not executed/s)
+        assert.strictEqual(yield* sent("get"), 3)
+        yield* TestClock.adjust("9999 millis")
+        assert.deepStrictEqual(yield* tags(1), ["TransportError"])
+        assert.strictEqual(yield* sent("get"), 3)
+        yield* TestClock.adjust("1 millis")
+        assert.deepStrictEqual(yield* tags(2), ["ok", "ok"])
+      }).pipe(guarded(faults("get", 3, fault))))
+  }
+
+  it.effect("stays closed whatever the platform refuses", () =>
+    Effect.gen(function*() {
+      const refused = yield* Effect.replicateEffect(
+        Effect.flip(Meetings.get(MeetingId.make("6911188411932033029"))),
+        10
+      )
+      assert.deepStrictEqual([...new Set(refused.map((error) => error._tag))], ["DataNotExist"])
+      assert.strictEqual(yield* sent("get"), 10)
+    }).pipe(guarded()))
+
+  it.effect("stays closed for a throttled client", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual([...new Set(yield* tags(5))], ["RateLimited"])
+      assert.strictEqual(yield* sent("get"), 5)
+    }).pipe(guarded(faults("get", 5, { _tag: "Throttle", reset: 1, status: 429 }))))
+
+  it.effect("is one endpoint's own", () =>
+    Effect.gen(function*() {
+      yield* tags(4)
+      const report = yield* Meetings.setHost(id, bob, { hint: MeetingUser.openId("ou_alice") })
+      assert.strictEqual(report.outcome, "swapped")
+    }).pipe(guarded(faults("get", 10, { _tag: "DropBefore" }))))
+
+  it.effect("that is open makes a setHost wait for it, with no effect in doubt", () =>
+    Effect.gen(function*() {
+      yield* Effect.replicateEffect(
+        Effect.flip(
+          Meetings.swapHost(id, { expected: bob, desired: bob }).pipe(
+            Effect.flatMap((outcome) => Effect.fail(outcome._tag))
+          )
+        ),
+        3
+      )
+      const fiber = yield* Effect.forkChild(Meetings.setHost(id, bob, { hint: MeetingUser.openId("ou_alice") }))
+      yield* TestClock.adjust("9 seconds")
+      assert.strictEqual(yield* sent("set_host"), 3)
+      yield* TestClock.adjust("5 seconds")
+      const report = yield* Fiber.join(fiber)
+      assert.deepInclude<object>(report, { outcome: "swapped", effect: "applied" })
+      assert.deepStrictEqual(report.attempts.map(({ answer }) => answer._tag), ["Unsent", "Applied"])
+      assert.isAtLeast(Duration.toMillis(report.waited), 10_000)
+    }).pipe(guarded(faults("set_host", 3, { _tag: "DropBefore" }))))
+})

@@ -1,0 +1,274 @@
+/**
+ * No window of the platform's holds more requests than it allows, and meetings take turns.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Fiber, Layer, Schema } from "effect"
+import { Cas, Lark, MeetingId, Meetings, MeetingUser, RateLimits, Simulator } from "effect-lark-meetings"
+import { RateLimiter } from "effect/persistence"
+import { TestClock } from "effect/testing"
+
+const call = (options: Partial<RateLimits.Call> = {}): RateLimits.Call => ({
+  app: "cli_a",
+  endpoint: "vc.v1.meeting.get",
+  limits: RateLimits.tier4,
+  tenant: "",
+  turn: "1",
+  ...options
+})
+
+/** The most requests in any window of that length, both ends included: the strictest way to count. */
+const densest = (times: ReadonlyArray<number>, window: number): number =>
+  times.reduce((most, from, index) => {
+    const after = times.findIndex((time) => time > from + window)
+    return Math.max(most, (after === -1 ? times.length : after) - index)
+  }, 0)
+
+/** The limits in force; without a layer, none. */
+const inForce = Effect.map(RateLimits.RateLimits, (limits) => limits ?? assert.fail("no limits are in force"))
+
+const now = Effect.clockWith((clock) => Effect.sync(() => clock.currentTimeMillisUnsafe()))
+
+/** When each of the calls was let through, in milliseconds from the start. */
+const admitted = (calls: ReadonlyArray<RateLimits.Call>, wait: Duration.Input) =>
+  Effect.gen(function*() {
+    const limits = yield* inForce
+    const times: Array<{ readonly call: RateLimits.Call; readonly at: number }> = []
+    const fiber = yield* Effect.forkChild(Effect.forEach(
+      calls,
+      (call) => limits.admit(call).pipe(Effect.andThen(now), Effect.map((at) => times.push({ call, at }))),
+      { concurrency: "unbounded", discard: true }
+    ))
+    yield* TestClock.adjust(wait)
+    yield* Fiber.interrupt(fiber)
+    return times
+  })
+
+const memory = Effect.provide(RateLimits.layerMemory)
+
+describe("a burst", () => {
+  it.effect("of 2,000 keeps to both limits of tier 4, and uses most of them", () =>
+    Effect.gen(function*() {
+      const times = (yield* admitted(Array.from({ length: 2_000 }, () => call()), "3 minutes")).map(({ at }) => at)
+      assert.lengthOf(times, 2_000)
+      assert.isAtMost(densest(times, 1_000), 50)
+      assert.isAtMost(densest(times, 60_000), 1_000)
+      assert.isAtLeast(times.filter((at) => at < 60_000).length, 900)
+    }).pipe(memory))
+
+  it.effect.prop(
+    "of any size keeps to any limit, wherever its window begins",
+    {
+      requests: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 60 })),
+      seconds: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 60 })),
+      burst: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 150 }))
+    },
+    ({ burst, requests, seconds }) =>
+      Effect.gen(function*() {
+        const limits = [{ requests, window: Duration.seconds(seconds) }]
+        const all = Duration.seconds(seconds * (2 + burst / requests) * 2)
+        const times = (yield* admitted(Array.from({ length: burst }, () => call({ limits })), all)).map(({ at }) => at)
+        assert.lengthOf(times, burst)
+        assert.isAtMost(densest(times, seconds * 1_000), requests)
+      }).pipe(memory)
+  )
+})
+
+describe("limits", () => {
+  it.effect("are counted by endpoint, app and tenant", () =>
+    Effect.gen(function*() {
+      const others = [call(), call({ endpoint: "e" }), call({ app: "cli_b" }), call({ tenant: "t" })]
+      const times = yield* admitted(others.flatMap((each) => Array.from({ length: 5 }, () => each)), 0)
+      assert.lengthOf(times, 20)
+    }).pipe(memory))
+
+  it.effect("let meetings take turns", () =>
+    Effect.gen(function*() {
+      const calls = [...Array.from({ length: 500 }, () => call({ turn: "busy" })), call({ turn: "quiet" })]
+      const times = yield* admitted(calls, "1 minute")
+      assert.isBelow(times.findIndex(({ call }) => call.turn === "quiet"), 10)
+    }).pipe(memory))
+
+  it.effect("lose no place when many requests are interrupted", () =>
+    Effect.gen(function*() {
+      const limits = yield* inForce
+      const many = yield* Effect.forkChild(
+        Effect.replicateEffect(limits.admit(call()), 500, { concurrency: "unbounded" })
+      )
+      yield* TestClock.adjust(1)
+      yield* Fiber.interrupt(many)
+      const start = yield* now
+      const [next] = yield* admitted([call()], "1 second")
+      assert.isAtMost((next?.at ?? Number.NaN) - start, 50)
+    }).pipe(memory))
+
+  it.effect("give the turn of an interrupted request to the next", () =>
+    Effect.gen(function*() {
+      const limits = yield* inForce
+      const waiting = yield* Effect.forkChild(Effect.replicateEffect(limits.admit(call()), 100))
+      yield* TestClock.adjust(1)
+      yield* Fiber.interrupt(waiting)
+      const next = yield* Effect.forkChild(limits.admit(call({ turn: "2" })))
+      yield* TestClock.adjust("1 second")
+      assert.isDefined(next.pollUnsafe())
+    }).pipe(memory))
+})
+
+describe("a 429", () => {
+  it.effect("holds all requests of its endpoint back until the reset", () =>
+    Effect.gen(function*() {
+      const limits = yield* inForce
+      yield* limits.admit(call())
+      yield* limits.throttled(call(), { retryAfter: Duration.seconds(7), ceiling: undefined })
+      const [first] = yield* admitted([call({ turn: "2" })], "1 minute")
+      assert.isAtLeast(first?.at ?? 0, 7_000)
+      const start = yield* now
+      const [other] = yield* admitted([call({ endpoint: "e" })], 0)
+      assert.strictEqual(other?.at, start)
+    }).pipe(memory))
+
+  it.effect("that names a lower limit is kept to from then on", () =>
+    Effect.gen(function*() {
+      const limits = yield* inForce
+      yield* limits.throttled(call(), { retryAfter: undefined, ceiling: 10 })
+      const times = (yield* admitted(Array.from({ length: 100 }, () => call()), "1 minute")).map(({ at }) => at)
+      assert.isAtMost(densest(times, 1_000), 10)
+      assert.lengthOf(times, 100)
+    }).pipe(memory))
+
+  it.effect("that names a higher one, or nonsense, changes nothing", () =>
+    Effect.gen(function*() {
+      const limits = yield* inForce
+      for (const ceiling of [1_000, 0, -1, Number.NaN]) {
+        yield* limits.throttled(call(), { retryAfter: undefined, ceiling })
+      }
+      const times = (yield* admitted(Array.from({ length: 200 }, () => call()), "1 minute")).map(({ at }) => at)
+      assert.isAtLeast(densest(times, 1_000), 40)
+    }).pipe(memory))
+})
+
+describe("an endpoint without known limits", () => {
+  it.effect("is not held back", () =>
+    Effect.gen(function*() {
+      assert.lengthOf(yield* admitted(Array.from({ length: 500 }, () => call({ limits: [] })), 0), 500)
+    }).pipe(memory))
+})
+
+describe("a setHost under limits", () => {
+  const id = MeetingId.make("6911188411932033028")
+  const other = MeetingId.make("6911188411932033029")
+  const alice = MeetingUser.openId("ou_alice")
+  const bob = MeetingUser.openId("ou_bob")
+
+  const limited = <A, E>(program: Effect.Effect<A, E, Lark.Services | Simulator.Simulator>) =>
+    program.pipe(
+      Effect.provide(Layer.provide(Lark.layer(Simulator.defaultApp), RateLimits.layerMemory)),
+      Effect.provide(
+        Simulator.layer({ meetings: [id, other].map((id) => ({ id, host: "ou_alice", participants: ["ou_bob"] })) })
+      )
+    )
+
+  const crowd = (meetingId: MeetingId.MeetingId) =>
+    Effect.forkChild(Effect.replicateEffect(
+      Effect.ignore(Meetings.swapHost(meetingId, { expected: bob, desired: bob })),
+      2_000,
+      { concurrency: "unbounded" }
+    ))
+
+  it.effect(
+    "waits for its turn, however much longer than an attempt may take, without a doubt",
+    () =>
+      Effect.gen(function*() {
+        yield* crowd(id)
+        yield* TestClock.adjust(1)
+        const policy = Cas.Policy.make({ deadline: "1 hour", attemptTimeout: "1 second" })
+        const fiber = yield* Effect.forkChild(Meetings.setHost(id, bob, { hint: alice, policy }))
+        yield* TestClock.adjust("3 minutes")
+        const report = yield* Fiber.join(fiber)
+        assert.deepInclude<object>(report, { outcome: "swapped", effect: "applied", swaps: 1 })
+        assert.isAbove(Duration.toMillis(report.elapsed), 60_000)
+      }).pipe(limited),
+    20_000
+  )
+
+  it.effect("that does not get its turn before the deadline was not sent", () =>
+    Effect.gen(function*() {
+      yield* crowd(id)
+      yield* TestClock.adjust(1)
+      const fiber = yield* Effect.forkChild(Effect.flip(Meetings.setHost(id, bob, { hint: alice })))
+      yield* TestClock.adjust("30 seconds")
+      const error = yield* Fiber.join(fiber)
+      assert.deepInclude<object>(error, { _tag: "CasExhausted", limit: "deadline" })
+      assert.strictEqual("report" in error && error.report.effect, "none")
+      assert.strictEqual((yield* Simulator.Simulator.use(({ host }) => host(id)))?.openId, "ou_alice")
+    }).pipe(limited), 20_000)
+
+  it.effect("on a quiet meeting does not wait behind a busy one", () =>
+    Effect.gen(function*() {
+      yield* crowd(id)
+      yield* TestClock.adjust(1)
+      const fiber = yield* Effect.forkChild(Meetings.setHost(other, bob, { hint: alice }))
+      yield* TestClock.adjust("1 second")
+      assert.isDefined(fiber.pollUnsafe())
+    }).pipe(limited), 20_000)
+})
+
+describe("a burst of 10,000 operations", () => {
+  const meetings = Array.from({ length: 100 }, (_, n) => MeetingId.make(String(6911188411932033000n + BigInt(n))))
+  const bob = MeetingUser.openId("ou_bob")
+  const alice = MeetingUser.openId("ou_alice")
+
+  const flood = Effect.gen(function*() {
+    const operations = Array.from({ length: 10_000 }, (_, n) => {
+      const id = meetings[n % meetings.length]!
+      return n % 2 === 0
+        ? Effect.ignore(Meetings.get(id))
+        : Effect.ignore(Meetings.swapHost(id, { expected: alice, desired: bob }))
+    })
+    const fiber = yield* Effect.forkChild(Effect.all(operations, { concurrency: "unbounded", discard: true }))
+    yield* TestClock.adjust("10 minutes")
+    assert.isDefined(fiber.pollUnsafe())
+    const requests = yield* Simulator.Simulator.use((simulator) => simulator.requests)
+    return requests.filter((request) => request.executed?.code === 99991400).length
+  })
+
+  const strict = Simulator.layer({
+    rateLimits: true,
+    latency: "40 millis",
+    meetings: meetings.map((id) => ({ id, host: "ou_alice", participants: ["ou_bob"] }))
+  })
+
+  it.effect("meets no 429", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* flood, 0)
+    }).pipe(
+      Effect.provide(Layer.provide(Lark.layer(Simulator.defaultApp), RateLimits.layerMemory)),
+      Effect.provide(strict)
+    ), 60_000)
+
+  it.effect("would meet thousands without the limits", () =>
+    Effect.gen(function*() {
+      assert.isAbove(yield* flood, 5_000)
+    }).pipe(Effect.provide(Lark.layer(Simulator.defaultApp)), Effect.provide(strict)), 60_000)
+})
+
+describe("a store that fails", () => {
+  it.effect("lets requests through", () => {
+    const failure = Effect.fail(
+      new RateLimiter.RateLimiterError({
+        reason: new RateLimiter.RateLimitStoreError({ message: "down", cause: new Error("down") })
+      })
+    )
+    const broken = Layer.succeed(RateLimiter.RateLimiterStore, {
+      fixedWindow: () => failure,
+      tokenBucket: () => failure,
+      adaptiveConsume: () => failure,
+      adaptiveFeedback: () => failure
+    })
+    return Effect.gen(function*() {
+      const limits = yield* inForce
+      const times = yield* admitted(Array.from({ length: 100 }, () => call()), 0)
+      assert.lengthOf(times, 100)
+      yield* limits.throttled(call(), { retryAfter: Duration.seconds(1), ceiling: 5 })
+    }).pipe(Effect.provide(RateLimits.layer.pipe(Layer.provide(RateLimiter.layer), Layer.provide(broken))))
+  })
+})
