@@ -45,7 +45,7 @@ import * as renewing from "./TenantToken/renewing.ts"
  * @since 0.1.0
  * @category services
  */
-export class Tenant extends Context.Service<Tenant, string>()("effect-lark-meetings/Tenant") {}
+export class Tenant extends Context.Service<Tenant, string>()("effect-lark-meetings/TenantToken/Tenant") {}
 
 /**
  * The tenant token of the app.

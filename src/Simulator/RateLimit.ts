@@ -6,7 +6,7 @@ const longest = 60_000
 /**
  * Which limit a request exceeds, and how many milliseconds until it would not.
  */
-export interface Excess {
+interface Excess {
   readonly count: number
   readonly wait: number
 }
