@@ -6,8 +6,19 @@ import { readFileSync } from "node:fs"
 import { parseSync, type Span, Visitor } from "oxc-parser"
 import { forEach } from "./trees.ts"
 
-const engine = ["reducer", "Queue", "Intent", "Outcome", "RetryBudget", "run", "Policy"]
-const tests = ["test/Cas.test.ts", "test/Cas.queue.test.ts", "test/Cas.budget.test.ts"]
+const engine = [
+  "reducer",
+  "Queue",
+  "Intent",
+  "Outcome",
+  "RetryBudget",
+  "run",
+  "Operation",
+  "failure",
+  "inTime",
+  "Policy"
+]
+const tests = ["test/Cas.test.ts", "test/Cas.queue.test.ts", "test/Cas.budget.test.ts", "test/Cas.timeout.test.ts"]
 
 interface Change extends Span {
   readonly file: string
