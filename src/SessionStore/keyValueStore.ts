@@ -1,0 +1,51 @@
+/**
+ * Records in a `KeyValueStore`: a lock makes one step of a `get` and a `set`, among the fibers that share it.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as KeyValueStore from "effect/persistence/KeyValueStore"
+import * as Semaphore from "effect/Semaphore"
+import * as Cas from "../Cas.ts"
+import type { SessionStore, Stored } from "../SessionStore.ts"
+import { conflict, unavailable, unreadable } from "./answers.ts"
+import { recordName } from "./recordName.ts"
+
+const store = "KeyValueStore"
+
+const parse = (text: string): Stored | undefined => {
+  const [, version, value] = /^(\d+)\n([^]*)$/.exec(text) ?? []
+  return version === undefined || value === undefined ? undefined : { version: Number(version), value }
+}
+
+export const make: Effect.Effect<SessionStore["Service"], never, KeyValueStore.KeyValueStore> = Effect.gen(function*() {
+  const values = yield* KeyValueStore.KeyValueStore
+  const nameOf = yield* recordName
+  const lock = yield* Semaphore.make(1)
+
+  const failed = (error: KeyValueStore.KeyValueStoreError) => unavailable(store, `${error.method} failed`)
+
+  const read = Effect.fnUntraced(function*(name: string) {
+    const text = yield* Effect.mapError(values.get(name), failed)
+    if (text === undefined) return Option.none<Stored>()
+    const stored = parse(text)
+    return stored === undefined ? yield* Effect.fail(unreadable(store)) : Option.some(stored)
+  })
+
+  return {
+    get: (key) => Effect.flatMap(nameOf(key), read),
+    swap: (key, expected, value) =>
+      Effect.gen(function*() {
+        const name = yield* nameOf(key)
+        const stored = yield* read(name)
+        if ((Option.getOrUndefined(stored)?.version ?? 0) !== expected) return conflict(stored)
+        const written = { version: expected + 1, value }
+        // It may have been written in spite of the error.
+        return yield* Effect.match(values.set(name, `${written.version}\n${value}`), {
+          onFailure: (error): Cas.Outcome<Stored> => Cas.unknown(failed(error)),
+          onSuccess: () => Cas.appliedWith(written)
+        })
+      }).pipe(lock.withPermit)
+  }
+})

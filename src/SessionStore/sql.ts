@@ -1,0 +1,103 @@
+/**
+ * Records in a table: one statement compares and writes.
+ *
+ * @internal
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as SqlClient from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import * as Cas from "../Cas.ts"
+import type { SessionStoreError } from "../LarkError.ts"
+import type { SessionStore, Stored } from "../SessionStore.ts"
+import { conflict, unavailable, unreadable } from "./answers.ts"
+import { recordName } from "./recordName.ts"
+
+const store = "SQL"
+
+const failed = (error: SqlError) => unavailable(store, `a statement failed (${error.reason._tag})`)
+
+/** Whether the database says that it refused or took back the statement: nothing was written. */
+const isRefusal: Record<SqlError["reason"]["_tag"], boolean> = {
+  AuthenticationError: true,
+  AuthorizationError: true,
+  ConstraintError: true,
+  DeadlockError: true,
+  LockTimeoutError: true,
+  SerializationError: true,
+  SqlSyntaxError: true,
+  UniqueViolation: true,
+  ConnectionError: false,
+  StatementTimeoutError: false,
+  UnknownError: false
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
+export const make = (
+  tableName: string
+): Effect.Effect<SessionStore["Service"], SessionStoreError, SqlClient.SqlClient> =>
+  Effect.gen(function*() {
+    const client = yield* SqlClient.SqlClient
+    const sql = client.withoutTransforms()
+    const nameOf = yield* recordName
+    const table = sql(tableName)
+
+    const columns = sql.onDialectOrElse({
+      sqlite: () => sql.literal("id TEXT PRIMARY KEY, version INTEGER NOT NULL, value BLOB NOT NULL"),
+      pg: () => sql.literal("id TEXT PRIMARY KEY, version INTEGER NOT NULL, value BYTEA NOT NULL"),
+      orElse: () => undefined
+    })
+    if (columns === undefined) return yield* unavailable(store, "it is neither SQLite nor PostgreSQL")
+
+    /** A rollback of the caller's must not take back what was written here: a token may be used up. */
+    const apart = <A, E>(self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+      Effect.updateContext(self, (context: Context.Context<never>) => Context.omit(client.transactionService)(context))
+
+    // Of two that make it at the same time, PostgreSQL refuses one.
+    yield* sql`CREATE TABLE IF NOT EXISTS ${table} (${columns})`.pipe(
+      Effect.retry({ times: 3 }),
+      Effect.mapError(failed),
+      apart
+    )
+
+    const find = Effect.fnUntraced(function*(name: string) {
+      const [row] = yield* Effect.mapError(sql`SELECT version, value FROM ${table} WHERE id = ${name}`, failed)
+      if (row === undefined) return Option.none<Stored>()
+      const { value, version } = row
+      return (typeof version === "number" || typeof version === "bigint") && value instanceof Uint8Array
+        ? Option.some<Stored>({ version: Number(version), value: decoder.decode(value) })
+        : yield* Effect.fail(unreadable(store))
+    })
+
+    const write = (name: string, expected: number, value: string) => {
+      const bytes = encoder.encode(value)
+      return expected === 0
+        ? sql`INSERT INTO ${table} (id, version, value) VALUES (${name}, 1, ${bytes})
+            ON CONFLICT (id) DO NOTHING RETURNING version`
+        : sql`UPDATE ${table} SET version = version + 1, value = ${bytes}
+            WHERE id = ${name} AND version = ${expected} RETURNING version`
+    }
+
+    /** What the column cannot hold is no version, and may not get as far as an error of the database. */
+    const isVersion = (expected: number) => Number.isInteger(expected) && expected >= 0 && expected < 2 ** 31 - 1
+
+    const swap = (name: string, expected: number, value: string) =>
+      Effect.matchEffect(isVersion(expected) ? write(name, expected, value) : Effect.succeed([]), {
+        onFailure: (error): Effect.Effect<Cas.Outcome<Stored>, SessionStoreError> =>
+          isRefusal[error.reason._tag]
+            ? Effect.fail(failed(error))
+            : Effect.succeed(Cas.unknown(failed(error))),
+        onSuccess: (rows) =>
+          rows.length > 0
+            ? Effect.succeed<Cas.Outcome<Stored>>(Cas.appliedWith({ version: expected + 1, value }))
+            : Effect.map(find(name), conflict)
+      })
+
+    return {
+      get: (key) => apart(Effect.flatMap(nameOf(key), find)),
+      swap: (key, expected, value) => apart(Effect.flatMap(nameOf(key), (name) => swap(name, expected, value)))
+    }
+  })
