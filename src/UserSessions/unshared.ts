@@ -1,0 +1,75 @@
+/**
+ * The record of a session of one process, whose owner keeps the refresh token.
+ *
+ * @internal
+ */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import * as Cas from "../Cas.ts"
+import { SessionStoreError } from "../LarkError.ts"
+import type { Grant } from "../OAuth.ts"
+import { equals, type Record, type Versioned } from "./record.ts"
+import type { Content } from "./Session.ts"
+
+const dateTime = (millis: number | undefined) =>
+  Option.map(Option.fromUndefinedOr(millis), (time) => DateTime.makeUnsafe(time))
+
+/** What was granted, if this is the first to hold it. */
+const grantIn = (content: Content, before: Content): Option.Option<Grant> => {
+  if (typeof content === "string" || content._tag === "Removed") return Option.none()
+  if (typeof before === "string" || before._tag === "Removed") return Option.none()
+  if (content.access === undefined || content.generation === before.generation) return Option.none()
+  return Option.some({
+    accessToken: content.access.token,
+    expiresAt: DateTime.makeUnsafe(content.access.expiresAt),
+    refreshToken: Option.map(Option.fromUndefinedOr(content.refresh), ({ token }) => token),
+    refreshExpiresAt: dateTime(content.refresh?.expiresAt),
+    scopes: content.scopes
+  })
+}
+
+const unkept = new SessionStoreError({
+  endpoint: "UserToken.fromRefreshToken",
+  reason: "unavailable",
+  detail: "onRotate has failed, so that the new tokens are not kept and not used"
+})
+
+/** A new pair is handed over before it is in place. */
+export const make = <E>(
+  refreshToken: Redacted.Redacted,
+  onRotate: (grant: Grant) => Effect.Effect<void, E>
+): Record => {
+  let current: Versioned & { readonly version: number } = {
+    version: 1,
+    content: {
+      _tag: "Live",
+      login: "own",
+      generation: 0,
+      refresh: { token: refreshToken },
+      scopes: [],
+      state: { _tag: "Idle" }
+    }
+  }
+  return {
+    equals,
+    read: Effect.sync(() => Cas.observed(current)),
+    swap: (expected, { content }) =>
+      Effect.suspend(() => {
+        if (expected.version !== current.version) return Effect.succeed<Cas.Outcome<Versioned>>(Cas.conflict(current))
+        const next = { version: current.version + 1, content }
+        const handOver = Option.match(grantIn(content, current.content), {
+          onNone: () => Effect.void,
+          onSome: onRotate
+        })
+        return Effect.matchCause(handOver, {
+          onFailure: () => Cas.unsent({ cause: unkept }),
+          onSuccess: (): Cas.Outcome<Versioned> => {
+            current = next
+            return Cas.appliedWith(current)
+          }
+        })
+      })
+  }
+}

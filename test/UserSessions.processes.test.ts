@@ -1,0 +1,231 @@
+/**
+ * Real processes share the sessions of some users in one store, and are killed at random moments: no refresh token is sent
+ * twice but where its sender was killed, and no session is lost but where the platform had rotated it for a dead process.
+ * Runs by `npm run test:processes`.
+ */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FileSystem, Layer, Random, Redacted } from "effect"
+import { LarkConfig, MeetingUser, OAuth, Seal, SessionStore, Simulator, UserSessions } from "effect-lark-meetings"
+import { HttpServer } from "effect/http"
+import { spawn } from "node:child_process"
+import { createHash, randomBytes } from "node:crypto"
+import * as fs from "node:fs"
+import { createServer } from "node:http"
+import * as path from "node:path"
+import { pathToFileURL } from "node:url"
+import * as SqliteClient from "./fixtures/SqliteClient.ts"
+
+const root = path.join(import.meta.dirname, "..")
+/** `npm run test:processes`; too long to run with all other tests. */
+const refreshes = Number(
+  process.env["REFRESHES"] ?? (process.env["npm_lifecycle_event"] === "test:processes" ? 200 : 0)
+)
+const claimTime = 3_000
+const users = ["ou_alice", "ou_bob", "ou_carol", "ou_dan"].map((id) => MeetingUser.openId(id))
+
+/** The package's name means its sources, as `paths` says in tsconfig.json. */
+const preload = `data:text/javascript,${
+  encodeURIComponent(`
+    import { registerHooks } from "node:module"
+    registerHooks({
+      resolve: (name, context, next) => {
+        const match = /^effect-lark-meetings(?:[/]([^/]+))?$/.exec(name)
+        return next(match ? "${pathToFileURL(root)}/src/" + (match[1] ?? "index") + ".ts" : name, context)
+      }
+    })
+  `)
+}`
+
+/** A process was killed, or says that a reply was lost. */
+interface Loss {
+  readonly name: string
+  readonly at: number
+}
+
+const hashOf = (token: string) => createHash("sha256").update(token).digest("hex").slice(0, 16)
+
+const listen = NodeHttpServer.layer(createServer, {
+  port: 0,
+  host: "127.0.0.1",
+  gracefulShutdownTimeout: "100 millis"
+})
+
+const filesIn = (directory: string) =>
+  fs.readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => fs.readFileSync(path.join(entry.parentPath, entry.name), "latin1"))
+
+const program = Effect.fnUntraced(function*(storeName: string) {
+  const simulator = yield* Simulator.Simulator
+  const files = yield* FileSystem.FileSystem
+  const directory = yield* files.makeTempDirectoryScoped({ prefix: "sessions-" })
+  const place = path.join(directory, storeName)
+  const baseUrl = yield* HttpServer.addressFormattedWith(Effect.succeed)
+  const key = randomBytes(32).toString("base64")
+  const { appId, appSecret } = Simulator.defaultApp
+
+  const sessions = yield* Layer.build(
+    UserSessions.layer({ claimTime }).pipe(
+      Layer.provideMerge(OAuth.layer),
+      Layer.provide(Layer.mergeAll(
+        storeName.endsWith(".sqlite")
+          ? Layer.provide(SessionStore.layerSql(), SqliteClient.layer(place))
+          : SessionStore.layerFileSystem({ directory: place }),
+        Seal.layer({ key: Redacted.make(key) })
+      )),
+      Layer.provide(LarkConfig.layer({ appId, appSecret, baseUrl }))
+    )
+  )
+
+  const login = (user: MeetingUser.MeetingUser<"open_id">) =>
+    Effect.gen(function*() {
+      const login = yield* OAuth.authorize({ redirectUri: "http://127.0.0.1/", scopes: ["offline_access"] })
+      yield* UserSessions.save(user, yield* OAuth.exchange(login, yield* simulator.authorize(login.url, user)))
+    }).pipe(Effect.provideContext(sessions))
+
+  const died: Array<Loss> = []
+  const doubts: Array<Loss> = []
+  const lines: Array<string> = []
+  const lost = new Set<string>()
+
+  const start = (name: string) => {
+    const child = spawn(
+      process.execPath,
+      [
+        "--disable-warning=ExperimentalWarning",
+        "--import",
+        preload,
+        path.join(root, "test/fixtures/sessionProcess.ts")
+      ],
+      {
+        env: {
+          ...process.env,
+          NODE_COMPILE_CACHE: path.join(root, "node_modules/.cache/sessions"),
+          LARK_APP_ID: appId,
+          LARK_APP_SECRET: Redacted.value(appSecret),
+          LARK_BASE_URL: baseUrl,
+          LARK_SEAL_KEY: key,
+          PROCESS: name,
+          STORE: place,
+          CLAIM_TIME: String(claimTime),
+          USERS: users.map(({ id }) => id).join(",")
+        },
+        stdio: ["ignore", "pipe", "pipe"]
+      }
+    )
+    const hear = (chunk: unknown) => {
+      for (const line of String(chunk).trimEnd().split("\n")) {
+        const [tag, user] = line.split(" ")
+        lines.push(`${name}: ${line}`)
+        if (tag === "ReauthorizationRequired") lost.add(user ?? "")
+        if (tag === "TransportError") doubts.push({ name, at: Date.now() })
+      }
+    }
+    child.stdout.on("data", hear)
+    child.stderr.on("data", hear)
+    const ended = new Promise<void>((resolve) => child.on("exit", () => resolve()))
+    return { name, child, ended }
+  }
+
+  const kill = (process: ReturnType<typeof start>) =>
+    Effect.promise(async () => {
+      process.child.kill("SIGKILL")
+      await process.ended
+      died.push({ name: process.name, at: Date.now() })
+    })
+
+  yield* Effect.forEach(users, login)
+
+  const arrivals = Effect.map(
+    simulator.requests,
+    (requests) => requests.filter(({ endpoint, query }) => endpoint === "oauth_token" && query["process"] !== undefined)
+  )
+  const rotations = Effect.map(simulator.sessions, (records) => records.filter(({ usedAt }) => usedAt !== undefined))
+
+  const slots = [start("0 of slot 0"), start("0 of slot 1")]
+  yield* Effect.addFinalizer(() => Effect.forEach(slots, kill))
+
+  let kills = 0
+  while ((yield* rotations).length < refreshes) {
+    yield* Effect.sleep(yield* Random.nextIntBetween(300, 1_500))
+    for (const id of lost) {
+      lost.delete(id)
+      yield* Effect.forEach(users.filter((user) => user.id === id), login)
+    }
+    const slot = yield* Random.nextIntBetween(0, 1)
+    const victim = slots[slot] ?? assert.fail()
+    const seen = (yield* arrivals).filter(({ query }) => query["process"] === victim.name).length
+    // One that has just started would never get to do anything.
+    if (seen < 3) continue
+    yield* kill(victim)
+    slots[slot] = start(`${++kills} of slot ${slot}`)
+  }
+  yield* Effect.forEach(slots, kill)
+
+  const wrong: Array<string> = []
+  const isLost = (name: unknown, from: number, to = Number.POSITIVE_INFINITY) =>
+    [...died, ...doubts].some((loss) => loss.name === name && loss.at >= from && loss.at <= to)
+  const uses = yield* arrivals
+  for (const [index, use] of uses.entries()) {
+    const next = uses.slice(index + 1).find(({ query }) => query["token"] === use.query["token"])
+    if (next === undefined) continue
+    const by = `${use.query["process"]}, then by ${next.query["process"]} ${next.at - use.at} ms later`
+    if (!isLost(use.query["process"], use.at, next.at)) wrong.push(`sent without need by ${by}`)
+    if (next.at - use.at < claimTime * 0.9) wrong.push(`sent too soon by ${by}`)
+  }
+  const records = yield* simulator.sessions
+  for (const { reusedAt, usedAt } of records) {
+    if (reusedAt.length > 1 || (usedAt === undefined && reusedAt.length > 0)) {
+      wrong.push("a token was used again and again")
+    }
+  }
+
+  let losses = 0
+  for (const record of records) {
+    // The end of the line: nobody has its successor, and somebody came with it again.
+    if (record.usedAt === undefined || record.reusedAt.length === 0) continue
+    const successor = records.find(({ generation, session }) =>
+      session === record.session && generation === record.generation + 1
+    )
+    if (successor?.usedAt !== undefined) continue
+    losses++
+    const rotation = uses.find(({ executed, query }) =>
+      query["token"] === hashOf(Redacted.value(record.value)) && executed?.code === 0
+    )
+    if (!isLost(rotation?.query["process"], record.usedAt)) wrong.push(`lost by ${rotation?.query["process"]}`)
+  }
+  // On a machine that is busy a store may be slow, and a reply late: both are said, and harmless.
+  const expected =
+    /: (ReauthorizationRequired \w+ 20073|SessionStoreError \w+ unavailable|TransportError \w+ no answer.*)$/
+  wrong.push(...lines.filter((line) => !expected.test(line)))
+
+  const contents = filesIn(directory).join("\n")
+  for (const { value } of records) {
+    if (contents.includes(Redacted.value(value))) wrong.push("a refresh token is stored in clear")
+  }
+  assert.isAbove(contents.length, 1_000)
+  return { kills, losses, rotations: (yield* rotations).length, wrong }
+})
+
+describe.runIf(refreshes > 0)("processes that share sessions and are killed", () => {
+  for (const store of ["a-directory", "sessions.sqlite"]) {
+    it.live(`in ${store}`, () =>
+      Effect.gen(function*() {
+        const { wrong, ...figures } = yield* program(store)
+        console.log(`${store}: ${JSON.stringify(figures)}`)
+        assert.strictEqual([...new Set(wrong)].join("\n"), "")
+        assert.isAbove(figures.kills, 0)
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(
+          Layer.provideMerge(
+            Simulator.layerServer({ latency: "20 millis" }),
+            Layer.mergeAll(listen, NodeHttpClient.layerUndici, NodeServices.layer)
+          )
+        )
+      ), 300_000)
+  }
+})
