@@ -1,9 +1,10 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Console, DateTime, Deferred, Effect, Layer } from "effect"
-import { Lark, Meetings, OAuth, Simulator, UserToken } from "effect-lark-meetings"
+import { Console, DateTime, Deferred, Effect, Layer, Redacted } from "effect"
+import { Lark, Meetings, OAuth, Seal, SessionStore, Simulator, UserSessions } from "effect-lark-meetings"
 import { HttpClient, HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { randomBytes } from "node:crypto"
 import { createServer } from "node:http"
 import { alice, meetingId } from "./environment.ts"
 
@@ -44,10 +45,15 @@ const program = Effect.gen(function*() {
   const { user } = yield* OAuth.userInfo(grant.accessToken)
   yield* Console.log(`${user.id} granted ${grant.scopes.join(", ")} until ${DateTime.formatIso(grant.expiresAt)}`)
 
-  const refreshed = yield* OAuth.refresh(yield* Effect.fromOption(grant.refreshToken))
-  yield* Console.log(`refreshed until ${DateTime.formatIso(refreshed.expiresAt)}: ${refreshed.accessToken}`)
+  // From here on the user is known by the id: the session is stored sealed, and refreshes itself.
+  yield* UserSessions.save(user, grant)
+  const session = yield* UserSessions.get(user)
+  const token = yield* session.get
+  yield* session.reject(token)
+  const isNew = Redacted.value(yield* session.get) !== Redacted.value(token)
+  yield* Console.log(`The platform rejects ${token}: ${isNew ? "refreshed" : "no other"}`)
 
-  yield* Meetings.end(meetingId).pipe(Lark.asUser(UserToken.fromAccessToken(refreshed.accessToken, { user })))
+  yield* Meetings.end(meetingId).pipe(Lark.asUser(session))
   yield* Console.log(`${user.id} ended the meeting`)
 })
 
@@ -58,9 +64,17 @@ const offline = Layer.unwrap(
   Layer.provide(listen(0))
 )
 
+// A server has a store and a key that outlive it: SessionStore.layerFileSystem, …; Seal.layerConfig().
+const sessions = UserSessions.layer().pipe(
+  Layer.provideMerge(OAuth.layer),
+  Layer.provide(SessionStore.layerMemory),
+  Layer.provide(Seal.layer({ key: Redacted.make(randomBytes(32).toString("base64")) })),
+  Layer.provideMerge(isLive ? Lark.layerConfig() : offline)
+)
+
 // The developer console has to list http://127.0.0.1:8790/callback as a redirect URL of the app.
 program.pipe(
-  Effect.provide(OAuth.layer.pipe(Layer.provideMerge(isLive ? Lark.layerConfig() : offline))),
+  Effect.provide(sessions),
   Effect.provide(Layer.merge(NodeHttpClient.layerUndici, listen(isLive ? 8790 : 0))),
   Effect.scoped,
   NodeRuntime.runMain
