@@ -222,7 +222,11 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
         Effect.flatMap(bearer(endpoint.name, tokens[0]), (authorization) => {
           const headers = { accept: "application/json", authorization }
           const request = HttpClientRequest.make(endpoint.method)(url, { headers, body: json })
-          const sent = exchange(client, endpoint.name, request, tokens, timeout)
+          const sent = exchange(client, endpoint.name, request, tokens, timeout, {
+            path: endpoint.path,
+            token: credential === tenantToken ? "tenant" : "user",
+            resends: tokens.length - 1
+          })
           return breaker === undefined ? sent : breaker.guard({ app: appId, endpoint: endpoint.name }, sent, isUp)
         })
 

@@ -63,6 +63,7 @@ import { bearer } from "./Envelope/bearer.ts"
 import { exchange as send } from "./Envelope/exchange.ts"
 import { failure } from "./Envelope/failure.ts"
 import { requestToken } from "./Envelope/requestToken.ts"
+import { minted } from "./Envelope/telemetry.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as LarkError from "./LarkError.ts"
 import * as MeetingUser from "./MeetingUser.ts"
@@ -323,7 +324,7 @@ export const make: Effect.Effect<
         : Option.map(yield* Effect.option(granted.seconds("refresh_token_expires_in")), after),
       scopes: Predicate.isString(scope) ? scope.split(/\s+/).filter((name) => name !== "") : []
     }
-  })
+  }, Effect.onExit((exit) => minted("user", exit)))
 
   const userInfo = Effect.fnUntraced(function*(
     accessToken: Redacted.Redacted
@@ -334,7 +335,7 @@ export const make: Effect.Effect<
       headers: { authorization }
     })
     const secrets = [accessToken]
-    const envelope = yield* send(client, userInfoEndpoint, request, secrets, timeout)
+    const envelope = yield* send(client, userInfoEndpoint, request, secrets, timeout, { token: "user" })
     if (envelope.code !== 0) return yield* Effect.fail(LarkError.fromFailure(failure(envelope, secrets), []))
     const { body, logId, status } = envelope
     return yield* Effect.fromOption(userInfoOf(body["data"]), () =>

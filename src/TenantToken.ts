@@ -35,6 +35,7 @@ import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { requestToken } from "./Envelope/requestToken.ts"
+import { minted } from "./Envelope/telemetry.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as LarkError from "./LarkError.ts"
 import * as renewing from "./TenantToken/renewing.ts"
@@ -101,7 +102,7 @@ export const make: Effect.Effect<
 > = Effect.gen(function*() {
   const config = yield* LarkConfig
   const client = yield* HttpClient.HttpClient
-  const token = yield* renewing.make(mint(client, config))
+  const token = yield* renewing.make(Effect.onExit(mint(client, config), (exit) => minted("tenant", exit)))
   return TenantToken.of({
     get: Effect.andThen(inOwnTenant, token.get),
     reject: (rejected) => Effect.as(token.reject(rejected), true)

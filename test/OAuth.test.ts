@@ -1239,11 +1239,11 @@ describe("no secret is shown", () => {
       assert.isTrue(Exit.isSuccess(exit))
       assert.deepStrictEqual(spans.map((span) => span.name), [
         "OAuth.exchange",
-        "POST",
+        "POST /open-apis/authen/v2/oauth/token",
         "OAuth.refresh",
-        "POST",
+        "POST /open-apis/authen/v2/oauth/token",
         "OAuth.userInfo",
-        "GET"
+        "GET /open-apis/authen/v1/user_info"
       ])
       for (const secret of [mark, Redacted.value(login.verifier)]) {
         assert.isUndefined(texts.find((text) => text.includes(secret)))

@@ -72,7 +72,8 @@ afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
 
 describe("the published package", () => {
   it("contains sources, build and documentation, nothing else", () => {
-    const allowed = /^(package\.json|LICENSE|README[^/]*\.md|docs\/.+\.md|src\/.+\.ts|dist\/.+\.(js|d\.ts)(\.map)?)$/
+    const allowed =
+      /^(package\.json|LICENSE|README[^/]*\.md|docs\/.+\.(md|json)|src\/.+\.ts|dist\/.+\.(js|d\.ts)(\.map)?)$/
     const files = fs.readdirSync(installed, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => path.relative(installed, path.join(entry.parentPath, entry.name)).replaceAll(path.sep, "/"))

@@ -24,8 +24,8 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { MalformedResponse, TransportError } from "../LarkError.ts"
 import { concealer } from "./secrets.ts"
+import { observed, type Sent } from "./telemetry.ts"
 import { timeoutOrElse } from "./timeout.ts"
-import { isTraced } from "./tracing.ts"
 
 /** @internal */
 export interface Envelope {
@@ -98,18 +98,16 @@ const codeOf = (code: unknown): number | undefined => {
 }
 
 /** What the HTTP client is told of a request to the platform. */
-const settings = (context: Context.Context<never>) => {
-  const settings = context.pipe(
-    // The platform is a third party: it is not told the trace ids of its callers.
-    Context.add(HttpClient.TracerPropagationEnabled, false),
+const settings = (context: Context.Context<never>) =>
+  context.pipe(
+    // It is observed here, and the platform is a third party: it is not told the trace ids of its callers.
+    Context.add(HttpClient.TracerDisabledWhen, constTrue),
     // Of the transports, fetch alone would follow a redirection, and take the app secret with it to another server.
     Context.add(FetchHttpClient.RequestInit, {
       ...Context.getOrUndefined(context, FetchHttpClient.RequestInit),
       redirect: "manual"
     })
   )
-  return isTraced(context) ? settings : Context.add(settings, HttpClient.TracerDisabledWhen, constTrue)
-}
 
 /**
  * Sends a request that holds secrets and reads the envelope of its answer, all within `timeout`.
@@ -126,15 +124,15 @@ export const exchange = (
   request: HttpClientRequest.HttpClientRequest,
   secrets: ReadonlyArray<Redacted.Redacted>,
   timeout: Duration.Duration,
-  codeless = false
+  options: Sent & { readonly codeless?: boolean | undefined } = {}
 ): Effect.Effect<Envelope, TransportError | MalformedResponse> => {
   const conceal = concealer(secrets)
   const answer = Effect.flatMap(client.execute(request), (response) =>
     Effect.flatMap(
       response.text,
-      (text) => Clock.clockWith((clock) => read(endpoint, response, text, clock, conceal, codeless))
+      (text) => Clock.clockWith((clock) => read(endpoint, response, text, clock, conceal, options.codeless === true))
     ))
-  return timeoutOrElse(answer, {
+  const exchanged = timeoutOrElse(answer, {
     duration: timeout,
     orElse: () =>
       Effect.fail(
@@ -148,6 +146,7 @@ export const exchange = (
     Effect.catchTag("HttpClientError", (error) => Effect.fail(transportError(endpoint, error, conceal))),
     Effect.updateContext(settings)
   )
+  return observed(endpoint, request, options, exchanged)
 }
 
 const read = (

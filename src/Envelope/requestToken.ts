@@ -48,7 +48,7 @@ export const requestToken = Effect.fnUntraced(function*(
     Object.entries(fields).map(([name, value]) => [name, typeof value === "object" ? Redacted.value(value) : value])
   )
   const request = HttpClientRequest.bodyJsonUnsafe(HttpClientRequest.post(url), body)
-  const envelope = yield* exchange(client, endpoint, request, secrets, timeout, options?.codeless)
+  const envelope = yield* exchange(client, endpoint, request, secrets, timeout, { token: "app", ...options })
   if (envelope.code !== 0) return yield* Effect.fail(LarkError.fromFailure(failure(envelope, secrets), []))
   const malformed = (reason: string) => {
     const { logId, status } = envelope

@@ -3,13 +3,12 @@
  *
  * @internal
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Tracer from "effect/Tracer"
+import type * as Fiber from "effect/Fiber"
 
 /** Whether anybody listens to spans. */
-export const isTraced = (context: Context.Context<never>): boolean =>
-  Context.get(context, Tracer.Tracer) !== Tracer.nativeTracer
+export const isTraced = ({ cache }: Fiber.Fiber<unknown, unknown>): boolean =>
+  cache.tracer !== undefined && cache.tracerEnabled
 
 /** `Effect.withSpan`, where anybody listens. */
 export const withSpan = <A, E, R>(
@@ -17,6 +16,4 @@ export const withSpan = <A, E, R>(
   name: string,
   attributes: Readonly<Record<string, unknown>>
 ): Effect.Effect<A, E, R> =>
-  Effect.contextWith((context: Context.Context<never>) =>
-    isTraced(context) ? Effect.withSpan(self, name, { attributes }) : self
-  )
+  Effect.withFiber((fiber) => isTraced(fiber) ? Effect.withSpan(self, name, { attributes }) : self)

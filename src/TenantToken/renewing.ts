@@ -8,6 +8,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import { renewalFailed } from "../Envelope/telemetry.ts"
 
 /** A token as the platform issued it, valid for so many seconds. */
 export interface Minted {
@@ -62,7 +63,15 @@ export const make = <E>(
         renewFrom: askedAt + lifetime - renewal(lifetime)
       }
       return token
-    }).pipe(Effect.tapCause(() => Effect.sync(() => pausedUntil = clock.currentTimeMillisUnsafe() + pause)))
+    }).pipe(
+      Effect.tapCause(() => Effect.sync(() => pausedUntil = clock.currentTimeMillisUnsafe() + pause)),
+      // Nobody waits for it, so that nobody else would tell.
+      Effect.tapCause((cause) =>
+        current !== undefined && clock.currentTimeMillisUnsafe() < current.usableUntil
+          ? renewalFailed(cause)
+          : Effect.void
+      )
+    )
 
     /** Nothing may come between looking for a flight and starting one. */
     const join = Effect.suspend(() => {
