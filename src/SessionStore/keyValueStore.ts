@@ -34,7 +34,8 @@ export const make: Effect.Effect<SessionStore["Service"], never, KeyValueStore.K
   })
 
   return {
-    get: (key) => Effect.flatMap(nameOf(key), read),
+    // Also a read: a store of files writes in more than one step.
+    get: (key) => Effect.flatMap(nameOf(key), (name) => lock.withPermit(read(name))),
     swap: (key, expected, value) =>
       Effect.gen(function*() {
         const name = yield* nameOf(key)
