@@ -43,6 +43,8 @@ import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Circuit from "effect/persistence/CircuitBreaker"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { circuitOpened } from "./Envelope/telemetry.ts"
 import { TransportError } from "./LarkError.ts"
 
 /**
@@ -89,6 +91,16 @@ const rejection = (endpoint: string, error: Circuit.CircuitBreakerError): Transp
     retryAfter: error.reason._tag === "CircuitOpen" ? error.reason.retryAfter : probing
   })
 
+const tellOfOpenings = (breaker: Circuit.CircuitBreaker) =>
+  breaker.transitions.pipe(
+    Stream.runForEach((transition) =>
+      transition.to === "Open"
+        ? circuitOpened(transition.key.slice(transition.key.lastIndexOf(" ") + 1), transition.retryAfter)
+        : Effect.void
+    ),
+    Effect.forkScoped({ startImmediately: true })
+  )
+
 /**
  * A breaker with its state in the `CircuitBreakerStore` it is given.
  *
@@ -98,7 +110,7 @@ const rejection = (endpoint: string, error: Circuit.CircuitBreakerError): Transp
 export const make = (
   options: Options
 ): Effect.Effect<CircuitBreaker, never, Circuit.CircuitBreakerStore | Scope.Scope> =>
-  Effect.map(Circuit.make(options), (breaker): CircuitBreaker => ({
+  Effect.map(Effect.tap(Circuit.make(options), tellOfOpenings), (breaker): CircuitBreaker => ({
     guard: <A, E>(
       request: { readonly app: string; readonly endpoint: string },
       send: Effect.Effect<A, E>,

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Exit, Layer, type Metric, Redacted, Schema } from "effect"
 import {
+  CircuitBreaker,
   Lark,
   LarkConfig,
   LarkError,
@@ -13,6 +14,7 @@ import {
   UserToken
 } from "effect-lark-meetings"
 import { HttpClient } from "effect/http"
+import { CircuitBreaker as Circuit } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { readFileSync } from "node:fs"
 import * as platform from "./fixtures/http/platform.ts"
@@ -525,6 +527,31 @@ describe("log lines", () => {
       ])
       assert.include(warnings[0]?.cause, "[5000]")
       assert.include(warnings[0]?.cause, "auth.v3.tenant_access_token.internal")
+    }))
+
+  it.effect("warn of a circuit that opens, once, and count no request that it keeps back", () =>
+    Effect.gen(function*() {
+      const feishu = platform.make(() => new platform.Lost(new Error("ECONNRESET")))
+      const breaker = CircuitBreaker.layerMemory({ tripPolicy: Circuit.consecutive(3), openDuration: "10 seconds" })
+      const program = Effect.replicateEffect(Effect.exit(asAlice(get)), 5).pipe(
+        Effect.tap(TestClock.adjust("1 second")),
+        Effect.provide(Layer.provide(Lark.layer(platform.app), breaker)),
+        Effect.provide(feishu.layer)
+      )
+      const { lines, metrics, requests } = yield* observe(program)
+      assert.deepStrictEqual(
+        lines.filter(({ level }) => level !== "Debug").map(({ annotations, level, message }) => [
+          level,
+          message,
+          annotations
+        ]),
+        [["Warn", "Lark circuit opened; requests are kept back", {
+          "lark.endpoint": "vc.v1.meeting.get",
+          "lark.retry_after_ms": 10_000
+        }]]
+      )
+      assert.strictEqual(requests.length, 3)
+      assert.deepStrictEqual(counters(metrics), { "lark_requests_total{vc.v1.meeting.get,transport}": 3 })
     }))
 
   it.effect("warn of no renewal that ends with the service", () =>

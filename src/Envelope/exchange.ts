@@ -100,7 +100,7 @@ const codeOf = (code: unknown): number | undefined => {
 /** What the HTTP client is told of a request to the platform. */
 const settings = (context: Context.Context<never>) =>
   context.pipe(
-    // It is observed here, and the platform is a third party: it is not told the trace ids of its callers.
+    // It has its span already, and the platform is a third party: it is not told the trace ids of its callers.
     Context.add(HttpClient.TracerDisabledWhen, constTrue),
     // Of the transports, fetch alone would follow a redirection, and take the app secret with it to another server.
     Context.add(FetchHttpClient.RequestInit, {

@@ -10,6 +10,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -111,9 +112,14 @@ export const minted = (
 
 /** Tells of a renewal that failed while the token in use still serves. */
 export const renewalFailed = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
-  Cause.hasInterruptsOnly(cause)
-    ? Effect.void
-    : Effect.logWarning("Lark token not renewed; the one in use still serves", cause)
+  Effect.logWarning("Lark token not renewed; the one in use still serves", cause)
+
+/** Tells of a circuit breaker that keeps requests back from now on. */
+export const circuitOpened = (endpoint: string, retryAfter: Duration.Duration): Effect.Effect<void> =>
+  Effect.annotateLogs(Effect.logWarning("Lark circuit opened; requests are kept back"), {
+    "lark.endpoint": endpoint,
+    "lark.retry_after_ms": Duration.toMillis(retryAfter)
+  })
 
 const codeOf = (answer: Answer): number | string => {
   if (Exit.isSuccess(answer)) return answer.value.code
@@ -182,7 +188,7 @@ const measured = (
     const { by, duration } = requests(endpoint)
     by(code).updateUnsafe(1, context)
     duration.updateUnsafe(took, context)
-    if (token !== undefined && typeof code === "number" && isTokenRejected(code)) {
+    if (token !== undefined && typeof code === "number" && code !== 0 && isTokenRejected(code)) {
       rejections(token).updateUnsafe(1, context)
     }
     const logged = line(endpoint, answer, took, cache.minimumLogLevel)
@@ -193,15 +199,12 @@ const measured = (
 /** What no query may show. The platform takes secrets in headers and bodies, but an endpoint of one's own may not. */
 const secretNames = /token|secret|ticket|password|code|sign/i
 
-const hasSpan = (fiber: Fiber.Fiber<unknown, unknown>, request: HttpClientRequest.HttpClientRequest) =>
-  isTraced(fiber) && !fiber.getRef(HttpClient.TracerDisabledWhen)(request)
-
 /**
  * Sends a request, and tells those who listen: metrics always, a tracer if one was provided, loggers by their level.
  *
  * **Details**
  *
- * `HttpClient.TracerDisabledWhen` and `Effect.withTracerEnabled` switch the span off.
+ * The application's `HttpClient.TracerDisabledWhen` and `SpanNameGenerator` count, as with any client.
  *
  * @internal
  */
@@ -212,12 +215,14 @@ export const observed = (
   exchange: Exchange
 ): Exchange =>
   Effect.withFiber((fiber) => {
-    const url = hasSpan(fiber, request)
+    const url = isTraced(fiber.context) && !fiber.getRef(HttpClient.TracerDisabledWhen)(request)
       ? Result.getOrUndefined(Url.make(request.url, request.urlParams, undefined))
       : undefined
     if (url === undefined) return measured(fiber, endpoint, token, exchange, undefined)
     const template = path === undefined ? url.pathname : `/open-apis${path}`
-    return Effect.useSpan(`${request.method} ${template}`, { kind: "client" }, (span) => {
+    const named = Context.getOrUndefined(fiber.context, HttpClient.SpanNameGenerator)
+    const name = named === undefined ? `${request.method} ${template}` : named(request)
+    return Effect.useSpan(name, { kind: "client" }, (span) => {
       const redacted = [...fiber.getRef(UrlParams.CurrentRedactedNames), secretNames]
       span.attribute("http.request.method", request.method)
       if (resends) span.attribute("http.request.resend_count", resends)

@@ -3,12 +3,13 @@
  *
  * @internal
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Tracer from "effect/Tracer"
 
 /** Whether anybody listens to spans. */
-export const isTraced = ({ cache }: Fiber.Fiber<unknown, unknown>): boolean =>
-  cache.tracer !== undefined && cache.tracerEnabled
+export const isTraced = (context: Context.Context<never>): boolean =>
+  Context.get(context, Tracer.Tracer) !== Tracer.nativeTracer
 
 /** `Effect.withSpan`, where anybody listens. */
 export const withSpan = <A, E, R>(
@@ -16,4 +17,6 @@ export const withSpan = <A, E, R>(
   name: string,
   attributes: Readonly<Record<string, unknown>>
 ): Effect.Effect<A, E, R> =>
-  Effect.withFiber((fiber) => isTraced(fiber) ? Effect.withSpan(self, name, { attributes }) : self)
+  Effect.contextWith((context: Context.Context<never>) =>
+    isTraced(context) ? Effect.withSpan(self, name, { attributes }) : self
+  )
