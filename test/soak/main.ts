@@ -1,0 +1,61 @@
+/**
+ * A long run under load and in bad weather: a fixed number of operations in flight, every one accounted for, and nothing
+ * left behind. `npm run soak -- --seconds 180 --seed 1 --in-flight 200`.
+ */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Console, Data, Effect, Layer, Metric, Option, Random, Runtime } from "effect"
+import { Lark, Simulator } from "effect-lark-meetings"
+import { Command, Flag } from "effect/cli"
+import { HttpClient } from "effect/http"
+import { seeded } from "../bench/Seeded.ts"
+import * as channel from "./channel.ts"
+import { signed } from "./perform.ts"
+import { type Options, soak } from "./soak.ts"
+import { failuresOf, progressLine, summaryOf } from "./summary.ts"
+import { makeFiberCount } from "./vitals.ts"
+
+class SoakFailed extends Data.TaggedError("SoakFailed") {
+  // What went wrong has been printed.
+  override readonly [Runtime.errorReported] = false
+}
+
+const client = Layer.effect(HttpClient.HttpClient, Effect.map(HttpClient.HttpClient, signed)).pipe(
+  Layer.provide(NodeHttpClient.layerUndici)
+)
+
+const run = Effect.fnUntraced(function*(options: Options) {
+  yield* Console.log(`${options.inFlight} operations in flight for ${options.seconds} s, seed ${options.seed}`)
+  const fibers = makeFiberCount()
+  const simulator = yield* channel.start(options.seed)
+  const { baseUrl } = yield* simulator.slice
+  const result = yield* soak(options, simulator, fibers, (sample) => Console.log(progressLine(sample))).pipe(
+    Effect.provide(Lark.layer({ ...Simulator.defaultApp, baseUrl })),
+    Effect.provide(client),
+    Effect.provideService(Metric.FiberRuntimeMetrics, fibers.service),
+    // The sleeps of the policies; in which order they are drawn depends on the time.
+    Effect.provideService(Random.Random, seeded(options.seed))
+  )
+  yield* Console.log(summaryOf(result, options))
+  const failures = failuresOf(result, options)
+  if (failures.length === 0) return yield* Console.log("\nsoak passed")
+  yield* Console.error(`\n${failures.join("\n")}\n\nsoak FAILED, seed ${options.seed}`)
+  return yield* new SoakFailed()
+})
+
+const command = Command.make("soak", {
+  seconds: Flag.Finite("seconds").pipe(Flag.withDefault(180), Flag.withDescription("how long the load lasts")),
+  seed: Flag.Int("seed").pipe(Flag.optional, Flag.withDescription("of the operations and the faults")),
+  inFlight: Flag.Int("in-flight").pipe(Flag.withDefault(200), Flag.withDescription("operations at a time"))
+}, ({ inFlight, seconds, seed }) =>
+  Effect.gen(function*() {
+    const drawn = yield* Random.nextIntBetween(1, 2 ** 31)
+    yield* Effect.scoped(run({ inFlight, seconds, seed: Option.getOrElse(seed, () => drawn) }))
+  })).pipe(Command.withDescription("Holds operations in flight for some minutes, with faults on."))
+
+command.pipe(
+  Command.run({ version: "0.1.0" }),
+  Effect.provide(NodeServices.layer),
+  NodeRuntime.runMain
+)

@@ -1,0 +1,168 @@
+/**
+ * The simulator's process: a Feishu on a free port of this machine, bad weather, rivals, and its log on request.
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Effect, Layer, Metric, Redacted } from "effect"
+import * as Simulator from "effect-lark-meetings/Simulator"
+import { HttpServer } from "effect/http"
+import { createServer } from "node:http"
+import { seeded } from "../bench/Seeded.ts"
+import type { Ending, Slice, Write } from "./channel.ts"
+import { firstHost, meetingOptions, nameOf, openIdOf, operationParameter, people } from "./stage.ts"
+import { makeFiberCount } from "./vitals.ts"
+import { type Endpoint, endpoints, faultOf } from "./weather.ts"
+
+const seed = Number(process.argv[2])
+const server = createServer()
+const fibers = makeFiberCount()
+const random = seeded(seed)
+
+/** How often the log is looked at, in milliseconds. */
+const pace = 50
+/** Requests to each endpoint whose faults are settled in advance. */
+const horizon = 500
+const rivalsPerSwap = 0.12
+const secondsBetweenRevocations = 4
+/** Of user tokens: issued anew this often, they are sometimes too old for an operation that waited for its turn. */
+const [userTokenSeconds, userTokenLife] = [2, 4]
+
+const operationOf = ({ query }: Simulator.RequestRecord) => Number(query[operationParameter])
+
+const increment = (counts: Record<string, number>, name: string) => {
+  counts[name] = (counts[name] ?? 0) + 1
+}
+
+const program = Effect.gen(function*() {
+  const simulator = yield* Simulator.Simulator
+  const baseUrl = yield* HttpServer.addressFormattedWith(Effect.succeed)
+
+  const requests: Record<string, number> = {}
+  const faults: Record<string, number> = {}
+  const planned: Record<Endpoint, number> = { set_host: 0, get: 0, end: 0, tenant_access_token: 0 }
+  let rivals = 0
+  let revocations = 0
+  let looked = 0
+
+  /** Rules count from the moment they are added: nothing may come between looking at the log and adding them. */
+  const forecast = (endpoint: Endpoint): ReadonlyArray<Simulator.FaultRule> => {
+    const seen = requests[endpoint] ?? 0
+    if (planned[endpoint] >= seen + horizon) return []
+    const from = Math.max(planned[endpoint], seen)
+    planned[endpoint] = seen + 2 * horizon
+    return Array.from({ length: planned[endpoint] - from }, (_, i) => from + i).flatMap((index) => {
+      const fault = faultOf(seed, endpoint, index)
+      return fault === undefined ? [] : [{ endpoint, nth: index - seen, fault }]
+    })
+  }
+
+  const look = Effect.gen(function*() {
+    const all = yield* simulator.requests
+    const news = all.slice(looked)
+    looked = all.length
+    for (const { endpoint, fault } of news) {
+      increment(requests, endpoint)
+      if (fault !== undefined) increment(faults, fault._tag)
+    }
+    yield* simulator.addFaults(endpoints.flatMap(forecast))
+    return news
+  })
+
+  const weather = Effect.gen(function*() {
+    const news = yield* look
+    // They go where the traffic is.
+    const moves = news.filter(({ endpoint }) => endpoint === "set_host" && random.chance(rivalsPerSwap))
+    rivals = rivals + moves.length
+    yield* simulator.addRivals(moves.map(({ meetingId }): Simulator.Rival => ({
+      _tag: "At",
+      millis: random.below(pace),
+      host: openIdOf(people[random.below(people.length)] ?? firstHost),
+      ...(meetingId === undefined ? {} : { meetingId })
+    })))
+    if (news.length > 0 && random.chance(pace / 1_000 / secondsBetweenRevocations)) {
+      revocations = revocations + 1
+      yield* simulator.rejectTokens
+    }
+    yield* Effect.sleep(pace)
+  })
+
+  let userTokens: ReadonlyArray<string> = []
+  const issueUserTokens = Effect.gen(function*() {
+    userTokens = yield* Effect.forEach(
+      people,
+      (name) => Effect.map(simulator.userToken(openIdOf(name), { expiresIn: userTokenLife * 1_000 }), Redacted.value)
+    )
+    yield* Effect.sleep(userTokenSeconds * 1_000)
+  })
+
+  let writesTold = 0
+  let requestsTold = 0
+  let undecided: Array<number> = []
+
+  const slice = Effect.gen(function*() {
+    const allWrites = yield* simulator.writes
+    const allRequests = yield* simulator.requests
+    const writes = allWrites.slice(writesTold).map(({ after, at, before, meetingId, request }): Write => {
+      const record = request === undefined ? undefined : allRequests[request]
+      return {
+        meeting: meetingId,
+        before: before === undefined ? "nobody" : nameOf(before.openId),
+        after: nameOf(after.openId),
+        at,
+        ...(record === undefined ? {} : { operation: operationOf(record) })
+      }
+    })
+    writesTold = allWrites.length
+
+    // Requests to end a meeting that came since, and earlier ones that were still on their way.
+    const endings: Array<Ending> = []
+    const candidates = [...undecided, ...allRequests.slice(requestsTold).map(({ index }) => index)]
+    requestsTold = allRequests.length
+    undecided = candidates.filter((index) => {
+      const record = allRequests[index]
+      if (record?.endpoint !== "end") return false
+      if (record.executed?.code === 0) endings.push({ meeting: record.meetingId ?? "", operation: operationOf(record) })
+      return record.executed === undefined
+    })
+
+    const connections = yield* Effect.callback<number>((resume) => {
+      server.getConnections((_, count) => resume(Effect.succeed(count)))
+    })
+    yield* look
+    const answer: Slice = {
+      baseUrl,
+      writes,
+      endings,
+      userTokens,
+      requests,
+      faults,
+      rivals,
+      revocations,
+      fibers: fibers.live(),
+      connections
+    }
+    process.send?.(answer)
+  })
+
+  const asked = Effect.callback<void>((resume) => {
+    process.once("message", () => resume(Effect.void))
+  })
+
+  yield* look
+  yield* Effect.forkChild(Effect.forever(weather))
+  yield* Effect.forkChild(Effect.forever(issueUserTokens))
+  return yield* Effect.forever(Effect.andThen(asked, slice))
+})
+
+// Also when the client was killed and could say nothing.
+process.once("disconnect", () => process.exit())
+
+const feishu = Simulator.layerServer({
+  app: { ...Simulator.defaultApp, expire: 5 },
+  meetings: meetingOptions,
+  latency: "2 millis"
+}).pipe(Layer.provideMerge(NodeHttpServer.layer(() => server, { port: 0, host: "127.0.0.1" })))
+
+await Effect.runPromise(program.pipe(
+  Effect.provide(feishu),
+  Effect.provideService(Metric.FiberRuntimeMetrics, fibers.service)
+))

@@ -1,0 +1,94 @@
+/**
+ * The result of a run as text, and what is wrong with it.
+ */
+import { table } from "../bench/table.ts"
+import { type Held, isAtRest, type Options, type Result, type Sample } from "./soak.ts"
+
+const mostGrowth = 1.1
+
+/**
+ * Objects that may be left at the end: caches with a bound fill up, which takes a few thousand, but an operation leaves
+ * nothing of its own.
+ */
+const mostObjects = ({ totals }: Result) => 5_000 + Math.round(totals.operations / 2)
+
+/** The middle one of three samples around `index`: one alone may meet many operations with long reports. */
+const around = (samples: ReadonlyArray<Sample>, index: number): Sample | undefined =>
+  samples.slice(Math.max(index - 1, 0), index + 2).toSorted((a, b) => a.heap - b.heap)[1]
+
+/** From the first minute, or the first third of a shorter run, to the end of the load. */
+const growthOf = ({ samples }: Result, { seconds }: Options) => {
+  const first = around(samples, samples.findIndex(({ second }) => second >= Math.min(60, seconds / 3)))
+  const last = around(samples, samples.length - 2)
+  if (first === undefined || last === undefined || first === last) return undefined
+  return { first, last, ratio: last.heap / first.heap }
+}
+
+const megabytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MB`
+
+const heapOf = ({ first, last, ratio }: NonNullable<ReturnType<typeof growthOf>>) =>
+  `${megabytes(first.heap)} at ${first.second.toFixed(0)} s, ${megabytes(last.heap)} at the end, ratio ${
+    ratio.toFixed(3)
+  }`
+
+const whatIsHeld = (held: Held) =>
+  `${held.fibers} fibers, ${held.sockets} sockets, ${held.timers} timers, ${held.queued} in queues; `
+  + `simulator: ${held.serverFibers} fibers, ${held.connections} connections`
+
+/** Everything that must not be. */
+export const failuresOf = (result: Result, options: Options): ReadonlyArray<string> => {
+  const { discrepancies, idle, left, objectsLeft, totals } = result
+  const growth = growthOf(result, options)
+  return [
+    ...discrepancies,
+    ...(totals.unaccounted === 0 ? [] : [`${totals.unaccounted} unaccounted for`]),
+    ...(totals.applied > 0 ? [] : ["no swap was applied: this run shows nothing"]),
+    ...(isAtRest(left, idle) ? [] : [`not let go of: ${whatIsHeld(left)} (idle: ${whatIsHeld(idle)})`]),
+    ...(objectsLeft <= mostObjects(result) ? [] : [`${objectsLeft} objects more than before are alive at the end`]),
+    ...(growth === undefined
+      ? ["too few samples of the heap: let it run longer"]
+      : growth.ratio > mostGrowth
+      ? [`the heap has grown to ${growth.ratio.toFixed(2)} times what it was, more than ${mostGrowth}`]
+      : [])
+  ]
+}
+
+const sum = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((a, b) => a + b, 0)
+
+const listed = (counts: Readonly<Record<string, number>>) =>
+  Object.entries(counts).toSorted(([, a], [, b]) => b - a).map(([name, n]) => `${name} ${n}`).join(", ")
+
+export const progressLine = ({ connections, fibers, heap, operations, rss, second, timers }: Sample): string =>
+  `${second.toFixed(0).padStart(6)} s  ${operations} operations, heap ${megabytes(heap)}, rss ${megabytes(rss)}, `
+  + `${fibers} fibers, ${connections} connections, ${timers} timers`
+
+export const summaryOf = (result: Result, options: Options): string => {
+  const { idle, left, meetingsEnded, objectsLeft, outcomes, samples, simulator, totals } = result
+  const growth = growthOf(result, options)
+  const most = samples.reduce((most, sample) => Math.max(most, sample.rss), 0)
+  const rows = [...outcomes].map(([label, { applied, none, unknown }]) => ({ label, none, applied, unknown })).toSorted(
+    (a, b) => b.none + b.applied + b.unknown - a.none - a.applied - a.unknown
+  )
+  const total = (effect: "none" | "applied" | "unknown") => rows.reduce((sum, row) => sum + row[effect], 0)
+  return `
+${
+    table(
+      ["outcome", "operations", "effect none", "applied", "unknown"],
+      [
+        ...rows.map((row) => [row.label, row.none + row.applied + row.unknown, row.none, row.applied, row.unknown]),
+        ["all", totals.operations, total("none"), total("applied"), total("unknown")]
+      ].map((row) => row.map(String))
+    )
+  }
+
+requests        ${sum(simulator.requests)}: ${listed(simulator.requests)}
+faults          ${sum(simulator.faults)}: ${listed(simulator.faults)}
+besides         ${simulator.rivals} moves by rivals, ${simulator.revocations} times all tokens revoked, ${meetingsEnded} meetings over
+writes          ${totals.writes}: ${totals.applied} acknowledged, ${totals.doubtful} of unknown effect, ${totals.late} after the operation
+unaccounted     ${totals.unaccounted}
+heap            ${growth === undefined ? "not known" : heapOf(growth)} (at most ${mostGrowth})
+objects         ${objectsLeft} more at the end than after the first operations (at most ${mostObjects(result)})
+rss             ${megabytes(most)} at most
+held, idle      ${whatIsHeld(idle)}
+held, after     ${whatIsHeld(left)}`
+}

@@ -1,0 +1,36 @@
+/**
+ * What a process holds on to.
+ */
+import type { Metric } from "effect"
+import { queryObjects } from "node:v8"
+
+/** Counts the fibers that have begun and not ended, wherever its `service` is in the context. */
+export const makeFiberCount = () => {
+  let live = 0
+  const service: Metric.FiberRuntimeMetricsService = {
+    recordFiberStart: () => {
+      live = live + 1
+    },
+    recordFiberEnd: () => {
+      live = live - 1
+    }
+  }
+  return { service, live: () => live }
+}
+
+const resources = (name: string) => process.getActiveResourcesInfo().filter((resource) => resource === name).length
+
+export const sockets = () => resources("TCPSocketWrap")
+
+export const timers = () => resources("Timeout")
+
+/** In bytes, after everything that is garbage has been collected. */
+export const memory = (): { readonly heap: number; readonly rss: number } => {
+  if (globalThis.gc === undefined) throw new Error("Start this with node --expose-gc: npm run soak")
+  globalThis.gc()
+  const { heapUsed, rss } = process.memoryUsage()
+  return { heap: heapUsed, rss }
+}
+
+/** Objects of any kind that are alive. Their number, unlike the size of the heap, does not grow with compiled code. */
+export const objects = () => Number(queryObjects(Object, { format: "count" }))
