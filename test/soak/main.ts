@@ -5,7 +5,7 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Data, Effect, Layer, Metric, Option, Random, Runtime } from "effect"
+import { Console, Data, Effect, Layer, Metric, Option, Random, References, Runtime } from "effect"
 import { Lark, Simulator } from "effect-lark-meetings"
 import { Command, Flag } from "effect/cli"
 import { HttpClient } from "effect/http"
@@ -35,7 +35,9 @@ const run = Effect.fnUntraced(function*(options: Options) {
     Effect.provide(client),
     Effect.provideService(Metric.FiberRuntimeMetrics, fibers.service),
     // The sleeps of the policies; in which order they are drawn depends on the time.
-    Effect.provideService(Random.Random, seeded(options.seed))
+    Effect.provideService(Random.Random, seeded(options.seed)),
+    // Of what goes wrong here, the summary is told by the reports.
+    Effect.provideService(References.MinimumLogLevel, "Error")
   )
   yield* Console.log(summaryOf(result, options))
   const failures = failuresOf(result, options)
