@@ -8,12 +8,12 @@
  *
  * - One refresh at a time. In this process everybody waits for the one under way; among processes the refresh token is
  *   claimed in the record first, which is a compare-and-swap (`SessionStore`, `Cas`).
- * - Nobody waits for it while the access token serves. Renewal happens in the background of a call in the last five minutes
- *   of the token's life; `Cas` and a pause of half a minute after a failure keep it from becoming a storm.
- * - The successor is stored before anybody uses it.
- * - A process that dies holds a claim until it lapses (`claimTime`); then another takes over. If the dead one had sent the
+ * - Nobody waits for it while the access token serves: renewal begins with a call in the last five minutes of the token's
+ *   life, in the background, and after a failure pauses for half a minute.
+ * - The successor is stored before anybody uses it; to close the scope of the layer waits for a refresh under way.
+ * - A process that dies holds its claim until it lapses (`claimTime`); then another takes over. If the dead one had sent the
  *   token already, it is sent once more: if it was used up, the session was lost with its successor anyway.
- * - The same after a reply that was lost (no answer, 20050, 20072): once the claim has lapsed, one more request. A session
+ * - The same after a reply that was lost (no answer, 20050, 20072): when the claim has lapsed, one more request. A session
  *   ends only if the platform says so, and then it is not asked again.
  *
  * `get` gives a `UserToken` for `Lark.asUser`. Its errors to handle: `ReauthorizationRequired` (`noSession`, `expired`,

@@ -409,6 +409,39 @@ describe("the directory", () => {
       assert.deepStrictEqual(yield* store.get("key"), Option.some({ version: 4, value: "4" }))
     }).pipe(Effect.provide(NodeServices.layer)))
 
+  test(
+    "a reader that slept until what it wanted to read was gone reads what is there now",
+    (directory, connect) =>
+      Effect.gen(function*() {
+        yield* TestClock.setTime(Date.now())
+        const store = yield* connect
+        yield* write(store, 0, 2)
+        const real = yield* FileSystem.FileSystem
+        let isAsleep = true
+        const meanwhile = Effect.gen(function*() {
+          isAsleep = false
+          yield* write(store, 2, 4)
+          yield* Effect.forEach(files(directory), (file) => age(`${place(directory)}/${file}`, 2))
+          yield* write(store, 4, 5)
+        })
+        const asleep = yield* build(SessionStore.layerFileSystem({ directory })).pipe(
+          Effect.provideService(
+            FileSystem.FileSystem,
+            FileSystem.FileSystem.of({
+              ...real,
+              readFile: (path) =>
+                Effect.andThen(
+                  Effect.suspend(() => isAsleep ? Effect.orDie(meanwhile) : Effect.void),
+                  real.readFile(path)
+                )
+            })
+          )
+        )
+        assert.deepStrictEqual(yield* asleep.get("key"), Option.some({ version: 5, value: "5" }))
+        assert.isFalse(isAsleep)
+      }).pipe(Effect.provide(NodeServices.layer))
+  )
+
   const error = (_tag: PlatformError.SystemErrorTag) =>
     Effect.fail(PlatformError.systemError({ _tag, module: "FileSystem", method: "link" }))
 
@@ -539,6 +572,20 @@ describe("Redis", () => {
       yield* Effect.flatMap(client(server), (store) => store.swap("key", 0, "value"))
       yield* Effect.flatMap(client(server, "app:"), (store) => store.swap("key", 0, "other"))
       assert.deepStrictEqual([...server.hashes.keys()], ["lark:session:key", "app:key"])
+    }))
+
+  it.effect("is sent the script that a real Redis (7.0) was seen to carry out: see to that again when it changes", () =>
+    Effect.gen(function*() {
+      const server = FakeRedis.server()
+      yield* Effect.flatMap(client(server), (store) => store.swap("key", 0, "value"))
+      assert.deepStrictEqual([...server.scripts.values()], [`
+local version = redis.call("HGET", KEYS[1], "version")
+if tonumber(version or "0") ~= tonumber(ARGV[1]) then
+  return redis.call("HMGET", KEYS[1], "version", "value")
+end
+redis.call("HSET", KEYS[1], "version", tonumber(ARGV[1]) + 1, "value", ARGV[2])
+return {}
+`])
     }))
 
   it.effect("that has forgotten the script is told it again", () =>

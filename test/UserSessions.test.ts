@@ -195,6 +195,36 @@ describe("a session", () => {
       assert.strictEqual(yield* tokenOf(world.process), "access.login3.0")
     }))
 
+  it.effect("that was read before a login or a removal, and arrives after it, does not hide that", () =>
+    Effect.gen(function*() {
+      const world = yield* loggedIn()
+      const readLate = Effect.fnUntraced(function*(
+        name: string,
+        meanwhile: (process: SessionWorld.Process) => Effect.Effect<void, unknown>
+      ) {
+        const process = yield* world.start(name)
+        let isFirst = true
+        world.hooks.after = ({ by }) =>
+          Effect.suspend(() => {
+            if (by !== name || !isFirst) return Effect.void
+            isFirst = false
+            return Effect.sleep("1 second")
+          })
+        const reading = yield* Effect.forkChild(tokenOf(process), { startImmediately: true })
+        yield* until(() => !isFirst)
+        yield* elapse(meanwhile(process), "1 millis")
+        assert.isUndefined(reading.pollUnsafe())
+        yield* elapse(Fiber.join(reading))
+        return process
+      })
+      const grant = yield* world.login
+      assert.strictEqual(
+        yield* tokenOf(yield* readLate("two", (process) => process.save(alice, grant))),
+        "access.login2.0"
+      )
+      needsLogin(yield* errorOf(yield* readLate("three", (process) => process.remove(alice))), "noSession")
+    }))
+
   it.effect("that was saved or removed by another process is noticed at the next look", () =>
     Effect.gen(function*() {
       const world = yield* loggedIn()
@@ -221,8 +251,9 @@ describe("a session", () => {
         assert.strictEqual(yield* elapse(tokenOf(process)), "access.login1.0")
         yield* TestClock.adjust("1 second")
       }
+      assert.strictEqual(yield* elapse(tokenOf(yield* world.start("two"))), "access.login1.0")
       // It looks for a token from elsewhere, not at each call.
-      assert.isAtMost(world.operations.length - before, 4)
+      assert.isAtMost(world.operations.length - before, 5)
       yield* TestClock.adjust("10 seconds")
       needsLogin(yield* errorOf(process), "noRefreshToken")
       assert.strictEqual(world.uses.length, 0)
@@ -329,8 +360,9 @@ describe("a refusal", () => {
         assert.strictEqual(yield* elapse(tokenOf(other)), "access.login1.0")
         yield* TestClock.adjust("10 seconds")
       }
+      assert.strictEqual(yield* elapse(tokenOf(yield* world.start("three"))), "access.login1.0")
       yield* TestClock.adjust("20 seconds")
-      for (const process of [world.process, other, yield* world.start("three")]) {
+      for (const process of [world.process, other, yield* world.start("four")]) {
         const error = yield* errorOf(process)
         needsLogin(error, undefined, 20064)
         assert.include(String(error), "failed with 20064")
@@ -544,6 +576,42 @@ describe("a process that sleeps", () => {
       assert.deepStrictEqual(usesOf({ uses }), ["two refresh.login1.0"])
     }))
 
+  it.effect("after it has claimed, sends nothing when it wakes and the claim is gone", () =>
+    Effect.gen(function*() {
+      const world = yield* loggedIn({ claimTime: "6 seconds" })
+      const other = yield* world.start("two")
+      yield* expired
+      const waiting = yield* Effect.forkChild(tokenOf(world.process), { startImmediately: true })
+      yield* until(() => world.operations.at(-1)?.value.includes(`"sent":false`) === true)
+      yield* world.process.freeze
+      assert.strictEqual(yield* elapse(tokenOf(other)), "access.login1.1")
+      yield* world.process.thaw
+      assert.strictEqual(yield* elapse(Fiber.join(waiting)), "access.login1.1")
+      assert.deepStrictEqual(usesOf(world), ["two refresh.login1.0"])
+    }))
+
+  it.effect("before it marks, leaves the claim of who took over alone when it wakes", () =>
+    Effect.gen(function*() {
+      const world = yield* loggedIn({ claimTime: "6 seconds", latency: 3_600 })
+      const [other, third] = [yield* world.start("two"), yield* world.start("three")]
+      yield* expired
+      let isAsleep = false
+      world.hooks.before = ({ by, value }) =>
+        Effect.suspend(() => {
+          if (by !== "one" || isAsleep || !value.includes(`"sent":true`)) return Effect.void
+          isAsleep = true
+          return world.process.freeze
+        })
+      yield* Effect.forkChild(Effect.exit(tokenOf(world.process)), { startImmediately: true })
+      yield* until(() => isAsleep)
+      yield* Effect.forkChild(tokenOf(other), { startImmediately: true })
+      yield* until(() => world.uses.length === 1)
+      yield* world.process.thaw
+      yield* TestClock.adjust("100 millis")
+      assert.strictEqual(yield* elapse(tokenOf(third)), "access.login1.1")
+      assert.deepStrictEqual(usesOf(world), ["two refresh.login1.0"])
+    }))
+
   it.effect("while it marks, for longer than its claim is worth, does not send when it wakes", () =>
     Effect.gen(function*() {
       const { result, uses } = yield* asleep(
@@ -592,25 +660,58 @@ describe("a process that sleeps", () => {
       needsLogin(yield* errorOf(other), "noSession")
     }))
 
-  it.effect("and is refused when it wakes finds what was published meanwhile", () =>
+  it.effect("before it notes a refusal, finds when it wakes what was published meanwhile", () =>
     Effect.gen(function*() {
       const world = yield* loggedIn()
       const other = yield* world.start("two")
       yield* expired
-      // Its successor is in a store that answers late; the other takes over and is refused, late as well.
-      let publishing = false
-      world.hooks.before = ({ by, value }) =>
+      const asleep = new Set<string>()
+      const sleep = (process: SessionWorld.Process) =>
         Effect.suspend(() => {
-          if (by === "one" && value.includes("access.login1.1") && !publishing) {
-            publishing = true
-            return Effect.sleep("9 seconds")
-          }
-          return by === "two" && value.includes(`"Ended"`) ? Effect.sleep("9 seconds") : Effect.void
+          if (asleep.has(process.name)) return Effect.void
+          asleep.add(process.name)
+          return process.freeze
         })
-      const waiting = yield* Effect.forkChild(tokenOf(world.process), { startImmediately: true })
-      yield* until(() => publishing)
-      assert.strictEqual(yield* elapse(tokenOf(other)), "access.login1.1")
+      world.hooks.before = ({ by, value }) =>
+        by === "one" && value.includes("access.login1.1")
+          ? sleep(world.process)
+          : by === "two" && value.includes(`"Ended"`)
+          ? sleep(other)
+          : Effect.void
+      yield* Effect.forkChild(Effect.exit(tokenOf(world.process)), { startImmediately: true })
+      yield* until(() => asleep.has("one"))
+      const waiting = yield* Effect.forkChild(tokenOf(other), { startImmediately: true })
+      yield* until(() => asleep.has("two"))
+      assert.strictEqual(world.uses.length, 2)
+      yield* world.process.thaw
+      yield* TestClock.adjust("7 seconds")
+      assert.strictEqual(yield* tokenOf(world.process), "access.login1.1")
+      yield* other.thaw
       assert.strictEqual(yield* elapse(Fiber.join(waiting)), "access.login1.1")
+      assert.strictEqual(world.uses.length, 2)
+    }))
+
+  it.effect("after it has published unknowingly, does not publish again over what came later", () =>
+    Effect.gen(function*() {
+      const world = yield* loggedIn()
+      const other = yield* world.start("two")
+      yield* expired
+      const isPublished = () => world.operations.at(-1)?.value.includes("access.login1.1") === true
+      world.hooks.before = ({ by, value }) =>
+        Effect.sync(() => {
+          if (by === "one" && value.includes("access.login1.1")) world.storeFaults.push("unknownAfter")
+        })
+      yield* Effect.forkChild(Effect.exit(tokenOf(world.process)), { startImmediately: true })
+      yield* until(isPublished)
+      yield* world.process.freeze
+      const token = yield* elapse(other.get(alice).get)
+      yield* other.get(alice).reject(token)
+      assert.strictEqual(yield* elapse(tokenOf(other)), "access.login1.2")
+      yield* TestClock.adjust("1 minute")
+      yield* world.process.thaw
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* elapse(tokenOf(world.process)), "access.login1.2")
+      assert.strictEqual(yield* elapse(tokenOf(yield* world.start("three"))), "access.login1.2")
     }))
 
   it.effect("and ends in an orderly way in the middle of a refresh stores what it gets", () =>

@@ -47,8 +47,6 @@ interface Current {
 interface Flight {
   /** For those who have no token that serves. */
   waiting: Deferred.Deferred<Redacted.Redacted, GenericError>
-  /** What keeps a refreshed token from being published, and therefore from being used. */
-  stuck: SessionStoreError | undefined
 }
 
 /** After a failed renewal, while the current token still serves. */
@@ -180,12 +178,10 @@ export const make = (options: Options): Rotation => {
           if (outcome._tag === "Token") return outcome.token
           if (outcome._tag === "Unpublished") {
             const { error, successor } = outcome
-            self.stuck = error
+            // Until it is published nobody may use it: those who wait, and those who come meanwhile, are told at once.
             Deferred.doneUnsafe(self.waiting, Effect.fail(error))
             const late = published(yield* Effect.retry(move(record, Session.publish(successor)), publishing), successor)
-            if (late._tag === "Token") return late.token
-            self.stuck = undefined
-            self.waiting = Deferred.makeUnsafe()
+            return late._tag === "Token" ? late.token : yield* Effect.fail(error)
           }
         } else if (verdict._tag === "Use") {
           // Used to its end, because there is nothing to renew it with: to look again at each call would not help.
@@ -207,7 +203,7 @@ export const make = (options: Options): Rotation => {
   /** Nothing may come between looking for a flight and starting one. */
   const join = Effect.suspend(() => {
     if (flight !== undefined) return Effect.succeed(flight)
-    const started: Flight = flight = { waiting: Deferred.makeUnsafe(), stuck: undefined }
+    const started: Flight = flight = { waiting: Deferred.makeUnsafe() }
     return Effect.map(Effect.forkIn(fly(started), scope), (fiber) => {
       // Also of a flight that never started, because the scope has ended.
       fiber.addObserver((exit) => {
@@ -221,11 +217,7 @@ export const make = (options: Options): Rotation => {
   const get: Rotation["get"] = Effect.suspend(() => {
     const now = clock.currentTimeMillisUnsafe()
     if (current === undefined || now >= current.usableUntil) {
-      return Effect.flatMap(
-        join,
-        ({ stuck, waiting }) =>
-          stuck === undefined ? Effect.flatMap(Deferred.await(waiting), unlessRejected) : Effect.fail(stuck)
-      )
+      return Effect.flatMap(Effect.flatMap(join, ({ waiting }) => Deferred.await(waiting)), unlessRejected)
     }
     const { renewFrom, token } = current
     return now >= renewFrom && now >= pausedUntil && flight === undefined
