@@ -3,6 +3,8 @@
  *
  * @since 0.1.0
  */
+export * as AppTicket from "./AppTicket.ts"
+export * as AppToken from "./AppToken.ts"
 export * as Cas from "./Cas.ts"
 export * as CircuitBreaker from "./CircuitBreaker.ts"
 export * as Lark from "./Lark.ts"
@@ -20,3 +22,4 @@ export * as Simulator from "./Simulator.ts"
 export * as TenantToken from "./TenantToken.ts"
 export * as UserSessions from "./UserSessions.ts"
 export * as UserToken from "./UserToken.ts"
+export * as Webhook from "./Webhook.ts"

@@ -192,11 +192,41 @@ describe("the margin", () => {
 })
 
 describe("a failure to get a token", () => {
-  const failures: ReadonlyArray<readonly [what: string, reaction: platform.Reaction, tag: string]> = [
+  const endpoint = "auth.v3.tenant_access_token.internal"
+
+  const refusals: ReadonlyArray<readonly [what: string, reaction: platform.Answer, tag: string]> = [
     ["a wrong secret", platform.failed(200, 10015, "app secret invalid"), "CredentialsRejected"],
     ["an unknown app", platform.failed(200, 99991543, "app not exist"), "CredentialsRejected"],
     ["a missing parameter", platform.failed(400, 10003, "invalid param"), "InvalidRequest"],
+    ["a page that is not the platform's", { status: 404, body: "<html>" }, "MalformedResponse"]
+  ]
+
+  it.effect.each(refusals)(
+    "because of %s is the answer for five seconds, without a request",
+    ([, reaction, tag]) =>
+      Effect.gen(function*() {
+        const token = yield* provision((n) => n === 0 ? slowly(reaction) : platform.minted("t-ok"))
+        const first = yield* Effect.forEach(
+          Array.from({ length: 1000 }),
+          () => Effect.forkChild(Effect.flip(token.get))
+        )
+        yield* TestClock.adjust("1 second")
+        for (const error of yield* Effect.forEach(first, Fiber.join)) {
+          assert.include<object>(error, { _tag: tag, endpoint })
+        }
+        yield* TestClock.adjust(4_999)
+        for (let i = 0; i < 1000; i++) {
+          assert.include<object>(yield* Effect.flip(token.get), { _tag: tag, endpoint })
+        }
+        assert.strictEqual(token.mints.length, 1)
+        yield* TestClock.adjust(1)
+        assert.strictEqual(yield* token.text, "t-ok")
+      })
+  )
+
+  const misfortunes: ReadonlyArray<readonly [what: string, reaction: platform.Reaction, tag: string]> = [
     ["a throttle", platform.failed(429, 99991400), "RateLimited"],
+    ["a failure of the platform", platform.failed(500, 5000), "PlatformError"],
     ["a lost connection", new platform.Lost("gone"), "TransportError"],
     ["a gateway's page", { status: 502, body: "<html>" }, "MalformedResponse"],
     ["a reply without a token", { body: { code: 0, expire: 7200 } }, "MalformedResponse"],
@@ -209,35 +239,94 @@ describe("a failure to get a token", () => {
     ["an endless life", { body: `{"code":0,"tenant_access_token":"t","expire":1e999}` }, "MalformedResponse"]
   ]
 
-  it.effect.each(failures)("because of %s is typed, and is not kept", ([, reaction, tag]) =>
-    Effect.gen(function*() {
-      const token = yield* provision((n) => n < 2 ? reaction : platform.minted("t-ok"))
-      for (let i = 0; i < 2; i++) {
-        assert.include<object>(yield* Effect.flip(token.get), {
-          _tag: tag,
-          endpoint: "auth.v3.tenant_access_token.internal"
-        })
-      }
-      assert.strictEqual(yield* token.text, "t-ok")
-      assert.strictEqual(token.mints.length, 3)
-    }))
+  it.effect.each(misfortunes)(
+    "because of %s is not kept: who comes next waits for a mint of its own",
+    ([, reaction, tag]) =>
+      Effect.gen(function*() {
+        const token = yield* provision((n) => n === 0 ? reaction : platform.minted("t-ok"))
+        assert.include<object>(yield* Effect.flip(token.get), { _tag: tag, endpoint })
+        const waiting = yield* Effect.forEach(Array.from({ length: 1000 }), () => Effect.forkChild(token.text))
+        yield* TestClock.adjust(999)
+        assert.strictEqual(token.mints.length, 1)
+        yield* TestClock.adjust(1)
+        assert.deepStrictEqual([...new Set(yield* Effect.forEach(waiting, Fiber.join))], ["t-ok"])
+        assert.strictEqual(token.mints.length, 2)
+      })
+  )
 
   it.effect("reaches all who waited, after one request", () =>
     Effect.gen(function*() {
-      const token = yield* provision((n) => n === 0 ? slowly(new platform.Lost("gone")) : platform.minted("t-ok"))
+      const token = yield* provision(() => slowly(new platform.Lost("gone")))
       const fibers = yield* Effect.forEach(Array.from({ length: 100 }), () => Effect.forkChild(Effect.flip(token.get)))
       yield* TestClock.adjust("1 second")
       for (const error of yield* Effect.forEach(fibers, Fiber.join)) assert.strictEqual(error._tag, "TransportError")
       assert.strictEqual(token.mints.length, 1)
-      assert.strictEqual(yield* token.text, "t-ok")
     }))
 
-  it.effect("because the platform is silent comes after ten seconds", () =>
+  it.effect("holds up the next mint for a second, for two, for four and no longer, until one succeeds", () =>
+    Effect.gen(function*() {
+      const mintedAt: Array<number> = []
+      const token = yield* provision((n) =>
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          mintedAt.push(now)
+          return n === 6 ? platform.minted("t-short", 10) : new platform.Lost("gone")
+        })
+      )
+      for (let i = 0; i < 66; i++) {
+        yield* Effect.forkChild(Effect.ignore(token.get))
+        yield* TestClock.adjust("500 millis")
+      }
+      // The token serves from the 19th second to the 28th; its renewal fails after seven and a half.
+      assert.deepStrictEqual(mintedAt, [0, 1_000, 3_000, 7_000, 11_000, 15_000, 19_000, 26_500, 28_000, 30_000])
+    }))
+
+  const persistent: ReadonlyArray<readonly [what: string, reaction: platform.Answer, seconds: ReadonlyArray<number>]> =
+    [
+      ["that repeating cannot change comes every five seconds", platform.failed(200, 10015), [0, 5, 10, 15, 20, 25]],
+      ["of another kind comes every four", platform.failed(500, 5000), [0, 1, 3, 7, 11, 15, 19, 23, 27]]
+    ]
+
+  it.effect.each(persistent)(
+    "%s, to a thousand who ask every second",
+    ([, reaction, seconds]) =>
+      Effect.gen(function*() {
+        const mintedAt: Array<number> = []
+        const token = yield* provision(() =>
+          Effect.map(Clock.currentTimeMillis, (now) => {
+            mintedAt.push(now / 1000)
+            return reaction
+          })
+        )
+        for (let second = 0; second < 30; second++) {
+          for (let i = 0; i < 1000; i++) yield* Effect.forkChild(Effect.ignore(token.get))
+          yield* TestClock.adjust("1 second")
+        }
+        assert.deepStrictEqual(mintedAt, seconds)
+      })
+  )
+
+  it.effect("because the platform is silent comes after nine seconds", () =>
     Effect.gen(function*() {
       const token = yield* provision(() => Effect.never)
       const fiber = yield* Effect.forkChild(Effect.flip(token.get))
-      yield* TestClock.adjust("10 seconds")
+      yield* TestClock.adjust("9 seconds")
       assert.include<object>(yield* Fiber.join(fiber), { _tag: "TransportError", executed: "unknown" })
+    }))
+
+  it.effect("comes before an attempt of the engine ends, although the mint had to wait; which goes on", () =>
+    Effect.gen(function*() {
+      const token = yield* provision((n) =>
+        n === 0 ? new platform.Lost("gone") : slowly(platform.minted("t-late"), "9 seconds")
+      )
+      yield* Effect.flip(token.get)
+      const fiber = yield* Effect.forkChild(Effect.flip(token.get))
+      yield* TestClock.adjust(9_499)
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust(1)
+      assert.include<object>(yield* Fiber.join(fiber), { _tag: "TransportError", endpoint })
+      yield* TestClock.adjust(500)
+      assert.strictEqual(yield* token.text, "t-late")
+      assert.strictEqual(token.mints.length, 2)
     }))
 })
 
@@ -267,6 +356,25 @@ describe("reject", () => {
       yield* token.get
       yield* token.reject(Redacted.make("t-1", { label: "another" }))
       assert.strictEqual(yield* token.text, "t-2")
+    }))
+
+  it.effect("that brings the same token again does not bring another one for half a minute", () =>
+    Effect.gen(function*() {
+      // As the platform does while it still holds the token to be valid.
+      const token = yield* provision((n) => platform.minted(n < 2 ? "t-same" : nth(n)))
+      const same = yield* token.get
+      assert.strictEqual(yield* token.reject(same), true)
+      assert.strictEqual(yield* token.text, "t-same")
+      for (let i = 0; i < 1000; i++) {
+        assert.strictEqual(yield* token.reject(same), false)
+        assert.strictEqual(yield* token.text, "t-same")
+      }
+      yield* TestClock.adjust(29_999)
+      assert.strictEqual(yield* token.reject(same), false)
+      assert.strictEqual(token.mints.length, 2)
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* token.reject(same), true)
+      assert.strictEqual(yield* token.text, "t-3")
     }))
 
   it.effect("while a renewal is on its way costs no request of its own", () =>

@@ -512,6 +512,7 @@ describe("log lines", () => {
       )
       const program = Effect.gen(function*() {
         yield* Effect.exit(get)
+        yield* TestClock.adjust("5 seconds")
         yield* get
         yield* TestClock.adjust("95 minutes")
         yield* get

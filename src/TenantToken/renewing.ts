@@ -5,10 +5,14 @@
  */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { renewalFailed } from "../Envelope/telemetry.ts"
+import * as singleFlight from "../Envelope/singleFlight.ts"
+import { minted, renewalFailed } from "../Envelope/telemetry.ts"
+import { timeoutOrElse } from "../Envelope/timeout.ts"
+import { type GenericError, TransportError } from "../LarkError.ts"
 
 /** A token as the platform issued it, valid for so many seconds. */
 export interface Minted {
@@ -20,6 +24,16 @@ interface Current {
   readonly token: Redacted.Redacted
   readonly usableUntil: number
   readonly renewFrom: number
+  /** The platform issued it again although it had been rejected: until then it is not dropped again. */
+  readonly insistedUntil: number
+}
+
+/** The last mint, if it failed. */
+interface Failed {
+  readonly error: GenericError
+  readonly at: number
+  /** How many have failed in a row. */
+  readonly times: number
 }
 
 const second = 1_000
@@ -27,78 +41,112 @@ const second = 1_000
 const margin = (lifetime: number) => Math.min(60 * second, lifetime / 10)
 /** The platform issues a new token only in the last 30 minutes; of a short life, it is the last quarter. */
 const renewal = (lifetime: number) => Math.min(30 * 60 * second, lifetime / 4)
-/** After a failed renewal, while the current token still serves. */
+/** After a failed renewal, while the current token still serves; and after a rejection that brought the same token. */
 const pause = 30 * second
+/** A refusal that repeating cannot change is given to all who ask within that time, without asking again. */
+const standing = 5 * second
+/** Between a mint that failed for another reason and the next. */
+const backoff = (times: number) => Math.min(second * 2 ** (times - 1), 4 * second)
+/** Shorter than an attempt of the engine, so that a token that does not come is known not to have been used. */
+const patience = Duration.seconds(9.5)
 
 /**
  * **Details**
  *
- * `get` answers with the current token, or joins the mint that is under way. Failures reach those who waited and are
- * not kept. `reject` drops the token if it is still the current one.
+ * `get` answers with the current token, or joins the mint that is under way, for 9.5 seconds at most. `reject` drops the
+ * token if it is still the current one; false if the platform issued the same one again in the last 30 seconds.
+ *
+ * A failure of `endpoint` holds up the next mint: one that repeating cannot change (`retry` is `never`) is the answer of
+ * `get` for five seconds, without a request; after another, the next mint begins a second later, then two, then four. A
+ * failure of what `mint` needs beforehand, which has its own endpoint, is not held up here.
  */
-export const make = <E>(
+export const make = <E extends GenericError>(
+  kind: "tenant" | "app",
+  endpoint: string,
   mint: Effect.Effect<Minted, E>
 ): Effect.Effect<
   {
-    readonly get: Effect.Effect<Redacted.Redacted, E>
-    readonly reject: (token: Redacted.Redacted) => Effect.Effect<void>
+    readonly get: Effect.Effect<Redacted.Redacted, E | TransportError>
+    readonly reject: (token: Redacted.Redacted) => Effect.Effect<boolean>
   },
   never,
   Scope.Scope
 > =>
   Effect.gen(function*() {
-    const scope = yield* Effect.scope
     const clock = yield* Clock.Clock
     let current: Current | undefined
-    let minting: Deferred.Deferred<Redacted.Redacted, E> | undefined
+    let rejected: Redacted.Redacted | undefined
+    let failed: (Failed & { readonly error: E }) | undefined
     let pausedUntil = 0
 
-    const flight = Effect.gen(function*() {
-      const askedAt = clock.currentTimeMillisUnsafe()
-      const { expiresIn, token } = yield* mint
-      const lifetime = expiresIn * second
-      current = {
-        token,
-        usableUntil: askedAt + lifetime - margin(lifetime),
-        renewFrom: askedAt + lifetime - renewal(lifetime)
-      }
-      return token
-    }).pipe(
-      Effect.tapCause(() => Effect.sync(() => pausedUntil = clock.currentTimeMillisUnsafe() + pause)),
-      // Nobody waits for it, so that nobody else would tell.
-      Effect.tapCause((cause) =>
-        current !== undefined && clock.currentTimeMillisUnsafe() < current.usableUntil
-          ? renewalFailed(cause)
-          : Effect.void
+    const isSame = (a: Redacted.Redacted | undefined, b: Redacted.Redacted) =>
+      a !== undefined && Redacted.value(a) === Redacted.value(b)
+
+    const flight = yield* singleFlight.make(
+      Effect.gen(function*() {
+        if (failed !== undefined) {
+          yield* Effect.sleep(Math.max(0, failed.at + backoff(failed.times) - clock.currentTimeMillisUnsafe()))
+        }
+        const askedAt = clock.currentTimeMillisUnsafe()
+        const { expiresIn, token } = yield* Effect.onExit(mint, (exit) => minted(kind, exit))
+        const lifetime = expiresIn * second
+        current = {
+          token,
+          usableUntil: askedAt + lifetime - margin(lifetime),
+          renewFrom: askedAt + lifetime - renewal(lifetime),
+          insistedUntil: isSame(rejected, token) ? clock.currentTimeMillisUnsafe() + pause : 0
+        }
+        failed = undefined
+        pausedUntil = 0
+        return token
+      }).pipe(
+        Effect.tapError((error) =>
+          Effect.sync(() => {
+            const at = clock.currentTimeMillisUnsafe()
+            if (error.endpoint === endpoint) failed = { error, at, times: (failed?.times ?? 0) + 1 }
+          })
+        ),
+        Effect.tapCause((cause) =>
+          Effect.suspend(() => {
+            const now = clock.currentTimeMillisUnsafe()
+            pausedUntil = now + pause
+            // Nobody waits for it, so that nobody else would tell.
+            return current !== undefined && now < current.usableUntil ? renewalFailed(cause) : Effect.void
+          })
+        )
       )
     )
 
-    /** Nothing may come between looking for a flight and starting one. */
-    const join = Effect.suspend(() => {
-      if (minting !== undefined) return Effect.succeed(minting)
-      const started = minting = Deferred.makeUnsafe<Redacted.Redacted, E>()
-      return Effect.map(Effect.forkIn(flight, scope), (fiber) => {
-        // Also of a flight that never started, because the scope has ended.
-        fiber.addObserver((exit) => {
-          minting = undefined
-          Deferred.doneUnsafe(started, exit)
-        })
-        return started
-      })
-    }).pipe(Effect.uninterruptible)
+    const next = timeoutOrElse(Effect.flatMap(flight, Deferred.await), {
+      duration: patience,
+      orElse: () =>
+        Effect.fail(
+          new TransportError({
+            endpoint,
+            executed: "unknown",
+            reason: `no token within ${Duration.toMillis(patience)} ms`
+          })
+        )
+    })
 
     return {
-      get: Effect.suspend(() => {
+      get: Effect.suspend((): Effect.Effect<Redacted.Redacted, E | TransportError> => {
         const now = clock.currentTimeMillisUnsafe()
-        if (current === undefined || now >= current.usableUntil) return Effect.flatMap(join, Deferred.await)
+        if (current === undefined || now >= current.usableUntil) {
+          return failed !== undefined && failed.error.retry === "never" && now < failed.at + standing
+            ? Effect.fail(failed.error)
+            : next
+        }
         const { renewFrom, token } = current
-        return now >= renewFrom && now >= pausedUntil && minting === undefined
-          ? Effect.as(join, token)
-          : Effect.succeed(token)
+        return now >= renewFrom && now >= pausedUntil ? Effect.as(flight, token) : Effect.succeed(token)
       }),
       reject: (token) =>
         Effect.sync(() => {
-          if (current !== undefined && Redacted.value(current.token) === Redacted.value(token)) current = undefined
+          if (current === undefined || !isSame(current.token, token)) return true
+          if (clock.currentTimeMillisUnsafe() < current.insistedUntil) return false
+          rejected = token
+          current = undefined
+          return true
         })
     }
   })
