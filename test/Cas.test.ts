@@ -684,11 +684,13 @@ describe("after an attempt of unknown effect", () => {
   const policies = { reassert: "reassert", stopIfMoved: "stopIfMoved", neverResend: "neverResend" } as const
   const under = (onUnknown: Cas.OnUnknown) => withPlain({ onUnknown })
 
-  it("ensure and handover reassert, ensureUnless stops if the value has moved", () => {
-    assert.deepStrictEqual(
-      [ensure("bob").onUnknown, handover("alice", "bob").onUnknown, ensureUnless("bob", []).onUnknown],
-      [policies.reassert, policies.reassert, policies.stopIfMoved]
-    )
+  it("ensure and handover reassert, the other intents stop if the value has moved", () => {
+    for (const intent of [ensure("bob"), handover("alice", "bob")]) {
+      assert.strictEqual(intent.onUnknown, policies.reassert)
+    }
+    for (const intent of [ensureUnless("bob", []), Cas.rotate(["bob"]), Cas.update(() => ({ _tag: "Keep" }))]) {
+      assert.strictEqual(intent.onUnknown, policies.stopIfMoved, intent.name)
+    }
   })
 
   it.effect("reassert goes on from any value", () =>
@@ -981,6 +983,22 @@ describe("a terminal error", () => {
     }))
 })
 
+describe("a schedule of conflicts", () => {
+  it.effect("goes on from where it was, and one of transient answers too", () =>
+    Effect.gen(function*() {
+      const doubling = { conflict: Schedule.exponential("100 millis"), transient: Schedule.exponential("100 millis") }
+      const policy = withPlain(doubling)
+      const fresh = (value: string) => [conflict(value), conflict(value)]
+      const contended = scripted([conflict("a"), ...fresh("b"), ...fresh("c"), ...fresh("d"), applied])
+      const report = yield* run(Cas.run(contended.register, ensure("bob"), { hint: "alice", policy }))
+      const waits = millis(report.attempts.map(({ waited }) => waited)).filter((wait) => wait > 0)
+      assert.deepStrictEqual(waits, [100, 200, 400])
+      const lossy = scripted([unsent, unsent, unsent, applied])
+      const { attempts } = yield* run(Cas.run(lossy.register, ensure("bob"), { hint: "alice", policy }))
+      assert.deepStrictEqual(millis(attempts.map(({ waited }) => waited)), [0, 100, 200, 400])
+    }))
+})
+
 describe("a terminal error of a read", () => {
   it.effect("after a swap that was answered leaves the effect known, whatever it would prove of a swap", () =>
     Effect.gen(function*() {
@@ -1011,6 +1029,21 @@ describe("an unavailable target", () => {
       const { calls, register } = missing([gone, gone, applied])
       yield* run(Cas.run(register, Cas.rotate(["a", "b", "c", "d"]), { hint: "a" }))
       assert.deepStrictEqual(calls, ["0 a->b", "0 a->c", "0 a->d"])
+    }))
+
+  it.effect("is skipped by rotate alone", () =>
+    Effect.gen(function*() {
+      const intents = [
+        ensure("bob"),
+        handover("alice", "bob"),
+        ensureUnless("bob", ["carol"]),
+        Cas.update<string>(() => ({ _tag: "Swap", to: "bob" }))
+      ]
+      for (const intent of intents) {
+        const { calls, register } = missing([gone])
+        yield* report(Cas.run(register, intent, { hint: "alice" }), "Gone")
+        assert.lengthOf(calls, 1, intent.name)
+      }
     }))
 
   it.effect("is what a terminal error means only where the register says so", () =>

@@ -18,7 +18,13 @@ const engine = [
   "inTime",
   "Policy"
 ]
-const tests = ["test/Cas.test.ts", "test/Cas.queue.test.ts", "test/Cas.budget.test.ts", "test/Cas.timeout.test.ts"]
+const tests = [
+  "test/Cas.test.ts",
+  "test/Cas.queue.test.ts",
+  "test/Cas.budget.test.ts",
+  "test/Cas.timeout.test.ts",
+  "test/Cas.telemetry.test.ts"
+]
 
 interface Change extends Span {
   readonly file: string
