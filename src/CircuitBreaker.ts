@@ -9,12 +9,12 @@
  * request will be tried; a `setHost` waits that long, if its policy allows.
  *
  * It is Effect's `CircuitBreaker`: state in memory, or in Redis for several processes. Without this layer every request
- * is sent.
+ * is sent. A circuit that opens is a warning in the log.
  *
  * **Example** (A platform that is down)
  *
  * ```ts
- * import { Effect, Layer } from "effect"
+ * import { Effect, Layer, References } from "effect"
  * import { CircuitBreaker as Circuit } from "effect/persistence"
  * import { CircuitBreaker, Lark, Meetings, MeetingId, Simulator } from "effect-lark-meetings"
  *
@@ -29,7 +29,8 @@
  * const breaker = CircuitBreaker.layerMemory({ tripPolicy: Circuit.consecutive(2), openDuration: "10 seconds" })
  * const result = await Effect.runPromise(program.pipe(
  *   Effect.provide(Layer.provide(Lark.layer(Simulator.defaultApp), breaker)),
- *   Effect.provide(Simulator.layer({ meetings: [{ id, host: "ou_alice" }] }))
+ *   Effect.provide(Simulator.layer({ meetings: [{ id, host: "ou_alice" }] })),
+ *   Effect.provideService(References.MinimumLogLevel, "Error") // it would warn of the opening
  * ))
  * console.log(result) // => unknown, unknown, no; 2 sent
  * ```

@@ -285,6 +285,9 @@ describe("metrics", () => {
         "lark_tokens_rejected_total{user}": 1,
         "lark_requests_total{vc.v1.meeting.get,99991668}": 1
       })
+      const refused = platform.make(() => meeting, () => platform.failed(400, 99991664))
+      const byTokenEndpoint = yield* observe(on(refused)(Effect.exit(get)))
+      assert.strictEqual(counters(byTokenEndpoint.metrics)["lark_tokens_rejected_total{app}"], 1)
     }))
 
   it.effect("count the tokens asked for by outcome", () =>
@@ -532,10 +535,12 @@ describe("log lines", () => {
 
   it.effect("warn of a circuit that opens, once, and count no request that it keeps back", () =>
     Effect.gen(function*() {
-      const feishu = platform.make(() => new platform.Lost(new Error("ECONNRESET")))
+      const feishu = platform.make((_, n) => n < 3 ? new platform.Lost(new Error("ECONNRESET")) : meeting)
       const breaker = CircuitBreaker.layerMemory({ tripPolicy: Circuit.consecutive(3), openDuration: "10 seconds" })
       const program = Effect.replicateEffect(Effect.exit(asAlice(get)), 5).pipe(
-        Effect.tap(TestClock.adjust("1 second")),
+        Effect.andThen(TestClock.adjust("10 seconds")),
+        Effect.andThen(asAlice(get)),
+        Effect.andThen(TestClock.adjust("1 second")),
         Effect.provide(Layer.provide(Lark.layer(platform.app), breaker)),
         Effect.provide(feishu.layer)
       )
@@ -551,8 +556,11 @@ describe("log lines", () => {
           "lark.retry_after_ms": 10_000
         }]]
       )
-      assert.strictEqual(requests.length, 3)
-      assert.deepStrictEqual(counters(metrics), { "lark_requests_total{vc.v1.meeting.get,transport}": 3 })
+      assert.strictEqual(requests.length, 4)
+      assert.deepStrictEqual(counters(metrics), {
+        "lark_requests_total{vc.v1.meeting.get,transport}": 3,
+        "lark_requests_total{vc.v1.meeting.get,0}": 1
+      })
     }))
 
   it.effect("warn of no renewal that ends with the service", () =>
