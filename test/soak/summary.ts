@@ -6,12 +6,6 @@ import { type Held, isAtRest, type Options, type Result, type Sample } from "./s
 
 const mostGrowth = 1.1
 
-/**
- * Objects that may be left at the end: caches with a bound fill up, which takes a few thousand, but an operation leaves
- * nothing of its own.
- */
-const mostObjects = ({ totals }: Result) => 5_000 + Math.round(totals.operations / 2)
-
 /** The middle one of three samples around `index`: one alone may meet many operations with long reports. */
 const around = (samples: ReadonlyArray<Sample>, index: number): Sample | undefined =>
   samples.slice(Math.max(index - 1, 0), index + 2).toSorted((a, b) => a.heap - b.heap)[1]
@@ -37,14 +31,14 @@ const whatIsHeld = (held: Held) =>
 
 /** Everything that must not be. */
 export const failuresOf = (result: Result, options: Options): ReadonlyArray<string> => {
-  const { discrepancies, idle, left, objectsLeft, totals } = result
+  const { discrepancies, idle, left, objects, totals } = result
   const growth = growthOf(result, options)
   return [
     ...discrepancies,
     ...(totals.unaccounted === 0 ? [] : [`${totals.unaccounted} unaccounted for`]),
     ...(totals.applied > 0 ? [] : ["no swap was applied: this run shows nothing"]),
     ...(isAtRest(left, idle) ? [] : [`not let go of: ${whatIsHeld(left)} (idle: ${whatIsHeld(idle)})`]),
-    ...(objectsLeft <= mostObjects(result) ? [] : [`${objectsLeft} objects more than before are alive at the end`]),
+    ...(objects.left <= objects.most ? [] : [`${objects.left} objects are left, more than ${objects.most}`]),
     ...(growth === undefined
       ? ["too few samples of the heap: let it run longer"]
       : growth.ratio > mostGrowth
@@ -63,7 +57,7 @@ export const progressLine = ({ connections, fibers, heap, operations, rss, secon
   + `${fibers} fibers, ${connections} connections, ${timers} timers`
 
 export const summaryOf = (result: Result, options: Options): string => {
-  const { idle, left, meetingsEnded, objectsLeft, outcomes, samples, simulator, totals } = result
+  const { idle, left, meetingsEnded, objects, outcomes, samples, simulator, totals } = result
   const growth = growthOf(result, options)
   const most = samples.reduce((most, sample) => Math.max(most, sample.rss), 0)
   const rows = [...outcomes].map(([label, { applied, none, unknown }]) => ({ label, none, applied, unknown })).toSorted(
@@ -87,7 +81,7 @@ besides         ${simulator.rivals} moves by rivals, ${simulator.revocations} ti
 writes          ${totals.writes}: ${totals.applied} acknowledged, ${totals.doubtful} of unknown effect, ${totals.late} after the operation
 unaccounted     ${totals.unaccounted}
 heap            ${growth === undefined ? "not known" : heapOf(growth)} (at most ${mostGrowth})
-objects         ${objectsLeft} more at the end than after the first operations (at most ${mostObjects(result)})
+objects         ${objects.before} after the first operations, ${objects.left} at the end (at most ${objects.most})
 rss             ${megabytes(most)} at most
 held, idle      ${whatIsHeld(idle)}
 held, after     ${whatIsHeld(left)}`
