@@ -42,7 +42,7 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import { type Code, codes, type GenericTag, lookup, type Row, type Tag, type TagOf } from "./LarkError/codes.ts"
 
 /**
@@ -462,7 +462,11 @@ export class TransportError extends Data.TaggedError("TransportError")<{
   override get message(): string {
     return `No reply from the platform (${this.endpoint}): ${this.reason}. ${
       this.executed === "no"
-        ? "The request was not executed; check the network, the proxy and LARK_BASE_URL."
+        ? `The request was not executed; ${
+          this.retryAfter === undefined
+            ? "check the network, the proxy and LARK_BASE_URL"
+            : `the next will be tried in ${Duration.format(this.retryAfter)}`
+        }.`
         : "The request may have been executed; read the state before you repeat a write."
     }`
   }
@@ -511,8 +515,7 @@ export class MalformedResponse extends Data.TaggedError("MalformedResponse")<{
 export class ReauthorizationRequired extends Data.TaggedError("ReauthorizationRequired")<
   Partial<Failure> & {
     readonly endpoint: string
-    /** `refused` unless given. */
-    readonly reason?: "refused" | "noSession" | "expired" | "noRefreshToken" | undefined
+    readonly reason: "refused" | "noSession" | "expired" | "noRefreshToken"
   }
 > {
   get advice(): string {
@@ -524,7 +527,7 @@ export class ReauthorizationRequired extends Data.TaggedError("ReauthorizationRe
   override get message(): string {
     const { code, logId, msg, status } = this
     return code === undefined || msg === undefined || status === undefined
-      ? `The user has to log in again (${this.endpoint}): ${reauthorization[this.reason ?? "refused"]}. ${this.advice}`
+      ? `The user has to log in again (${this.endpoint}): ${reauthorization[this.reason]}. ${this.advice}`
       : describe({ code, msg, status, logId, endpoint: this.endpoint }, this.advice)
   }
 }
@@ -552,10 +555,10 @@ export class SessionStoreError extends Data.TaggedError("SessionStoreError")<{
     return this.reason === "unavailable" ? "wait" : "never"
   }
   override get message(): string {
-    return `The store of sessions (${this.endpoint}): ${this.detail}. ${
+    return `The store (${this.endpoint}): ${this.detail}. ${
       this.reason === "unavailable"
         ? "Nothing was sent; check the store."
-        : "Check that LARK_SEAL_KEY is the key that it was sealed with."
+        : "Put the key that it was sealed with into LARK_SEAL_KEY, or into LARK_SEAL_KEY_PREVIOUS; a new login or ticket replaces it."
     }`
   }
 }
@@ -583,7 +586,7 @@ export class AppTicketMissing extends Data.TaggedError("AppTicketMissing")<{
       this.reason === "none" ? "There is no app_ticket yet" : "The app_ticket is outdated"
     } (${this.endpoint}). ${
       this.resend === "requested" ? "The platform was asked to push one" : "Asking the platform to push one failed"
-    }; check that the webhook is mounted and reachable, then try again.`
+    }; check that the webhook is mounted and reachable, and has the LARK_VERIFICATION_TOKEN and LARK_ENCRYPT_KEY of the console (it says at log level Debug what it refuses), then try again.`
   }
 }
 
@@ -696,6 +699,7 @@ export const fromFailure = <C extends Code>(
   const row = lookup(failure.code)
   const { data: _, ...bare } = failure
   if (row === undefined) return new UnknownApiError(bare)
+  if (row.tag === "ReauthorizationRequired") return new ReauthorizationRequired({ ...bare, reason: "refused" })
   if (row.kind !== "meeting") return new classes[row.tag](bare)
   // The row of a code in `documented` has the tag TagOf<C>: both come from the one table.
   return documented.some((code) => code === row.code)

@@ -211,6 +211,24 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
         turn: Object.values(params).join(" ")
       }))
 
+    const credentialInForce: Effect.Effect<Credential> = Effect.map(
+      Effect.serviceOption(UserToken),
+      Option.getOrElse(() => tenantToken)
+    )
+
+    /** With a token at hand: those who were let through while one was waited for would be sent all at once. */
+    const admitted = <Path extends string>(
+      credential: Credential,
+      endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
+      input: Input<Path>
+    ): Effect.Effect<void> =>
+      limits === undefined
+        ? Effect.void
+        : Effect.ignore(credential.get).pipe(
+          Effect.andThen(limitedBy(endpoint, input)),
+          Effect.flatMap(limits.admit)
+        )
+
     const callWith = Effect.fnUntraced(function*<Path extends string, A, C extends LarkError.DocumentedCode>(
       credential: Credential,
       endpoint: Endpoint<Path, A, C>,
@@ -230,11 +248,12 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
           return breaker === undefined ? sent : breaker.guard({ app: appId, endpoint: endpoint.name }, sent, isUp)
         })
 
-      if (limits !== undefined && input.isAdmitted !== true) yield* limits.admit(yield* limitedBy(endpoint, input))
+      if (input.isAdmitted !== true) yield* admitted(credential, endpoint, input)
       const token = yield* credential.get
       let tokens: Parameters<typeof send>[0] = [token]
       let envelope = yield* send(tokens)
       if (LarkError.isTokenRejected(envelope.code) && (yield* credential.reject(token))) {
+        yield* admitted(credential, endpoint, input)
         tokens = [yield* credential.get, token]
         envelope = yield* send(tokens)
       }
@@ -261,12 +280,10 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
 
     return LarkHttp.of({
       call: (endpoint, input) =>
-        Effect.flatMap(
-          Effect.serviceOption(UserToken),
-          (userToken) => callWith(Option.getOrElse(userToken, () => tenantToken), endpoint, input)
-        ),
+        Effect.flatMap(credentialInForce, (credential) => callWith(credential, endpoint, input)),
       callAsUser: (endpoint, input) => Effect.flatMap(UserToken, (userToken) => callWith(userToken, endpoint, input)),
-      admit: limits && ((endpoint, input) => Effect.flatMap(limitedBy(endpoint, input), limits.admit))
+      admit: limits &&
+        ((endpoint, input) => Effect.flatMap(credentialInForce, (token) => admitted(token, endpoint, input)))
     })
   })
 

@@ -4,8 +4,8 @@
  * **Details**
  *
  * The platform counts by endpoint, app and tenant: 50 requests a second and 1000 a minute for the meeting endpoints
- * (tier 4). With this layer a request waits until it fits: in no window of that length are more than 95 % of the limit
- * sent, wherever the platform begins its own window. Requests of different meetings take turns, so that a burst for one
+ * (tier 4). With this layer a request waits until it fits: no window of that length holds more than the limit, wherever the
+ * platform begins its own. Requests of different meetings take turns, so that a burst for one
  * does not hold up another. Should a 429 arrive all the same (another process, a lower limit), all requests of that
  * endpoint and tenant wait for `x-ogw-ratelimit-reset`, and a lower `x-ogw-ratelimit-limit` is kept to from then on.
  *
@@ -16,7 +16,8 @@
  *
  * **Gotchas**
  *
- * A store that fails lets the request through: the platform's own limit is still there.
+ * - A store that fails lets the request through: the platform's own limit is still there.
+ * - Counted is when a request is let through. A network that holds some back and not others can still bunch them.
  *
  * **Example** (A burst within the limits)
  *

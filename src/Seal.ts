@@ -99,7 +99,12 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 const keyOf = Effect.fnUntraced(function*(setting: string, given: Redacted.Redacted | undefined) {
   const invalid = (reason: string) =>
     Effect.fail(
-      new InvalidLarkConfig({ setting, reason: `${reason}; make a key with \`openssl rand -base64 ${keyLength}\`.` })
+      new InvalidLarkConfig({
+        setting,
+        reason: setting === variables.previous
+          ? `${reason}; it holds the keys of before, with commas between them.`
+          : `${reason}; make a key with \`openssl rand -base64 ${keyLength}\`.`
+      })
     )
   if (given === undefined) return yield* invalid("is missing or empty")
   if (!Redacted.isRedacted(given)) return yield* invalid("must be Redacted: Redacted.make(key)")

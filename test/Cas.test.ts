@@ -954,6 +954,19 @@ describe("a terminal error", () => {
       }
     }))
 
+  it.effect("that may hide an executed swap is told of when the check of it is interrupted", () =>
+    Effect.gen(function*() {
+      const { register } = scripted<string, Gone>([gone, "silence"], { canRead: true })
+      const abandoned: Array<unknown> = []
+      const fiber = yield* Effect.forkChild(Cas.run({ ...register, proves: () => "doubtful" }, ensure("bob"), {
+        hint: "alice",
+        onAbandoned: (attempt) => Effect.sync(() => void abandoned.push(attempt))
+      }))
+      yield* TestClock.adjust(1)
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(abandoned, [{ expected: "alice", desired: "bob" }])
+    }))
+
   it.effect("after a lost reply ends well where the read shows the goal", () =>
     Effect.gen(function*() {
       for (const intent of [ensure("bob"), Cas.handover("alice", "bob"), Cas.ensureUnless("bob", ["carol"])]) {

@@ -245,6 +245,37 @@ describe("a burst of 10,000 operations", () => {
       Effect.provide(strict)
     ), 60_000)
 
+  it.effect(
+    "meets none either while its first token is awaited, or is rejected in the middle",
+    () =>
+      Effect.gen(function*() {
+        const simulator = yield* Simulator.Simulator
+        yield* simulator.addFaults([
+          { endpoint: "tenant_access_token", nth: 0, fault: { _tag: "Delay", millis: 5_000 } },
+          { endpoint: "get", nth: 30, fault: { _tag: "RejectToken", status: 400 } },
+          { endpoint: "set_host", nth: 30, fault: { _tag: "RejectToken", status: 400 } }
+        ])
+        const id = meetings[0]!
+        const reads = yield* Effect.forkChild(
+          Effect.replicateEffect(Effect.ignore(Meetings.get(id)), 300, { concurrency: "unbounded" })
+        )
+        const moves = yield* Effect.forkChild(Effect.all(
+          meetings.map((id) => Effect.ignore(Meetings.setHost(id, bob, { hint: alice }))),
+          { concurrency: "unbounded" }
+        ))
+        yield* TestClock.adjust("2 minutes")
+        assert.isDefined(reads.pollUnsafe())
+        assert.isDefined(moves.pollUnsafe())
+        const requests = yield* simulator.requests
+        assert.isAbove(requests.filter((request) => request.endpoint === "get").length, 300)
+        assert.lengthOf(requests.filter((request) => request.executed?.code === 99991400), 0)
+      }).pipe(
+        Effect.provide(Layer.provide(Lark.layer(Simulator.defaultApp), RateLimits.layerMemory)),
+        Effect.provide(strict)
+      ),
+    60_000
+  )
+
   it.effect("would meet thousands without the limits", () =>
     Effect.gen(function*() {
       assert.isAbove(yield* flood, 5_000)

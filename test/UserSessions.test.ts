@@ -54,7 +54,7 @@ const until = (isThere: () => boolean) =>
 
 const usesOf = (world: Pick<World, "uses">) => world.uses.map(({ by, refreshToken }) => `${by} ${refreshToken}`)
 
-const needsLogin = (error: unknown, reason: string | undefined, code?: number) => {
+const needsLogin = (error: unknown, reason: string, code?: number) => {
   assert.include<object>(Object(error), { _tag: "ReauthorizationRequired" })
   const { code: given, reason: why } = Object(error)
   assert.deepStrictEqual([why, given], [reason, code])
@@ -364,7 +364,7 @@ describe("a refusal", () => {
       yield* TestClock.adjust("20 seconds")
       for (const process of [world.process, other, yield* world.start("four")]) {
         const error = yield* errorOf(process)
-        needsLogin(error, undefined, 20064)
+        needsLogin(error, "refused", 20064)
         assert.include(String(error), "failed with 20064")
         assert.include<object>(error, { status: 400, logId: "log-1", endpoint: "authen.v2.oauth.token" })
       }
@@ -429,9 +429,9 @@ describe("a reply that is lost", () => {
         if (fault.endsWith("Before")) {
           assert.strictEqual(result._tag, "Success")
         } else {
-          needsLogin(result._tag === "Failure" && result.failure, undefined, 20073)
-          needsLogin(yield* errorOf(world.process), undefined, 20073)
-          needsLogin(yield* errorOf(other), undefined, 20073)
+          needsLogin(result._tag === "Failure" && result.failure, "refused", 20073)
+          needsLogin(yield* errorOf(world.process), "refused", 20073)
+          needsLogin(yield* errorOf(other), "refused", 20073)
         }
         assert.strictEqual(world.uses.length, 2)
       })
@@ -515,8 +515,8 @@ describe("a process that dies", () => {
   it.effect("after it has sent loses the session, unavoidably, and that is said", () =>
     Effect.gen(function*() {
       const { other, result, uses } = yield* killed((world) => world.uses.length > 0)
-      needsLogin(result._tag === "Failure" && result.failure, undefined, 20073)
-      needsLogin(yield* errorOf(other), undefined, 20073)
+      needsLogin(result._tag === "Failure" && result.failure, "refused", 20073)
+      needsLogin(yield* errorOf(other), "refused", 20073)
       assert.deepStrictEqual(usesOf({ uses }), ["one refresh.login1.0", "two refresh.login1.0"])
     }))
 
@@ -629,7 +629,7 @@ describe("a process that sleeps", () => {
         (_, other) =>
           Effect.gen(function*() {
             // The other's request, with the token that is used up.
-            needsLogin(yield* errorOf(other), undefined, 20073)
+            needsLogin(yield* errorOf(other), "refused", 20073)
           })
       )
       yield* TestClock.adjust("10 seconds")
@@ -1113,7 +1113,7 @@ describe("UserToken.fromRefreshToken", () => {
     Effect.gen(function*() {
       const { revoke, token, uses } = yield* own(() => Effect.void)
       revoke("login1")
-      for (let n = 0; n < 3; n++) needsLogin(yield* elapse(Effect.flip(token)), undefined, 20064)
+      for (let n = 0; n < 3; n++) needsLogin(yield* elapse(Effect.flip(token)), "refused", 20064)
       assert.strictEqual(uses.length, 1)
     }))
 })

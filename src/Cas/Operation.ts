@@ -259,8 +259,8 @@ export class Operation<A, E, R, PE, PR> {
     const latest = bounds.deadline - bounds.minAttempt
     // A millisecond more: at the latest time itself the reducer would ask again.
     return Effect.flatMap(
-      inTime(admission, latest - this.elapsed() + 1, () => undefined),
-      () => this.elapsed() <= latest ? send : Effect.sync(late)
+      inTime(Effect.as(admission, true), latest - this.elapsed() + 1, () => false),
+      (isAdmitted) => isAdmitted && this.elapsed() <= latest ? send : Effect.sync(late)
     )
   }
 
@@ -272,8 +272,11 @@ export class Operation<A, E, R, PE, PR> {
     })
     return Effect.match(this.withTimeout(sent), {
       onFailure: (error) => {
+        const { inDoubt } = this
+        const failed = this.failed(error)
         this.record(note({ _tag: "Terminal", error: tagOf(error) }, this.timing(sentAt, now(this.clock))), sentAt)
-        return this.failed(error)
+        if (failed.proof === "doubtful") this.inDoubt = inDoubt
+        return failed
       },
       onSuccess: (answer) => {
         const answeredAt = now(this.clock)
@@ -290,7 +293,7 @@ export class Operation<A, E, R, PE, PR> {
       : inTime(request, attemptTimeout, () => unknown(new Error(`no answer within ${attemptTimeout} ms`)))
   }
 
-  private failed(error: E): reducer.Event<A, E> {
+  private failed(error: E): Extract<reducer.Event<A, E>, { readonly _tag: "Failed" }> {
     const proof = this.call.register.proves?.(error)
     if (proof === "doubtful") this.link.doubt()
     return { _tag: "Failed", error, proof, elapsed: this.elapsed() }

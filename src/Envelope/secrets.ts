@@ -8,7 +8,8 @@ import * as Result from "effect/Result"
 
 /** Takes out of a text what it repeats of the secrets that a request held. */
 export const concealer = (secrets: ReadonlyArray<Redacted.Redacted>) => {
-  const values = secrets.map(Redacted.value).filter((value) => value !== "")
+  // The longest first: what one begins with may be another.
+  const values = secrets.map(Redacted.value).filter((value) => value !== "").sort((a, b) => b.length - a.length)
   return (text: string) => values.reduce((concealed, value) => concealed.replaceAll(value, "<redacted>"), text)
 }
 

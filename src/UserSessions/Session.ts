@@ -142,7 +142,7 @@ export const verdict = (content: Content, look: Look): Verdict => {
   if (access !== undefined && look.now < renewFrom(access)) return { _tag: "Use", access }
   if (state._tag === "Ended") {
     const { _tag, ...failure } = state
-    return useUntil({ _tag: "Over", error: new ReauthorizationRequired(failure) })
+    return useUntil({ _tag: "Over", error: new ReauthorizationRequired({ ...failure, reason: "refused" }) })
   }
   if (refresh === undefined) return useUntil(reauthorize("noRefreshToken"))
   if (look.now >= (refresh.expiresAt ?? Number.POSITIVE_INFINITY)) return useUntil(reauthorize("expired"))
@@ -201,8 +201,11 @@ export const publish = (successor: Live): Move => (content) =>
     ? swap(successor)
     : refuse("the session has moved on")
 
-/** Begins a session, over whatever is there. */
-export const begin = (session: Live): Move => () => swap(session)
+/** Begins a session, over whatever is there but itself: it may have begun without a reply, and have been refreshed since. */
+export const begin = (session: Live): Move => (content) =>
+  typeof content === "object" && content._tag === "Live" && content.login === session.login
+    ? { _tag: "Keep" }
+    : swap(session)
 
 /** Ends a session for good. */
 export const remove: Move = (content) => content === "nothing" ? { _tag: "Keep" } : swap({ _tag: "Removed" })

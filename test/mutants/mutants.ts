@@ -336,8 +336,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "drain cut",
     file: operation,
-    find: "return policy.interruption === \"drain\"\n",
-    replace: "return policy.interruption === undefined\n",
+    find: "policy.interruption === \"drain\"\n",
+    replace: "policy.interruption === undefined\n",
     killer: single("that drains lets the swap in flight end, and no other begin")
   },
   {
