@@ -42,7 +42,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { CircuitBreaker } from "./CircuitBreaker.ts"
 import { bearer } from "./Envelope/bearer.ts"
@@ -216,18 +216,21 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       Option.getOrElse(() => tenantToken)
     )
 
-    /** With a token at hand: those who were let through while one was waited for would be sent all at once. */
-    const admitted = <Path extends string>(
+    /** Lets a call through with its token at hand: those who waited for a token after that would be sent all at once. */
+    const admitted = Effect.fnUntraced(function*<Path extends string>(
       credential: Credential,
       endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
       input: Input<Path>
-    ): Effect.Effect<void> =>
-      limits === undefined
-        ? Effect.void
-        : Effect.ignore(credential.get).pipe(
-          Effect.andThen(limitedBy(endpoint, input)),
-          Effect.flatMap(limits.admit)
-        )
+    ) {
+      let token = yield* credential.get
+      while (limits !== undefined) {
+        yield* limits.admit(yield* limitedBy(endpoint, input))
+        const current = yield* credential.get
+        if (Redacted.value(current) === Redacted.value(token)) break
+        token = current
+      }
+      return token
+    })
 
     const callWith = Effect.fnUntraced(function*<Path extends string, A, C extends LarkError.DocumentedCode>(
       credential: Credential,
@@ -248,13 +251,11 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
           return breaker === undefined ? sent : breaker.guard({ app: appId, endpoint: endpoint.name }, sent, isUp)
         })
 
-      if (input.isAdmitted !== true) yield* admitted(credential, endpoint, input)
-      const token = yield* credential.get
+      const token = yield* input.isAdmitted === true ? credential.get : admitted(credential, endpoint, input)
       let tokens: Parameters<typeof send>[0] = [token]
       let envelope = yield* send(tokens)
       if (LarkError.isTokenRejected(envelope.code) && (yield* credential.reject(token))) {
-        yield* admitted(credential, endpoint, input)
-        tokens = [yield* credential.get, token]
+        tokens = [yield* admitted(credential, endpoint, input), token]
         envelope = yield* send(tokens)
       }
       if (limits !== undefined && envelope.code === rateLimited) {
@@ -283,7 +284,8 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
         Effect.flatMap(credentialInForce, (credential) => callWith(credential, endpoint, input)),
       callAsUser: (endpoint, input) => Effect.flatMap(UserToken, (userToken) => callWith(userToken, endpoint, input)),
       admit: limits &&
-        ((endpoint, input) => Effect.flatMap(credentialInForce, (token) => admitted(token, endpoint, input)))
+        ((endpoint, input) =>
+          Effect.ignore(Effect.flatMap(credentialInForce, (credential) => admitted(credential, endpoint, input))))
     })
   })
 

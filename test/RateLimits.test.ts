@@ -276,6 +276,32 @@ describe("a burst of 10,000 operations", () => {
     60_000
   )
 
+  it.effect(
+    "meets none when many of its requests are repeated, for a token that was rejected",
+    () =>
+      Effect.gen(function*() {
+        const simulator = yield* Simulator.Simulator
+        const reads = yield* Effect.forkChild(
+          Effect.replicateEffect(Effect.ignore(Meetings.get(meetings[0]!)), 200, { concurrency: "unbounded" })
+        )
+        yield* TestClock.adjust("3 seconds")
+        yield* simulator.rejectTokens
+        yield* TestClock.adjust("2 minutes")
+        assert.isDefined(reads.pollUnsafe())
+        const codes = (yield* simulator.requests).map((request) => request.executed?.code)
+        assert.isAbove(codes.filter((code) => code === 99991663).length, 20)
+        assert.lengthOf(codes.filter((code) => code === 99991400), 0)
+      }).pipe(
+        Effect.provide(Layer.provide(Lark.layer(Simulator.defaultApp), RateLimits.layerMemory)),
+        Effect.provide(Simulator.layer({
+          rateLimits: true,
+          latency: "1800 millis",
+          meetings: meetings.map((id) => ({ id, host: "ou_alice", participants: ["ou_bob"] }))
+        }))
+      ),
+    60_000
+  )
+
   it.effect("would meet thousands without the limits", () =>
     Effect.gen(function*() {
       assert.isAbove(yield* flood, 5_000)
