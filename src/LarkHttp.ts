@@ -223,13 +223,14 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       input: Input<Path>
     ) {
       let token = yield* credential.get
-      while (limits !== undefined) {
-        yield* limits.admit(yield* limitedBy(endpoint, input))
+      if (limits === undefined) return token
+      const call = yield* limitedBy(endpoint, input)
+      while (true) {
+        yield* limits.admit(call)
         const current = yield* credential.get
-        if (Redacted.value(current) === Redacted.value(token)) break
+        if (Redacted.value(current) === Redacted.value(token)) return token
         token = current
       }
-      return token
     })
 
     const callWith = Effect.fnUntraced(function*<Path extends string, A, C extends LarkError.DocumentedCode>(
