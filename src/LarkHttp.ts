@@ -222,15 +222,14 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
       input: Input<Path>
     ) {
-      let token = yield* credential.get
+      const token = yield* credential.get
       if (limits === undefined) return token
       const call = yield* limitedBy(endpoint, input)
-      while (true) {
-        yield* limits.admit(call)
-        const current = yield* credential.get
-        if (Redacted.value(current) === Redacted.value(token)) return token
-        token = current
-      }
+      yield* limits.admit(call)
+      const current = yield* credential.get
+      if (Redacted.value(current) === Redacted.value(token)) return token
+      yield* limits.admit(call)
+      return yield* credential.get
     })
 
     const callWith = Effect.fnUntraced(function*<Path extends string, A, C extends LarkError.DocumentedCode>(
