@@ -1,9 +1,16 @@
 import { assert, it } from "@effect/vitest"
 import { LarkError } from "effect-lark-meetings"
-import { readdirSync, readFileSync } from "node:fs"
+import { existsSync, globSync, readdirSync, readFileSync } from "node:fs"
 import { errorsPage } from "../scripts/errors-page.ts"
 
-const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8")
+const root = new URL("..", import.meta.url)
+const read = (path: string) => readFileSync(new URL(path, root), "utf8")
+
+const pages = globSync(["*.md", "docs/*.md"], { cwd: root })
+const fence = /```.*\n([\s\S]*?)```\n/g
+const proseOf = (page: string) => read(page).replaceAll(fence, "")
+const linksOf = (page: string, text = proseOf(page)) =>
+  Array.from(text.matchAll(/\]\(([^)]+)\)/g), ([, link = ""]) => new URL(link, new URL(page, root)).href)
 
 it("the program in the README is examples/01-set-host.ts", () => {
   const program = /```ts\n([\s\S]*?)```/.exec(read("README.md"))?.[1]
@@ -12,9 +19,52 @@ it("the program in the README is examples/01-set-host.ts", () => {
 
 it("the README links every numbered example", () => {
   const readme = read("README.md")
-  const numbered = readdirSync(new URL("../examples", import.meta.url)).filter((name) => /^\d/.test(name))
+  const numbered = readdirSync(new URL("examples", root)).filter((name) => /^\d/.test(name))
   assert.isAbove(numbered.length, 0)
   assert.deepStrictEqual(numbered.filter((name) => !readme.includes(`examples/${name}`)), [])
+})
+
+/** What a translation leaves as it is. */
+const untranslated = (page: string) => ({
+  code: Array.from(read(page).matchAll(fence), ([block]) => block.replaceAll(/ *(?:#|\/\/) .*/g, "")),
+  // By paragraph and by row of a table, in order; the order within them is the language's.
+  blocks: proseOf(page).split(/\n(?=\n|\|)/).map((block) => ({
+    names: block.match(/`[^`]+`|\d+(?:\.\d+)?/g)?.toSorted(),
+    links: linksOf(page, block).filter((link) => !link.includes("README")).toSorted()
+  }))
+})
+
+it("the Chinese README has the code, the names, the numbers and the links of the English one", () => {
+  assert.deepStrictEqual(untranslated("docs/README.zh-CN.md"), untranslated("README.md"))
+})
+
+it("each README begins with a link to the other", () => {
+  const hrefOf = (page: string) => new URL(page, root).href
+  assert.strictEqual(linksOf("README.md")[0], hrefOf("docs/README.zh-CN.md"))
+  assert.strictEqual(linksOf("docs/README.zh-CN.md")[0], hrefOf("README.md"))
+})
+
+it("every link in the documentation leads to a file", () => {
+  const files = pages.flatMap((page) => linksOf(page)).filter((link) => link.startsWith("file:"))
+  assert.isAbove(files.length, 0)
+  assert.deepStrictEqual(files.filter((file) => !existsSync(new URL(file))), [])
+})
+
+it("every script that the documentation names exists", () => {
+  const { scripts } = JSON.parse(read("package.json"))
+  const names = pages.flatMap((page) => Array.from(read(page).matchAll(/npm run ([\w:-]+)/g), ([, name = ""]) => name))
+  assert.isAbove(names.length, 0)
+  assert.deepStrictEqual(names.filter((name) => !Object.hasOwn(scripts, name)), [])
+})
+
+it("docs/architecture.md names every room of src/, and no other", () => {
+  const rows = proseOf("docs/architecture.md").match(/^\| `[^|]+/gm) ?? []
+  const named = rows.join().matchAll(/`(\w+)\/?`/g)
+  const rooms = readdirSync(new URL("src", root)).map((entry) => entry.replace(".ts", ""))
+  assert.sameMembers(
+    [...new Set(Array.from(named, ([, room]) => room))],
+    [...new Set(rooms)].filter((room) => room !== "index")
+  )
 })
 
 it("docs/errors.md is generated from the code table", () => {
