@@ -686,13 +686,7 @@ export type GenericError =
  */
 export type LarkError = InstanceType<(typeof classes)[Tag]> | GenericError
 
-/**
- * The error for a failed answer, given the codes that are documented for the endpoint.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const fromFailure = <C extends Code>(
+const classify = <C extends Code>(
   failure: Failure,
   documented: ReadonlyArray<C>
 ): ErrorOf<C> | GenericError => {
@@ -705,6 +699,31 @@ export const fromFailure = <C extends Code>(
   return documented.some((code) => code === row.code)
     ? new classes[row.tag](row.tag === "DataConflict" ? failure : bare) as ErrorOf<C>
     : new UnknownApiError(bare)
+}
+
+/**
+ * The error for a failed answer, given the codes that are documented for the endpoint.
+ *
+ * **Details**
+ *
+ * Its stack has no frames: those of the reply's decoding would tell nothing of the program, and taking them costs more
+ * than all else that a conflict makes this library do.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromFailure = <C extends Code>(
+  failure: Failure,
+  documented: ReadonlyArray<C>
+): ErrorOf<C> | GenericError => {
+  const limit: unknown = Reflect.get(Error, "stackTraceLimit")
+  // Where the limit is frozen, `set` does nothing, and the frames are taken.
+  Reflect.set(Error, "stackTraceLimit", 0)
+  try {
+    return classify(failure, documented)
+  } finally {
+    Reflect.set(Error, "stackTraceLimit", limit)
+  }
 }
 
 /**

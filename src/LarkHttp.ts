@@ -173,11 +173,12 @@ const isUp = (exit: Exit.Exit<Envelope, LarkError.TransportError | LarkError.Mal
 const isDots = (value: string) => value === "" || value === "." || value === ".."
 
 const fillPath = (path: string, params: Readonly<Record<string, string>>): string =>
-  path.replace(/:(\w+)/g, (_, name: string) => {
-    const value = params[name]
-    if (value === undefined || isDots(value)) throw new Error(`the path parameter ${name} of ${path} is empty or dots`)
+  path.split("/").map((segment) => {
+    if (!segment.startsWith(":")) return segment
+    const value = params[segment.slice(1)]
+    if (value === undefined || isDots(value)) throw new Error(`the parameter ${segment} of ${path} is empty or dots`)
     return encodeURIComponent(value)
-  })
+  }).join("/")
 
 const queryOf = (query: Input<string>["query"] = {}): string => {
   const asked = new URLSearchParams()
@@ -232,52 +233,86 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       return yield* credential.get
     })
 
-    const callWith = Effect.fnUntraced(function*<Path extends string, A, C extends LarkError.DocumentedCode>(
+    type Tokens = readonly [current: Redacted.Redacted, ...rejected: ReadonlyArray<Redacted.Redacted>]
+
+    /** How one call of an endpoint is sent, be it once or again. */
+    const sender = <Path extends string>(
+      credential: Credential,
+      endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
+      input: Input<Path>
+    ) => {
+      const { method, name, path } = endpoint
+      const url = `${baseUrl}${fillPath(path, input.params)}${queryOf(input.query)}`
+      const json = input.body && HttpBody.jsonUnsafe(input.body)
+      const token = credential === tenantToken ? "tenant" : "user"
+      return (tokens: Tokens) =>
+        Effect.flatMap(bearer(name, tokens[0]), (authorization) => {
+          const headers = { accept: "application/json", authorization }
+          const request = HttpClientRequest.make(method)(url, { headers, body: json })
+          const sent = exchange(client, name, request, tokens, timeout, { path, token, resends: tokens.length - 1 })
+          return breaker === undefined ? sent : breaker.guard({ app: appId, endpoint: name }, sent, isUp)
+        })
+    }
+
+    /** What an answer means, be it the first or the second. */
+    const answered = <A, C extends LarkError.DocumentedCode>(
+      endpoint: Endpoint<string, A, C>,
+      envelope: Envelope,
+      tokens: Tokens
+    ): Effect.Effect<A, LarkError.ErrorOf<C> | LarkError.GenericError> => {
+      if (envelope.code !== 0) return Effect.fail(LarkError.fromFailure(failure(envelope, tokens), endpoint.codes))
+      const { body, logId, status } = envelope
+      const reason = "the code says success, but the data is not as documented"
+      return Effect.mapError(
+        endpoint.decode(body["data"] ?? {}),
+        () => new LarkError.MalformedResponse({ endpoint: endpoint.name, status, logId, reason })
+      )
+    }
+
+    const throttled = <Path extends string>(
+      limits: RateLimits,
+      endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
+      input: Input<Path>,
+      { rateLimit, retryAfter }: Envelope
+    ) =>
+      Effect.flatMap(
+        limitedBy(endpoint, input),
+        (call) =>
+          limits.throttled(call, { retryAfter, ceiling: rateLimit === undefined ? undefined : Number(rateLimit) })
+      )
+
+    const callWith = <Path extends string, A, C extends LarkError.DocumentedCode>(
       credential: Credential,
       endpoint: Endpoint<Path, A, C>,
       input: Input<Path>
-    ): Effect.fn.Return<A, LarkError.ErrorOf<C> | LarkError.GenericError> {
-      const url = `${baseUrl}${fillPath(endpoint.path, input.params)}${queryOf(input.query)}`
-      const json = input.body && HttpBody.jsonUnsafe(input.body)
-      const send = (tokens: readonly [current: Redacted.Redacted, ...rejected: ReadonlyArray<Redacted.Redacted>]) =>
-        Effect.flatMap(bearer(endpoint.name, tokens[0]), (authorization) => {
-          const headers = { accept: "application/json", authorization }
-          const request = HttpClientRequest.make(endpoint.method)(url, { headers, body: json })
-          const sent = exchange(client, endpoint.name, request, tokens, timeout, {
-            path: endpoint.path,
-            token: credential === tenantToken ? "tenant" : "user",
-            resends: tokens.length - 1
-          })
-          return breaker === undefined ? sent : breaker.guard({ app: appId, endpoint: endpoint.name }, sent, isUp)
+    ): Effect.Effect<A, LarkError.ErrorOf<C> | LarkError.GenericError> => {
+      const send = sender(credential, endpoint, input)
+      const settle = (envelope: Envelope, tokens: Tokens) => {
+        const settled = answered(endpoint, envelope, tokens)
+        return limits === undefined || envelope.code !== rateLimited
+          ? settled
+          : Effect.andThen(throttled(limits, endpoint, input, envelope), settled)
+      }
+
+      const again = (rejected: Redacted.Redacted) =>
+        Effect.flatMap(admitted(credential, endpoint, input), (token) => {
+          const tokens: Tokens = [token, rejected]
+          return Effect.flatMap(send(tokens), (envelope) => settle(envelope, tokens))
         })
 
-      const token = yield* input.isAdmitted === true ? credential.get : admitted(credential, endpoint, input)
-      let tokens: Parameters<typeof send>[0] = [token]
-      let envelope = yield* send(tokens)
-      if (LarkError.isTokenRejected(envelope.code) && (yield* credential.reject(token))) {
-        tokens = [yield* admitted(credential, endpoint, input), token]
-        envelope = yield* send(tokens)
-      }
-      if (limits !== undefined && envelope.code === rateLimited) {
-        const { rateLimit, retryAfter } = envelope
-        const ceiling = rateLimit === undefined ? undefined : Number(rateLimit)
-        yield* limits.throttled(yield* limitedBy(endpoint, input), { retryAfter, ceiling })
-      }
-      if (envelope.code !== 0) {
-        return yield* Effect.fail(LarkError.fromFailure(failure(envelope, tokens), endpoint.codes))
-      }
-      const { body, logId, status } = envelope
-      return yield* Effect.mapError(
-        endpoint.decode(body["data"] ?? {}),
-        () =>
-          new LarkError.MalformedResponse({
-            endpoint: endpoint.name,
-            status,
-            logId,
-            reason: "the code says success, but the data is not as documented"
-          })
+      const isAdmitted = limits === undefined || input.isAdmitted === true
+      return Effect.flatMap(
+        isAdmitted ? credential.get : admitted(credential, endpoint, input),
+        (token) =>
+          Effect.flatMap(send([token]), (envelope) =>
+            LarkError.isTokenRejected(envelope.code)
+              ? Effect.flatMap(
+                credential.reject(token),
+                (isGone) => isGone ? again(token) : settle(envelope, [token])
+              )
+              : settle(envelope, [token]))
       )
-    })
+    }
 
     return LarkHttp.of({
       call: (endpoint, input) =>

@@ -288,6 +288,13 @@ describe("fromFailure", () => {
     }
   })
 
+  it("takes no frames, which would be those of the decoder, and lets others take theirs", () => {
+    const { stack } = LarkError.fromFailure(failure(121006), everyMeetingCode)
+    assert.match(stack ?? "", /^DataConflict/)
+    assert.notMatch(stack ?? "", /^ +at /m)
+    assert.match(new Error("mine").stack ?? "", /^ +at /m)
+  })
+
   it("keeps the data of a conflict, and of nothing else", () => {
     const data = { host_user: { id: "ou_alice", user_type: 1 } }
     const withData = (code: number) => LarkError.fromFailure({ ...failure(code), data }, everyMeetingCode)

@@ -109,6 +109,17 @@ const settings = (context: Context.Context<never>) =>
     })
   )
 
+const contexts = new WeakMap<Context.Context<never>, Context.Context<never>>()
+
+/** Most requests of a program are sent in one context. */
+const contextOf = (context: Context.Context<never>) => {
+  const known = contexts.get(context)
+  if (known !== undefined) return known
+  const made = settings(context)
+  contexts.set(context, made)
+  return made
+}
+
 /**
  * Sends a request that holds secrets and reads the envelope of its answer, all within `timeout`.
  *
@@ -133,6 +144,7 @@ export const exchange = (
       (text) => Clock.clockWith((clock) => read(endpoint, response, text, clock, conceal, options.codeless === true))
     ))
   const exchanged = timeoutOrElse(answer, {
+    context: contextOf,
     duration: timeout,
     orElse: () =>
       Effect.fail(
@@ -142,10 +154,7 @@ export const exchange = (
           reason: `no answer within ${Duration.toMillis(timeout)} ms`
         })
       )
-  }).pipe(
-    Effect.catchTag("HttpClientError", (error) => Effect.fail(transportError(endpoint, error, conceal))),
-    Effect.updateContext(settings)
-  )
+  }).pipe(Effect.catchTag("HttpClientError", (error) => Effect.fail(transportError(endpoint, error, conceal))))
   return observed(endpoint, request, options, exchanged)
 }
 

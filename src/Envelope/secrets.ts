@@ -7,10 +7,13 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 
 /** Takes out of a text what it repeats of the secrets that a request held. */
-export const concealer = (secrets: ReadonlyArray<Redacted.Redacted>) => {
+export const concealer = (secrets: ReadonlyArray<Redacted.Redacted>) => (text: string): string => {
+  const repeated = secrets.map(Redacted.value).filter((value) => value !== "" && text.includes(value))
   // The longest first: what one begins with may be another.
-  const values = secrets.map(Redacted.value).filter((value) => value !== "").sort((a, b) => b.length - a.length)
-  return (text: string) => values.reduce((concealed, value) => concealed.replaceAll(value, "<redacted>"), text)
+  return repeated.sort((a, b) => b.length - a.length).reduce(
+    (rest, value) => rest.replaceAll(value, "<redacted>"),
+    text
+  )
 }
 
 /** The data, unless it repeats a secret. */

@@ -5,6 +5,7 @@
  * @internal
  */
 import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -63,11 +64,16 @@ const watchOf = (clock: Clock.Clock, duration: Duration.Duration) => {
 /** Runs an effect; if it has not ended after the duration, it is interrupted, and then `orElse` runs. */
 export const timeoutOrElse = <A, E, A2, E2>(
   self: Effect.Effect<A, E>,
-  options: { readonly duration: Duration.Duration; readonly orElse: () => Effect.Effect<A2, E2> }
+  options: {
+    readonly duration: Duration.Duration
+    readonly orElse: () => Effect.Effect<A2, E2>
+    /** The context that the effect runs in: its caller's unless given. */
+    readonly context?: (caller: Context.Context<never>) => Context.Context<never>
+  }
 ): Effect.Effect<A | A2, E | E2> =>
   Effect.withFiber((parent) =>
     Effect.callback<A | A2, E | E2>((resume) => {
-      const fiber = Effect.runForkWith(parent.context)(self)
+      const fiber = Effect.runForkWith(options.context?.(parent.context) ?? parent.context)(self)
       const interrupt = Fiber.interrupt(fiber)
       const watch = watchOf(parent.getRef(Clock.Clock), options.duration)
       const pending = watch.add(() => resume(Effect.andThen(interrupt, Effect.suspend(options.orElse))))
