@@ -4,7 +4,7 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Agent } from "@effect/platform-node/Undici"
 import * as sdk from "@larksuiteoapi/node-sdk"
-import { Lark, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
+import { Lark, MeetingId, Meetings, MeetingUser, UndiciHttpClient } from "effect-lark-meetings"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
@@ -149,6 +149,7 @@ const ours = (origin: string, transport: Layer.Layer<HttpClient.HttpClient>): Cl
 export const makeClients = (origin: string) => ({
   "raw undici": rawUndici(origin),
   "Effect HttpClient on undici": plainEffect(origin),
+  "ours on an undici dispatcher": ours(origin, UndiciHttpClient.layer(NodeHttpClient.makeDispatcher)),
   "ours on undici": ours(origin, NodeHttpClient.layerUndici),
   "ours on fetch": ours(origin, FetchHttpClient.layer),
   "ours on node:http": ours(origin, NodeHttpClient.layerNodeHttp),

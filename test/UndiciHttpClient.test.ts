@@ -1,0 +1,217 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Option, Stream, Tracer } from "effect"
+import { UndiciHttpClient } from "effect-lark-meetings"
+import { HttpClient, HttpClientRequest, UrlParams } from "effect/http"
+
+type Dispatch = UndiciHttpClient.Dispatcher["dispatch"]
+type Handler = Parameters<Dispatch>[1]
+type Options = Parameters<Dispatch>[0]
+
+/** A dispatcher whose connections are this test: it notes what it is given, and answers when it is told to. */
+const scripted = (react: (handler: Handler, controller: { readonly abort: (reason: Error) => void }) => void) => {
+  const dispatched: Array<Options> = []
+  const aborted: Array<string> = []
+  const dispatch: Dispatch = (options, handler) => {
+    dispatched.push(options)
+    react(handler, {
+      abort: (reason) => {
+        aborted.push(reason.message)
+        handler.onResponseError({ abort: () => {} }, reason)
+      }
+    })
+    return true
+  }
+  return { client: UndiciHttpClient.make({ dispatch }), dispatched, aborted }
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+/** Answers with these pieces. */
+const replying = (status: number, headers: Record<string, string | Array<string>>, ...pieces: ReadonlyArray<string>) =>
+  scripted((handler, controller) => {
+    handler.onRequestStart(controller)
+    handler.onResponseStart(controller, status, headers)
+    for (const piece of pieces) handler.onResponseData(controller, bytes(piece))
+    handler.onResponseEnd()
+  })
+
+const url = "http://127.0.0.1:1/a/b?c=d"
+
+describe("a request", () => {
+  it.effect("is sent as it was made, with the parameters in its path", () =>
+    Effect.gen(function*() {
+      const { client, dispatched } = replying(200, {}, "{}")
+      yield* client.execute(
+        HttpClientRequest.post("http://127.0.0.1:1/a?b=c#d", { urlParams: { e: "f g" }, headers: { "X-One": "1" } })
+          .pipe(
+            HttpClientRequest.bodyText("text", "text/plain")
+          )
+      )
+      yield* client.get(url)
+      assert.deepStrictEqual(
+        dispatched.map(({ body, headers, method, origin, path }) => [method, origin, path, { ...headers }, body]),
+        [
+          [
+            "POST",
+            "http://127.0.0.1:1",
+            "/a?b=c&e=f+g",
+            { "x-one": "1", "content-type": "text/plain", "content-length": "4" },
+            "text"
+          ],
+          ["GET", "http://127.0.0.1:1", "/a/b?c=d", {}, null]
+        ]
+      )
+    }).pipe(Effect.provideService(HttpClient.TracerPropagationEnabled, false)))
+
+  it.effect("of bytes is sent as those bytes", () =>
+    Effect.gen(function*() {
+      const { client, dispatched } = replying(200, {})
+      const body = new Uint8Array([0, 255, 128])
+      yield* client.execute(HttpClientRequest.bodyUint8Array(HttpClientRequest.put(url), body))
+      assert.deepStrictEqual(dispatched[0]?.body, body)
+    }))
+
+  it.effect("with a body that is read while it is sent, or for an upgrade, is refused before anything is sent", () =>
+    Effect.gen(function*() {
+      const { client, dispatched } = replying(200, {})
+      const requests = [
+        HttpClientRequest.bodyStream(HttpClientRequest.post(url), Stream.make(bytes("a"))),
+        HttpClientRequest.bodyFormData(HttpClientRequest.post(url), new FormData()),
+        HttpClientRequest.get(url, { headers: { upgrade: "websocket" } })
+      ]
+      for (const request of requests) {
+        const { reason } = yield* Effect.flip(client.execute(request))
+        assert.strictEqual(reason._tag, "EncodeError")
+        assert.include(reason.message, "NodeHttpClient.layerUndici")
+      }
+      assert.deepStrictEqual(dispatched, [])
+    }))
+
+  it.effect("to no address is refused before anything is sent, traced or not", () =>
+    Effect.gen(function*() {
+      const { client, dispatched } = replying(200, {})
+      for (const isDisabled of [true, false]) {
+        const { reason } = yield* Effect.flip(client.get("nowhere")).pipe(
+          Effect.provideService(HttpClient.TracerDisabledWhen, () => isDisabled)
+        )
+        assert.strictEqual(reason._tag, "InvalidUrlError")
+      }
+      assert.deepStrictEqual(dispatched, [])
+    }))
+
+  it.effect("is aborted by an interruption, on its way or before it has a connection", () =>
+    Effect.gen(function*() {
+      let connect = () => {}
+      for (const isConnected of [true, false]) {
+        const { aborted, client } = scripted((handler, controller) => {
+          connect = () => handler.onRequestStart(controller)
+          if (isConnected) connect()
+        })
+        const fiber = yield* Effect.forkChild(client.get(url), { startImmediately: true })
+        assert.deepStrictEqual(aborted, [])
+        yield* Fiber.interrupt(fiber)
+        if (!isConnected) connect()
+        assert.deepStrictEqual(aborted, ["the request was interrupted"])
+      }
+    }))
+
+  it.effect("has a span and tells its trace, unless that is disabled", () =>
+    Effect.gen(function*() {
+      const { client, dispatched } = replying(200, {}, "{}")
+      const spans: Array<string> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          spans.push(options.name)
+          return new Tracer.NativeSpan(options)
+        }
+      })
+      const traced = Effect.withTracer(client.get(url), tracer)
+      yield* traced
+      yield* Effect.provideService(traced, HttpClient.TracerDisabledWhen, () => true)
+      assert.deepStrictEqual(spans, ["GET"])
+      assert.deepStrictEqual(dispatched.map(({ headers }) => "traceparent" in headers), [true, false])
+    }))
+})
+
+describe("a response", () => {
+  it.effect("is whole, however many pieces it came in", () =>
+    Effect.gen(function*() {
+      for (const pieces of [[], ["{\"a\":\"ä\"}"], ["{\"a\":", "\"ä", "\"}"]]) {
+        const { client } = replying(207, { "X-Many": ["a", "b"], "x-one": "1" }, ...pieces)
+        const response = yield* client.get(url)
+        assert.strictEqual(response.status, 207)
+        assert.strictEqual(response.url, url)
+        assert.deepStrictEqual({ ...response.headers }, { "x-many": "a, b", "x-one": "1" })
+        assert.strictEqual(yield* response.text, pieces.join(""))
+        assert.deepStrictEqual(yield* response.json, pieces.length === 0 ? null : { a: "ä" })
+        assert.deepStrictEqual(new Uint8Array(yield* response.arrayBuffer), bytes(pieces.join("")))
+        assert.strictEqual(yield* Stream.mkString(Stream.decodeText(response.stream)), pieces.join(""))
+      }
+    }))
+
+  it.effect("with a letter split between two pieces", () =>
+    Effect.gen(function*() {
+      const [first, second] = bytes("ä")
+      assert(first !== undefined && second !== undefined)
+      const { client } = scripted((handler, controller) => {
+        handler.onRequestStart(controller)
+        handler.onResponseStart(controller, 200, {})
+        handler.onResponseData(controller, new Uint8Array([first]))
+        handler.onResponseData(controller, new Uint8Array([second]))
+        handler.onResponseEnd()
+      })
+      assert.strictEqual(yield* Effect.flatMap(client.get(url), ({ text }) => text), "ä")
+    }))
+
+  it.effect("is read as a form, as parameters, and for its cookies", () =>
+    Effect.gen(function*() {
+      const type = "application/x-www-form-urlencoded"
+      const { client } = replying(200, { "content-type": type, "set-cookie": ["a=b; Path=/", "c=d"] }, "e=f&g=h")
+      const response = yield* client.get(url)
+      assert.deepStrictEqual(UrlParams.toRecord(yield* response.urlParamsBody), { e: "f", g: "h" })
+      assert.strictEqual((yield* response.formData).get("g"), "h")
+      assert.deepStrictEqual(Object.keys(response.cookies.cookies), ["a", "c"])
+      assert.deepStrictEqual(response.remoteAddress, Option.none())
+    }))
+
+  it.effect("that is not what it is read as is a DecodeError", () =>
+    Effect.gen(function*() {
+      const response = yield* replying(200, {}, "<html>").client.get(url)
+      for (const read of [Effect.asVoid(response.json), Effect.asVoid(response.formData)]) {
+        assert.strictEqual((yield* Effect.flip(read)).reason._tag, "DecodeError")
+      }
+      assert.strictEqual((yield* Effect.flip(response.upgrade)).reason._tag, "StatusCodeError")
+    }))
+
+  it.effect("that announces another one is not it", () =>
+    Effect.gen(function*() {
+      const { client } = scripted((handler, controller) => {
+        handler.onRequestStart(controller)
+        handler.onResponseStart(controller, 103, { link: "</style.css>" })
+        handler.onResponseStart(controller, 404, { "x-last": "1" })
+        handler.onResponseEnd()
+      })
+      const { headers, status } = yield* client.get(url)
+      assert.deepStrictEqual([status, { ...headers }], [404, { "x-last": "1" }])
+    }))
+
+  it.effect("that breaks off, and a dispatcher that throws, are a TransportError with their cause", () =>
+    Effect.gen(function*() {
+      const broken = new Error("other side closed")
+      const { client } = scripted((handler, controller) => {
+        handler.onRequestStart(controller)
+        handler.onResponseStart(controller, 200, {})
+        handler.onResponseData(controller, bytes("{"))
+        handler.onResponseError(controller, broken)
+      })
+      const throwing = UndiciHttpClient.make({
+        dispatch: () => {
+          throw broken
+        }
+      })
+      for (const { get } of [client, throwing].map((client) => ({ get: client.get(url) }))) {
+        const { reason } = yield* Effect.flip(get)
+        assert.include<object>(reason, { _tag: "TransportError", cause: broken })
+      }
+    }))
+})
