@@ -6,7 +6,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Data, Effect, Layer, Metric, Option, Random, References, Runtime } from "effect"
-import { Lark, Simulator } from "effect-lark-meetings"
+import { Lark, Simulator, UndiciHttpClient } from "effect-lark-meetings"
 import { Command, Flag } from "effect/cli"
 import { HttpClient } from "effect/http"
 import { seeded } from "../bench/Seeded.ts"
@@ -22,7 +22,7 @@ class SoakFailed extends Data.TaggedError("SoakFailed") {
 }
 
 const client = Layer.effect(HttpClient.HttpClient, Effect.map(HttpClient.HttpClient, signed)).pipe(
-  Layer.provide(NodeHttpClient.layerUndici)
+  Layer.provide(UndiciHttpClient.layer(NodeHttpClient.makeDispatcher))
 )
 
 const run = Effect.fnUntraced(function*(options: Options) {
