@@ -7,7 +7,12 @@
  * (tier 4). With this layer a request waits until it fits: no window of that length holds more than the limit, wherever the
  * platform begins its own. Requests of different meetings take turns, so that a burst for one
  * does not hold up another. Should a 429 arrive all the same (another process, a lower limit), all requests of that
- * endpoint and tenant wait for `x-ogw-ratelimit-reset`, and a lower `x-ogw-ratelimit-limit` is kept to from then on.
+ * endpoint and tenant wait for `x-ogw-ratelimit-reset`, or else for the shortest window, and a lower
+ * `x-ogw-ratelimit-limit` is kept to from then on.
+ *
+ * Of which window that limit is, is not documented. It is taken for the shortest that can still be open at the reset: no
+ * shorter window may hold more than a longer one, so that no request waits without need. Should a longer one be meant, a
+ * later 429 will tell by its reset.
  *
  * It counts in Effect's `RateLimiter`: in memory, or in Redis for several processes. Without this layer nothing waits,
  * and a `setHost` that meets a 429 waits as long as the platform asks.
@@ -18,6 +23,7 @@
  *
  * - A store that fails lets the request through: the platform's own limit is still there.
  * - Counted is when a request is let through. A network that holds some back and not others can still bunch them.
+ * - When the layer's scope closes, those who wait go on waiting, within the limits; nobody is interrupted.
  *
  * **Example** (A burst within the limits)
  *
@@ -50,11 +56,12 @@ import * as Cache from "effect/Cache"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as PartitionedSemaphore from "effect/PartitionedSemaphore"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import type * as Scope from "effect/Scope"
+import * as turns from "./RateLimits/turns.ts"
 
 /**
  * So many requests in a window of time.
@@ -103,9 +110,9 @@ export interface Call {
  * @category models
  */
 export interface Throttled {
-  /** `x-ogw-ratelimit-reset`. */
+  /** `x-ogw-ratelimit-reset`; without it, the shortest window. */
   readonly retryAfter: Duration.Duration | undefined
-  /** `x-ogw-ratelimit-limit`: the requests that a window holds. */
+  /** `x-ogw-ratelimit-limit`: the requests that a window holds, the shortest that can still be open at the reset. */
   readonly ceiling: number | undefined
 }
 
@@ -154,28 +161,29 @@ export const pace = ({ requests, window }: Limit): Pace => {
   return { burst, interval: Math.ceil(Duration.toMillis(window) / (0.95 * (requests - burst + 1))) }
 }
 
-const lowered = (limits: ReadonlyArray<Limit>, ceiling: number): ReadonlyArray<Limit> => {
-  const shortest = limits.at(-1)
-  return shortest !== undefined && ceiling < shortest.requests
-    ? limits.map((limit) => limit === shortest ? { ...limit, requests: Math.floor(ceiling) } : limit)
-    : limits
-}
+const second = Duration.seconds(1)
+
+/** The shortest window that a 429 can have been of: none takes longer than itself to begin anew. */
+const exceeded = (limits: ReadonlyArray<Limit>, reset: Duration.Duration): Limit | undefined =>
+  limits.findLast((limit) => Duration.isLessThanOrEqualTo(reset, limit.window)) ?? limits[0]
 
 /** What the requests of one endpoint, app and tenant pass one by one. */
 interface Gate {
-  readonly turns: PartitionedSemaphore.PartitionedSemaphore<string>
+  readonly inTurn: turns.Turns<string>
   /** The place that is waited for. */
   place: Fiber.Fiber<void> | undefined
-  ceiling: number
+  /** The lowest that was named for a window, by its milliseconds. */
+  readonly ceilings: Map<number, number>
   epoch: number
 }
 
-const makeGate = (): Gate => ({
-  turns: PartitionedSemaphore.makeUnsafe({ permits: 1 }),
-  place: undefined,
-  ceiling: Number.POSITIVE_INFINITY,
-  epoch: 0
-})
+const makeGate = (): Gate => ({ inTurn: turns.make(), place: undefined, ceilings: new Map(), epoch: 0 })
+
+const lowered = (limits: ReadonlyArray<Limit>, { ceilings }: Gate): ReadonlyArray<Limit> =>
+  limits.map(({ requests, window }) => ({
+    requests: Math.min(requests, ceilings.get(Duration.toMillis(window)) ?? requests),
+    window
+  }))
 
 /**
  * Counts in the `RateLimiter` it is given.
@@ -197,7 +205,7 @@ export const make: Effect.Effect<RateLimits, never, RateLimiter.RateLimiter | Sc
 
   /** Takes the next place within all limits, and waits until it has come. */
   const reserve = Effect.fnUntraced(function*(gate: Gate, key: string, given: ReadonlyArray<Limit>) {
-    const limits = lowered(given, gate.ceiling)
+    const limits = lowered(given, gate)
     const [longest] = limits
     if (longest === undefined) return
     const adapted = yield* limiter.adaptiveConsume({
@@ -225,25 +233,33 @@ export const make: Effect.Effect<RateLimits, never, RateLimiter.RateLimiter | Sc
     admit: Effect.fnUntraced(function*(call) {
       const key = keyOf(call)
       const gate = yield* Cache.get(gates, key)
-      const inTurn = Effect.suspend(() =>
-        // A request that is interrupted leaves the place it waits for to the next.
+      const reserved = reserve(gate, key, call.limits)
+      // A request that is interrupted leaves the place it waits for to the next.
+      const place = Effect.suspend(() =>
         gate.place !== undefined && gate.place.pollUnsafe() === undefined
-          ? Fiber.join(gate.place)
-          : Effect.flatMap(
-            Effect.forkIn(reserve(gate, key, call.limits), scope, { startImmediately: true }),
-            (place) => {
-              gate.place = place
-              return Fiber.join(place)
-            }
-          )
+          ? Effect.succeed(gate.place)
+          : Effect.map(Effect.forkIn(reserved, scope, { startImmediately: true }), (place) => {
+            gate.place = place
+            return place
+          })
       )
-      yield* gate.turns.withPermit(call.turn)(inTurn)
+      yield* place.pipe(
+        Effect.flatMap(Fiber.await),
+        // The layer's scope has closed, which is no reason to interrupt those who wait.
+        Effect.flatMap((exit) => Exit.hasInterrupts(exit) ? reserved : exit),
+        gate.inTurn(call.turn)
+      )
     }),
     throttled: Effect.fnUntraced(function*(call: Call, { ceiling, retryAfter }: Throttled) {
       const key = keyOf(call)
       const gate = yield* Cache.get(gates, key)
-      if (ceiling !== undefined && ceiling >= 1) gate.ceiling = Math.min(gate.ceiling, ceiling)
-      yield* limiter.adaptiveFeedback({ key, epoch: gate.epoch, tokens: 1, status: 429, retryAfter })
+      const reset = retryAfter ?? call.limits.at(-1)?.window ?? second
+      const limit = exceeded(call.limits, reset)
+      if (limit !== undefined && ceiling !== undefined && ceiling >= 1) {
+        const window = Duration.toMillis(limit.window)
+        gate.ceilings.set(window, Math.min(Math.floor(ceiling), gate.ceilings.get(window) ?? limit.requests))
+      }
+      yield* limiter.adaptiveFeedback({ key, epoch: gate.epoch, tokens: 1, status: 429, retryAfter: reset })
     }, letThrough)
   }
 })

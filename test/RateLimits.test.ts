@@ -2,7 +2,7 @@
  * No window of the platform's holds more requests than it allows, and meetings take turns.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer, Schema } from "effect"
+import { Context, Duration, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
 import { Cas, Lark, MeetingId, Meetings, MeetingUser, RateLimits, Simulator } from "effect-lark-meetings"
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
@@ -69,7 +69,8 @@ describe("a burst", () => {
         const times = (yield* admitted(Array.from({ length: burst }, () => call({ limits })), all)).map(({ at }) => at)
         assert.lengthOf(times, burst)
         assert.isAtMost(densest(times, seconds * 1_000), requests)
-      }).pipe(memory)
+      }).pipe(memory),
+    20_000
   )
 })
 
@@ -86,6 +87,36 @@ describe("limits", () => {
       const calls = [...Array.from({ length: 500 }, () => call({ turn: "busy" })), call({ turn: "quiet" })]
       const times = yield* admitted(calls, "1 minute")
       assert.isBelow(times.findIndex(({ call }) => call.turn === "quiet"), 10)
+    }).pipe(memory))
+
+  it.effect(
+    "let 99 meetings through before the rest of a burst of 10,000, half of it for one other",
+    () =>
+      Effect.gen(function*() {
+        const busy = Array.from({ length: 5_000 }, () => call({ turn: "busy" }))
+        const others = Array.from({ length: 5_000 }, (_, n) => call({ turn: `${n % 99}` }))
+        const times = yield* admitted([...busy, ...others], "7 minutes")
+        const turns = times.map(({ call }) => call.turn)
+        assert.isAtMost(turns.findLastIndex((turn) => turn !== "busy"), 5_100)
+        // Half of the way, each has had half of its turns.
+        const half = turns.slice(0, 2_600)
+        for (let n = 0; n < 99; n++) {
+          assert.isAtLeast(half.filter((turn) => turn === `${n}`).length, 25)
+        }
+      }).pipe(memory),
+    20_000
+  )
+
+  it.effect("let the burst of one meeting have its turns among others that never cease", () =>
+    Effect.gen(function*() {
+      const limits = yield* inForce
+      const others = Array.from({ length: 10 }, (_, n) => limits.admit(call({ turn: `${n}` })).pipe(Effect.delay(40)))
+      yield* Effect.forkChild(
+        Effect.all(others.map((each) => Effect.forever(each)), { concurrency: "unbounded", discard: true })
+      )
+      yield* TestClock.adjust("1 second")
+      const times = yield* admitted(Array.from({ length: 50 }, () => call({ turn: "burst" })), "1 minute")
+      assert.lengthOf(times, 50)
     }).pipe(memory))
 
   it.effect("lose no place when many requests are interrupted", () =>
@@ -130,9 +161,43 @@ describe("a 429", () => {
     Effect.gen(function*() {
       const limits = yield* inForce
       yield* limits.throttled(call(), { retryAfter: undefined, ceiling: 10 })
+      yield* limits.throttled(call(), { retryAfter: undefined, ceiling: 20 })
       const times = (yield* admitted(Array.from({ length: 100 }, () => call()), "1 minute")).map(({ at }) => at)
       assert.isAtMost(densest(times, 1_000), 10)
       assert.lengthOf(times, 100)
+    }).pipe(memory))
+
+  it.effect("that names no time to wait holds them back for the shortest window", () =>
+    Effect.gen(function*() {
+      const limits = yield* inForce
+      yield* limits.admit(call())
+      yield* limits.throttled(call(), { retryAfter: undefined, ceiling: undefined })
+      const [first] = yield* admitted([call({ turn: "2" })], "1 minute")
+      assert.strictEqual(first?.at, 1_000)
+    }).pipe(memory))
+
+  it.effect("that names a lower limit means the shortest window that its reset leaves open", () =>
+    Effect.gen(function*() {
+      const limits = yield* inForce
+      const burst = Array.from({ length: 1_000 }, () => call())
+      yield* limits.throttled(call(), { retryAfter: Duration.seconds(1), ceiling: 10 })
+      const first = (yield* admitted(burst, "1 minute")).map(({ at }) => at)
+      assert.isAtMost(densest(first, 1_000), 10)
+      assert.isAtLeast(first.length, 400)
+      yield* limits.throttled(call(), { retryAfter: Duration.seconds(37), ceiling: 100 })
+      const second = (yield* admitted(burst, "3 minutes")).map(({ at }) => at)
+      assert.isAtMost(densest(second, 1_000), 10)
+      assert.isAtMost(densest(second, 60_000), 100)
+      assert.isAtLeast(second.length, 200)
+    }).pipe(memory))
+
+  it.effect("that resets later than any window ends means the longest", () =>
+    Effect.gen(function*() {
+      const limits = yield* inForce
+      yield* limits.throttled(call(), { retryAfter: Duration.minutes(5), ceiling: 100 })
+      const times = (yield* admitted(Array.from({ length: 500 }, () => call()), "7 minutes")).map(({ at }) => at)
+      assert.isAtMost(densest(times, 60_000), 100)
+      assert.isAtLeast(densest(times, 60_000), 80)
     }).pipe(memory))
 
   it.effect("that names a higher one, or nonsense, changes nothing", () =>
@@ -144,6 +209,54 @@ describe("a 429", () => {
       const times = (yield* admitted(Array.from({ length: 200 }, () => call()), "1 minute")).map(({ at }) => at)
       assert.isAtLeast(densest(times, 1_000), 40)
     }).pipe(memory))
+})
+
+describe("a layer that has closed", () => {
+  const closing = Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(RateLimits.layerMemory, scope)
+    const limits = Context.get(context, RateLimits.RateLimits) ?? assert.fail("no limits are in force")
+    return { limits, close: Scope.close(scope, Exit.void) }
+  })
+
+  it.effect("keeps to the limits all the same", () =>
+    Effect.gen(function*() {
+      const { close, limits } = yield* closing
+      yield* limits.admit(call())
+      yield* close
+      const times = yield* Effect.provideService(
+        admitted(Array.from({ length: 200 }, () => call()), "1 minute"),
+        RateLimits.RateLimits,
+        limits
+      )
+      assert.lengthOf(times, 200)
+      assert.isAtMost(densest(times.map(({ at }) => at), 1_000), 50)
+    }))
+
+  it.effect("interrupts nobody who waits", () =>
+    Effect.gen(function*() {
+      const { close, limits } = yield* closing
+      const waiting = yield* Effect.forkChild(
+        Effect.replicateEffect(limits.admit(call()), 200, { concurrency: "unbounded", discard: true })
+      )
+      yield* TestClock.adjust("1 second")
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* close
+      yield* TestClock.adjust("1 minute")
+      assert.isTrue(Exit.isSuccess(yield* Fiber.await(waiting)))
+    }))
+
+  it.effect("can be left by an interruption", () =>
+    Effect.gen(function*() {
+      const { close, limits } = yield* closing
+      yield* close
+      const waiting = yield* Effect.forkChild(Effect.replicateEffect(limits.admit(call()), 200, { discard: true }))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.interrupt(waiting)
+      const next = yield* Effect.forkChild(limits.admit(call()))
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(Exit.isSuccess(yield* Fiber.await(next)))
+    }))
 })
 
 describe("an endpoint without known limits", () => {
