@@ -42,7 +42,8 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
+import type * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { CircuitBreaker } from "./CircuitBreaker.ts"
 import { bearer } from "./Envelope/bearer.ts"
@@ -88,9 +89,17 @@ export interface Input<Path extends string> {
   readonly query?: Readonly<Record<string, string | boolean | undefined>> | undefined
   /** Sent as JSON; no body and no content type without it. */
   readonly body?: Readonly<Record<string, unknown>> | undefined
-  /** Whether `admit` has let it through already. */
-  readonly isAdmitted?: boolean | undefined
+  /** What `admit` gave for it, if it was let through already. */
+  readonly admission?: Admission | undefined
 }
+
+/**
+ * A call that was let through: the token that it will be made with, or why there is none.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Admission = Result.Result<Redacted.Redacted, LarkError.GenericError>
 
 /**
  * An endpoint, with the schema of the `data` of its success.
@@ -122,8 +131,8 @@ export const endpoint = <const Path extends string, A, I, const C extends LarkEr
  *
  * - `call`: as the app, or as the user of the region that `Lark.asUser` wraps.
  * - `callAsUser`: as the user, whom it requires.
- * - `admit`: ends when the call may be made, where `RateLimits` hold. Calls wait for that by themselves, unless they say
- *   that they are admitted.
+ * - `admit`: ends when the call may be made, where `RateLimits` hold. Calls wait for that by themselves, unless they have
+ *   an admission, which serves for one call made at once.
  *
  * Calls fail with the endpoint's documented codes and the generic ones; no answer within 10 seconds is a
  * `TransportError`, for each request (a call may send up to four: token, call, new token, replay).
@@ -148,7 +157,7 @@ export class LarkHttp extends Context.Service<LarkHttp, {
     | (<Path extends string>(
       endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
       input: Input<Path>
-    ) => Effect.Effect<void>)
+    ) => Effect.Effect<Admission>)
     | undefined
 }>()("effect-lark-meetings/LarkHttp") {}
 
@@ -161,6 +170,15 @@ interface Credential {
 const timeout = Duration.seconds(10)
 
 const rateLimited = 99991400
+
+type Answer = Envelope | LarkError.TransportError | LarkError.MalformedResponse
+
+/** The platform says so by the code, whatever the status; a gateway before it knows the status alone. */
+const isThrottled = (answer: Answer): answer is Envelope | LarkError.MalformedResponse =>
+  "status" in answer && (answer.status === 429 || ("code" in answer && answer.code === rateLimited))
+
+/** A shorter wait bunches requests no more than the network does. */
+const noticeable = Duration.millis(50)
 
 /** Whether an answer shows that the platform works, be it by a refusal. */
 const isUp = (exit: Exit.Exit<Envelope, LarkError.TransportError | LarkError.MalformedResponse>): boolean => {
@@ -185,6 +203,9 @@ const queryOf = (query: Input<string>["query"] = {}): string => {
   for (const [name, value] of Object.entries(query)) if (value !== undefined) asked.set(name, String(value))
   return asked.size === 0 ? "" : `?${asked}`
 }
+
+/** The token that a call is sent with, and those that were rejected before: all that its answer may repeat. */
+type Tokens = readonly [current: Redacted.Redacted, ...rejected: ReadonlyArray<Redacted.Redacted>]
 
 /**
  * Builds the service from the configuration, the app's token and an HTTP client.
@@ -218,22 +239,35 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
     )
 
     /** Lets a call through with its token at hand: those who waited for a token after that would be sent all at once. */
-    const admitted = Effect.fnUntraced(function*<Path extends string>(
+    const admitted: <Path extends string>(
       credential: Credential,
       endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
       input: Input<Path>
-    ) {
-      const token = yield* credential.get
-      if (limits === undefined) return token
-      const call = yield* limitedBy(endpoint, input)
-      yield* limits.admit(call)
-      const current = yield* credential.get
-      if (Redacted.value(current) === Redacted.value(token)) return token
-      yield* limits.admit(call)
-      return yield* credential.get
-    })
+    ) => Credential["get"] = limits === undefined
+      ? (credential) => credential.get
+      : Effect.fnUntraced(function*(credential, endpoint, input) {
+        yield* credential.get
+        const call = yield* limitedBy(endpoint, input)
+        yield* limits.admit(call)
+        const [waited, token] = yield* Effect.timed(credential.get)
+        // Should this one be rejected while the call waits again, the answer to the call will tell.
+        if (Duration.isGreaterThanOrEqualTo(waited, noticeable)) yield* limits.admit(call)
+        return token
+      })
 
-    type Tokens = readonly [current: Redacted.Redacted, ...rejected: ReadonlyArray<Redacted.Redacted>]
+    /** Tells the limiter of an answer that asks for fewer requests. */
+    const heed = <Path extends string>(
+      limits: RateLimits,
+      endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
+      input: Input<Path>,
+      answer: Answer
+    ) => {
+      if (!isThrottled(answer)) return Effect.void
+      const { retryAfter } = answer
+      const rateLimit = "rateLimit" in answer ? answer.rateLimit : undefined
+      const ceiling = rateLimit === undefined ? undefined : Number(rateLimit)
+      return Effect.flatMap(limitedBy(endpoint, input), (call) => limits.throttled(call, { retryAfter, ceiling }))
+    }
 
     /** How one call of an endpoint is sent, be it once or again. */
     const sender = <Path extends string>(
@@ -250,7 +284,11 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
           const headers = { accept: "application/json", authorization }
           const request = HttpClientRequest.make(method)(url, { headers, body: json })
           const sent = exchange(client, name, request, tokens, timeout, { path, token, resends: tokens.length - 1 })
-          return breaker === undefined ? sent : breaker.guard({ app: appId, endpoint: name }, sent, isUp)
+          const guarded = breaker === undefined ? sent : breaker.guard({ app: appId, endpoint: name }, sent, isUp)
+          return limits === undefined ? guarded : guarded.pipe(
+            Effect.tap((answer) => heed(limits, endpoint, input, answer)),
+            Effect.tapError((answer) => heed(limits, endpoint, input, answer))
+          )
         })
     }
 
@@ -269,48 +307,32 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       )
     }
 
-    const throttled = <Path extends string>(
-      limits: RateLimits,
-      endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
-      input: Input<Path>,
-      { rateLimit, retryAfter }: Envelope
-    ) =>
-      Effect.flatMap(
-        limitedBy(endpoint, input),
-        (call) =>
-          limits.throttled(call, { retryAfter, ceiling: rateLimit === undefined ? undefined : Number(rateLimit) })
-      )
-
     const callWith = <Path extends string, A, C extends LarkError.DocumentedCode>(
       credential: Credential,
       endpoint: Endpoint<Path, A, C>,
       input: Input<Path>
     ): Effect.Effect<A, LarkError.ErrorOf<C> | LarkError.GenericError> => {
       const send = sender(credential, endpoint, input)
-      const settle = (envelope: Envelope, tokens: Tokens) => {
-        const settled = answered(endpoint, envelope, tokens)
-        return limits === undefined || envelope.code !== rateLimited
-          ? settled
-          : Effect.andThen(throttled(limits, endpoint, input, envelope), settled)
-      }
+      const admission = input.admission === undefined
+        ? admitted(credential, endpoint, input)
+        : Effect.fromResult(input.admission)
 
       const again = (rejected: Redacted.Redacted) =>
         Effect.flatMap(admitted(credential, endpoint, input), (token) => {
           const tokens: Tokens = [token, rejected]
-          return Effect.flatMap(send(tokens), (envelope) => settle(envelope, tokens))
+          return Effect.flatMap(send(tokens), (envelope) => answered(endpoint, envelope, tokens))
         })
 
-      const isAdmitted = limits === undefined || input.isAdmitted === true
       return Effect.flatMap(
-        isAdmitted ? credential.get : admitted(credential, endpoint, input),
+        admission,
         (token) =>
           Effect.flatMap(send([token]), (envelope) =>
             LarkError.isTokenRejected(envelope.code)
               ? Effect.flatMap(
                 credential.reject(token),
-                (isGone) => isGone ? again(token) : settle(envelope, [token])
+                (isGone) => isGone ? again(token) : answered(endpoint, envelope, [token])
               )
-              : settle(envelope, [token]))
+              : answered(endpoint, envelope, [token]))
       )
     }
 
@@ -320,7 +342,7 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       callAsUser: (endpoint, input) => Effect.flatMap(UserToken, (userToken) => callWith(userToken, endpoint, input)),
       admit: limits &&
         ((endpoint, input) =>
-          Effect.ignore(Effect.flatMap(credentialInForce, (credential) => admitted(credential, endpoint, input))))
+          Effect.result(Effect.flatMap(credentialInForce, (credential) => admitted(credential, endpoint, input))))
     })
   })
 

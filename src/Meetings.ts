@@ -43,7 +43,7 @@ import * as Option from "effect/Option"
 import * as Cas from "./Cas.ts"
 import { withSpan } from "./Envelope/tracing.ts"
 import type * as LarkError from "./LarkError.ts"
-import { LarkHttp } from "./LarkHttp.ts"
+import { type Admission, LarkHttp } from "./LarkHttp.ts"
 import type { MeetingId } from "./MeetingId.ts"
 import * as endpoints from "./Meetings/endpoints.ts"
 import * as hostRegister from "./Meetings/hostRegister.ts"
@@ -220,11 +220,11 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
     meetingId: MeetingId,
     idType: T,
     options?: GetOptions,
-    isAdmitted?: boolean
+    admission?: Admission
   ) =>
     Effect.map(
       lark.call(endpoints.get, {
-        isAdmitted,
+        admission,
         params: { meeting_id: meetingId },
         query: {
           user_id_type: idType,
@@ -251,24 +251,17 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
     idType: T,
     expected: MeetingUser.MeetingUser<T>,
     desired: MeetingUser.MeetingUser<T>,
-    isAdmitted?: boolean
+    admission?: Admission
   ) =>
     hostRegister.swapOutcome(
       idType,
       lark.call(endpoints.setHost, {
-        isAdmitted,
+        admission,
         params: { meeting_id: meetingId },
         query: { user_id_type: idType },
         body: { host_user: MeetingUser.toWire(desired), old_host_user: MeetingUser.toWire(expected) }
       })
     )
-
-  const admitTo = (meetingId: MeetingId) => {
-    const input = { params: { meeting_id: meetingId } }
-    const { admit } = lark
-    return admit &&
-      ((request: "read" | "swap") => request === "read" ? admit(endpoints.get, input) : admit(endpoints.setHost, input))
-  }
 
   const moveHost = Effect.fnUntraced(function*<T extends MeetingUser.IdType, E, R>(
     meetingId: MeetingId,
@@ -298,11 +291,19 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
     const remember = (host: MeetingUser.MeetingUser) => Cache.set(lastSeen, key, Option.some(host))
     const forget = Cache.invalidate(lastSeen, key)
 
+    const input = { params: { meeting_id: meetingId } }
+    const { admit } = lark
+    // Of the next request, which the engine sends at once.
+    let admission: Admission | undefined
     const register: Cas.Register<MeetingUser.MeetingUser<T>, hostRegister.SwapError | hostRegister.ReadError> = {
       equals: MeetingUser.equals,
-      read: hostRegister.observation(getBy(meetingId, idType, undefined, true)),
-      swap: (expected, desired) => swap(meetingId, idType, expected, desired, true),
-      admit: admitTo(meetingId),
+      read: Effect.suspend(() => hostRegister.observation(getBy(meetingId, idType, undefined, admission))),
+      swap: (expected, desired) => swap(meetingId, idType, expected, desired, admission),
+      admit: admit &&
+        ((request) =>
+          Effect.map(request === "read" ? admit(endpoints.get, input) : admit(endpoints.setHost, input), (given) => {
+            admission = given
+          })),
       proves: hostRegister.proves
     }
     return yield* queues[idType].run(

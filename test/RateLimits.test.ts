@@ -6,6 +6,7 @@ import { Context, Duration, Effect, Exit, Fiber, Layer, Schema, Scope } from "ef
 import { Cas, Lark, MeetingId, Meetings, MeetingUser, RateLimits, Simulator } from "effect-lark-meetings"
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
+import * as platform from "./fixtures/http/platform.ts"
 
 const call = (options: Partial<RateLimits.Call> = {}): RateLimits.Call => ({
   app: "cli_a",
@@ -211,6 +212,96 @@ describe("a 429", () => {
     }).pipe(memory))
 })
 
+describe("a throttled call", () => {
+  const id = MeetingId.make("6911188411932033028")
+  const page = "<html><body><h1>429 Too Many Requests</h1></body></html>"
+  const answers: ReadonlyArray<readonly [string, Simulator.Fault, number]> = [
+    ["429 and the platform's code", { _tag: "Throttle", reset: 7, status: 429 }, 7_000],
+    ["400 and the platform's code", { _tag: "Throttle", reset: 7, status: 400 }, 7_000],
+    ["429 and a gateway's page", { _tag: "GarbageBody", status: 429, body: page, applied: false }, 1_000],
+    ["429 and a gateway's envelope", { _tag: "GarbageBody", status: 429, body: `{"code":429}`, applied: false }, 1_000],
+    ["429 and no body", { _tag: "EmptyBody", status: 429, applied: false }, 1_000]
+  ]
+
+  for (const [what, fault, wait] of answers) {
+    it.effect(`holds the next one back, if it was answered with ${what}`, () =>
+      Effect.gen(function*() {
+        yield* Effect.flip(Meetings.get(id))
+        const next = yield* Effect.forkChild(Meetings.get(id))
+        yield* TestClock.adjust("1 minute")
+        yield* Fiber.join(next)
+        const requests = yield* Simulator.Simulator.use((simulator) => simulator.requests)
+        assert.deepStrictEqual(
+          requests.filter(({ endpoint }) => endpoint === "get").map(({ at }) => at),
+          [0, wait]
+        )
+      }).pipe(
+        Effect.provide(Layer.provide(Lark.layer(Simulator.defaultApp), RateLimits.layerMemory)),
+        Effect.provide(Simulator.layer({
+          meetings: [{ id, host: "ou_alice" }],
+          faults: [{ endpoint: "get", nth: 0, fault }]
+        }))
+      ))
+  }
+
+  it.effect("lowers the limit to what its answer names", () =>
+    Effect.gen(function*() {
+      const feishu = platform.make((_, nth) =>
+        nth === 0
+          ? {
+            ...platform.failed(429, 99991400),
+            headers: { "x-ogw-ratelimit-limit": "10", "x-ogw-ratelimit-reset": "1" }
+          }
+          : platform.ok({ meeting: { id } })
+      )
+      yield* Effect.gen(function*() {
+        yield* Effect.flip(Meetings.get(id))
+        const reads = yield* Effect.forkChild(Effect.replicateEffect(Meetings.get(id), 50, { concurrency: 50 }))
+        yield* TestClock.adjust("2 seconds")
+        assert.isAtMost(feishu.calls.length, 1 + 10)
+        yield* TestClock.adjust("1 minute")
+        yield* Fiber.join(reads)
+      }).pipe(
+        Effect.provide(Layer.provide(Lark.layer(platform.app), RateLimits.layerMemory)),
+        Effect.provide(feishu.layer)
+      )
+    }))
+
+  it.effect("waits as long as a gateway's page asks", () =>
+    Effect.gen(function*() {
+      const feishu = platform.make((_, nth) =>
+        nth === 0 ? { status: 429, body: page, headers: { "retry-after": "7" } } : platform.ok({ meeting: { id } })
+      )
+      yield* Effect.gen(function*() {
+        yield* Effect.flip(Meetings.get(id))
+        const next = yield* Effect.forkChild(Meetings.get(id))
+        yield* TestClock.adjust("6999 millis")
+        assert.lengthOf(feishu.calls, 1)
+        yield* TestClock.adjust(1)
+        yield* Fiber.join(next)
+      }).pipe(
+        Effect.provide(Layer.provide(Lark.layer(platform.app), RateLimits.layerMemory)),
+        Effect.provide(feishu.layer)
+      )
+    }))
+
+  it.effect("holds the next setHost back, which then is not in doubt", () =>
+    Effect.gen(function*() {
+      const [alice, bob] = [MeetingUser.openId("ou_alice"), MeetingUser.openId("ou_bob")]
+      const moving = yield* Effect.forkChild(Meetings.setHost(id, bob, { hint: alice }))
+      yield* TestClock.adjust("1 minute")
+      const report = yield* Fiber.join(moving)
+      assert.deepInclude<object>(report, { outcome: "swapped", effect: "applied", swaps: 2 })
+      assert.isAtLeast(Duration.toMillis(report.elapsed), 1_000)
+    }).pipe(
+      Effect.provide(Layer.provide(Lark.layer(Simulator.defaultApp), RateLimits.layerMemory)),
+      Effect.provide(Simulator.layer({
+        meetings: [{ id, host: "ou_alice", participants: ["ou_bob"] }],
+        faults: [{ endpoint: "set_host", nth: 0, fault: { _tag: "EmptyBody", status: 429, applied: false } }]
+      }))
+    ))
+})
+
 describe("a layer that has closed", () => {
   const closing = Effect.gen(function*() {
     const scope = yield* Scope.make()
@@ -414,6 +505,109 @@ describe("a burst of 10,000 operations", () => {
       ),
     60_000
   )
+
+  const codes = Effect.map(
+    Simulator.Simulator.use((simulator) => simulator.requests),
+    (requests) => requests.map((request) => request.executed?.code)
+  )
+
+  const limitedTo =
+    (options: Simulator.Options) => <A, E>(program: Effect.Effect<A, E, Lark.Services | Simulator.Simulator>) =>
+      program.pipe(
+        Effect.provide(Layer.provide(Lark.layer(Simulator.defaultApp), RateLimits.layerMemory)),
+        Effect.provide(Simulator.layer({
+          rateLimits: true,
+          latency: "40 millis",
+          meetings: meetings.map((id) => ({ id, host: "ou_alice", participants: ["ou_bob"] })),
+          ...options
+        }))
+      )
+
+  const reading = (count: number) =>
+    Effect.replicateEffect(Effect.ignore(Meetings.get(meetings[0]!)), count, { concurrency: "unbounded" }).pipe(
+      Effect.delay(1),
+      Effect.forkChild
+    )
+
+  it.effect(
+    "meets none when the first token fails, and every setHost waits for the next",
+    () =>
+      Effect.gen(function*() {
+        const moves = yield* Effect.all(meetings.map((id) => Meetings.setHost(id, bob, { hint: alice })), {
+          concurrency: "unbounded"
+        }).pipe(Effect.delay(1), Effect.forkChild)
+        yield* TestClock.adjust("2 minutes")
+        const reports = yield* Fiber.join(moves)
+        assert.deepStrictEqual([...new Set(reports.map(({ effect, outcome }) => `${outcome} ${effect}`))], [
+          "swapped applied"
+        ])
+        assert.lengthOf((yield* codes).filter((code) => code === 99991400), 0)
+      }).pipe(limitedTo({
+        faults: [{
+          endpoint: "tenant_access_token",
+          nth: 0,
+          fault: { _tag: "ServerError", status: 503, applied: false, body: "envelope" }
+        }]
+      })),
+    60_000
+  )
+
+  it.effect("takes one place for each request of a setHost", () =>
+    Effect.gen(function*() {
+      const moves = yield* Effect.all(meetings.map((id) => Meetings.setHost(id, bob, { hint: alice })), {
+        concurrency: "unbounded"
+      }).pipe(Effect.delay(1), Effect.forkChild)
+      yield* TestClock.adjust("3 seconds")
+      assert.isDefined(moves.pollUnsafe())
+    }).pipe(limitedTo({})), 20_000)
+
+  it.effect(
+    "meets none when a second token is rejected while many wait for their second turn",
+    () =>
+      Effect.gen(function*() {
+        const simulator = yield* Simulator.Simulator
+        const reads = yield* reading(220)
+        yield* TestClock.adjust("2 seconds")
+        yield* simulator.rejectTokens
+        yield* TestClock.adjust("8500 millis")
+        yield* simulator.rejectTokens
+        yield* TestClock.adjust("4 minutes")
+        assert.isDefined(reads.pollUnsafe())
+        assert.lengthOf((yield* simulator.tokensMinted).filter(({ kind }) => kind === "tenant"), 3)
+        assert.lengthOf((yield* codes).filter((code) => code === 99991400), 0)
+      }).pipe(limitedTo({
+        faults: [1, 2].map((nth) => ({ endpoint: "tenant_access_token", nth, fault: { _tag: "Delay", millis: 8_000 } }))
+      })),
+    60_000
+  )
+
+  it.effect("meets none when a rejected token comes again, after a while", () =>
+    Effect.gen(function*() {
+      const simulator = yield* Simulator.Simulator
+      const reads = yield* reading(300)
+      yield* TestClock.adjust("2 minutes")
+      assert.isDefined(reads.pollUnsafe())
+      assert.lengthOf(yield* simulator.tokensMinted, 1)
+      const answers = (yield* simulator.requests).map(({ answer }) => answer?.code)
+      assert.lengthOf(answers.filter((code) => code === 99991663), 1)
+      assert.lengthOf((yield* codes).filter((code) => code === 99991400), 0)
+    }).pipe(limitedTo({
+      faults: [
+        { endpoint: "get", nth: 30, fault: { _tag: "RejectToken", status: 400, revoked: false } },
+        { endpoint: "tenant_access_token", nth: 1, fault: { _tag: "Delay", millis: 5_000 } }
+      ]
+    })), 60_000)
+
+  it.effect("takes no longer for a token that is renewed in the middle", () =>
+    Effect.gen(function*() {
+      const simulator = yield* Simulator.Simulator
+      const reads = yield* reading(500)
+      yield* TestClock.adjust("1 second")
+      yield* simulator.rejectTokens
+      yield* TestClock.adjust("32 seconds")
+      assert.isDefined(reads.pollUnsafe())
+      assert.lengthOf((yield* codes).filter((code) => code === 99991400), 0)
+    }).pipe(limitedTo({})), 60_000)
 
   it.effect("would meet thousands without the limits", () =>
     Effect.gen(function*() {
