@@ -2,8 +2,8 @@
  * A platform that does not answer is left alone for a while, and asked again.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer } from "effect"
-import { CircuitBreaker, Lark, MeetingId, Meetings, MeetingUser, Simulator } from "effect-lark-meetings"
+import { Duration, Effect, Fiber, Layer, Schedule } from "effect"
+import { Cas, CircuitBreaker, Lark, MeetingId, Meetings, MeetingUser, Simulator } from "effect-lark-meetings"
 import { CircuitBreaker as Circuit } from "effect/persistence"
 import { TestClock } from "effect/testing"
 
@@ -79,6 +79,20 @@ describe("a circuit", () => {
       const report = yield* Meetings.setHost(id, bob, { hint: MeetingUser.openId("ou_alice") })
       assert.strictEqual(report.outcome, "swapped")
     }).pipe(guarded(faults("get", 10, { _tag: "DropBefore" }))))
+
+  it.effect("that is open shows in a report as reads that were tried and not executed", () =>
+    Effect.gen(function*() {
+      yield* tags(3)
+      const policy = Cas.Policy.make({ deadline: "12 seconds", transient: Schedule.spaced("4 seconds") })
+      const fiber = yield* Effect.forkChild(Effect.flip(Meetings.setHost(id, bob, { policy })))
+      yield* TestClock.adjust("12 seconds")
+      const error = yield* Fiber.join(fiber)
+      const { report } = error
+      assert.deepStrictEqual(report.attempts.map(({ _tag, answer }) => `${_tag} ${answer._tag}`), ["Read Unsent"])
+      assert.deepInclude<object>(report, { swaps: 0, reads: 1, effect: "none" })
+      assert.strictEqual(yield* sent("get"), 3)
+      assert.match(error.message, /nothing was changed after 0 swaps and 1 reads, 1 of them not executed\./)
+    }).pipe(guarded(faults("get", 20, { _tag: "DropBefore" }))))
 
   it.effect("that is open makes a setHost wait for it, with no effect in doubt", () =>
     Effect.gen(function*() {

@@ -29,7 +29,7 @@ export interface FreshConflict<out A> {
   readonly desired: A
   /** The value the register holds, if the conflict told. */
   readonly actual: Option.Option<A>
-  /** Swaps sent so far in this operation. */
+  /** Swaps tried so far in this operation. */
   readonly swaps: number
   /** The smoothed time of one answered request in this operation. */
   readonly roundTrip: Duration.Duration

@@ -33,7 +33,7 @@ export interface Timing {
 }
 
 /**
- * A swap that was sent. `fresh`: its expected value had not aged through a sleep, nor come as a hint.
+ * A swap that was tried. `fresh`: its expected value had not aged through a sleep, nor come as a hint.
  *
  * @since 0.1.0
  * @category models
@@ -47,7 +47,7 @@ export interface SwapAttempt<out A> extends Timing {
 }
 
 /**
- * A read that was sent.
+ * A read that was tried.
  *
  * @since 0.1.0
  * @category models
@@ -58,7 +58,7 @@ export interface ReadAttempt<out A> extends Timing {
 }
 
 /**
- * One request of an operation.
+ * One request of an operation, be it one that was not executed: its answer is `Unsent` then.
  *
  * @since 0.1.0
  * @category models
@@ -80,9 +80,9 @@ export interface Evidence<out A> {
   /** The value that the acknowledged swap replaced. */
   readonly before: Option.Option<A>
   readonly attempts: ReadonlyArray<Attempt<A>>
-  /** Swaps asked of the register. */
+  /** Swaps tried: those of `attempts`, `Unsent` ones among them. */
   readonly swaps: number
-  /** Reads asked of the register. */
+  /** Reads tried: those of `attempts`, `Unsent` ones among them. */
   readonly reads: number
   readonly conflicts: { readonly fresh: number; readonly stale: number }
   /** All sleeps together. */
@@ -97,7 +97,7 @@ export interface Evidence<out A> {
  * **Details**
  *
  * - `swapped`: a swap of this operation was acknowledged.
- * - `already`: the target was seen in place, by a request sent after the call began, before any swap was sent.
+ * - `already`: the target was seen in place, by a request sent after the call began, before any swap was tried.
  * - `converged`: the target was seen in place after swaps that were not acknowledged. With `effect: "unknown"` it may
  *   have been put there by this operation, its reply lost.
  *

@@ -20,6 +20,11 @@ const effectOf = (report: FailureReport<unknown>): string => {
   }
 }
 
+const countsOf = ({ attempts, reads, swaps }: FailureReport<unknown>): string => {
+  const unsent = attempts.filter(({ answer }) => answer._tag === "Unsent").length
+  return `${swaps} swaps and ${reads} reads${unsent === 0 ? "" : `, ${unsent} of them not executed`}`
+}
+
 /**
  * A bound was reached: `conflicts` and `transients` name the schedule that ended, `swaps` and `deadline` the bound of the
  * policy, `budget` the retry budget that many operations share. `cause` is the last transient cause, where there was one.
@@ -35,7 +40,7 @@ export class Exhausted<out A = unknown> extends Data.TaggedError("CasExhausted")
 }> {
   declare readonly report: FailureReport<A>
   override get message() {
-    return `${this.detail}; ${effectOf(this.report)} after ${this.report.swaps} swaps and ${this.report.reads} reads. `
+    return `${this.detail}; ${effectOf(this.report)} after ${countsOf(this.report)}. `
       + "Call again, or give a policy with wider bounds."
   }
 }

@@ -35,7 +35,7 @@ const detailOf = (
     case "budget":
       return "The retry budget, which all operations of this client share, is used up: the server is in trouble"
     case "swaps":
-      return `All ${bounds.maxSwaps} swaps that the policy allows were sent`
+      return `All ${bounds.maxSwaps} swaps that the policy allows were tried`
     case "deadline":
       return failed.wait > 0
         ? `A wait of ${Math.ceil(failed.wait)} ms does not fit the deadline of ${bounds.deadline} ms`

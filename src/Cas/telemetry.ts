@@ -33,13 +33,13 @@ const operations = counters(
 const swaps = counters(
   "cas_swaps_total",
   "answer",
-  "Swaps sent, by answer: applied, conflict, stale_conflict, unsent, unknown or terminal."
+  "Swaps tried, by answer: applied, conflict, stale_conflict, unsent, unknown or terminal."
 )
 
 const reads = counters(
   "cas_reads_total",
   "answer",
-  "Reads sent, by answer: observed, unsent, unknown or terminal."
+  "Reads tried, by answer: observed, unsent, unknown or terminal."
 )
 
 const waits = Metric.timer("cas_wait", { description: "The sleeps of one operation together." })
