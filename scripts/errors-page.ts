@@ -57,7 +57,7 @@ ${section(table.filter((row) => row.kind === "token"))}
 | tag | when | \`retry\` |
 | --- | --- | --- |
 | \`UnknownApiError\` | a code that is not documented for the endpoint | \`wait\` with HTTP 429, \`unknown\` with 408 or 5xx, else \`never\` |
-| \`TransportError\` | no reply: connection failed or lost, or nothing within 10 seconds (9 for a token) | \`wait\` if it was certainly not executed, else \`unknown\` |
+| \`TransportError\` | no reply: connection failed or lost, nothing within 10 seconds (9 for a token), or no token in time to send it | \`wait\` if it was certainly not executed, else \`unknown\` |
 | \`MalformedResponse\` | not JSON, no \`code\`, a gateway's page, a success without its data | \`wait\` with HTTP 429, \`never\` with another 4xx but 408, else \`unknown\` |
 | \`ReauthorizationRequired\` | the session of a user has ended: \`reason\` says how, \`code\` is there if the platform said it | \`never\` |
 | \`SessionStoreError\` | the store of sessions failed, or holds what cannot be read | \`wait\` if it failed, else \`never\` |

@@ -51,6 +51,7 @@ import { type Envelope, exchange } from "./Envelope/exchange.ts"
 import { failure } from "./Envelope/failure.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as LarkError from "./LarkError.ts"
+import * as patience from "./LarkHttp/patience.ts"
 import { type Call, type Limit, RateLimits, tier4 } from "./RateLimits.ts"
 import { Tenant, TenantToken } from "./TenantToken.ts"
 import { UserToken } from "./UserToken.ts"
@@ -135,7 +136,9 @@ export const endpoint = <const Path extends string, A, I, const C extends LarkEr
  *   an admission, which serves for one call made at once.
  *
  * Calls fail with the endpoint's documented codes and the generic ones; no answer within 10 seconds is a
- * `TransportError`, for each request (a call may send up to four: token, call, new token, replay).
+ * `TransportError`, for each request (a call may send up to four: token, call, new token, replay). A token is waited for
+ * until 9.5 seconds after the call began, or was let through: then it fails with a `TransportError` that says that it was
+ * not executed (`executed: "no"`), before the engine ends the attempt. The token goes on being fetched, for who calls next.
  *
  * **Gotchas**
  *
@@ -240,18 +243,19 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
 
     /** Lets a call through with its token at hand: those who waited for a token after that would be sent all at once. */
     const admitted: <Path extends string>(
-      credential: Credential,
+      get: Credential["get"],
       endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
-      input: Input<Path>
+      input: Input<Path>,
+      onTurn?: Effect.Effect<void>
     ) => Credential["get"] = limits === undefined
-      ? (credential) => credential.get
-      : Effect.fnUntraced(function*(credential, endpoint, input) {
-        yield* credential.get
-        const call = yield* limitedBy(endpoint, input)
-        yield* limits.admit(call)
-        const [waited, token] = yield* Effect.timed(credential.get)
+      ? (get) => get
+      : Effect.fnUntraced(function*(get, endpoint, input, onTurn = Effect.void) {
+        yield* get
+        const turn = Effect.andThen(limits.admit(yield* limitedBy(endpoint, input)), onTurn)
+        yield* turn
+        const [waited, token] = yield* Effect.timed(get)
         // Should this one be rejected while the call waits again, the answer to the call will tell.
-        if (Duration.isGreaterThanOrEqualTo(waited, noticeable)) yield* limits.admit(call)
+        if (Duration.isGreaterThanOrEqualTo(waited, noticeable)) yield* turn
         return token
       })
 
@@ -313,27 +317,28 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       input: Input<Path>
     ): Effect.Effect<A, LarkError.ErrorOf<C> | LarkError.GenericError> => {
       const send = sender(credential, endpoint, input)
-      const admission = input.admission === undefined
-        ? admitted(credential, endpoint, input)
-        : Effect.fromResult(input.admission)
 
-      const again = (rejected: Redacted.Redacted) =>
-        Effect.flatMap(admitted(credential, endpoint, input), (token) => {
-          const tokens: Tokens = [token, rejected]
-          return Effect.flatMap(send(tokens), (envelope) => answered(endpoint, envelope, tokens))
-        })
+      return Effect.flatMap(patience.make(endpoint.name), ({ renew, wait }) => {
+        const admission = admitted(wait(credential.get), endpoint, input, renew)
 
-      return Effect.flatMap(
-        admission,
-        (token) =>
-          Effect.flatMap(send([token]), (envelope) =>
-            LarkError.isTokenRejected(envelope.code)
-              ? Effect.flatMap(
-                credential.reject(token),
-                (isGone) => isGone ? again(token) : answered(endpoint, envelope, [token])
-              )
-              : answered(endpoint, envelope, [token]))
-      )
+        const again = (rejected: Redacted.Redacted) =>
+          Effect.flatMap(admission, (token) => {
+            const tokens: Tokens = [token, rejected]
+            return Effect.flatMap(send(tokens), (envelope) => answered(endpoint, envelope, tokens))
+          })
+
+        return Effect.flatMap(
+          input.admission === undefined ? admission : Effect.fromResult(input.admission),
+          (token) =>
+            Effect.flatMap(send([token]), (envelope) =>
+              LarkError.isTokenRejected(envelope.code)
+                ? Effect.flatMap(
+                  credential.reject(token),
+                  (isGone) => isGone ? again(token) : answered(endpoint, envelope, [token])
+                )
+                : answered(endpoint, envelope, [token]))
+        )
+      })
     }
 
     return LarkHttp.of({
@@ -342,7 +347,7 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       callAsUser: (endpoint, input) => Effect.flatMap(UserToken, (userToken) => callWith(userToken, endpoint, input)),
       admit: limits &&
         ((endpoint, input) =>
-          Effect.result(Effect.flatMap(credentialInForce, (credential) => admitted(credential, endpoint, input))))
+          Effect.result(Effect.flatMap(credentialInForce, ({ get }) => admitted(get, endpoint, input))))
     })
   })
 

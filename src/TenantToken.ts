@@ -63,9 +63,8 @@ export class Tenant extends Context.Service<Tenant, string>()("effect-lark-meeti
  * **Details**
  *
  * - `get`: a token to call with. Fails with a generic error of the token endpoint: `CredentialsRejected` when the app
- *   id or secret is wrong, `TransportError` when it cannot be reached or gives no token within 9.5 seconds; with
- *   `InvalidTenant` when a store app names no tenant, or a custom app one; a store app also with `AppTicketMissing` and
- *   `SessionStoreError`.
+ *   id or secret is wrong, `TransportError` when it cannot be reached; with `InvalidTenant` when a store app names no
+ *   tenant, or a custom app one; a store app also with `AppTicketMissing` and `SessionStoreError`.
  * - `reject`: the platform refused this token; true if another one may now be had.
  *
  * @since 0.1.0

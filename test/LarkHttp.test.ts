@@ -1,6 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Cause, Duration, Effect, Exit, Fiber, Option, Redacted, Schema } from "effect"
-import { Lark, LarkError, LarkHttp, MeetingId, Meetings, MeetingUser, UserToken } from "effect-lark-meetings"
+import {
+  Lark,
+  LarkError,
+  LarkHttp,
+  MeetingId,
+  Meetings,
+  MeetingUser,
+  RateLimits,
+  UserToken
+} from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import * as platform from "./fixtures/http/platform.ts"
 
@@ -577,6 +586,77 @@ const thrown = (
     inner.errors === undefined ? new Error(message, { cause: inner.cause }) : new AggregateError(inner.errors, message),
     code === undefined ? {} : { code }
   )
+
+describe("a token that does not come", () => {
+  const unsent = { _tag: "TransportError", executed: "no", endpoint: "vc.v1.meeting.get" }
+  const late = Effect.delay(Effect.succeed(platform.minted("t-late")), "9 seconds")
+
+  it.effect("is waited for until just before the engine would end the attempt, and its fetching goes on", () =>
+    Effect.gen(function*() {
+      const feishu = platform.make(() => meeting, (n) => n === 0 ? new platform.Lost("gone") : late)
+      yield* on(feishu)(Effect.gen(function*() {
+        yield* Effect.flip(get)
+        const calls = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(Effect.flip(get)))
+        yield* TestClock.adjust(9_499)
+        for (const call of calls) assert.isUndefined(call.pollUnsafe())
+        yield* TestClock.adjust(1)
+        for (const call of calls) {
+          const error = yield* Fiber.join(call)
+          assert.include<object>(error, unsent)
+          assert.include(
+            error.message,
+            "its token did not come within 9500 ms; it is still being fetched, so try again"
+          )
+        }
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* get).id, id)
+      }))
+      assert.strictEqual(feishu.mints.length, 2)
+      assert.deepStrictEqual(feishu.calls.map(({ headers }) => headers["authorization"]), ["Bearer t-late"])
+    }))
+
+  it.effect("is waited for no longer in the place of one that was rejected meanwhile", () =>
+    Effect.gen(function*() {
+      const feishu = platform.make(
+        () => Effect.delay(Effect.succeed(platform.failed(400, 99991663)), "3 seconds"),
+        (n) => n === 0 ? Effect.delay(Effect.succeed(platform.minted("t-1")), "2 seconds") : late
+      )
+      const call = yield* Effect.forkChild(on(feishu)(Effect.flip(get)))
+      yield* TestClock.adjust(9_499)
+      assert.isUndefined(call.pollUnsafe())
+      yield* TestClock.adjust(1)
+      assert.include<object>(yield* Fiber.join(call), unsent)
+      assert.strictEqual(feishu.calls.length, 1)
+    }))
+
+  it.effect("is not missed by a call whose second token is at hand, however late", () =>
+    Effect.gen(function*() {
+      const feishu = platform.make((_, n) =>
+        n === 0 ? Effect.delay(Effect.succeed(platform.failed(400, 99991663)), "9900 millis") : meeting
+      )
+      let token = "u-1"
+      const session = UserToken.UserToken.of({
+        get: Effect.sync(() => Redacted.make(token)),
+        reject: () => Effect.sync(() => (token = "u-2") === "u-2"),
+        user: Option.none()
+      })
+      const call = yield* Effect.forkChild(on(feishu)(get.pipe(Lark.asUser(session))))
+      yield* TestClock.adjust("9900 millis")
+      assert.strictEqual((yield* Fiber.join(call)).id, id)
+    }))
+
+  it.effect("is waited for as long by a call that has waited for its turn", () =>
+    Effect.gen(function*() {
+      const feishu = platform.make(() => meeting, (n) => n === 0 ? platform.minted("t-short", 20) : late)
+      const call = yield* Effect.forkChild(on(feishu)(get))
+      yield* TestClock.adjust("49 seconds")
+      assert.strictEqual((yield* Fiber.join(call)).id, id)
+      assert.strictEqual(feishu.mints.length, 2)
+    }).pipe(Effect.provideService(RateLimits.RateLimits, {
+      admit: () => Effect.sleep("20 seconds"),
+      throttled: () => Effect.void
+    })))
+})
 
 describe("a request that got no reply", () => {
   const refused = thrown("ECONNREFUSED", "connect ECONNREFUSED 127.0.0.1:1")

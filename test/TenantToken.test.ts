@@ -312,22 +312,6 @@ describe("a failure to get a token", () => {
       yield* TestClock.adjust("9 seconds")
       assert.include<object>(yield* Fiber.join(fiber), { _tag: "TransportError", executed: "unknown" })
     }))
-
-  it.effect("comes before an attempt of the engine ends, although the mint had to wait; which goes on", () =>
-    Effect.gen(function*() {
-      const token = yield* provision((n) =>
-        n === 0 ? new platform.Lost("gone") : slowly(platform.minted("t-late"), "9 seconds")
-      )
-      yield* Effect.flip(token.get)
-      const fiber = yield* Effect.forkChild(Effect.flip(token.get))
-      yield* TestClock.adjust(9_499)
-      assert.isUndefined(fiber.pollUnsafe())
-      yield* TestClock.adjust(1)
-      assert.include<object>(yield* Fiber.join(fiber), { _tag: "TransportError", endpoint })
-      yield* TestClock.adjust(500)
-      assert.strictEqual(yield* token.text, "t-late")
-      assert.strictEqual(token.mints.length, 2)
-    }))
 })
 
 describe("reject", () => {

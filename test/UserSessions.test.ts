@@ -1,8 +1,23 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, Context, DateTime, type Duration, Effect, Exit, Fiber, Layer, Option, Redacted } from "effect"
 import {
+  Cause,
+  Clock,
+  Context,
+  DateTime,
+  type Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Option,
+  Redacted,
+  Result
+} from "effect"
+import {
+  Cas,
   Lark,
   LarkConfig,
+  LarkError,
   MeetingId,
   Meetings,
   MeetingUser,
@@ -15,6 +30,7 @@ import {
 } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
+import * as platform from "./fixtures/http/platform.ts"
 import * as OAuthServer from "./fixtures/OAuthServer.ts"
 import * as SessionWorld from "./fixtures/SessionWorld.ts"
 
@@ -1033,6 +1049,35 @@ describe("calls as a user", () => {
       ),
       Effect.provide(Simulator.layer({ meetings: [{ id, host: "ou_alice" }] }))
     ))
+
+  it.effect.each([["a short deadline", "20 seconds"], ["a long one", "1 minute"]] as const)(
+    "know that nothing was sent while a dead process holds the refresh token, within %s",
+    ([, deadline]) =>
+      Effect.gen(function*() {
+        const world = yield* loggedIn()
+        const other = yield* world.start("two")
+        yield* expired
+        yield* Effect.forkChild(tokenOf(world.process), { startImmediately: true })
+        yield* until(() => world.swaps().some(({ value }) => value.includes(`"sent":false`)))
+        yield* world.process.freeze
+
+        const feishu = platform.make(() => platform.ok({}))
+        const moving = Meetings.setHost(id, bob, { policy: Cas.Policy.make({ deadline }) }).pipe(
+          Effect.result,
+          Lark.asUser(other.get(alice)),
+          Effect.provide(Lark.layer(platform.app)),
+          Effect.provide(feishu.layer)
+        )
+        const ended = Result.merge(yield* elapse(moving))
+        const { attempts, effect, outcome } = "report" in ended ? ended.report : ended
+        assert.deepStrictEqual([outcome, effect], deadline === "1 minute" ? ["swapped", "applied"] : ["failed", "none"])
+        for (const { answer } of attempts.slice(0, 2)) {
+          assert(answer._tag === "Unsent" && answer.cause instanceof LarkError.TransportError)
+          assert.strictEqual(answer.cause.executed, "no")
+        }
+        assert.strictEqual(feishu.calls.length, deadline === "1 minute" ? 1 : 0)
+      })
+  )
 })
 
 describe("UserToken.fromRefreshToken", () => {

@@ -74,6 +74,8 @@ export const timeoutOrElse = <A, E, A2, E2>(
   Effect.withFiber((parent) =>
     Effect.callback<A | A2, E | E2>((resume) => {
       const fiber = Effect.runForkWith(options.context?.(parent.context) ?? parent.context)(self)
+      const exit = fiber.pollUnsafe()
+      if (exit !== undefined) return resume(exit)
       const interrupt = Fiber.interrupt(fiber)
       const watch = watchOf(parent.getRef(Clock.Clock), options.duration)
       const pending = watch.add(() => resume(Effect.andThen(interrupt, Effect.suspend(options.orElse))))

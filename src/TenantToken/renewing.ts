@@ -5,14 +5,12 @@
  */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as singleFlight from "../Envelope/singleFlight.ts"
 import { minted, renewalFailed } from "../Envelope/telemetry.ts"
-import { timeoutOrElse } from "../Envelope/timeout.ts"
-import { type GenericError, TransportError } from "../LarkError.ts"
+import type { GenericError } from "../LarkError.ts"
 
 /** A token as the platform issued it, valid for so many seconds. */
 export interface Minted {
@@ -47,14 +45,12 @@ const pause = 30 * second
 const standing = 5 * second
 /** Between a mint that failed for another reason and the next. */
 const backoff = (times: number) => Math.min(second * 2 ** (times - 1), 4 * second)
-/** Shorter than an attempt of the engine, so that a token that does not come is known not to have been used. */
-const patience = Duration.seconds(9.5)
 
 /**
  * **Details**
  *
- * `get` answers with the current token, or joins the mint that is under way, for 9.5 seconds at most. `reject` drops the
- * token if it is still the current one; false if the platform issued the same one again in the last 30 seconds.
+ * `get` answers with the current token, or joins the mint that is under way. `reject` drops the token if it is still the
+ * current one; false if the platform issued the same one again in the last 30 seconds.
  *
  * A failure of `endpoint` holds up the next mint: one that repeating cannot change (`retry` is `never`) is the answer of
  * `get` for five seconds, without a request; after another, the next mint begins a second later, then two, then four. A
@@ -66,7 +62,7 @@ export const make = <E extends GenericError>(
   mint: Effect.Effect<Minted, E>
 ): Effect.Effect<
   {
-    readonly get: Effect.Effect<Redacted.Redacted, E | TransportError>
+    readonly get: Effect.Effect<Redacted.Redacted, E>
     readonly reject: (token: Redacted.Redacted) => Effect.Effect<boolean>
   },
   never,
@@ -117,20 +113,10 @@ export const make = <E extends GenericError>(
       )
     )
 
-    const next = timeoutOrElse(Effect.flatMap(flight, Deferred.await), {
-      duration: patience,
-      orElse: () =>
-        Effect.fail(
-          new TransportError({
-            endpoint,
-            executed: "unknown",
-            reason: `no token within ${Duration.toMillis(patience)} ms`
-          })
-        )
-    })
+    const next = Effect.flatMap(flight, Deferred.await)
 
     return {
-      get: Effect.suspend((): Effect.Effect<Redacted.Redacted, E | TransportError> => {
+      get: Effect.suspend((): Effect.Effect<Redacted.Redacted, E> => {
         const now = clock.currentTimeMillisUnsafe()
         if (current === undefined || now >= current.usableUntil) {
           return failed !== undefined && failed.error.retry === "never" && now < failed.at + standing
