@@ -122,7 +122,7 @@ export const make: Effect.Effect<
     return sealed === undefined ? Option.none() : Option.some(yield* seal.open(key, sealed))
   }).pipe(Effect.catchTag("KeyValueStoreError", unavailable), Effect.result)
 
-  const asking = yield* singleFlight.make(
+  const asking = singleFlight.make(yield* Effect.context<Scope.Scope>(), () =>
     Effect.gen(function*() {
       const answer = yield* Effect.result(requestToken(client, endpoint, `${baseUrl}/auth/v3/app_ticket/resend`, {
         app_id: appId,
@@ -130,8 +130,7 @@ export const make: Effect.Effect<
       }))
       const at = yield* Clock.currentTimeMillis
       return asked = { at, resend: Result.isSuccess(answer) ? "requested" : "failed" }
-    })
-  )
+    }))
 
   const ask = Effect.flatMap(Clock.currentTimeMillis, (now) =>
     asked !== undefined && now < asked.at + interval

@@ -42,7 +42,7 @@ import * as MutableHashMap from "effect/MutableHashMap"
 import * as Option from "effect/Option"
 import * as RcMap from "effect/RcMap"
 import type * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { AppToken } from "./AppToken.ts"
 import { requestToken } from "./Envelope/requestToken.ts"
 import { LarkConfig } from "./LarkConfig.ts"
@@ -191,8 +191,14 @@ export const makeStore: Effect.Effect<
     return { token: yield* granted.token("tenant_access_token"), expiresIn: yield* granted.seconds("expire") }
   })
 
+  const context = yield* Effect.context<Scope.Scope>()
   const tokens = yield* RcMap.make({
-    lookup: (tenantKey: string) => renewing.make("tenant", storeEndpoint, mint(tenantKey)),
+    // The map would look up in the region of who asks first.
+    lookup: (tenantKey: string) =>
+      Effect.updateContext(
+        renewing.make("tenant", storeEndpoint, mint(tenantKey)),
+        (asked: Context.Context<Scope.Scope>) => Context.add(context, Scope.Scope, Context.get(asked, Scope.Scope))
+      ),
     idleTimeToLive
   })
 

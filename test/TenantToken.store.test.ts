@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Cause, Effect, Exit, Fiber, Layer, Redacted, Schema } from "effect"
+import { Arbitrary, Cause, Context, Effect, Exit, Fiber, Layer, Redacted, Schema } from "effect"
 import {
   AppTicket,
   AppToken,
@@ -8,6 +8,7 @@ import {
   LarkError,
   MeetingId,
   Meetings,
+  type Seal,
   Simulator,
   TenantToken
 } from "effect-lark-meetings"
@@ -46,7 +47,7 @@ const appMinted = (token: string): platform.Answer => ({
 const ofTenant: Route = (request, nth) => platform.minted(`t-${fieldsOf(request)["tenant_key"]}-${nth}`)
 
 /** A store app with a ticket, the platform it talks to, and what arrived there. */
-const install = (routes: Routes = {}) =>
+const install = (routes: Routes = {}, store: Layer.Layer<KeyValueStore.KeyValueStore | Seal.Seal> = storage) =>
   Effect.gen(function*() {
     const seen = new Map<string, number>()
     const feishu = prompt.make((request) => {
@@ -63,7 +64,7 @@ const install = (routes: Routes = {}) =>
           return (routes.meeting ?? (() => platform.ok({ meeting: { id: "1" } })))(request, nth)
       }
     })
-    const context = yield* Layer.build(Lark.layerStore(app).pipe(Layer.provide([feishu.layer, storage])))
+    const context = yield* Layer.build(Lark.layerStore(app).pipe(Layer.provide([feishu.layer, store])))
     yield* Effect.provide(AppTicket.AppTicket.use((tickets) => tickets.put(Redacted.make("g-1"))), context)
     const service = yield* Effect.provide(TenantToken.TenantToken, context)
     return {
@@ -111,6 +112,31 @@ describe("the token of a tenant", () => {
       const tokens = new Map(yield* Effect.forEach(fibers, Fiber.join))
       for (const [tenant, token] of tokens) assert.match(token, new RegExp(`^t-${tenant}-`))
       assert.deepStrictEqual([store.to(appPath).length, store.to(tenantPath).length], [1, 50])
+    }))
+
+  it.effect("is made for all, not in the region of who asked first: requests and the store see nothing of it", () =>
+    Effect.gen(function*() {
+      const Region = Context.Reference<string>("test/Region", { defaultValue: () => "nobody's" })
+      const seen: Array<string> = []
+      const seeing = <A>(what: string, answer: A) =>
+        Effect.map(Region, (region) => {
+          seen.push(`${what}: ${region}`)
+          return answer
+        })
+      const watching = Layer.effect(
+        KeyValueStore.KeyValueStore,
+        Effect.map(KeyValueStore.KeyValueStore, (store) => ({
+          ...store,
+          get: (key: string) => Effect.flatMap(seeing("store", key), store.get)
+        }))
+      )
+      const store = yield* install({
+        app: (_, nth) => seeing("app", appMinted(`a-${nth}`)),
+        tenant: (request, nth) => seeing("tenant", platform.minted(`t-${fieldsOf(request)["tenant_key"]}-${nth}`))
+      }, Layer.provideMerge(watching, storage))
+      assert.strictEqual(yield* Effect.provideService(store.get("tenant_a"), Region, "mine"), "t-tenant_a-0")
+      assert.strictEqual(yield* Effect.provideService(store.get("tenant_b"), Region, "mine"), "t-tenant_b-1")
+      assert.deepStrictEqual(seen, ["store: nobody's", "app: nobody's", "tenant: nobody's", "tenant: nobody's"])
     }))
 
   it.effect("is one of those that were used lately: after two hours it is forgotten", () =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Clock, Effect, Exit, Fiber, Layer, Redacted, Schema, Scope } from "effect"
+import { Arbitrary, Clock, Context, Effect, Exit, Fiber, Layer, Option, Redacted, Schema, Scope, Tracer } from "effect"
 import { LarkConfig, TenantToken } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import * as platform from "./fixtures/http/platform.ts"
@@ -75,6 +75,49 @@ describe("a tenant token", () => {
       yield* TestClock.adjust("500 millis")
       assert.strictEqual(yield* token.text, "t-2")
       assert.strictEqual(token.mints.length, 2)
+    }))
+})
+
+/** Who asks, and under which span: what a mint for all must not see. */
+const Region = Context.Reference<string>("test/Region", { defaultValue: () => "nobody's" })
+
+const inRegion = <A, E, R>(self: Effect.Effect<A, E, R>) =>
+  self.pipe(Effect.withSpan("caller"), Effect.provideService(Region, "mine"))
+
+const surroundings = Effect.gen(function*() {
+  const span = yield* Effect.serviceOption(Tracer.ParentSpan)
+  return [yield* Region, Option.isSome(span) && span.value._tag === "Span" ? span.value.name : "no span"]
+})
+
+describe("a mint", () => {
+  it.effect("is made for all: not in the region of who asked first, nor under the span that built the layer", () =>
+    Effect.gen(function*() {
+      const seen: Array<ReadonlyArray<string>> = []
+      const mint: Mint = (n) =>
+        Effect.map(surroundings, (around) => {
+          seen.push(around)
+          return platform.minted(nth(n))
+        })
+      const token = yield* Effect.withSpan(provision(mint), "start")
+      yield* inRegion(token.get)
+      yield* TestClock.adjust("90 minutes")
+      yield* inRegion(token.get)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* token.text, "t-2")
+      assert.deepStrictEqual(seen, [["nobody's", "no span"], ["nobody's", "no span"]])
+    }))
+
+  it.effect("has the services that the layer was built with, whatever those of its callers", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const mint: Mint = (n) =>
+        Effect.map(Region, (region) => {
+          seen.push(region)
+          return platform.minted(nth(n))
+        })
+      const token = yield* provision(mint).pipe(Effect.provideService(Region, "the app's"))
+      yield* token.get
+      assert.deepStrictEqual(seen, ["the app's"])
     }))
 })
 

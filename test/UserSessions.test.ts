@@ -241,6 +241,17 @@ describe("a session", () => {
       needsLogin(yield* errorOf(yield* readLate("three", (process) => process.remove(alice))), "noSession")
     }))
 
+  it.effect("that is removed while it is renewed in the background is not served again", () =>
+    Effect.gen(function*() {
+      const world = yield* loggedIn({ latency: 4_000 })
+      yield* TestClock.adjust("116 minutes")
+      yield* tokenOf(world.process)
+      yield* TestClock.adjust("1 second")
+      yield* elapse(world.process.remove(alice))
+      needsLogin(yield* errorOf(world.process), "noSession")
+      assert.strictEqual(world.uses.length, 1)
+    }))
+
   it.effect("that was saved or removed by another process is noticed at the next look", () =>
     Effect.gen(function*() {
       const world = yield* loggedIn()

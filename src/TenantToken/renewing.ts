@@ -78,7 +78,7 @@ export const make = <E extends GenericError>(
     const isSame = (a: Redacted.Redacted | undefined, b: Redacted.Redacted) =>
       a !== undefined && Redacted.value(a) === Redacted.value(b)
 
-    const flight = yield* singleFlight.make(
+    const flight = singleFlight.make(yield* Effect.context<Scope.Scope>(), () =>
       Effect.gen(function*() {
         if (failed !== undefined) {
           yield* Effect.sleep(Math.max(0, failed.at + backoff(failed.times) - clock.currentTimeMillisUnsafe()))
@@ -110,8 +110,7 @@ export const make = <E extends GenericError>(
             return current !== undefined && now < current.usableUntil ? renewalFailed(cause) : Effect.void
           })
         )
-      )
-    )
+      ))
 
     const next = Effect.flatMap(flight, Deferred.await)
 

@@ -10,11 +10,13 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
+import * as singleFlight from "../Envelope/singleFlight.ts"
 import { type GenericError, SessionStoreError, TransportError } from "../LarkError.ts"
 import type { Grant } from "../OAuth.ts"
 import { move, type Moved, type Record, type Versioned } from "./record.ts"
@@ -27,7 +29,7 @@ export interface Options {
   readonly claimTime: Duration.Duration
   /** Another one each time, in all processes. */
   readonly newId: Effect.Effect<string>
-  /** In which refreshes run: not with the spans and the transactions of whoever happened to start one. */
+  /** In which refreshes run. */
   readonly context: Context.Context<Scope.Scope>
 }
 
@@ -44,11 +46,6 @@ interface Current {
   readonly renewFrom: number
 }
 
-interface Flight {
-  /** For those who have no token that serves. */
-  waiting: Deferred.Deferred<Redacted.Redacted, GenericError>
-}
-
 /** After a failed renewal, while the current token still serves. */
 const pause = 30_000
 
@@ -63,7 +60,6 @@ const drained = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> 
 export const make = (options: Options): Rotation => {
   const { claimTime, context, newId, record } = options
   const clock = Context.get(context, Clock.Clock)
-  const scope = Context.get(context, Scope.Scope)
   // Of the time of a claim, what the mark may take, and then the request; the rest is for publishing.
   const markTime = Duration.toMillis(claimTime) / 6
   const requestTime = Duration.times(claimTime, 2 / 3)
@@ -72,7 +68,6 @@ export const make = (options: Options): Rotation => {
   let rejected: Redacted.Redacted | undefined
   /** The version of the record that `current` comes from. */
   let version = 0
-  let flight: Flight | undefined
   let pausedUntil = 0
 
   const adopt = (found: Versioned, access: NonNullable<Session.Live["access"]>): Redacted.Redacted => {
@@ -150,14 +145,8 @@ export const make = (options: Options): Rotation => {
     return yield* Effect.fail(error)
   })
 
-  const fly = (self: Flight) =>
+  const fly = ({ serve, settle }: singleFlight.Flight<Redacted.Redacted, GenericError>) =>
     Effect.gen(function*() {
-      const serve = (token: Redacted.Redacted) => {
-        const { waiting } = self
-        self.waiting = Deferred.makeUnsafe()
-        Deferred.doneUnsafe(waiting, Effect.succeed(token))
-      }
-
       /** Looks at the record, and claims it if that is what there is to do. */
       const look = Effect.gen(function*() {
         const by = yield* newId
@@ -179,7 +168,7 @@ export const make = (options: Options): Rotation => {
           if (outcome._tag === "Unpublished") {
             const { error, successor } = outcome
             // Until it is published nobody may use it: those who wait, and those who come meanwhile, are told at once.
-            Deferred.doneUnsafe(self.waiting, Effect.fail(error))
+            settle(Exit.fail(error))
             const late = published(yield* Effect.retry(move(record, Session.publish(successor)), publishing), successor)
             return late._tag === "Token" ? late.token : yield* Effect.fail(error)
           }
@@ -191,38 +180,21 @@ export const make = (options: Options): Rotation => {
           return yield* Effect.fail(verdict.error)
         }
       }
-    }).pipe(
-      Effect.tapCause(() => Effect.sync(pauseRenewal)),
-      Effect.updateContext((_: Context.Context<never>) => context)
-    )
+    }).pipe(Effect.tapCause(() => Effect.sync(pauseRenewal)))
+
+  const flight = singleFlight.make(context, fly)
 
   const pauseRenewal = () => {
     pausedUntil = clock.currentTimeMillisUnsafe() + pause
   }
 
-  /** Nothing may come between looking for a flight and starting one. */
-  const join = Effect.suspend(() => {
-    if (flight !== undefined) return Effect.succeed(flight)
-    const started: Flight = flight = { waiting: Deferred.makeUnsafe() }
-    return Effect.map(Effect.forkIn(fly(started), scope), (fiber) => {
-      // Also of a flight that never started, because the scope has ended.
-      fiber.addObserver((exit) => {
-        flight = undefined
-        Deferred.doneUnsafe(started.waiting, exit)
-      })
-      return started
-    })
-  }).pipe(Effect.uninterruptible)
-
   const get: Rotation["get"] = Effect.suspend(() => {
     const now = clock.currentTimeMillisUnsafe()
     if (current === undefined || now >= current.usableUntil) {
-      return Effect.flatMap(Effect.flatMap(join, ({ waiting }) => Deferred.await(waiting)), unlessRejected)
+      return Effect.flatMap(Effect.flatMap(flight, Deferred.await), unlessRejected)
     }
     const { renewFrom, token } = current
-    return now >= renewFrom && now >= pausedUntil && flight === undefined
-      ? Effect.as(join, token)
-      : Effect.succeed(token)
+    return now >= renewFrom && now >= pausedUntil ? Effect.as(flight, token) : Effect.succeed(token)
   })
 
   /** A token may be rejected between its being found and its being handed on. */
