@@ -16,6 +16,9 @@
  * A push goes to one process. The others find it in the store, so they have to share it; with
  * `KeyValueStore.layerMemory` each would need a push of its own.
  *
+ * A `KeyValueStore` cannot compare: should a push that comes late reach another process in the very moment in which a newer
+ * ticket is stored, it may replace that. If the platform then refuses it, another one is asked for.
+ *
  * **Example** (A ticket that came by another way)
  *
  * ```ts
@@ -45,6 +48,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
@@ -54,6 +58,7 @@ import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import { requestToken } from "./Envelope/requestToken.ts"
 import * as singleFlight from "./Envelope/singleFlight.ts"
 import { LarkConfig } from "./LarkConfig.ts"
@@ -68,7 +73,9 @@ import { Seal } from "./Seal.ts"
  * - `get`: the ticket. Fails with `AppTicketMissing` when there is none or it was rejected, and none came after asking;
  *   with `SessionStoreError` when the store cannot be read (`unavailable`), or holds what cannot be opened and no other
  *   came after asking (`unreadable`).
- * - `put`: the platform pushed this ticket. Fails with `SessionStoreError` when it cannot be stored.
+ * - `put`: the platform pushed this ticket, in an event of `createdAt`. A ticket of an earlier event than the one that is
+ *   stored comes late (what is not answered is sent again for hours), and changes nothing. Fails with `SessionStoreError`
+ *   when it cannot be stored.
  * - `reject`: the platform refused this ticket. It is not given out again, until it is pushed again.
  *
  * @since 0.1.0
@@ -76,7 +83,10 @@ import { Seal } from "./Seal.ts"
  */
 export class AppTicket extends Context.Service<AppTicket, {
   readonly get: Effect.Effect<Redacted.Redacted, AppTicketMissing | SessionStoreError>
-  readonly put: (ticket: Redacted.Redacted) => Effect.Effect<void, SessionStoreError>
+  readonly put: (
+    ticket: Redacted.Redacted,
+    options?: { readonly createdAt?: DateTime.Utc | undefined }
+  ) => Effect.Effect<void, SessionStoreError>
   readonly reject: (ticket: Redacted.Redacted) => Effect.Effect<void>
 }>()("effect-lark-meetings/AppTicket") {}
 
@@ -87,6 +97,20 @@ const second = 1_000
 const interval = 60 * second
 /** How long after it was asked a push is waited for. */
 const patience = 2 * second
+
+interface Stored {
+  readonly ticket: Redacted.Redacted
+  /** In milliseconds, of the event that brought it; 0 if that is not known. */
+  readonly createdAt: number
+}
+
+/** What is sealed: two lines, or the ticket alone. */
+const write = ({ createdAt, ticket }: Stored) => Redacted.make(`${Redacted.value(ticket)}\n${createdAt}`)
+
+const read = (text: Redacted.Redacted): Stored => {
+  const [ticket = "", createdAt = 0] = Redacted.value(text).split("\n")
+  return { ticket: Redacted.make(ticket, { label: "app_ticket" }), createdAt: Number(createdAt) }
+}
 
 const unavailable = (error: KeyValueStore.KeyValueStoreError) =>
   Effect.fail(
@@ -110,6 +134,8 @@ export const make: Effect.Effect<
   const seal = yield* Seal
   const key = `effect-lark-meetings/app_ticket/${appId}`
 
+  // One compares and writes at a time; a `KeyValueStore` cannot do both at once.
+  const puts = yield* Semaphore.make(1)
   let arrival = Deferred.makeUnsafe<void>()
   let rejected: Redacted.Redacted | undefined
   let asked: { readonly at: number; readonly resend: "requested" | "failed" } | undefined
@@ -117,10 +143,14 @@ export const make: Effect.Effect<
   const isRejected = (ticket: Redacted.Redacted) =>
     rejected !== undefined && Redacted.value(rejected) === Redacted.value(ticket)
 
-  const stored = Effect.gen(function*() {
-    const sealed = yield* store.get(key)
-    return sealed === undefined ? Option.none() : Option.some(yield* seal.open(key, sealed))
-  }).pipe(Effect.catchTag("KeyValueStoreError", unavailable), Effect.result)
+  /** Fails if the store does; what it holds may be unreadable. */
+  const stored = Effect.flatMap(
+    Effect.catchTag(store.get(key), "KeyValueStoreError", unavailable),
+    (sealed) =>
+      Effect.result(
+        sealed === undefined ? Effect.succeedNone : Effect.asSome(Effect.map(seal.open(key, sealed), read))
+      )
+  )
 
   const asking = singleFlight.make(yield* Effect.context<Scope.Scope>(), () =>
     Effect.gen(function*() {
@@ -137,17 +167,18 @@ export const make: Effect.Effect<
       ? Effect.succeed(asked)
       : Effect.flatMap(asking, Deferred.await))
 
-  const usable = (found: Result.Result<Option.Option<Redacted.Redacted>, SessionStoreError>) =>
-    Option.filter(Option.flatten(Result.getSuccess(found)), (ticket) => !isRejected(ticket))
+  // What cannot be opened is as good as none, if another comes.
+  const held = (found: Effect.Success<typeof stored>) => Option.flatten(Result.getSuccess(found))
+
+  const usable = (found: Effect.Success<typeof stored>) =>
+    Option.filter(Option.map(held(found), ({ ticket }) => ticket), (ticket) => !isRejected(ticket))
 
   return AppTicket.of({
     get: Effect.gen(function*() {
       const push = arrival
       const before = yield* stored
-      // What cannot be opened is as good as none, if another comes.
-      if (Result.isFailure(before) && before.failure.reason === "unavailable") return yield* Effect.fail(before.failure)
-      const held = usable(before)
-      if (Option.isSome(held)) return held.value
+      const kept = usable(before)
+      if (Option.isSome(kept)) return kept.value
 
       const { at, resend } = yield* ask
       const left = resend === "requested" ? at + patience - (yield* Clock.currentTimeMillis) : 0
@@ -159,13 +190,18 @@ export const make: Effect.Effect<
       const reason = Option.isSome(yield* Effect.fromResult(after)) ? "rejected" : "none"
       return yield* Effect.fail(new AppTicketMissing({ endpoint, reason, resend }))
     }),
-    put: (ticket) =>
+    put: (ticket, options) =>
       Effect.gen(function*() {
-        yield* Effect.catchTag(store.set(key, yield* seal.seal(key, ticket)), "KeyValueStoreError", unavailable)
+        const now = yield* Clock.currentTimeMillis
+        // A time to come is the mistake of a clock, and must not keep out the next tickets until then.
+        const createdAt = options?.createdAt && Math.min(DateTime.toEpochMillis(options.createdAt), now)
+        if (createdAt !== undefined && Option.exists(held(yield* stored), (kept) => createdAt < kept.createdAt)) return
+        const sealed = yield* seal.seal(key, write({ ticket, createdAt: createdAt ?? 0 }))
+        yield* Effect.catchTag(store.set(key, sealed), "KeyValueStoreError", unavailable)
         if (isRejected(ticket)) rejected = undefined
         Deferred.doneUnsafe(arrival, Effect.void)
         arrival = Deferred.makeUnsafe()
-      }),
+      }).pipe(puts.withPermit),
     reject: (ticket) => Effect.sync(() => rejected = ticket)
   })
 })

@@ -255,7 +255,8 @@ const keepTickets = Effect.gen(function*() {
     const ticket = event.data["app_ticket"]
     if (!Option.contains(event.appId, appId)) return refuse(403, "the app_ticket is of another app")
     if (typeof ticket !== "string" || ticket === "") return refuse(400, "the event has no app_ticket")
-    return tickets.put(Redacted.make(ticket, { label: ticketType })).pipe(
+    const createdAt = Option.getOrUndefined(event.createdAt)
+    return tickets.put(Redacted.make(ticket, { label: ticketType }), { createdAt }).pipe(
       Effect.timeout(patience),
       Effect.catch((error) => refuse(500, `the app_ticket was not stored: ${error.message}`))
     )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Layer, Redacted } from "effect"
+import { Clock, DateTime, Effect, Fiber, Layer, Redacted } from "effect"
 import { AppTicket, LarkConfig, LarkError, Seal } from "effect-lark-meetings"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
@@ -32,7 +32,8 @@ const start = ({ appId = "cli_a", resend = asked, seal = plainSeal.layer, store 
     return {
       text: Effect.map(service.get, Redacted.value),
       failure: Effect.flip(service.get),
-      push: (ticket: string) => service.put(Redacted.make(ticket)),
+      push: (ticket: string, at?: number) =>
+        service.put(Redacted.make(ticket), { createdAt: at === undefined ? undefined : DateTime.makeUnsafe(at) }),
       reject: (ticket: string) => service.reject(Redacted.make(ticket)),
       resends: feishu.calls
     }
@@ -54,6 +55,17 @@ const storeOf = (values: Map<string, string>, failing: { get?: boolean; set?: bo
     })
   )
 }
+
+/** A store in which everything takes a second. */
+const slow = (values: Map<string, string>) =>
+  Layer.effect(
+    KeyValueStore.KeyValueStore,
+    Effect.map(KeyValueStore.KeyValueStore, (store) => ({
+      ...store,
+      get: (key: string) => Effect.delay(store.get(key), "1 second"),
+      set: (key: string, value: string | Uint8Array) => Effect.delay(store.set(key, value), "1 second")
+    }))
+  ).pipe(Layer.provide(storeOf(values)))
 
 describe("an app_ticket", () => {
   it.effect("that was pushed is given out, and nobody is asked", () =>
@@ -103,6 +115,80 @@ describe("an app_ticket", () => {
       values.set("effect-lark-meetings/app_ticket/cli_b", sealed)
       const other = yield* start({ ...setting, appId: "cli_b", resend: new platform.Lost("gone") })
       assert.include<object>(yield* other.failure, { _tag: "SessionStoreError", reason: "unreadable" })
+    }))
+})
+
+describe("a push that comes late", () => {
+  it.effect("does not replace the ticket of a later event, in whichever process they arrive", () =>
+    Effect.gen(function*() {
+      const store = yield* memory
+      const first = yield* start({ store })
+      const second = yield* start({ store })
+      yield* TestClock.adjust("1 hour")
+      yield* first.push("g-2", 2_000)
+      yield* first.push("g-1", 1_000)
+      yield* second.push("g-1", 1_999)
+      assert.strictEqual(yield* first.text, "g-2")
+      yield* second.push("g-3", 2_001)
+      assert.strictEqual(yield* first.text, "g-3")
+      assert.deepStrictEqual(first.resends, [])
+    }))
+
+  it.effect("replaces a ticket of the same time, or of an unknown one; and one of an unknown time replaces any", () =>
+    Effect.gen(function*() {
+      const app = yield* start()
+      yield* TestClock.adjust("1 hour")
+      yield* app.push("g-1", 2_000)
+      yield* app.push("g-2", 2_000)
+      assert.strictEqual(yield* app.text, "g-2")
+      yield* app.push("g-3")
+      assert.strictEqual(yield* app.text, "g-3")
+      yield* app.push("g-4", 1_000)
+      assert.strictEqual(yield* app.text, "g-4")
+    }))
+
+  it.effect("is not held off by an event that claims to be from a time to come", () =>
+    Effect.gen(function*() {
+      const app = yield* start()
+      yield* app.push("g-1", 8_640_000_000_000_000)
+      yield* TestClock.adjust("1 hour")
+      yield* app.push("g-2", 3_600_000)
+      assert.strictEqual(yield* app.text, "g-2")
+    }))
+
+  it.effect("while the other is being stored comes after it, and is still the older one", () =>
+    Effect.gen(function*() {
+      const values = new Map<string, string>()
+      const app = yield* start({ store: slow(values) })
+      yield* TestClock.adjust("1 hour")
+      const later = yield* Effect.forkChild(app.push("g-2", 2_000))
+      const earlier = yield* Effect.forkChild(Effect.delay(app.push("g-1", 1_000), 100))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(later)
+      yield* Fiber.join(earlier)
+      assert.include([...values.values()].join(), "g-2")
+    }))
+
+  it.effect("does not come in the place of what is stored but cannot be read just now: it is refused", () =>
+    Effect.gen(function*() {
+      const values = new Map<string, string>()
+      const failing = { get: false }
+      const app = yield* start({ store: storeOf(values, failing) })
+      yield* TestClock.adjust("1 hour")
+      yield* app.push("g-2", 2_000)
+      failing.get = true
+      assert.include<object>(yield* Effect.flip(app.push("g-1", 1_000)), { _tag: "SessionStoreError" })
+      failing.get = false
+      assert.strictEqual(yield* app.text, "g-2")
+    }))
+
+  it.effect("replaces what nobody can read any more", () =>
+    Effect.gen(function*() {
+      const app = yield* start({
+        store: storeOf(new Map([["effect-lark-meetings/app_ticket/cli_a", "sealed elsewhere"]]))
+      })
+      yield* app.push("g-1", 0)
+      assert.strictEqual(yield* app.text, "g-1")
     }))
 })
 

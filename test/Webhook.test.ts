@@ -21,9 +21,11 @@ import {
 } from "effect"
 import { AppTicket, LarkConfig, LarkError, Simulator, Webhook } from "effect-lark-meetings"
 import { HttpRouter, HttpServer, type HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { createServer, request as post } from "node:http"
 import * as delivery from "./fixtures/delivery.ts"
+import * as plainSeal from "./fixtures/plainSeal.ts"
 
 const verificationToken = "Zq7Xw-verification"
 const encryptKey = "Zq7Xw-encrypt-key"
@@ -57,7 +59,7 @@ const challenge = (token = verificationToken) => ({ challenge: "challenge-1", to
 interface Setting {
   readonly encryptKey?: string | undefined
   readonly onEvent?: (event: Webhook.Event) => Effect.Effect<unknown, unknown>
-  readonly put?: (ticket: Redacted.Redacted) => Effect.Effect<void, LarkError.SessionStoreError>
+  readonly put?: AppTicket.AppTicket["Service"]["put"]
   readonly maxBodyBytes?: number
   readonly replayWindow?: `${number} minutes`
 }
@@ -227,6 +229,48 @@ describe("a message of the platform", () => {
       app: { appId: "cli_store", appSecret: "secret", type: "store" },
       webhook: { url: `http://localhost${path}`, verificationToken, encryptKey }
     }))))
+
+  it.effect("late, because it was not answered at first, does not undo what came meanwhile", () =>
+    Effect.gen(function*() {
+      const tickets = yield* AppTicket.AppTicket
+      const { receive } = yield* mount({ put: tickets.put })
+      const simulator = yield* Simulator.Simulator
+      let arrivals = 0
+      const statuses: Array<number> = []
+      yield* simulator.deliverTo((request) =>
+        Effect.gen(function*() {
+          if (arrivals++ === 0) return yield* Effect.fail("the process has just ended")
+          const body = request.body._tag === "Uint8Array" ? request.body.body : new Uint8Array()
+          const [status, text] = yield* receive({ method: request.method, headers: request.headers, body })
+          statuses.push(status)
+          return HttpServerResponse.toClientResponse(HttpServerResponse.text(text, { status }), { request })
+        })
+      )
+      const answers = Effect.fnUntraced(function*(n: number) {
+        while (statuses.length < n) yield* Effect.promise(() => new Promise(setImmediate))
+      })
+      yield* simulator.pushTicket
+      yield* TestClock.adjust("5 seconds")
+      yield* simulator.pushTicket
+      yield* answers(1)
+      yield* TestClock.adjust("10 seconds")
+      yield* answers(2)
+      assert.deepStrictEqual(statuses, [200, 200])
+      const pushes = yield* simulator.pushes
+      assert.deepStrictEqual(pushes.map(({ attempts }) => attempts.map(({ at }) => at)), [[0, 15_000], [5_000]])
+      assert.strictEqual(Redacted.value(yield* tickets.get), "simulatedticket00000002")
+    }).pipe(
+      Effect.provide(AppTicket.layer),
+      Effect.provide([
+        LarkConfig.layer({ appId: "cli_store", appSecret: Redacted.make("secret") }),
+        KeyValueStore.layerMemory,
+        plainSeal.layer
+      ]),
+      Effect.provide(Simulator.layer({
+        app: { appId: "cli_store", appSecret: "secret", type: "store" },
+        webhook: { url: `http://localhost${path}`, verificationToken }
+      }))
+    ))
 })
 
 /** Times a ticket or an event went through. */
