@@ -99,7 +99,8 @@ export interface Options {
  * - `save`: begins a session with what `OAuth.exchange` granted, in the place of any there is.
  * - `get`: the token of a user, whether there is a session or not; nothing is read before the token is asked for. The
  *   platform's rejecting it is a reason to look for another one in the store, and only then to refresh.
- * - `remove`: forgets the session. At the platform its tokens live on until they expire.
+ * - `remove`: forgets the session, and no later login: not even if a reply of the store is lost and it has to look again. At
+ *   the platform its tokens live on until they expire. To repeat it after an error is another removal, of what is there then.
  *
  * `save` and `remove` fail with `SessionStoreError`.
  *

@@ -855,6 +855,79 @@ describe("a store that fails", () => {
   )
 })
 
+describe("a removal", () => {
+  /** Removes the session of a first login, while another process saves a second one as soon as the first swap is over. */
+  const overtaken = Effect.fnUntraced(function*(fault: SessionWorld.StoreFault | undefined, isRefreshed = false) {
+    const world = yield* loggedIn()
+    const other = yield* world.start("two")
+    const grant = yield* world.login
+    yield* elapse(tokenOf(other))
+    let swaps = 0
+    world.hooks.before = ({ by, kind }) =>
+      Effect.gen(function*() {
+        if (by !== "one" || kind !== "swap" || swaps++ > 0) return
+        if (fault === undefined) {
+          yield* isRefreshed
+            ? Effect.asVoid(rejected(other))
+            : Effect.orDie(other.save(alice, grant))
+        } else world.storeFaults.push(fault)
+      })
+    world.hooks.after = ({ by, kind }) =>
+      Effect.suspend(() =>
+        by !== "one" || kind !== "swap" || swaps > 1 || fault === undefined
+          ? Effect.void
+          : Effect.orDie(other.save(alice, grant))
+      )
+    yield* elapse(world.process.remove(alice))
+    world.hooks.before = world.hooks.after = undefined
+    return world
+  })
+
+  const rejected = Effect.fnUntraced(function*(process: SessionWorld.Process) {
+    const session = process.get(alice)
+    yield* session.reject(yield* Effect.orDie(session.get))
+    return yield* Effect.orDie(session.get)
+  })
+
+  it.effect.each(["unknownBefore", "unknownAfter", "unavailable", undefined] as const)(
+    "leaves the login that came after it had begun, though it has to be repeated (%s)",
+    (fault) =>
+      Effect.gen(function*() {
+        const world = yield* overtaken(fault)
+        for (const process of [world.process, yield* world.start("three")]) {
+          assert.strictEqual(yield* elapse(tokenOf(process)), "access.login2.0")
+        }
+      })
+  )
+
+  it.effect("ends the session that another process refreshes meanwhile", () =>
+    Effect.gen(function*() {
+      const world = yield* overtaken(undefined, true)
+      assert.strictEqual(world.uses.length, 1)
+      for (const process of [world.process, yield* world.start("three")]) {
+        needsLogin(yield* errorOf(process), "noSession")
+      }
+    }))
+
+  it.effect.each(["unknownBefore", "unknownAfter", "unavailable"] as const)(
+    "is made, though it has to be repeated (%s), and only once",
+    (fault) =>
+      Effect.gen(function*() {
+        const world = yield* loggedIn()
+        world.hooks.before = ({ kind }) =>
+          Effect.sync(() => {
+            world.hooks.before = kind === "swap" ? undefined : world.hooks.before
+            if (kind === "swap") world.storeFaults.push(fault)
+          })
+        yield* elapse(world.process.remove(alice))
+        needsLogin(yield* errorOf(yield* world.start("two")), "noSession")
+        const before = world.operations.length
+        yield* elapse(world.process.remove(alice))
+        assert.deepStrictEqual(world.operations.slice(before).map(({ kind }) => kind), ["get"])
+      })
+  )
+})
+
 const key = Redacted.make(Buffer.alloc(32, 7).toString("base64"))
 
 /** With a real seal over a store in memory. */
@@ -935,7 +1008,7 @@ describe("what is stored", () => {
       yield* slowly(fresh.save(alice, yield* loginAgain))
       assert.strictEqual(Redacted.value(yield* slowly(fresh.get(alice).get)), "access.login1.0")
       yield* slowly(sessions.remove(alice))
-      assert.include<object>(yield* slowly(Effect.flip(fresh.get(bob).get)), { reason: "noSession" })
+      assert.include<object>(yield* slowly(Effect.flip(sessions.get(alice).get)), { reason: "noSession" })
     }))
 
   it.effect("and what is shown of the service holds no token", () =>

@@ -207,5 +207,11 @@ export const begin = (session: Live): Move => (content) =>
     ? { _tag: "Keep" }
     : swap(session)
 
-/** Ends a session for good. */
-export const remove: Move = (content) => content === "nothing" ? { _tag: "Keep" } : swap({ _tag: "Removed" })
+const loginOf = (content: Content): string =>
+  typeof content === "string" ? content : content._tag === "Live" ? content.login : content._tag
+
+/** Ends the session that was seen for good, however often it was refreshed since; not one that began after that. */
+export const remove = (seen: Content): Move => (content) =>
+  content === "nothing" || loginOf(content) !== loginOf(seen)
+    ? { _tag: "Keep" }
+    : swap({ _tag: "Removed" })

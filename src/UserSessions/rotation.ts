@@ -218,9 +218,15 @@ export const make = (options: Options): Rotation => {
         pausedUntil = 0
         if (session.access !== undefined) adopt(saved, session.access)
       }),
-    remove: Effect.map(move(record, Session.remove), ({ record: removed }) => {
-      version = Math.max(version, removed.version ?? 0)
-      current = undefined
-    })
+    remove: Effect.suspend(() => {
+      let seen: Session.Content | undefined
+      // Repeated after a lost reply, it may find the session of a login that came after it.
+      return move(record, (content) => Session.remove(seen ??= content)(content))
+    }).pipe(
+      Effect.map(({ record: removed }) => {
+        version = Math.max(version, removed.version ?? 0)
+        current = undefined
+      })
+    )
   }
 }
