@@ -13,8 +13,8 @@
  * and the old one stays valid until its own expiry.
  *
  * A refusal that repeating cannot change, such as `CredentialsRejected`, is the answer for five seconds, without a
- * request. After any other failure nobody gets an old answer: the next request is made a second later, then two, then
- * every four.
+ * request. After any other failure, the page of a gateway included, nobody gets an old answer: the next request is made a
+ * second later, then two, then every four.
  *
  * **Example** (A token of your own making)
  *

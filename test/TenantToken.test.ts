@@ -240,8 +240,7 @@ describe("a failure to get a token", () => {
   const refusals: ReadonlyArray<readonly [what: string, reaction: platform.Answer, tag: string]> = [
     ["a wrong secret", platform.failed(200, 10015, "app secret invalid"), "CredentialsRejected"],
     ["an unknown app", platform.failed(200, 99991543, "app not exist"), "CredentialsRejected"],
-    ["a missing parameter", platform.failed(400, 10003, "invalid param"), "InvalidRequest"],
-    ["a page that is not the platform's", { status: 404, body: "<html>" }, "MalformedResponse"]
+    ["a missing parameter", platform.failed(400, 10003, "invalid param"), "InvalidRequest"]
   ]
 
   it.effect.each(refusals)(
@@ -272,6 +271,8 @@ describe("a failure to get a token", () => {
     ["a failure of the platform", platform.failed(500, 5000), "PlatformError"],
     ["a lost connection", new platform.Lost("gone"), "TransportError"],
     ["a gateway's page", { status: 502, body: "<html>" }, "MalformedResponse"],
+    // No refusal of the platform: a gateway that says it now may be right again in a second.
+    ["a page that is not found", { status: 404, body: "<html>" }, "MalformedResponse"],
     ["a reply without a token", { body: { code: 0, expire: 7200 } }, "MalformedResponse"],
     ["an empty token", platform.minted("", 7200), "MalformedResponse"],
     ["a token that is none", { body: { code: 0, tenant_access_token: 5, expire: 7200 } }, "MalformedResponse"],
@@ -326,7 +327,8 @@ describe("a failure to get a token", () => {
   const persistent: ReadonlyArray<readonly [what: string, reaction: platform.Answer, seconds: ReadonlyArray<number>]> =
     [
       ["that repeating cannot change comes every five seconds", platform.failed(200, 10015), [0, 5, 10, 15, 20, 25]],
-      ["of another kind comes every four", platform.failed(500, 5000), [0, 1, 3, 7, 11, 15, 19, 23, 27]]
+      ["of another kind comes every four", platform.failed(500, 5000), [0, 1, 3, 7, 11, 15, 19, 23, 27]],
+      ["that is not the platform's word does so too", { status: 404, body: "<html>" }, [0, 1, 3, 7, 11, 15, 19, 23, 27]]
     ]
 
   it.effect.each(persistent)(

@@ -41,8 +41,10 @@ const margin = (lifetime: number) => Math.min(60 * second, lifetime / 10)
 const renewal = (lifetime: number) => Math.min(30 * 60 * second, lifetime / 4)
 /** After a failed renewal, while the current token still serves; and after a rejection that brought the same token. */
 const pause = 30 * second
-/** A refusal that repeating cannot change is given to all who ask within that time, without asking again. */
+/** A refusal is given to all who ask within that time, without asking again. */
 const standing = 5 * second
+/** The platform's word, which repeating cannot change; a page of a gateway is none, whatever its status. */
+const isRefusal = (error: GenericError) => error.retry === "never" && error._tag !== "MalformedResponse"
 /** Between a mint that failed for another reason and the next. */
 const backoff = (times: number) => Math.min(second * 2 ** (times - 1), 4 * second)
 
@@ -52,9 +54,9 @@ const backoff = (times: number) => Math.min(second * 2 ** (times - 1), 4 * secon
  * `get` answers with the current token, or joins the mint that is under way. `reject` drops the token if it is still the
  * current one; false if the platform issued the same one again in the last 30 seconds.
  *
- * A failure of `endpoint` holds up the next mint: one that repeating cannot change (`retry` is `never`) is the answer of
- * `get` for five seconds, without a request; after another, the next mint begins a second later, then two, then four. A
- * failure of what `mint` needs beforehand, which has its own endpoint, is not held up here.
+ * A failure of `endpoint` holds up the next mint: a refusal of the platform that repeating cannot change (`retry` is
+ * `never`) is the answer of `get` for five seconds, without a request; after another, the next mint begins a second later,
+ * then two, then four. A failure of what `mint` needs beforehand, which has its own endpoint, is not held up here.
  */
 export const make = <E extends GenericError>(
   kind: "tenant" | "app",
@@ -118,7 +120,7 @@ export const make = <E extends GenericError>(
       get: Effect.suspend((): Effect.Effect<Redacted.Redacted, E> => {
         const now = clock.currentTimeMillisUnsafe()
         if (current === undefined || now >= current.usableUntil) {
-          return failed !== undefined && failed.error.retry === "never" && now < failed.at + standing
+          return failed !== undefined && isRefusal(failed.error) && now < failed.at + standing
             ? Effect.fail(failed.error)
             : next
         }
