@@ -10,7 +10,11 @@ export default defineConfig({
     setupFiles: ["test/setup.ts"],
     // Effect is large: loading it once for all files takes a third off the run. No test leaves state in a module.
     isolate: false,
-    env: { SEED: seed },
+    // Servers of the tests are on this machine: a proxy of the surroundings has nothing to do with them.
+    env: { SEED: seed, NO_PROXY: "127.0.0.1,localhost", no_proxy: "127.0.0.1,localhost" },
+    // Only for a test that hangs: on a busy machine everything takes twenty times as long, and is right all the same.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     reporters: ["default", { onTestRunEnd: () => console.log(`  Properties  SEED=${seed}`) }]
   }
 })
