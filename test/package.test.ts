@@ -66,7 +66,7 @@ beforeAll(() => {
       console.log(Effect.isEffect(program), apart.map(([name]) => name))
     `
   )
-}, 120_000)
+}, 300_000)
 
 afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
 
@@ -90,7 +90,7 @@ describe("the published package", () => {
 
   it.each([["NodeNext", "NodeNext"], ["ESNext", "Bundler"]])(
     "compiles with module %s and moduleResolution %s, its declarations included",
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     (module, moduleResolution) => {
       write("tsconfig.json", {
         compilerOptions: {
@@ -102,7 +102,7 @@ describe("the published package", () => {
           strict: true,
           exactOptionalPropertyTypes: true,
           skipLibCheck: false,
-          outDir: "."
+          noEmit: true
         },
         files: ["program.ts"]
       })
@@ -111,7 +111,7 @@ describe("the published package", () => {
   )
 
   it("runs, and every module is the same by its own path and in the index", () => {
-    expect(run(consumer, process.execPath, "program.js").trim()).toBe("true []")
+    expect(run(consumer, process.execPath, "program.ts").trim()).toBe("true []")
   })
 
   it("keeps its private parts private", () => {
