@@ -9,6 +9,6 @@ describe("the reducer, in every state of a small system", () => {
       const { states, violated } = check(setup, properties)
       assert.strictEqual(violated?.property, fails, violated?.trace.join("\n"))
       assert.isAbove(states, 20)
-    }, 30_000)
+    })
   }
 })

@@ -162,5 +162,5 @@ describe("setHost through the whole library, on a bad day", () => {
       Effect.provide(
         Simulator.layer({ meetings: [{ id, host: initial, participants: people }], faults, rivals, latency })
       )
-    ), { arbitrary: { runs: 200 }, timeout: 30_000 })
+    ), { arbitrary: { runs: 200 }, timeout: 300_000 })
 })

@@ -232,6 +232,6 @@ describe("user sessions", () => {
         const { wrong } = yield* Effect.scoped(run(steps, lifetime))
         assert.strictEqual(wrong.join("\n"), "")
       }),
-    { arbitrary: { runs: 100 }, timeout: 60_000 }
+    { arbitrary: { runs: 100 }, timeout: 300_000 }
   )
 })

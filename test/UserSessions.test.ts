@@ -1081,7 +1081,7 @@ describe("the service", () => {
       yield* visit(0, 10_000)
       yield* elapse(tokenOf(world.process))
       assert.strictEqual(reads(), before + 1)
-    }), 20_000)
+    }))
 
   it.effect("refreshes for all, not in the region of who asked first", () =>
     Effect.gen(function*() {

@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url"
 import { afterAll, describe, expect, it } from "vitest"
 
 const root = path.join(import.meta.dirname, "..")
-const timeout = 60_000
+const timeout = 300_000
 
 interface Example {
   readonly source: string
