@@ -14,7 +14,9 @@ const consumer = path.join(temporary, "consumer")
 const installed = path.join(consumer, "node_modules/effect-lark-meetings")
 
 const run = (cwd: string, command: string, ...args: ReadonlyArray<string>) => {
-  const { error, status, stderr, stdout } = spawnSync(command, args, { cwd, encoding: "utf8" })
+  // npm writes to its cache, and the one at home may be out of reach.
+  const env = { ...process.env, npm_config_cache: path.join(temporary, "cache") }
+  const { error, status, stderr, stdout } = spawnSync(command, args, { cwd, env, encoding: "utf8" })
   if (status !== 0) throw new Error(`${command} ${args.join(" ")}\n${stdout}${stderr}`, { cause: error })
   return stdout
 }
