@@ -83,7 +83,9 @@ const program = Effect.fnUntraced(function*(storeName: string) {
   const login = (user: MeetingUser.MeetingUser<"open_id">) =>
     Effect.gen(function*() {
       const login = yield* OAuth.authorize({ redirectUri: "http://127.0.0.1/", scopes: ["offline_access"] })
-      yield* UserSessions.save(user, yield* OAuth.exchange(login, yield* simulator.authorize(login.url, user)))
+      const grant = yield* OAuth.exchange(login, yield* simulator.authorize(login.url, user))
+      // Where the store is slow, those who contend for the session may take every turn.
+      yield* Effect.retry(UserSessions.save(user, grant), { times: 20 })
     }).pipe(Effect.provideContext(sessions))
 
   const died: Array<Loss> = []
@@ -166,15 +168,20 @@ const program = Effect.fnUntraced(function*(storeName: string) {
   yield* Effect.forEach(slots, kill)
 
   const wrong: Array<string> = []
+  // What a process sent may arrive when it has died already: of a death only the end counts.
   const isLost = (name: unknown, from: number, to = Number.POSITIVE_INFINITY) =>
-    [...died, ...doubts].some((loss) => loss.name === name && loss.at >= from && loss.at <= to)
+    died.some((loss) => loss.name === name && loss.at <= to)
+    || doubts.some((loss) => loss.name === name && loss.at >= from && loss.at <= to)
+  const sentAt = (use: Simulator.RequestRecord) => Number(use.query["sentAt"])
   const uses = yield* arrivals
   for (const [index, use] of uses.entries()) {
     const next = uses.slice(index + 1).find(({ query }) => query["token"] === use.query["token"])
     if (next === undefined) continue
-    const by = `${use.query["process"]}, then by ${next.query["process"]} ${next.at - use.at} ms later`
+    const after = sentAt(next) - sentAt(use)
+    const by = `${use.query["process"]}, then by ${next.query["process"]} ${after} ms later`
     if (!isLost(use.query["process"], use.at, next.at)) wrong.push(`sent without need by ${by}`)
-    if (next.at - use.at < claimTime * 0.9) wrong.push(`sent too soon by ${by}`)
+    // A sixth of the time of a claim may pass before the token goes out, and a busy machine lets some more pass.
+    if (!(after >= claimTime * 0.75)) wrong.push(`sent too soon by ${by}`)
   }
   const records = yield* simulator.sessions
   // A use may follow on the death of each sender before it, which the pairs above have shown; no process goes on by itself.
@@ -233,6 +240,6 @@ describe.runIf(refreshes > 0)("processes that share sessions and are killed", ()
             Layer.mergeAll(listen, NodeHttpClient.layerUndici, NodeServices.layer)
           )
         )
-      ), 300_000)
+      ), 900_000)
   }
 })
