@@ -19,11 +19,15 @@ const paths: Readonly<Partial<Record<Simulator.RequestRecord["endpoint"], string
   tenant_access_token: "/open-apis/auth/v3/tenant_access_token/internal"
 }
 
+/** HTTP 429 says that the request was refused, whoever says it and with whatever body: one that was executed is none. */
+const honest = (fault: Simulator.Fault): Simulator.Fault =>
+  "applied" in fault && fault.status === 429 ? { ...fault, applied: false } : fault
+
 /** Soon, and where it hurts: what nobody calls here cannot fail. */
 const nearby = ({ endpoint, fault, nth }: Simulator.FaultRule): Simulator.FaultRule => ({
   endpoint: endpoint in paths ? endpoint : "set_host",
   nth: nth % 6,
-  fault
+  fault: honest(fault)
 })
 
 const Faults = Arbitrary.array(
