@@ -70,8 +70,7 @@ describe("a burst", () => {
         const times = (yield* admitted(Array.from({ length: burst }, () => call({ limits })), all)).map(({ at }) => at)
         assert.lengthOf(times, burst)
         assert.isAtMost(densest(times, seconds * 1_000), requests)
-      }).pipe(memory),
-    20_000
+      }).pipe(memory)
   )
 })
 
@@ -104,8 +103,7 @@ describe("limits", () => {
         for (let n = 0; n < 99; n++) {
           assert.isAtLeast(half.filter((turn) => turn === `${n}`).length, 25)
         }
-      }).pipe(memory),
-    20_000
+      }).pipe(memory)
   )
 
   it.effect("let the burst of one meeting have its turns among others that never cease", () =>
@@ -390,8 +388,7 @@ describe("a setHost under limits", () => {
         const report = yield* Fiber.join(fiber)
         assert.deepInclude<object>(report, { outcome: "swapped", effect: "applied", swaps: 1 })
         assert.isAbove(Duration.toMillis(report.elapsed), 60_000)
-      }).pipe(limited),
-    20_000
+      }).pipe(limited)
   )
 
   it.effect("that does not get its turn before the deadline was not sent", () =>
@@ -559,7 +556,7 @@ describe("a burst of 10,000 operations", () => {
       }).pipe(Effect.delay(1), Effect.forkChild)
       yield* TestClock.adjust("3 seconds")
       assert.isDefined(moves.pollUnsafe())
-    }).pipe(limitedTo({})), 20_000)
+    }).pipe(limitedTo({})))
 
   it.effect(
     "meets none when a second token is rejected while many wait for their second turn",
