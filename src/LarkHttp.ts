@@ -92,6 +92,11 @@ export interface Input<Path extends string> {
   readonly body?: Readonly<Record<string, unknown>> | undefined
   /** What `admit` gave for it, if it was let through already. */
   readonly admission?: Admission | undefined
+  /**
+   * How long its token is waited for, from the call on, or from its turn: after that it fails unsent, and the token goes on
+   * being fetched. Unless given, as long as it takes.
+   */
+  readonly patience?: Duration.Duration | undefined
 }
 
 /**
@@ -136,9 +141,8 @@ export const endpoint = <const Path extends string, A, I, const C extends LarkEr
  *   an admission, which serves for one call made at once.
  *
  * Calls fail with the endpoint's documented codes and the generic ones; no answer within 10 seconds is a
- * `TransportError`, for each request (a call may send up to four: token, call, new token, replay). A token is waited for
- * until 9.5 seconds after the call began, or was let through: then it fails with a `TransportError` that says that it was
- * not executed (`executed: "no"`), before the engine ends the attempt. The token goes on being fetched, for who calls next.
+ * `TransportError`, for each request (a call may send up to four: token, call, new token, replay). A call without its
+ * token in time (`patience`) fails with a `TransportError` that says that it was not executed (`executed: "no"`).
  *
  * **Gotchas**
  *
@@ -314,37 +318,46 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
     const callWith = <Path extends string, A, C extends LarkError.DocumentedCode>(
       credential: Credential,
       endpoint: Endpoint<Path, A, C>,
-      input: Input<Path>
+      input: Input<Path>,
+      { renew, wait }: patience.Patience
     ): Effect.Effect<A, LarkError.ErrorOf<C> | LarkError.GenericError> => {
       const send = sender(credential, endpoint, input)
+      const admission = admitted(wait(credential.get), endpoint, input, renew)
 
-      return Effect.flatMap(patience.make(endpoint.name), ({ renew, wait }) => {
-        const admission = admitted(wait(credential.get), endpoint, input, renew)
+      const again = (rejected: Redacted.Redacted) =>
+        Effect.flatMap(admission, (token) => {
+          const tokens: Tokens = [token, rejected]
+          return Effect.flatMap(send(tokens), (envelope) => answered(endpoint, envelope, tokens))
+        })
 
-        const again = (rejected: Redacted.Redacted) =>
-          Effect.flatMap(admission, (token) => {
-            const tokens: Tokens = [token, rejected]
-            return Effect.flatMap(send(tokens), (envelope) => answered(endpoint, envelope, tokens))
-          })
-
-        return Effect.flatMap(
-          input.admission === undefined ? admission : Effect.fromResult(input.admission),
-          (token) =>
-            Effect.flatMap(send([token]), (envelope) =>
-              LarkError.isTokenRejected(envelope.code)
-                ? Effect.flatMap(
-                  credential.reject(token),
-                  (isGone) => isGone ? again(token) : answered(endpoint, envelope, [token])
-                )
-                : answered(endpoint, envelope, [token]))
-        )
-      })
+      return Effect.flatMap(
+        input.admission === undefined ? admission : Effect.fromResult(input.admission),
+        (token) =>
+          Effect.flatMap(send([token]), (envelope) =>
+            LarkError.isTokenRejected(envelope.code)
+              ? Effect.flatMap(
+                credential.reject(token),
+                (isGone) => isGone ? again(token) : answered(endpoint, envelope, [token])
+              )
+              : answered(endpoint, envelope, [token]))
+      )
     }
 
+    const inTime = <Path extends string, A, C extends LarkError.DocumentedCode>(
+      credential: Credential,
+      endpoint: Endpoint<Path, A, C>,
+      input: Input<Path>
+    ) =>
+      input.patience === undefined
+        ? callWith(credential, endpoint, input, patience.unlimited)
+        : Effect.flatMap(
+          patience.make(endpoint.name, input.patience),
+          (patience) => callWith(credential, endpoint, input, patience)
+        )
+
     return LarkHttp.of({
-      call: (endpoint, input) =>
-        Effect.flatMap(credentialInForce, (credential) => callWith(credential, endpoint, input)),
-      callAsUser: (endpoint, input) => Effect.flatMap(UserToken, (userToken) => callWith(userToken, endpoint, input)),
+      call: (endpoint, input) => Effect.flatMap(credentialInForce, (credential) => inTime(credential, endpoint, input)),
+      callAsUser: (endpoint, input) => Effect.flatMap(UserToken, (userToken) => inTime(userToken, endpoint, input)),
       admit: limits &&
         ((endpoint, input) =>
           Effect.result(Effect.flatMap(credentialInForce, ({ get }) => admitted(get, endpoint, input))))

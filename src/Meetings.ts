@@ -37,13 +37,14 @@
  */
 import * as Cache from "effect/Cache"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Cas from "./Cas.ts"
 import { withSpan } from "./Envelope/tracing.ts"
 import type * as LarkError from "./LarkError.ts"
-import { type Admission, LarkHttp } from "./LarkHttp.ts"
+import { type Admission, type Input, LarkHttp } from "./LarkHttp.ts"
 import type { MeetingId } from "./MeetingId.ts"
 import * as endpoints from "./Meetings/endpoints.ts"
 import * as hostRegister from "./Meetings/hostRegister.ts"
@@ -194,6 +195,15 @@ const asOperator = <T extends MeetingUser.IdType>(
   }
 })
 
+/** What the engine's attempts have that other calls do not. */
+type Attempt = Pick<Input<string>, "admission" | "patience">
+
+/** An attempt that is cut while it waits for its token counts as one that may have been executed: it gives up before. */
+const patienceOf = ({ attemptTimeout }: Pick<Cas.Policy<never>, "attemptTimeout">): Duration.Duration | undefined => {
+  const patience = Option.map(Duration.fromInput(attemptTimeout), Duration.times(0.95))
+  return Option.getOrUndefined(Option.filter(patience, Duration.isFinite))
+}
+
 const remembered = 1_000
 
 /**
@@ -220,11 +230,11 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
     meetingId: MeetingId,
     idType: T,
     options?: GetOptions,
-    admission?: Admission
+    attempt?: Attempt
   ) =>
     Effect.map(
       lark.call(endpoints.get, {
-        admission,
+        ...attempt,
         params: { meeting_id: meetingId },
         query: {
           user_id_type: idType,
@@ -251,12 +261,12 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
     idType: T,
     expected: MeetingUser.MeetingUser<T>,
     desired: MeetingUser.MeetingUser<T>,
-    admission?: Admission
+    attempt?: Attempt
   ) =>
     hostRegister.swapOutcome(
       idType,
       lark.call(endpoints.setHost, {
-        admission,
+        ...attempt,
         params: { meeting_id: meetingId },
         query: { user_id_type: idType },
         body: { host_user: MeetingUser.toWire(desired), old_host_user: MeetingUser.toWire(expected) }
@@ -293,12 +303,15 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
 
     const input = { params: { meeting_id: meetingId } }
     const { admit } = lark
+    const patience = patienceOf(options.policy ?? Cas.Policy.standard)
     // Of the next request, which the engine sends at once.
     let admission: Admission | undefined
     const register: Cas.Register<MeetingUser.MeetingUser<T>, hostRegister.SwapError | hostRegister.ReadError> = {
       equals: MeetingUser.equals,
-      read: Effect.suspend(() => hostRegister.observation(getBy(meetingId, idType, undefined, admission))),
-      swap: (expected, desired) => swap(meetingId, idType, expected, desired, admission),
+      read: Effect.suspend(() =>
+        hostRegister.observation(getBy(meetingId, idType, undefined, { admission, patience }))
+      ),
+      swap: (expected, desired) => swap(meetingId, idType, expected, desired, { admission, patience }),
       admit: admit &&
         ((request) =>
           Effect.map(request === "read" ? admit(endpoints.get, input) : admit(endpoints.setHost, input), (given) => {

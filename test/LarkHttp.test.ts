@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Cause, Duration, Effect, Exit, Fiber, Option, Redacted, Schema } from "effect"
+import { Arbitrary, Cause, Duration, Effect, Exit, Fiber, Option, Redacted, Result, Schema } from "effect"
 import {
+  Cas,
   Lark,
   LarkError,
   LarkHttp,
@@ -588,15 +589,28 @@ const thrown = (
   )
 
 describe("a token that does not come", () => {
+  const topic = LarkHttp.endpoint({
+    name: "vc.v1.meeting.get",
+    method: "GET",
+    path: "/vc/v1/meetings/:meeting_id",
+    codes: [121004, 121005],
+    data: Schema.Struct({ meeting: Schema.Struct({ id: Schema.String }) })
+  })
+  const patient = LarkHttp.LarkHttp.use((lark) =>
+    Effect.map(
+      lark.call(topic, { params: { meeting_id: id }, patience: Duration.millis(9_500) }),
+      ({ meeting }) => meeting
+    )
+  )
   const unsent = { _tag: "TransportError", executed: "no", endpoint: "vc.v1.meeting.get" }
   const late = Effect.delay(Effect.succeed(platform.minted("t-late")), "9 seconds")
 
-  it.effect("is waited for until just before the engine would end the attempt, and its fetching goes on", () =>
+  it.effect("is waited for as long as the call has patience, and its fetching goes on", () =>
     Effect.gen(function*() {
       const feishu = platform.make(() => meeting, (n) => n === 0 ? new platform.Lost("gone") : late)
       yield* on(feishu)(Effect.gen(function*() {
         yield* Effect.flip(get)
-        const calls = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(Effect.flip(get)))
+        const calls = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(Effect.flip(patient)))
         yield* TestClock.adjust(9_499)
         for (const call of calls) assert.isUndefined(call.pollUnsafe())
         yield* TestClock.adjust(1)
@@ -621,7 +635,7 @@ describe("a token that does not come", () => {
         () => Effect.delay(Effect.succeed(platform.failed(400, 99991663)), "3 seconds"),
         (n) => n === 0 ? Effect.delay(Effect.succeed(platform.minted("t-1")), "2 seconds") : late
       )
-      const call = yield* Effect.forkChild(on(feishu)(Effect.flip(get)))
+      const call = yield* Effect.forkChild(on(feishu)(Effect.flip(patient)))
       yield* TestClock.adjust(9_499)
       assert.isUndefined(call.pollUnsafe())
       yield* TestClock.adjust(1)
@@ -640,15 +654,51 @@ describe("a token that does not come", () => {
         reject: () => Effect.sync(() => (token = "u-2") === "u-2"),
         user: Option.none()
       })
-      const call = yield* Effect.forkChild(on(feishu)(get.pipe(Lark.asUser(session))))
+      const call = yield* Effect.forkChild(on(feishu)(patient.pipe(Lark.asUser(session))))
       yield* TestClock.adjust("9900 millis")
       assert.strictEqual((yield* Fiber.join(call)).id, id)
     }))
 
+  it.effect("is waited for by other calls until it comes", () =>
+    Effect.gen(function*() {
+      const feishu = platform.make(() => meeting, (n) => n === 0 ? new platform.Lost("gone") : late)
+      yield* on(feishu)(Effect.gen(function*() {
+        yield* Effect.flip(get)
+        const call = yield* Effect.forkChild(get)
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual((yield* Fiber.join(call)).id, id)
+      }))
+    }))
+
+  it.effect.each([["3 seconds", 2_850], [Duration.infinity, undefined], ["10 seconds", 9_500]] as const)(
+    "ends an attempt of at most %s before it is cut, so that nothing is in doubt",
+    ([attemptTimeout, after]) =>
+      Effect.gen(function*() {
+        const feishu = platform.make(() => meeting)
+        const session = UserToken.UserToken.of({
+          get: Effect.delay(Effect.succeed(Redacted.make("u-1")), "20 seconds"),
+          reject: () => Effect.succeed(true),
+          user: Option.none()
+        })
+        const policy = { ...Cas.Policy.standard, attemptTimeout }
+        const fiber = yield* Effect.forkChild(
+          on(feishu)(Meetings.setHost(id, bob, { hint: alice, policy })).pipe(Lark.asUser(session), Effect.result)
+        )
+        yield* TestClock.adjust("2 minutes")
+        const ended = Result.merge(yield* Fiber.join(fiber))
+        assert("report" in ended || "attempts" in ended)
+        const { attempts, effect } = "report" in ended ? ended.report : ended
+        assert.strictEqual(effect, after === undefined ? "applied" : "none")
+        const [first] = attempts
+        assert.strictEqual(first?.answer._tag, after === undefined ? "Applied" : "Unsent")
+        assert.strictEqual(Duration.toMillis(first?.took ?? 0), after ?? 20_000)
+      })
+  )
+
   it.effect("is waited for as long by a call that has waited for its turn", () =>
     Effect.gen(function*() {
       const feishu = platform.make(() => meeting, (n) => n === 0 ? platform.minted("t-short", 20) : late)
-      const call = yield* Effect.forkChild(on(feishu)(get))
+      const call = yield* Effect.forkChild(on(feishu)(patient))
       yield* TestClock.adjust("49 seconds")
       assert.strictEqual((yield* Fiber.join(call)).id, id)
       assert.strictEqual(feishu.mints.length, 2)
