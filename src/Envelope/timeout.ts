@@ -9,11 +9,12 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { constVoid } from "effect/Function"
 
 interface Pending {
   /** In nanoseconds of the clock. */
   readonly deadline: bigint
-  readonly expire: () => void
+  expire: () => void
 }
 
 /** The effects of one duration on one clock. */
@@ -43,6 +44,8 @@ const makeWatch = (clock: Clock.Clock, duration: Duration.Duration) => {
     },
     delete: (one: Pending): void => {
       pending.delete(one)
+      // Having waited, it may be collected late; what it would have ended, which is all of the call, must not be.
+      one.expire = constVoid
       if (pending.size > 0) return
       // A timer that nobody waits for would keep the process alive.
       watch?.interruptUnsafe()
