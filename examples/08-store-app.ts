@@ -2,7 +2,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer, Redacted } from "effect"
-import { Lark, MeetingId, Meetings, MeetingUser, Seal, Simulator, Webhook } from "effect-lark-meetings"
+import { Lark, MeetingId, Meetings, MeetingUser, Seal, Simulator, StoreApp, Webhook } from "effect-lark-meetings"
 import { HttpRouter, HttpServer } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
 import { createServer } from "node:http"
@@ -49,10 +49,10 @@ const listen = NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1", 
 
 // The platform, on a port of its own. A real app is told its address in the developer console, keeps the ticket in a
 // store that outlives it (KeyValueStore.layerFileSystem, layerSql), and reads its secrets from the environment
-// (Lark.layerStoreConfig, Webhook.layerStoreConfig, Seal.layerConfig).
+// (StoreApp.layerConfig, Webhook.layerStoreConfig, Seal.layerConfig).
 const lark = Layer.unwrap(HttpServer.addressFormattedWith((home) =>
   Effect.succeed(
-    Layer.unwrap(HttpServer.addressFormattedWith((baseUrl) => Effect.succeed(Lark.layerStore({ ...app, baseUrl }))))
+    Layer.unwrap(HttpServer.addressFormattedWith((baseUrl) => Effect.succeed(StoreApp.layer({ ...app, baseUrl }))))
       .pipe(
         Layer.provideMerge(Simulator.layerServer({
           app: { ...app, type: "store", tenants: meetings.map(({ tenant }) => tenant) },

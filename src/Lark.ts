@@ -4,8 +4,7 @@
  * **Details**
  *
  * `layer` and `layerConfig` leave an `HttpClient` as the only requirement: `NodeHttpClient.layerUndici`,
- * `FetchHttpClient.layer`, or `Simulator.layer` to run offline. `layerStore` and `layerStoreConfig`, for store apps, leave
- * a `KeyValueStore` and a `Seal` as well.
+ * `FetchHttpClient.layer`, or `Simulator.layer` to run offline. Store apps come in by `StoreApp` instead.
  *
  * **Example** (Ending a meeting as its host, offline)
  *
@@ -33,13 +32,9 @@ import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
-import type * as KeyValueStore from "effect/persistence/KeyValueStore"
-import * as AppTicket from "./AppTicket.ts"
-import * as AppToken from "./AppToken.ts"
 import * as LarkConfig from "./LarkConfig.ts"
 import * as LarkHttp from "./LarkHttp.ts"
 import * as Meetings from "./Meetings.ts"
-import type * as Seal from "./Seal.ts"
 import * as TenantToken from "./TenantToken.ts"
 import * as UserToken from "./UserToken.ts"
 
@@ -54,21 +49,6 @@ export type Services = Meetings.Meetings | LarkHttp.LarkHttp | TenantToken.Tenan
 const services = Meetings.layer.pipe(
   Layer.provideMerge(LarkHttp.layer),
   Layer.provideMerge(TenantToken.layer)
-)
-
-/**
- * The services that the front door provides to a store app.
- *
- * @since 0.1.0
- * @category models
- */
-export type StoreServices = Services | AppTicket.AppTicket | AppToken.AppToken
-
-const storeServices = Meetings.layer.pipe(
-  Layer.provideMerge(LarkHttp.layer),
-  Layer.provideMerge(TenantToken.layerStore),
-  Layer.provideMerge(AppToken.layerStore),
-  Layer.provideMerge(AppTicket.layer)
 )
 
 /**
@@ -93,40 +73,6 @@ export const layerConfig = (
   config?: Config.Wrap<LarkConfig.Options>
 ): Layer.Layer<Services, LarkConfig.InvalidLarkConfig, HttpClient.HttpClient> =>
   Layer.provideMerge(services, LarkConfig.layerConfig(config))
-
-/**
- * Everything, for one store app (ISV app), which acts in the tenants that `asTenant` names. Fails with
- * `InvalidLarkConfig` when an option is missing or wrong.
- *
- * **Details**
- *
- * The `app_ticket` is kept in the `KeyValueStore`, sealed; `Webhook.layerStore` receives it.
- *
- * @since 0.1.0
- * @category layers
- */
-export const layerStore = (
-  options: LarkConfig.Options
-): Layer.Layer<
-  StoreServices,
-  LarkConfig.InvalidLarkConfig,
-  HttpClient.HttpClient | KeyValueStore.KeyValueStore | Seal.Seal
-> => Layer.provideMerge(storeServices, LarkConfig.layer(options))
-
-/**
- * Everything, for the store app that the variables of `layerConfig` configure, or configs of your own. Fails with
- * `InvalidLarkConfig`, which names the variable that is missing or wrong.
- *
- * @since 0.1.0
- * @category layers
- */
-export const layerStoreConfig = (
-  config?: Config.Wrap<LarkConfig.Options>
-): Layer.Layer<
-  StoreServices,
-  LarkConfig.InvalidLarkConfig,
-  HttpClient.HttpClient | KeyValueStore.KeyValueStore | Seal.Seal
-> => Layer.provideMerge(storeServices, LarkConfig.layerConfig(config))
 
 /**
  * Runs a region as a user: the operations in it that take both kinds of token use the user's, and the ones that take

@@ -610,7 +610,7 @@ export class InvalidTenant extends Data.TaggedError("InvalidTenant")<{
       case "empty":
         return "The tenant key is empty: pass Lark.asTenant the tenant_key of the event or login."
       case "customApp":
-        return "A custom app acts in its own tenant only: remove Lark.asTenant, or use Lark.layerStore for a store app."
+        return "A custom app acts in its own tenant only: remove Lark.asTenant, or use StoreApp.layer for a store app."
     }
   }
 }

@@ -36,7 +36,7 @@
  *   process ends, does not come again.
  * - It repeats after 15 seconds, 5 minutes, an hour and six hours. Should it repeat with the signature of the first time,
  *   which is not documented, what comes later than `replayWindow` is refused.
- * - Provide `Lark.layerStore` outside of `HttpRouter.serve`, so that calls and webhook share one `AppTicket`.
+ * - Provide `StoreApp.layer` outside of `HttpRouter.serve`, so that calls and webhook share one `AppTicket`.
  *
  * **Example** (An event, without a socket)
  *

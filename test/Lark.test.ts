@@ -11,6 +11,7 @@ import {
   Meetings,
   MeetingUser,
   Simulator,
+  StoreApp,
   TenantToken,
   UserToken
 } from "effect-lark-meetings"
@@ -176,10 +177,10 @@ const twoTenants = (hosts: Record<string, string>) => {
 }
 
 const provideStore =
-  (layer: ReturnType<typeof twoTenants>["layer"]) => <A, E>(self: Effect.Effect<A, E, Lark.StoreServices>) =>
+  (layer: ReturnType<typeof twoTenants>["layer"]) => <A, E>(self: Effect.Effect<A, E, StoreApp.Services>) =>
     AppTicket.AppTicket.use((tickets) => tickets.put(Redacted.make("g-1"))).pipe(
       Effect.andThen(self),
-      Effect.provide(Lark.layerStore(platform.app)),
+      Effect.provide(StoreApp.layer(platform.app)),
       Effect.provide([inStore, layer])
     )
 
@@ -196,7 +197,7 @@ describe("the front door of a store app", () => {
       ] as const
       for (const service of yield* Effect.all(services)) assert.isObject(service)
     }).pipe(
-      Effect.provide(Lark.layerStore(platform.app)),
+      Effect.provide(StoreApp.layer(platform.app)),
       Effect.provide([inStore, platform.make(() => meeting).layer])
     ))
 
@@ -204,7 +205,7 @@ describe("the front door of a store app", () => {
     Effect.gen(function*() {
       const configured = (env: Record<string, string>) => {
         const feishu = twoTenants({})
-        const layer = Lark.layerStoreConfig().pipe(
+        const layer = StoreApp.layerConfig().pipe(
           Layer.provide([inStore, feishu.layer, ConfigProvider.layer(ConfigProvider.fromEnvRecord(env))])
         )
         const program = AppTicket.AppTicket.use((tickets) => tickets.put(Redacted.make("g-1"))).pipe(

@@ -10,6 +10,7 @@ import {
   Meetings,
   type Seal,
   Simulator,
+  StoreApp,
   TenantToken
 } from "effect-lark-meetings"
 import { KeyValueStore } from "effect/persistence"
@@ -64,7 +65,7 @@ const install = (routes: Routes = {}, store: Layer.Layer<KeyValueStore.KeyValueS
           return (routes.meeting ?? (() => platform.ok({ meeting: { id: "1" } })))(request, nth)
       }
     })
-    const context = yield* Layer.build(Lark.layerStore(app).pipe(Layer.provide([feishu.layer, store])))
+    const context = yield* Layer.build(StoreApp.layer(app).pipe(Layer.provide([feishu.layer, store])))
     yield* Effect.provide(AppTicket.AppTicket.use((tickets) => tickets.put(Redacted.make("g-1"))), context)
     const service = yield* Effect.provide(TenantToken.TenantToken, context)
     return {
@@ -315,7 +316,7 @@ describe("a ticket that is missing", () => {
   it.effect("fails every call with an error that says so, and none goes out without a token", () =>
     Effect.gen(function*() {
       const feishu = prompt.make(() => ({ body: { code: 0, msg: "ok" } }))
-      const context = yield* Layer.build(Lark.layerStore(app).pipe(Layer.provide([feishu.layer, storage])))
+      const context = yield* Layer.build(StoreApp.layer(app).pipe(Layer.provide([feishu.layer, storage])))
       const call = Effect.provide(Meetings.get(MeetingId.make("6911188411932033028")), context)
       const fibers = yield* Effect.forEach(
         Array.from({ length: 1000 }, (_, i) => `tenant_${i % 50}`),
@@ -488,7 +489,7 @@ const run = (tenants: number, { callers, expire, faults, latency, refusals, revo
           : undefined
     )
     const context = yield* Layer.build(
-      Lark.layerStore(app).pipe(Layer.provide([storage, network]), Layer.provideMerge(simulated))
+      StoreApp.layer(app).pipe(Layer.provide([storage, network]), Layer.provideMerge(simulated))
     )
     const program = Effect.gen(function*() {
       yield* AppTicket.AppTicket.use((tickets) => tickets.put(Redacted.make("g-1")))
@@ -502,7 +503,8 @@ const run = (tenants: number, { callers, expire, faults, latency, refusals, revo
           Effect.exit(Lark.asTenant(`tenant_${tenant}`)(Meetings.get(meetingOf(tenant)))).pipe(
             Effect.tap(Effect.sleep(every)),
             Effect.replicateEffect(times),
-            Effect.delay(at),
+            // The clock waits for what it wakes, not for what began before it was set.
+            Effect.delay(at + 1),
             Effect.forkChild
           )
       )
