@@ -34,8 +34,8 @@ const copy = (directory: string): Tree => {
     },
     test: (...parameters) =>
       new Promise((resolve) => {
-        // A thread ends with its process, whatever it is caught in.
-        const settings = ["--pool=threads", "--no-cache", `--fsModuleCachePath=${path("cache")}`]
+        // A thread ends with its process, whatever it is caught in. A test that hangs has noticed a mistake, and says so in time.
+        const settings = ["--pool=threads", "--no-cache", `--fsModuleCachePath=${path("cache")}`, "--testTimeout=10000"]
         const child = execFile(
           process.execPath,
           ["node_modules/vitest/vitest.mjs", "run", ...parameters, ...settings],
