@@ -33,6 +33,9 @@ const Weighted = Arbitrary.array(Arbitrary.schema(Step), { maxLength: 40 })
 
 const claimTime = 30_000
 
+/** Of a refresh, half of it each way. */
+const latency = 600
+
 interface Served {
   readonly token: string
   readonly process: string
@@ -46,7 +49,7 @@ const margin = (lifetime: number) => Math.min(60_000, lifetime / 10)
 
 const run = (steps: ReadonlyArray<Step>, lifetime: number) =>
   Effect.gen(function*() {
-    const world = yield* SessionWorld.make({ lifetime, latency: 600, storeLatency: 20 })
+    const world = yield* SessionWorld.make({ lifetime, latency, storeLatency: 20 })
     const killed = new Map<string, number>()
     const frozen: Array<{ readonly name: string; readonly from: number; to: number }> = []
     const storeFaultsAt: Array<number> = []
@@ -156,6 +159,9 @@ const run = (steps: ReadonlyArray<Step>, lifetime: number) =>
     yield* TestClock.adjust("5 minutes")
     yield* TestClock.adjust("3 hours")
 
+    /** Whether it died after it had sent what arrived then: what is on its way arrives all the same. */
+    const isKilledSince = ({ at, by }: OAuthServer.Use) =>
+      (killed.get(by) ?? Number.NEGATIVE_INFINITY) >= at - latency / 2
     const uses = world.uses.filter(({ fault }) => fault === undefined || OAuthServer.isDoubtful(fault))
     for (const [index, use] of uses.entries()) {
       const next = uses.slice(index + 1).find(({ refreshToken }) => refreshToken === use.refreshToken)
@@ -163,7 +169,7 @@ const run = (steps: ReadonlyArray<Step>, lifetime: number) =>
       const what = `${use.refreshToken} was sent by ${use.by} at ${use.at} and by ${next.by} at ${next.at}`
       if (next.at - use.at < claimTime - 1_000) wrong.push(`${what}: too soon`)
       const isExcused = OAuthServer.isDoubtful(use.fault)
-        || (killed.get(use.by) ?? Number.NEGATIVE_INFINITY) >= use.at
+        || isKilledSince(use)
         || frozen.some(({ from, name, to }) => name === use.by && from <= next.at && to >= use.at)
         || storeFaultsAt.some((at) => at >= use.at && at <= next.at)
       if (!isExcused) wrong.push(`${what}: without need`)
@@ -210,7 +216,7 @@ const run = (steps: ReadonlyArray<Step>, lifetime: number) =>
           isRotation && refreshToken.startsWith(`refresh.${name}.`)
         )
         const isUnavoidable = rotation !== undefined
-          && ((rotation.fault?.endsWith("After") ?? false) || (killed.get(rotation.by) ?? -1) >= rotation.at)
+          && ((rotation.fault?.endsWith("After") ?? false) || isKilledSince(rotation))
         if (!isUnavoidable && !isContested(steps, user)) {
           wrong.push(`the session of user ${user} was lost without need: ${JSON.stringify(rotation)}`)
         }
