@@ -318,46 +318,37 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
     const callWith = <Path extends string, A, C extends LarkError.DocumentedCode>(
       credential: Credential,
       endpoint: Endpoint<Path, A, C>,
-      input: Input<Path>,
-      { renew, wait }: patience.Patience
+      input: Input<Path>
     ): Effect.Effect<A, LarkError.ErrorOf<C> | LarkError.GenericError> => {
       const send = sender(credential, endpoint, input)
-      const admission = admitted(wait(credential.get), endpoint, input, renew)
 
-      const again = (rejected: Redacted.Redacted) =>
-        Effect.flatMap(admission, (token) => {
-          const tokens: Tokens = [token, rejected]
-          return Effect.flatMap(send(tokens), (envelope) => answered(endpoint, envelope, tokens))
-        })
+      return Effect.flatMap(patience.make(endpoint.name, input.patience), ({ renew, wait }) => {
+        const admission = admitted(wait(credential.get), endpoint, input, renew)
 
-      return Effect.flatMap(
-        input.admission === undefined ? admission : Effect.fromResult(input.admission),
-        (token) =>
-          Effect.flatMap(send([token]), (envelope) =>
-            LarkError.isTokenRejected(envelope.code)
-              ? Effect.flatMap(
-                credential.reject(token),
-                (isGone) => isGone ? again(token) : answered(endpoint, envelope, [token])
-              )
-              : answered(endpoint, envelope, [token]))
-      )
+        const again = (rejected: Redacted.Redacted) =>
+          Effect.flatMap(admission, (token) => {
+            const tokens: Tokens = [token, rejected]
+            return Effect.flatMap(send(tokens), (envelope) => answered(endpoint, envelope, tokens))
+          })
+
+        return Effect.flatMap(
+          input.admission === undefined ? admission : Effect.fromResult(input.admission),
+          (token) =>
+            Effect.flatMap(send([token]), (envelope) =>
+              LarkError.isTokenRejected(envelope.code)
+                ? Effect.flatMap(
+                  credential.reject(token),
+                  (isGone) => isGone ? again(token) : answered(endpoint, envelope, [token])
+                )
+                : answered(endpoint, envelope, [token]))
+        )
+      })
     }
 
-    const inTime = <Path extends string, A, C extends LarkError.DocumentedCode>(
-      credential: Credential,
-      endpoint: Endpoint<Path, A, C>,
-      input: Input<Path>
-    ) =>
-      input.patience === undefined
-        ? callWith(credential, endpoint, input, patience.unlimited)
-        : Effect.flatMap(
-          patience.make(endpoint.name, input.patience),
-          (patience) => callWith(credential, endpoint, input, patience)
-        )
-
     return LarkHttp.of({
-      call: (endpoint, input) => Effect.flatMap(credentialInForce, (credential) => inTime(credential, endpoint, input)),
-      callAsUser: (endpoint, input) => Effect.flatMap(UserToken, (userToken) => inTime(userToken, endpoint, input)),
+      call: (endpoint, input) =>
+        Effect.flatMap(credentialInForce, (credential) => callWith(credential, endpoint, input)),
+      callAsUser: (endpoint, input) => Effect.flatMap(UserToken, (userToken) => callWith(userToken, endpoint, input)),
       admit: limits &&
         ((endpoint, input) =>
           Effect.result(Effect.flatMap(credentialInForce, ({ get }) => admitted(get, endpoint, input))))

@@ -13,8 +13,8 @@
  * **Gotchas**
  *
  * Not for downloads: the whole reply is held in memory, and not waited for by anybody's demand. Bodies that are streams or
- * forms are refused with an `EncodeError`, as are upgrades. Needs undici 7 or later, whose handlers it speaks; undici's
- * own timeouts are off, since `LarkHttp` has its own.
+ * forms are refused with an `EncodeError`, as are upgrades. Made for the handlers of undici 8, which
+ * `@effect/platform-node` brings; undici's own timeouts are off, since `LarkHttp` has its own.
  *
  * **Example** (On an agent of `@effect/platform-node`)
  *
@@ -51,7 +51,7 @@ interface DispatchController {
 }
 
 /**
- * What is needed of a dispatcher: undici's `Agent`, `Pool`, `Client` and `MockAgent` are such.
+ * What is needed of a dispatcher, such as undici's `Agent`.
  *
  * @since 0.1.0
  * @category models

@@ -20,12 +20,11 @@ export interface Patience {
   readonly renew: Effect.Effect<void>
 }
 
-/** Of a call that waits for its token as long as it takes to get one. */
-export const unlimited: Patience = { wait: identity, renew: Effect.void }
+const unlimited = Effect.succeed<Patience>({ wait: identity, renew: Effect.void })
 
-/** Of a call that begins now. */
-export const make = (endpoint: string, patience: Duration.Duration): Effect.Effect<Patience> =>
-  Clock.clockWith((clock) => {
+/** Of a call that begins now. Without a limit it waits for its token as long as it takes to get one. */
+export const make = (endpoint: string, patience: Duration.Duration | undefined): Effect.Effect<Patience> =>
+  patience === undefined ? unlimited : Clock.clockWith((clock) => {
     const most = Duration.toMillis(patience)
     let since = clock.monotonicTimeNanosUnsafe()
     const left = () => {
