@@ -51,6 +51,7 @@ import { type Envelope, exchange } from "./Envelope/exchange.ts"
 import { failure } from "./Envelope/failure.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as LarkError from "./LarkError.ts"
+import { type Address, compile } from "./LarkHttp/address.ts"
 import * as patience from "./LarkHttp/patience.ts"
 import { type Call, type Limit, RateLimits, tier4 } from "./RateLimits.ts"
 import { Tenant, TenantToken } from "./TenantToken.ts"
@@ -72,6 +73,8 @@ export interface Endpoint<Path extends string, out A, out C extends LarkError.Do
   readonly codes: ReadonlyArray<C>
   /** How often it may be called, the longest window first. */
   readonly limits: ReadonlyArray<Limit>
+  /** The path and query of a call. */
+  readonly address: Address
   readonly decode: (data: unknown) => Effect.Effect<A, Schema.SchemaError>
 }
 
@@ -127,6 +130,7 @@ export const endpoint = <const Path extends string, A, I, const C extends LarkEr
   path: options.path,
   codes: options.codes,
   limits: options.limits ?? tier4,
+  address: compile(options.path),
   decode: Schema.decodeUnknownEffect(Schema.toCodecJson(options.data))
 })
 
@@ -192,23 +196,6 @@ const isUp = (exit: Exit.Exit<Envelope, LarkError.TransportError | LarkError.Mal
   if (Exit.isSuccess(exit)) return exit.value.status < 500
   const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
   return error?._tag === "MalformedResponse" && error.status < 500
-}
-
-/** Segments that URL parsers resolve, encoded or not: no encoding can make them harmless. */
-const isDots = (value: string) => value === "" || value === "." || value === ".."
-
-const fillPath = (path: string, params: Readonly<Record<string, string>>): string =>
-  path.split("/").map((segment) => {
-    if (!segment.startsWith(":")) return segment
-    const value = params[segment.slice(1)]
-    if (value === undefined || isDots(value)) throw new Error(`the parameter ${segment} of ${path} is empty or dots`)
-    return encodeURIComponent(value)
-  }).join("/")
-
-const queryOf = (query: Input<string>["query"] = {}): string => {
-  const asked = new URLSearchParams()
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) asked.set(name, String(value))
-  return asked.size === 0 ? "" : `?${asked}`
 }
 
 /** The token that a call is sent with, and those that were rejected before: all that its answer may repeat. */
@@ -284,7 +271,7 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       input: Input<Path>
     ) => {
       const { method, name, path } = endpoint
-      const url = `${baseUrl}${fillPath(path, input.params)}${queryOf(input.query)}`
+      const url = baseUrl + endpoint.address(input.params, input.query)
       const json = input.body && HttpBody.jsonUnsafe(input.body)
       const token = credential === tenantToken ? "tenant" : "user"
       return (tokens: Tokens) =>

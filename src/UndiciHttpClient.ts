@@ -33,17 +33,20 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { constVoid } from "effect/Function"
 import * as HttpClient from "effect/http/HttpClient"
 import { EncodeError, HttpClientError, InvalidUrlError, TransportError } from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
-import type { HttpClientResponse } from "effect/http/HttpClientResponse"
-import * as Url from "effect/http/Url"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import { BufferedResponse, type RawHeaders } from "./UndiciHttpClient/BufferedResponse.ts"
+import { keepsTime, lateness, type Reply } from "./Envelope/execute.ts"
+import { startTimer } from "./Envelope/timeout.ts"
+import { BufferedResponse, decodeText, type RawHeaders } from "./UndiciHttpClient/BufferedResponse.ts"
+import { parseTarget, type Target, targetOf } from "./UndiciHttpClient/Target.ts"
 
 /** Of undici's type of that name, what is used here. */
 interface DispatchController {
@@ -77,7 +80,8 @@ export interface Dispatcher {
   ): boolean
 }
 
-type Answer = Effect.Effect<HttpClientResponse, HttpClientError>
+/** What is made of a whole response. */
+type Make<A> = (status: number, headers: RawHeaders, body: Uint8Array) => A
 
 const joined = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
   const [first, ...others] = chunks
@@ -91,7 +95,79 @@ const joined = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
   return all
 }
 
-const send = (dispatcher: Dispatcher, request: HttpClientRequest, url: URL): Answer => {
+/** Gathers the response to a request. */
+class Handler<A> {
+  private readonly request: HttpClientRequest
+  private readonly make: Make<A>
+  private readonly end: (answer: Effect.Effect<A, HttpClientError>) => void
+  private readonly chunks: Array<Uint8Array> = []
+  private controller: DispatchController | undefined
+  private reason: Error | undefined
+  private status = 0
+  private headers: RawHeaders = {}
+
+  constructor(request: HttpClientRequest, make: Make<A>, end: (answer: Effect.Effect<A, HttpClientError>) => void) {
+    this.request = request
+    this.make = make
+    this.end = end
+  }
+
+  abort(reason: Error) {
+    this.reason = reason
+    this.controller?.abort(reason)
+  }
+
+  fail(cause: unknown) {
+    const { request } = this
+    this.end(Effect.fail(new HttpClientError({ reason: new TransportError({ request, cause }) })))
+  }
+
+  onRequestStart(controller: DispatchController) {
+    this.controller = controller
+    if (this.reason !== undefined) controller.abort(this.reason)
+  }
+
+  onResponseStart(_: DispatchController, status: number, headers: RawHeaders) {
+    // Of those that come before the response (1xx), the last is overwritten by it.
+    this.status = status
+    this.headers = headers
+  }
+
+  onResponseData(_: DispatchController, chunk: Uint8Array) {
+    this.chunks.push(chunk)
+  }
+
+  onResponseEnd() {
+    this.end(Effect.succeed(this.make(this.status, this.headers, joined(this.chunks))))
+  }
+
+  onResponseError(_: DispatchController, error: Error) {
+    this.fail(error)
+  }
+}
+
+const toReply: Make<Reply> = (status, headers, body) => ({ status, headers, text: decodeText(body) })
+
+const targetOfRequest = (request: HttpClientRequest): Effect.Effect<Target, HttpClientError> => {
+  const target = parseTarget(request)
+  return Result.isSuccess(target)
+    ? Effect.succeed(target.success)
+    : Effect.fail(new HttpClientError({ reason: new InvalidUrlError({ request, cause: target.failure }) }))
+}
+
+/** When to give up, by which clock. */
+interface Limit {
+  readonly clock: Clock.Clock
+  readonly timeout: Duration.Duration
+}
+
+const send = <A>(
+  dispatcher: Dispatcher,
+  request: HttpClientRequest,
+  target: Target,
+  make: Make<A>,
+  limit?: Limit
+): Effect.Effect<A, HttpClientError> => {
   const { body } = request
   const sent = body._tag === "Empty" ? null : body._tag === "Uint8Array" ? body.text ?? body.body : undefined
   if (sent === undefined || "upgrade" in request.headers) {
@@ -99,46 +175,36 @@ const send = (dispatcher: Dispatcher, request: HttpClientRequest, url: URL): Ans
       "UndiciHttpClient sends bytes only: use NodeHttpClient.layerUndici for streams, forms and upgrades"
     return Effect.fail(new HttpClientError({ reason: new EncodeError({ request, description }) }))
   }
-  return Effect.callback<HttpClientResponse, HttpClientError>((resume) => {
-    let controller: DispatchController | undefined
-    let interruption: Error | undefined
-    let status = 0
-    let headers: RawHeaders = {}
-    const chunks: Array<Uint8Array> = []
-    const fail = (cause: unknown) =>
-      resume(Effect.fail(new HttpClientError({ reason: new TransportError({ request, cause }) })))
+  return Effect.callback<A, HttpClientError>((resume) => {
+    let stopTimer = constVoid
+    const handler = new Handler(request, make, (answer) => {
+      stopTimer()
+      resume(answer)
+    })
+    if (limit !== undefined) {
+      stopTimer = startTimer(limit.clock, limit.timeout, () => {
+        const late = lateness(limit.timeout)
+        handler.abort(late)
+        // One that has no connection yet is not told of the abortion.
+        handler.fail(late)
+      })
+    }
     try {
       dispatcher.dispatch({
-        origin: url.origin,
-        path: url.pathname + url.search,
+        origin: target.origin,
+        path: target.path,
         method: request.method,
         headers: request.headers,
         body: sent,
         headersTimeout: 0,
         bodyTimeout: 0
-      }, {
-        onRequestStart: (started) => {
-          controller = started
-          if (interruption !== undefined) started.abort(interruption)
-        },
-        onResponseStart: (_, code, fields) => {
-          // Of those that come before the response (1xx), the last is overwritten by it.
-          status = code
-          headers = fields
-        },
-        onResponseData: (_, chunk) => {
-          chunks.push(chunk)
-        },
-        onResponseEnd: () =>
-          resume(Effect.succeed(new BufferedResponse(request, url, status, headers, joined(chunks)))),
-        onResponseError: (_, error) => fail(error)
-      })
+      }, handler)
     } catch (cause) {
-      fail(cause)
+      handler.fail(cause)
     }
     return Effect.sync(() => {
-      interruption = new Error("the request was interrupted")
-      controller?.abort(interruption)
+      stopTimer()
+      handler.abort(new Error("the request was interrupted"))
     })
   })
 }
@@ -155,24 +221,35 @@ const send = (dispatcher: Dispatcher, request: HttpClientRequest, url: URL): Ans
  * @category constructors
  */
 export const make = (dispatcher: Dispatcher): HttpClient.HttpClient => {
-  const traced = HttpClient.make((request, url) => send(dispatcher, request, url))
-  const untraced = (request: HttpClientRequest): Answer => {
-    const url = Url.make(request.url, request.urlParams, Option.getOrUndefined(request.hash))
-    return Result.isSuccess(url)
-      ? send(dispatcher, request, url.success)
-      : Effect.fail(new HttpClientError({ reason: new InvalidUrlError({ request, cause: url.failure }) }))
-  }
+  const respond = (request: HttpClientRequest, target: Target) =>
+    send(
+      dispatcher,
+      request,
+      target,
+      (status, headers, body) => new BufferedResponse(request, target, status, headers, body)
+    )
+  const traced = HttpClient.make((request, url) => respond(request, targetOf(url)))
   // What Effect's own wrapper adds where nothing is traced is the tracking of responses whose body is still to be read.
-  return HttpClient.makeWith(
+  const client = HttpClient.makeWith(
     (preprocessed: Effect.Effect<HttpClientRequest, HttpClientError>) =>
       Effect.flatMap(
         preprocessed,
         (request) =>
           Effect.withFiber((fiber) =>
-            fiber.getRef(HttpClient.TracerDisabledWhen)(request) ? untraced(request) : traced.execute(request)
+            fiber.getRef(HttpClient.TracerDisabledWhen)(request)
+              ? Effect.flatMap(targetOfRequest(request), (target) => respond(request, target))
+              : traced.execute(request)
           )
       ),
     Effect.succeed
+  )
+  return keepsTime(
+    client,
+    (request, timeout) =>
+      Effect.flatMap(
+        targetOfRequest(request),
+        (target) => Clock.clockWith((clock) => send(dispatcher, request, target, toReply, { clock, timeout }))
+      )
   )
 }
 

@@ -11,11 +11,6 @@ const id = MeetingId.make("6911188411932033028")
 const asAlice = Lark.asUser(UserToken.fromAccessToken(Redacted.make("u-alice")))
 const end = asAlice(Meetings.end(id))
 
-const feishu = (answer: Parameters<typeof platform.make>[0], token?: Parameters<typeof platform.make>[1]) =>
-  Layer.provide(Lark.layer(platform.app), platform.make(answer, token).layer)
-
-const silent = feishu(() => Effect.never)
-
 /** A request that fails after a while, and when it did. */
 const failing = <A, E, R>(program: Effect.Effect<A, E, R>) =>
   Effect.andThen(Effect.flip(program), Clock.currentTimeMillis)
@@ -32,57 +27,82 @@ const counting = Effect.map(Clock.Clock, (clock) => {
   return { calls, clock: { ...clock, sleep } }
 })
 
-describe("a deadline", () => {
-  it.effect("is that of each request, however many wait", () =>
-    Effect.gen(function*() {
-      const fibers: Array<Fiber.Fiber<number, unknown>> = []
-      for (let i = 0; i < 5; i++) {
-        fibers.push(yield* Effect.forkChild(failing(end)))
-        yield* TestClock.adjust("3 seconds")
-      }
-      yield* TestClock.adjust("1 minute")
-      const ended = yield* Effect.forEach(fibers, Fiber.join)
-      assert.deepStrictEqual(ended, [10_000, 13_000, 16_000, 19_000, 22_000])
-    }).pipe(Effect.provide(silent)))
+describe.each(platform.clients)("through %s,", (client) => {
+  const feishu = (answer: Parameters<typeof platform.make>[0], token?: Parameters<typeof platform.make>[1]) =>
+    Layer.provide(Lark.layer(platform.app), platform.make(answer, token).through(client))
 
-  it.effect("of a request outlives that of one that was answered, or interrupted", () =>
-    Effect.gen(function*() {
-      const early = yield* Effect.forkChild(failing(end))
-      yield* TestClock.adjust("1 second")
-      const answered = yield* Effect.forkChild(Meetings.get(id))
-      const late = yield* Effect.forkChild(failing(end))
-      yield* TestClock.adjust("5 seconds")
-      assert.strictEqual((yield* Fiber.join(answered)).id, id)
-      yield* Fiber.interrupt(early)
-      yield* TestClock.adjust("1 minute")
-      assert.strictEqual(yield* Fiber.join(late), 11_000)
-    }).pipe(
-      Effect.provide(
-        feishu(({ method }) =>
-          method === "GET" ? Effect.delay(Effect.succeed(platform.ok({ meeting: { id } })), "2 seconds") : Effect.never
+  const silent = feishu(() => Effect.never)
+
+  describe("a deadline", () => {
+    it.effect("is that of each request, however many wait", () =>
+      Effect.gen(function*() {
+        const fibers: Array<Fiber.Fiber<number, unknown>> = []
+        for (let i = 0; i < 5; i++) {
+          fibers.push(yield* Effect.forkChild(failing(end)))
+          yield* TestClock.adjust("3 seconds")
+        }
+        yield* TestClock.adjust("1 minute")
+        const ended = yield* Effect.forEach(fibers, Fiber.join)
+        assert.deepStrictEqual(ended, [10_000, 13_000, 16_000, 19_000, 22_000])
+      }).pipe(Effect.provide(silent)))
+
+    it.effect("of a request outlives that of one that was answered, or interrupted", () =>
+      Effect.gen(function*() {
+        const early = yield* Effect.forkChild(failing(end))
+        yield* TestClock.adjust("1 second")
+        const answered = yield* Effect.forkChild(Meetings.get(id))
+        const late = yield* Effect.forkChild(failing(end))
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual((yield* Fiber.join(answered)).id, id)
+        yield* Fiber.interrupt(early)
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual(yield* Fiber.join(late), 11_000)
+      }).pipe(
+        Effect.provide(
+          feishu(({ method }) =>
+            method === "GET"
+              ? Effect.delay(Effect.succeed(platform.ok({ meeting: { id } })), "2 seconds")
+              : Effect.never
+          )
         )
-      )
-    ))
+      ))
 
-  it.effect("that is shorter comes first, though it began later", () =>
-    Effect.gen(function*() {
-      const call = yield* Effect.forkChild(failing(end))
-      yield* TestClock.adjust("500 millis")
-      const mint = yield* Effect.forkChild(failing(Meetings.get(id)))
-      yield* TestClock.adjust("1 minute")
-      assert.deepStrictEqual([yield* Fiber.join(mint), yield* Fiber.join(call)], [9_500, 10_000])
-    }).pipe(Effect.provide(feishu(() => Effect.never, () => Effect.never))))
+    it.effect("that is shorter comes first, though it began later", () =>
+      Effect.gen(function*() {
+        const call = yield* Effect.forkChild(failing(end))
+        yield* TestClock.adjust("500 millis")
+        const mint = yield* Effect.forkChild(failing(Meetings.get(id)))
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual([yield* Fiber.join(mint), yield* Fiber.join(call)], [9_500, 10_000])
+      }).pipe(Effect.provide(feishu(() => Effect.never, () => Effect.never))))
 
-  it.effect("comes by the clock of its caller, even if another's stands still", () =>
-    Effect.gen(function*() {
-      const stuck = yield* Effect.forkChild(Effect.provide(end, TestClock.layer()))
-      yield* TestClock.adjust("1 second")
-      const fiber = yield* Effect.forkChild(failing(end))
-      yield* TestClock.adjust("10 seconds")
-      assert.strictEqual(yield* Fiber.join(fiber), 11_000)
-      yield* Fiber.interrupt(stuck)
-    }).pipe(Effect.provide(silent)))
+    it.effect("comes by the clock of its caller, even if another's stands still", () =>
+      Effect.gen(function*() {
+        const stuck = yield* Effect.forkChild(Effect.provide(end, TestClock.layer()))
+        yield* TestClock.adjust("1 second")
+        const fiber = yield* Effect.forkChild(failing(end))
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual(yield* Fiber.join(fiber), 11_000)
+        yield* Fiber.interrupt(stuck)
+      }).pipe(Effect.provide(silent)))
 
+    it.effect("costs one sleep for all, and none when nobody waits", () => {
+      const gate = Deferred.makeUnsafe<platform.Answer>()
+      return Effect.gen(function*() {
+        const { calls, clock } = yield* counting
+        const all = Effect.all(Array.from({ length: 50 }, () => end), { concurrency: "unbounded", discard: true })
+        const fiber = yield* Effect.forkChild(Effect.provideService(all, Clock.Clock, clock))
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(calls, { sleeping: 1, slept: 1 })
+        yield* Deferred.succeed(gate, platform.ok({}))
+        yield* Fiber.join(fiber)
+        assert.deepStrictEqual(calls, { sleeping: 0, slept: 1 })
+      }).pipe(Effect.provide(feishu(() => Deferred.await(gate))))
+    })
+  })
+})
+
+describe("a deadline", () => {
   it.effect("ends a request before it fails", () => {
     const seen: Array<string> = []
     const stubborn = Effect.onInterrupt(
@@ -94,20 +114,6 @@ describe("a deadline", () => {
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(yield* Fiber.join(fiber), 13_000)
       assert.deepStrictEqual(seen, ["ended", "failed"])
-    }).pipe(Effect.provide(feishu(() => stubborn)))
-  })
-
-  it.effect("costs one sleep for all, and none when nobody waits", () => {
-    const gate = Deferred.makeUnsafe<platform.Answer>()
-    return Effect.gen(function*() {
-      const { calls, clock } = yield* counting
-      const all = Effect.all(Array.from({ length: 50 }, () => end), { concurrency: "unbounded", discard: true })
-      const fiber = yield* Effect.forkChild(Effect.provideService(all, Clock.Clock, clock))
-      yield* TestClock.adjust("1 second")
-      assert.deepStrictEqual(calls, { sleeping: 1, slept: 1 })
-      yield* Deferred.succeed(gate, platform.ok({}))
-      yield* Fiber.join(fiber)
-      assert.deepStrictEqual(calls, { sleeping: 0, slept: 1 })
-    }).pipe(Effect.provide(feishu(() => Deferred.await(gate))))
+    }).pipe(Effect.provide(Layer.provide(Lark.layer(platform.app), platform.make(() => stubborn).layer)))
   })
 })

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Stream, Tracer } from "effect"
-import { UndiciHttpClient } from "effect-lark-meetings"
+import { Effect, Fiber, Layer, Option, Redacted, Stream, Tracer } from "effect"
+import { Lark, MeetingId, Meetings, UndiciHttpClient, UserToken } from "effect-lark-meetings"
 import { HttpClient, HttpClientRequest, UrlParams } from "effect/http"
+import { TestClock } from "effect/testing"
 
 type Dispatch = UndiciHttpClient.Dispatcher["dispatch"]
 type Handler = Parameters<Dispatch>[1]
@@ -112,6 +113,36 @@ describe("a request", () => {
         yield* Fiber.interrupt(fiber)
         if (!isConnected) connect()
         assert.deepStrictEqual(aborted, ["the request was interrupted"])
+      }
+    }))
+
+  it.effect("to the platform is aborted after ten seconds, on its way or before it has a connection", () =>
+    Effect.gen(function*() {
+      let connect = () => {}
+      for (const isConnected of [true, false]) {
+        const { aborted, client } = scripted((handler, controller) => {
+          connect = () => handler.onRequestStart(controller)
+          if (isConnected) connect()
+        })
+        const layer = Layer.provide(
+          Lark.layer({ appId: "cli_test", appSecret: Redacted.make("secret") }),
+          Layer.succeed(HttpClient.HttpClient, client)
+        )
+        const end = Lark.asUser(UserToken.fromAccessToken(Redacted.make("u-1")))(
+          Meetings.end(MeetingId.make("6911188411932033028"))
+        )
+        const fiber = yield* Effect.forkChild(Effect.flip(Effect.provide(end, layer)))
+        yield* TestClock.adjust(9_999)
+        assert.deepStrictEqual(aborted, [])
+        yield* TestClock.adjust(1)
+        const error = yield* Fiber.join(fiber)
+        assert.include<object>(error, {
+          _tag: "TransportError",
+          executed: "unknown",
+          reason: "no answer within 10000 ms"
+        })
+        if (!isConnected) connect()
+        assert.deepStrictEqual(aborted, ["no answer within 10000 ms"])
       }
     }))
 

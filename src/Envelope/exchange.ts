@@ -9,23 +9,19 @@
  * @internal
  */
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { constTrue } from "effect/Function"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
-import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClient from "effect/http/HttpClient"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { MalformedResponse, TransportError } from "../LarkError.ts"
+import { execute, type Reply } from "./execute.ts"
 import { concealer } from "./secrets.ts"
 import { observed, type Sent } from "./telemetry.ts"
-import { timeoutOrElse } from "./timeout.ts"
 
 /** @internal */
 export interface Envelope {
@@ -78,10 +74,10 @@ const transportError = (
   })
 }
 
-const waitOf = (headers: Headers.Headers, now: number): Duration.Duration | undefined => {
-  const reset = Number(headers["x-ogw-ratelimit-reset"]?.trim() || Number.NaN)
+const waitOf = (header: (name: string) => string | undefined, now: number): Duration.Duration | undefined => {
+  const reset = Number(header("x-ogw-ratelimit-reset")?.trim() || Number.NaN)
   if (reset >= 0 && reset < Number.POSITIVE_INFINITY) return Duration.seconds(reset)
-  const given = headers["retry-after"]
+  const given = header("retry-after")
   const after = given === undefined ? undefined : Headers.parseRetryAfter(given)
   return after !== undefined && Result.isSuccess(after) ? Headers.retryAfterDelay(after.success, now) : undefined
 }
@@ -95,29 +91,6 @@ const parse = (text: string): Result.Result<unknown, string> =>
 const codeOf = (code: unknown): number | undefined => {
   const number = typeof code === "string" && code.trim() !== "" ? Number(code) : code
   return typeof number === "number" && Number.isSafeInteger(number) ? number : undefined
-}
-
-/** What the HTTP client is told of a request to the platform. */
-const settings = (context: Context.Context<never>) =>
-  context.pipe(
-    // It has its span already, and the platform is a third party: it is not told the trace ids of its callers.
-    Context.add(HttpClient.TracerDisabledWhen, constTrue),
-    // Of the transports, fetch alone would follow a redirection, and take the app secret with it to another server.
-    Context.add(FetchHttpClient.RequestInit, {
-      ...Context.getOrUndefined(context, FetchHttpClient.RequestInit),
-      redirect: "manual"
-    })
-  )
-
-const contexts = new WeakMap<Context.Context<never>, Context.Context<never>>()
-
-/** Most requests of a program are sent in one context. */
-const contextOf = (context: Context.Context<never>) => {
-  const known = contexts.get(context)
-  if (known !== undefined) return known
-  const made = settings(context)
-  contexts.set(context, made)
-  return made
 }
 
 /**
@@ -138,43 +111,32 @@ export const exchange = (
   options: Sent & { readonly codeless?: boolean | undefined } = {}
 ): Effect.Effect<Envelope, TransportError | MalformedResponse> => {
   const conceal = concealer(secrets)
-  const answer = Effect.flatMap(client.execute(request), (response) =>
-    Effect.flatMap(
-      response.text,
-      (text) => Clock.clockWith((clock) => read(endpoint, response, text, clock, conceal, options.codeless === true))
-    ))
-  const exchanged = timeoutOrElse(answer, {
-    context: contextOf,
-    duration: timeout,
-    orElse: () =>
-      Effect.fail(
-        new TransportError({
-          endpoint,
-          executed: "unknown",
-          reason: `no answer within ${Duration.toMillis(timeout)} ms`
-        })
-      )
-  }).pipe(Effect.catchTag("HttpClientError", (error) => Effect.fail(transportError(endpoint, error, conceal))))
+  const exchanged = Effect.flatMap(
+    Effect.catch(execute(client, request, timeout), (error) => Effect.fail(transportError(endpoint, error, conceal))),
+    (reply) => Clock.clockWith((clock) => read(endpoint, reply, clock, conceal, options.codeless === true))
+  )
   return observed(endpoint, request, options, exchanged)
 }
 
 const read = (
   endpoint: string,
-  response: HttpClientResponse.HttpClientResponse,
-  text: string,
+  { headers, status, text }: Reply,
   clock: Clock.Clock,
   conceal: (text: string) => string,
   codeless: boolean
 ): Effect.Effect<Envelope, MalformedResponse> => {
-  const { headers, status } = response
-  const givenId = headers["x-tt-logid"] ?? headers["x-request-id"]
+  const header = (name: string) => {
+    const value = headers[name]
+    return typeof value === "object" ? value.join(", ") : value
+  }
+  const givenId = header("x-tt-logid") ?? header("x-request-id")
   const logId = givenId === undefined ? undefined : conceal(givenId)
-  const retryAfter = waitOf(headers, clock.currentTimeMillisUnsafe())
+  const retryAfter = waitOf(header, clock.currentTimeMillisUnsafe())
   const malformed = (reason: string) =>
     Effect.fail(new MalformedResponse({ endpoint, status, reason, logId, retryAfter }))
   const parsed = parse(text)
   if (Result.isFailure(parsed)) {
-    const contentType = conceal(headers["content-type"] ?? "no content type")
+    const contentType = conceal(header("content-type") ?? "no content type")
     return malformed(`${parsed.failure} (${contentType}, ${text.length} characters)`)
   }
   const body = parsed.success
@@ -185,6 +147,6 @@ const read = (
   if (code === 0 && !isSuccess) return malformed("the code says success, the status does not")
   // OAuth endpoints describe their failures as RFC 6749 does.
   const msg = [body["msg"], body["error_description"], body["error"]].find(Predicate.isString) ?? ""
-  const rateLimit = headers["x-ogw-ratelimit-limit"]
+  const rateLimit = header("x-ogw-ratelimit-limit")
   return Effect.succeed({ endpoint, status, logId, retryAfter, rateLimit, code, msg, body })
 }

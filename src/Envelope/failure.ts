@@ -5,6 +5,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
+import type * as Types from "effect/Types"
 import type { Failure } from "../LarkError.ts"
 import type { Envelope } from "./exchange.ts"
 import { concealer, withoutSecrets } from "./secrets.ts"
@@ -26,23 +27,18 @@ const texts = (list: unknown, pick: (item: Readonly<Record<string, unknown>>) =>
 export const failure = (envelope: Envelope, secrets: ReadonlyArray<Redacted.Redacted>): Failure => {
   const conceal = concealer(secrets)
   const error = Predicate.isObject(envelope.body["error"]) ? envelope.body["error"] : {}
-  const { code, endpoint, logId, msg, retryAfter, status } = envelope
+  const { code, endpoint, msg, retryAfter, status } = envelope
   const inBody = [error["log_id"], error["logid"]].find(Predicate.isString)
-  const troubleshooter = typeof error["troubleshooter"] === "string" ? conceal(error["troubleshooter"]) : undefined
+  const logId = envelope.logId ?? (inBody === undefined ? undefined : conceal(inBody))
   const scopes = texts(error["permission_violations"], (violation) => violation["subject"] ?? violation["scope"])
   const violations = texts(error["field_violations"], (violation) => violation["field"])
   const data = withoutSecrets(envelope.body["data"] ?? undefined, secrets)
-  const knownLogId = logId ?? (inBody === undefined ? undefined : conceal(inBody))
-  return {
-    code,
-    msg: conceal(msg),
-    status,
-    endpoint,
-    ...(knownLogId === undefined ? {} : { logId: knownLogId }),
-    ...(troubleshooter === undefined ? {} : { troubleshooter }),
-    ...(retryAfter === undefined ? {} : { retryAfter }),
-    ...(scopes.length === 0 ? {} : { scopes: scopes.map(conceal) }),
-    ...(violations.length === 0 ? {} : { violations: violations.map(conceal) }),
-    ...(data === undefined ? {} : { data })
-  }
+  const failure: Types.Mutable<Failure> = { code, msg: conceal(msg), status, endpoint }
+  if (logId !== undefined) failure.logId = logId
+  if (typeof error["troubleshooter"] === "string") failure.troubleshooter = conceal(error["troubleshooter"])
+  if (retryAfter !== undefined) failure.retryAfter = retryAfter
+  if (scopes.length > 0) failure.scopes = scopes.map(conceal)
+  if (violations.length > 0) failure.violations = violations.map(conceal)
+  if (data !== undefined) failure.data = data
+  return failure
 }

@@ -64,6 +64,13 @@ const watchOf = (clock: Clock.Clock, duration: Duration.Duration) => {
   return watch
 }
 
+/** Calls `expire` when the duration is over, unless that is called first which it gives. */
+export const startTimer = (clock: Clock.Clock, duration: Duration.Duration, expire: () => void): () => void => {
+  const watch = watchOf(clock, duration)
+  const pending = watch.add(expire)
+  return () => watch.delete(pending)
+}
+
 /** Runs an effect; if it has not ended after the duration, it is interrupted, and then `orElse` runs. */
 export const timeoutOrElse = <A, E, A2, E2>(
   self: Effect.Effect<A, E>,
@@ -80,10 +87,13 @@ export const timeoutOrElse = <A, E, A2, E2>(
       const exit = fiber.pollUnsafe()
       if (exit !== undefined) return resume(exit)
       const interrupt = Fiber.interrupt(fiber)
-      const watch = watchOf(parent.getRef(Clock.Clock), options.duration)
-      const pending = watch.add(() => resume(Effect.andThen(interrupt, Effect.suspend(options.orElse))))
+      const stopTimer = startTimer(
+        parent.getRef(Clock.Clock),
+        options.duration,
+        () => resume(Effect.andThen(interrupt, Effect.suspend(options.orElse)))
+      )
       fiber.addObserver((exit) => {
-        watch.delete(pending)
+        stopTimer()
         resume(exit)
       })
       return interrupt

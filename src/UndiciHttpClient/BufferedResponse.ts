@@ -16,11 +16,16 @@ import * as Option from "effect/Option"
 import { pipeArguments } from "effect/Pipeable"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import type { Reply } from "../Envelope/execute.ts"
+import type { Target } from "./Target.ts"
 
 const decoder = new TextDecoder()
 
-/** As undici gives them: a list if a header came more than once. */
-export type RawHeaders = Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+/** @internal */
+export const decodeText = (bytes: Uint8Array): string => decoder.decode(bytes)
+
+/** As undici gives them. */
+export type RawHeaders = Reply["headers"]
 
 export class BufferedResponse extends Inspectable.Class implements HttpClientResponse {
   readonly [TypeId]: typeof TypeId = TypeId
@@ -28,27 +33,27 @@ export class BufferedResponse extends Inspectable.Class implements HttpClientRes
   readonly request: HttpClientRequest
   readonly status: number
   readonly remoteAddress: Option.Option<string> = Option.none()
-  private readonly target: URL
+  private readonly target: Target
   private readonly rawHeaders: RawHeaders
   private readonly bytes: Uint8Array
 
   constructor(
     request: HttpClientRequest,
-    url: URL,
+    target: Target,
     status: number,
     headers: RawHeaders,
     bytes: Uint8Array
   ) {
     super()
     this.request = request
-    this.target = url
+    this.target = target
     this.status = status
     this.rawHeaders = headers
     this.bytes = bytes
   }
 
   get url(): string {
-    return this.target.href.replace(/#.*/, "")
+    return this.target.origin + this.target.path
   }
 
   get headers(): Headers.Headers {
@@ -60,7 +65,7 @@ export class BufferedResponse extends Inspectable.Class implements HttpClientRes
   }
 
   get text(): Effect.Effect<string> {
-    return Effect.sync(() => decoder.decode(this.bytes))
+    return Effect.sync(() => decodeText(this.bytes))
   }
 
   get json(): Effect.Effect<Schema.Json, HttpClientError> {

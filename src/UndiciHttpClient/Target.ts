@@ -1,0 +1,30 @@
+/**
+ * Where a request goes.
+ *
+ * @internal
+ */
+import type { HttpClientRequest } from "effect/http/HttpClientRequest"
+import * as Url from "effect/http/Url"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+
+/** @internal */
+export interface Target {
+  readonly origin: string
+  /** With the query. */
+  readonly path: string
+}
+
+/** @internal */
+export const targetOf = (url: URL): Target => ({ origin: url.origin, path: url.pathname + url.search })
+
+/** What a URL would only repeat: no name to be lowered, no dots to be resolved, no sign to be encoded. */
+const resolved = /^(https?:\/\/[a-z0-9.-]+(?::[1-9][0-9]*)?)(\/[\w/?=&-]*)$/
+
+/** @internal */
+export const parseTarget = ({ hash, url, urlParams }: HttpClientRequest): Result.Result<Target, Url.UrlError> => {
+  const [, origin, path] = urlParams.params.length === 0 && resolved.exec(url) || []
+  return origin !== undefined && path !== undefined
+    ? Result.succeed({ origin, path })
+    : Result.map(Url.make(url, urlParams, Option.getOrUndefined(hash)), targetOf)
+}
