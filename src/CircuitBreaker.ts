@@ -37,7 +37,7 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -45,6 +45,7 @@ import * as Layer from "effect/Layer"
 import * as Circuit from "effect/persistence/CircuitBreaker"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as key from "./CircuitBreaker/key.ts"
 import { circuitOpened } from "./Envelope/telemetry.ts"
 import { TransportError } from "./LarkError.ts"
 
@@ -69,9 +70,7 @@ export interface CircuitBreaker {
  * @since 0.1.0
  * @category services
  */
-export const CircuitBreaker: Context.Reference<CircuitBreaker | undefined> = Context.Reference<
-  CircuitBreaker | undefined
->("effect-lark-meetings/CircuitBreaker", { defaultValue: () => undefined })
+export const CircuitBreaker: Context.Reference<CircuitBreaker | undefined> = key.CircuitBreaker
 
 /**
  * When a circuit opens, and for how long, as Effect's `CircuitBreaker` has it. A store that fails lets requests through.

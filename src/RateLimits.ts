@@ -53,7 +53,7 @@
  * @since 0.1.0
  */
 import * as Cache from "effect/Cache"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -61,6 +61,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import type * as Scope from "effect/Scope"
+import * as key from "./RateLimits/key.ts"
 import * as turns from "./RateLimits/turns.ts"
 
 /**
@@ -80,10 +81,7 @@ export interface Limit {
  * @since 0.1.0
  * @category constants
  */
-export const tier4: ReadonlyArray<Limit> = [
-  { requests: 1000, window: Duration.minutes(1) },
-  { requests: 50, window: Duration.seconds(1) }
-]
+export const tier4: ReadonlyArray<Limit> = key.tier4
 
 /**
  * A request that asks to be let through.
@@ -138,10 +136,7 @@ export interface RateLimits {
  * @since 0.1.0
  * @category services
  */
-export const RateLimits: Context.Reference<RateLimits | undefined> = Context.Reference<RateLimits | undefined>(
-  "effect-lark-meetings/RateLimits",
-  { defaultValue: () => undefined }
-)
+export const RateLimits: Context.Reference<RateLimits | undefined> = key.RateLimits
 
 /** How a token bucket keeps to a limit: it holds `burst` tokens and gets a new one every `interval` milliseconds. */
 export interface Pace {

@@ -43,7 +43,8 @@ import * as Option from "effect/Option"
 import * as RcMap from "effect/RcMap"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
-import { AppToken } from "./AppToken.ts"
+import type { AppToken } from "./AppToken.ts"
+import { AppTokenKey } from "./AppToken/key.ts"
 import { requestToken } from "./Envelope/requestToken.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as LarkError from "./LarkError.ts"
@@ -158,7 +159,7 @@ export const makeStore: Effect.Effect<
 > = Effect.gen(function*() {
   const { baseUrl } = yield* LarkConfig
   const client = yield* HttpClient.HttpClient
-  const appTokens = yield* AppToken
+  const appTokens = yield* AppTokenKey
 
   const invalid = (reason: "missing" | "empty") =>
     Effect.fail(new LarkError.InvalidTenant({ endpoint: storeEndpoint, reason }))

@@ -1,5 +1,6 @@
 /**
- * What an application carries of this library, with Effect left out: only what it uses, and little.
+ * What an application carries of this library, with Effect left out: only what it uses, and little. And what it loads, if
+ * nobody bundles it.
  */
 import { build } from "esbuild"
 import { readFileSync } from "node:fs"
@@ -42,6 +43,19 @@ const bundle = async (program: string) => {
   }
 }
 
+/** The modules that Node would load with a program, whether it uses anything of them or not. */
+const loadedWith = async (program: string) => {
+  const { metafile } = await build({
+    stdin: { contents: program, resolveDir: root, loader: "js" },
+    absWorkingDir: root,
+    bundle: true,
+    format: "esm",
+    metafile: true,
+    write: false
+  })
+  return Object.keys(metafile.inputs)
+}
+
 const moveHost = (imports: string) => `
   import { Effect, Redacted } from "effect"
   ${imports}
@@ -51,7 +65,8 @@ const moveHost = (imports: string) => `
 `
 
 const names = ["Lark", "MeetingId", "Meetings", "MeetingUser"]
-const fromModules = moveHost(names.map((name) => `import * as ${name} from "effect-lark-meetings/${name}"`).join("\n"))
+const modules = names.map((name) => `import * as ${name} from "effect-lark-meetings/${name}"`).join("\n")
+const fromModules = moveHost(modules)
 // Of a namespace that is imported by name, esbuild keeps every export.
 const fromIndex = moveHost(`import { ${names.join(", ")} } from "effect-lark-meetings"`)
 
@@ -90,5 +105,14 @@ describe("a bundle", () => {
   it("of one module is that module", async () => {
     const { modules } = await bundle(`import { MeetingId } from "effect-lark-meetings"; export default MeetingId.make`)
     expect(modules).toEqual(["MeetingId.ts"])
+  })
+})
+
+describe("an import", () => {
+  it("of the layer and the operations loads no limiter, no store, nothing of events and of the simulator", async () => {
+    const loaded = await loadedWith(modules)
+    expect(loaded).toContain("src/Lark.ts")
+    expect(loaded.filter((name) => /persistence|sql|AppTicket|Seal|Webhook|Simulator/.test(name)))
+      .toEqual([])
   })
 })

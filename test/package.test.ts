@@ -112,6 +112,34 @@ describe("the published package", () => {
     }
   )
 
+  it("lets the declarations of others name its types", { timeout: 300_000 }, () => {
+    const names = ["Lark", "LarkHttp", "Meetings", "TenantToken"]
+    write(
+      "copies.ts",
+      `
+        ${names.map((name) => `import * as ${name} from "effect-lark-meetings/${name}"`).join("\n")}
+        export const copies = { ${names.map((name) => `...${name}`).join(", ")} }
+      `
+    )
+    write("tsconfig.json", {
+      compilerOptions: {
+        module: "NodeNext",
+        target: "ES2022",
+        types: [],
+        strict: true,
+        skipLibCheck: true,
+        declaration: true,
+        emitDeclarationOnly: true
+      },
+      files: ["copies.ts"]
+    })
+    run(consumer, process.execPath, path.join(root, "node_modules/typescript/bin/tsc"))
+    const named = fs.readFileSync(path.join(consumer, "copies.d.ts"), "utf8").match(/"effect-lark-meetings\/[^"]+"/g) ??
+      []
+    expect(named).toContain(`"effect-lark-meetings/AppToken"`)
+    expect(named.filter((name) => name.split("/").length > 2)).toEqual([])
+  })
+
   it("runs, and every module is the same by its own path and in the index", () => {
     expect(run(consumer, process.execPath, "program.ts").trim()).toBe("true []")
   })
