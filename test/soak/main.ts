@@ -5,10 +5,9 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Data, Effect, Layer, Metric, Option, Random, References, Runtime } from "effect"
+import { Console, Data, Effect, Metric, Option, Random, References, Runtime } from "effect"
 import { Lark, Simulator, UndiciHttpClient } from "effect-lark-meetings"
 import { Command, Flag } from "effect/cli"
-import { HttpClient } from "effect/http"
 import { seeded } from "../bench/Seeded.ts"
 import * as channel from "./channel.ts"
 import { signed } from "./perform.ts"
@@ -21,9 +20,7 @@ class SoakFailed extends Data.TaggedError("SoakFailed") {
   override readonly [Runtime.errorReported] = false
 }
 
-const client = Layer.effect(HttpClient.HttpClient, Effect.map(HttpClient.HttpClient, signed)).pipe(
-  Layer.provide(UndiciHttpClient.layer(NodeHttpClient.makeDispatcher))
-)
+const client = UndiciHttpClient.layer(Effect.map(NodeHttpClient.makeDispatcher, signed))
 
 const run = Effect.fnUntraced(function*(options: Options) {
   yield* Console.log(`${options.inFlight} operations in flight for ${options.seconds} s, seed ${options.seed}`)

@@ -2,8 +2,16 @@
  * Runs one operation through the public face of the library, and says what its result claims.
  */
 import { Cause, Context, Effect, Exit, Fiber, Option, Redacted } from "effect"
-import { Cas, Lark, type LarkError, type MeetingId, Meetings, type MeetingUser, UserToken } from "effect-lark-meetings"
-import { HttpClient, HttpClientRequest } from "effect/http"
+import {
+  Cas,
+  Lark,
+  type LarkError,
+  type MeetingId,
+  Meetings,
+  type MeetingUser,
+  type UndiciHttpClient,
+  UserToken
+} from "effect-lark-meetings"
 import type { Account, Pair } from "./Ledger.ts"
 import type { Action, Operation, SetHost } from "./plan.ts"
 import { nameOf, operationParameter, people, userOf } from "./stage.ts"
@@ -18,14 +26,16 @@ interface Call {
 const Call = Context.Reference<Call | undefined>("soak/Call", { defaultValue: () => undefined })
 
 /** Writes the number of the operation on each of its requests. */
-export const signed: <E, R>(client: HttpClient.HttpClient.With<E, R>) => HttpClient.HttpClient.With<E, R> = HttpClient
-  .mapRequestEffect((request) =>
-    Effect.map(Call, (call) => {
-      if (call === undefined) return request
-      if (request.method === "PATCH") call.sent = call.sent + 1
-      return HttpClientRequest.setUrlParam(request, operationParameter, String(call.number))
-    })
-  )
+export const signed = (dispatcher: UndiciHttpClient.Dispatcher): UndiciHttpClient.Dispatcher => ({
+  dispatch: (options, handler) => {
+    // It is the sending fiber that calls a dispatcher.
+    const call = Fiber.getCurrent()?.getRef(Call)
+    if (call === undefined) return dispatcher.dispatch(options, handler)
+    if (options.method === "PATCH") call.sent = call.sent + 1
+    const path = `${options.path}${options.path.includes("?") ? "&" : "?"}${operationParameter}=${call.number}`
+    return dispatcher.dispatch({ ...options, path }, handler)
+  }
+})
 
 /** What there is to know before an operation begins. */
 export interface Surroundings {
