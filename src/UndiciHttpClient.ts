@@ -3,14 +3,17 @@
  *
  * **Details**
  *
- * A reply is read to its end before it is handed over: no stream, no abort signal and no promise is made for it. Against
- * a stub on the same machine a call through this client takes about 60 % of the CPU of one through
- * `NodeHttpClient.layerUndici`; `npm run bench:http` measures both.
+ * A reply is read to its end before it is handed over: no stream, no abort signal and no promise is made for it. Calls of
+ * this library through it end by themselves after their ten seconds, where a call through another client takes a second
+ * fiber to be ended. Against a stub on the same machine, 32 calls in flight, a call takes about 55 % of the CPU of one
+ * through `NodeHttpClient.layerUndici`; `npm run bench:http` measures both.
  *
  * It sends what the platform takes: no body, or one of bytes. Spans, the propagation of traces and interruption are as
  * with any client of Effect's.
  *
  * **Gotchas**
+ *
+ * A client that is made of this one, by `HttpClient.mapRequest` for example, works as well, but is ended from outside again.
  *
  * Not for downloads: the whole reply is held in memory, and not waited for by anybody's demand. Bodies that are streams or
  * forms are refused with an `EncodeError`, as are upgrades. Made for the handlers of undici 8, which
