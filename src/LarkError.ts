@@ -691,14 +691,14 @@ const classify = <C extends Code>(
   documented: ReadonlyArray<C>
 ): ErrorOf<C> | GenericError => {
   const row = lookup(failure.code)
-  // The row of a code in `documented` has the tag TagOf<C>: both come from the one table.
-  const isDocumented = row?.kind === "meeting" && documented.some((code) => code === row.code)
-  if (isDocumented && row.tag === "DataConflict") return new DataConflict(failure) as ErrorOf<C>
   const { data: _, ...bare } = failure
   if (row === undefined) return new UnknownApiError(bare)
   if (row.tag === "ReauthorizationRequired") return new ReauthorizationRequired({ ...bare, reason: "refused" })
   if (row.kind !== "meeting") return new classes[row.tag](bare)
-  return isDocumented ? new classes[row.tag](bare) as ErrorOf<C> : new UnknownApiError(bare)
+  // The row of a code in `documented` has the tag TagOf<C>: both come from the one table.
+  return documented.some((code) => code === row.code)
+    ? new classes[row.tag](row.tag === "DataConflict" ? failure : bare) as ErrorOf<C>
+    : new UnknownApiError(bare)
 }
 
 /**

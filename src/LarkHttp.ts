@@ -49,6 +49,7 @@ import { CircuitBreaker } from "./CircuitBreaker/key.ts"
 import { bearer } from "./Envelope/bearer.ts"
 import { type Envelope, exchange } from "./Envelope/exchange.ts"
 import { failure } from "./Envelope/failure.ts"
+import { withoutSecrets } from "./Envelope/secrets.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as LarkError from "./LarkError.ts"
 import { type Address, compile } from "./LarkHttp/address.ts"
@@ -76,7 +77,10 @@ export interface Endpoint<Path extends string, out A, out C extends LarkError.Do
   readonly limits: ReadonlyArray<Limit>
   /** The path and query of a call. */
   readonly address: Address
-  readonly decode: (data: unknown) => Effect.Effect<A, Schema.SchemaError>
+  /** The codes beside 0 that answer what was asked: no error is made of them. */
+  readonly answers: ReadonlyArray<number>
+  /** What an answer with that code says. */
+  readonly decode: (data: unknown, code: number) => Effect.Effect<A, Schema.SchemaError>
 }
 
 type ParamsOf<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}` ? Name | ParamsOf<Rest>
@@ -125,15 +129,19 @@ export const endpoint = <const Path extends string, A, I, const C extends LarkEr
   /** `RateLimits.tier4` unless given. */
   readonly limits?: ReadonlyArray<Limit> | undefined
   readonly data: Schema.Codec<A, I>
-}): Endpoint<Path, A, C> => ({
-  name: options.name,
-  method: options.method,
-  path: options.path,
-  codes: options.codes,
-  limits: options.limits ?? tier4,
-  address: compile(options.path),
-  decode: Schema.decodeUnknownEffect(Schema.toCodecJson(options.data))
-})
+}): Endpoint<Path, A, C> => {
+  const decode = Schema.decodeUnknownEffect(Schema.toCodecJson(options.data))
+  return {
+    name: options.name,
+    method: options.method,
+    path: options.path,
+    codes: options.codes,
+    limits: options.limits ?? tier4,
+    address: compile(options.path),
+    answers: [],
+    decode: (data) => decode(data)
+  }
+}
 
 /**
  * Calls endpoints.
@@ -294,11 +302,13 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       envelope: Envelope,
       tokens: Tokens
     ): Effect.Effect<A, LarkError.ErrorOf<C> | LarkError.GenericError> => {
-      if (envelope.code !== 0) return Effect.fail(LarkError.fromFailure(failure(envelope, tokens), endpoint.codes))
-      const { body, logId, status } = envelope
+      const { body, code, logId, status } = envelope
+      if (code !== 0 && !endpoint.answers.includes(code)) {
+        return Effect.fail(LarkError.fromFailure(failure(envelope, tokens), endpoint.codes))
+      }
       const reason = "the code says success, but the data is not as documented"
       return Effect.mapError(
-        endpoint.decode(body["data"] ?? {}),
+        endpoint.decode((code === 0 ? body["data"] : withoutSecrets(body["data"], tokens)) ?? {}, code),
         () => new LarkError.MalformedResponse({ endpoint: endpoint.name, status, logId, reason })
       )
     }

@@ -832,7 +832,7 @@ describe.each(platform.clients)("through %s,", (client) => {
       ])
     )
     const Text = Arbitrary.map(Arbitrary.array(Sign, { maxLength: 6 }), (signs) => signs.join(""))
-    const Segment = Arbitrary.map(Text, (text) => ["", ".", ".."].includes(text) ? "a" : text)
+    const Segment = Arbitrary.map(Text, (text) => ["", ".", ".."].includes(text) ? "a" : text.toWellFormed())
 
     it.effect.prop(
       "is called at the address that its parameters and its query make, whatever is in them",
@@ -855,7 +855,7 @@ describe.each(platform.clients)("through %s,", (client) => {
           const [arrived] = feishu.calls
           assert.deepStrictEqual(
             arrived?.path.split("/").map(decodeURIComponent),
-            ["", "open-apis", "a", one.toWellFormed(), "b", two.toWellFormed()]
+            ["", "open-apis", "a", one, "b", two]
           )
           assert.deepStrictEqual(arrived?.query, Object.fromEntries(Object.entries(query).map(wellFormed)))
         })

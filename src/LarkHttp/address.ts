@@ -10,11 +10,11 @@ export type Address = (
   query: Readonly<Record<string, string | boolean | undefined>> | undefined
 ) => string
 
-/** What is no text (half of a surrogate pair) cannot be encoded, and arrives as U+FFFD. */
-const encode = (text: string) => encodeURIComponent(text.toWellFormed())
-
 /** Segments that URL parsers resolve, encoded or not: no encoding can make them harmless. */
 const isDots = (value: string) => value === "" || value === "." || value === ".."
+
+/** What is no text (half of a surrogate pair) cannot be encoded, and arrives as U+FFFD. */
+const encode = (text: string) => encodeURIComponent(text.toWellFormed())
 
 const queryOf = (query: Parameters<Address>[1] = {}): string => {
   let text = ""
@@ -34,7 +34,7 @@ export const compile = (path: string): Address => {
       const [name = "", literal = ""] = [parts[i], parts[i + 1]]
       const value = params[name]
       if (value === undefined || isDots(value)) throw new Error(`the parameter :${name} of ${path} is empty or dots`)
-      address += encode(value) + literal
+      address += encodeURIComponent(value) + literal
     }
     return address + queryOf(query)
   }

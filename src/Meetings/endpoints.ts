@@ -5,9 +5,17 @@
  *
  * @internal
  */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { endpoint } from "../LarkHttp.ts"
 import * as Meeting from "./Meeting.ts"
+
+/** What `set_host` answers. */
+export interface Swap {
+  readonly isApplied: boolean
+  readonly hostUser: unknown
+}
 
 export const get = endpoint({
   name: "vc.v1.meeting.get",
@@ -17,13 +25,25 @@ export const get = endpoint({
   data: Meeting.Wire
 })
 
-export const setHost = endpoint({
+const swap = endpoint({
   name: "vc.v1.meeting.set_host",
   method: "PATCH",
   path: "/vc/v1/meetings/:meeting_id/set_host",
-  codes: [121001, 121002, 121003, 121005, 121006, 122001, 122002, 122003, 122004, 122005, 122009],
+  codes: [121001, 121002, 121003, 121005, 122001, 122002, 122003, 122004, 122005, 122009],
   data: Schema.Struct({ host_user: Schema.optional(Schema.Unknown) })
 })
+
+const conflict = 121006
+
+/** A compare-and-swap that was not done is not one that failed: the answer tells the host. */
+export const setHost = {
+  ...swap,
+  answers: [conflict],
+  decode: (data: unknown, code: number): Effect.Effect<Swap, Schema.SchemaError> =>
+    code === conflict
+      ? Effect.succeed({ isApplied: false, hostUser: Predicate.isObject(data) ? data["host_user"] : undefined })
+      : Effect.map(swap.decode(data, code), ({ host_user }) => ({ isApplied: true, hostUser: host_user }))
+}
 
 export const end = endpoint({
   name: "vc.v1.meeting.end",

@@ -4,8 +4,6 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Cas from "../Cas.ts"
 import type * as LarkError from "../LarkError.ts"
 import * as MeetingUser from "../MeetingUser.ts"
@@ -19,7 +17,7 @@ type SetHostFailure = LarkError.ErrorOf<(typeof endpoints.setHost.codes)[number]
 type GetFailure = LarkError.ErrorOf<(typeof endpoints.get.codes)[number]> | LarkError.GenericError
 
 /** The errors of `set_host` that no retry can change. */
-export type SwapError = Exclude<SetHostFailure, { readonly _tag: TransientTag | "DataConflict" }>
+export type SwapError = Exclude<SetHostFailure, { readonly _tag: TransientTag }>
 
 /** The errors of `get` that no retry can change. */
 export type ReadError = Exclude<GetFailure, { readonly _tag: TransientTag }>
@@ -39,20 +37,17 @@ const transient = (endpoint: string, error: LarkError.LarkError): Cas.Unsent | C
     ? Cas.unsent({ cause: error, after: "retryAfter" in error ? error.retryAfter : undefined })
     : Cas.unknown(error)
 
-const hostIn = <T extends MeetingUser.IdType>(idType: T, data: unknown): Option.Option<MeetingUser.MeetingUser<T>> =>
-  Predicate.isObject(data) ? MeetingUser.fromWire(idType, data["host_user"]) : Option.none()
-
 export const swapOutcome = <T extends MeetingUser.IdType, R>(
   idType: T,
-  answer: Effect.Effect<{ readonly host_user?: unknown }, SetHostFailure, R>
+  answer: Effect.Effect<endpoints.Swap, SetHostFailure, R>
 ): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>>, SwapError, R> =>
   Effect.matchEffect(answer, {
-    onSuccess: (data): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>>> =>
-      Effect.succeed({ _tag: "Applied", current: hostIn(idType, data) }),
+    onSuccess: ({ hostUser, isApplied }): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>>> => {
+      const host = MeetingUser.fromWire(idType, hostUser)
+      return Effect.succeed(isApplied ? { _tag: "Applied", current: host } : { _tag: "Conflict", actual: host })
+    },
     onFailure: (error): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>>, SwapError> =>
-      error._tag === "DataConflict"
-        ? Effect.succeed({ _tag: "Conflict", actual: hostIn(idType, error.data) })
-        : hasTransientTag(error) || isTransient(error)
+      hasTransientTag(error) || isTransient(error)
         ? Effect.succeed(transient(endpoints.setHost.name, error))
         : Effect.fail(error)
   })
