@@ -2,10 +2,11 @@
  * No window of the platform's holds more requests than it allows, and meetings take turns.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
+import { Context, Duration, Effect, Exit, Fiber, Layer, Schema, Scope, Semaphore } from "effect"
 import { Cas, Lark, MeetingId, Meetings, MeetingUser, RateLimits, Simulator } from "effect-lark-meetings"
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
+import { queryObjects } from "node:v8"
 import * as platform from "./fixtures/http/platform.ts"
 
 const call = (options: Partial<RateLimits.Call> = {}): RateLimits.Call => ({
@@ -118,6 +119,17 @@ describe("limits", () => {
       assert.lengthOf(times, 50)
     }).pipe(memory))
 
+  it.effect("give one meeting a place at a time, however often it comes anew", () =>
+    Effect.gen(function*() {
+      const limits = yield* inForce
+      const busy = Effect.forever(limits.admit(call({ turn: "busy" })))
+      yield* Effect.forkChild(Effect.replicateEffect(busy, 10, { concurrency: "unbounded", discard: true }))
+      yield* TestClock.adjust("1 second")
+      // Every second turn is theirs, and a turn comes every 23 milliseconds.
+      const times = yield* admitted(Array.from({ length: 20 }, () => call({ turn: "quiet" })), "1 second")
+      assert.lengthOf(times, 20)
+    }).pipe(memory))
+
   it.effect("lose no place when many requests are interrupted", () =>
     Effect.gen(function*() {
       const limits = yield* inForce
@@ -140,6 +152,27 @@ describe("limits", () => {
       const next = yield* Effect.forkChild(limits.admit(call({ turn: "2" })))
       yield* TestClock.adjust("1 second")
       assert.isDefined(next.pollUnsafe())
+    }).pipe(memory))
+})
+
+describe("meetings that nobody waits for any more", () => {
+  // A meeting that is waited for has a semaphore of its own.
+  const semaphores = () => Number(queryObjects(Semaphore.makeUnsafe(1).constructor, { format: "count" }))
+  const meetings = Array.from({ length: 1_000 }, (_, n) => call({ turn: `meeting ${n}` }))
+
+  const endings = [
+    ["have been let through", meetings, "2 minutes", 1_000],
+    ["were interrupted while they waited", meetings, 1, 5],
+    ["were interrupted behind others of their meeting", [...meetings, ...meetings], 1, 5]
+  ] as const
+
+  it.effect.each(endings)("take no memory after they %s", ([, calls, wait, letThrough]) =>
+    Effect.gen(function*() {
+      const before = semaphores()
+      assert.lengthOf(yield* admitted(calls, wait), letThrough)
+      // A turn that was given back has woken the next, who may be gone.
+      yield* TestClock.adjust(1)
+      assert.isAtMost(semaphores() - before, 10)
     }).pipe(memory))
 })
 
