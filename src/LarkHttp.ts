@@ -37,6 +37,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -101,8 +102,8 @@ export interface Input<Path extends string> {
   /** What `admit` gave for it, if it was let through already. */
   readonly admission?: Admission | undefined
   /**
-   * How long its token is waited for, from the call on, or from its turn: after that it fails unsent, and the token goes on
-   * being fetched. Unless given, as long as it takes.
+   * How long its token is waited for, and its turn to be sent again with another, from the call on, or from its first turn:
+   * after that it fails unsent, and the token goes on being fetched. Unless given, as long as it takes.
    */
   readonly patience?: Duration.Duration | undefined
 }
@@ -154,8 +155,9 @@ export const endpoint = <const Path extends string, A, I, const C extends LarkEr
  *   an admission, which serves for one call made at once.
  *
  * Calls fail with the endpoint's documented codes and the generic ones; no answer within 10 seconds is a
- * `TransportError`, for each request (a call may send up to four: token, call, new token, replay). A call without its
- * token in time (`patience`) fails with a `TransportError` that says that it was not executed (`executed: "no"`).
+ * `TransportError`, for each request (a call may send up to four: token, call, new token, replay). A call that has its
+ * token, or its turn to be repeated, not in time (`patience`) fails with a `TransportError` that says that it was not
+ * executed (`executed: "no"`).
  *
  * **Gotchas**
  *
@@ -246,12 +248,12 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       get: Credential["get"],
       endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
       input: Input<Path>,
-      onTurn?: Effect.Effect<void>
+      waiting?: (turn: Effect.Effect<void>) => Effect.Effect<void, LarkError.TransportError>
     ) => Credential["get"] = limits === undefined
       ? (get) => get
-      : Effect.fnUntraced(function*(get, endpoint, input, onTurn = Effect.void) {
+      : Effect.fnUntraced(function*(get, endpoint, input, waiting = identity) {
         yield* get
-        const turn = Effect.andThen(limits.admit(yield* limitedBy(endpoint, input)), onTurn)
+        const turn = waiting(limits.admit(yield* limitedBy(endpoint, input)))
         yield* turn
         const [waited, token] = yield* Effect.timed(get)
         // Should this one be rejected while the call waits again, the answer to the call will tell.
@@ -320,11 +322,13 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
     ): Effect.Effect<A, LarkError.ErrorOf<C> | LarkError.GenericError> => {
       const send = sender(credential, endpoint, input)
 
-      return Effect.flatMap(patience.make(endpoint.name, input.patience), ({ renew, wait }) => {
-        const admission = admitted(wait(credential.get), endpoint, input, renew)
+      return Effect.flatMap(patience.make(endpoint.name, input.patience), ({ forToken, forTurn, renew }) => {
+        const get = forToken(credential.get)
+        const admission = admitted(get, endpoint, input, (turn) => Effect.andThen(turn, renew))
 
+        // Whoever ends the call for taking too long could not tell that it was not sent again.
         const again = (rejected: Redacted.Redacted) =>
-          Effect.flatMap(admission, (token) => {
+          Effect.flatMap(admitted(get, endpoint, input, forTurn), (token) => {
             const tokens: Tokens = [token, rejected]
             return Effect.flatMap(send(tokens), (envelope) => answered(endpoint, envelope, tokens))
           })

@@ -199,10 +199,8 @@ const asOperator = <T extends MeetingUser.IdType>(
 type Attempt = Pick<Input<string>, "admission" | "patience">
 
 /** An attempt that is cut while it waits for its token counts as one that may have been executed: it gives up before. */
-const patienceOf = ({ attemptTimeout }: Pick<Cas.Policy<never>, "attemptTimeout">): Duration.Duration | undefined => {
-  const patience = Option.map(Duration.fromInput(attemptTimeout), Duration.times(0.95))
-  return Option.getOrUndefined(Option.filter(patience, Duration.isFinite))
-}
+const patienceOf = ({ attemptTimeout }: Pick<Cas.Policy<never>, "attemptTimeout">): Duration.Duration | undefined =>
+  Option.getOrUndefined(Option.map(Duration.fromInput(attemptTimeout), Duration.times(0.95)))
 
 const remembered = 1_000
 

@@ -127,6 +127,28 @@ describe("setHost", () => {
       feishu({ faults: [{ endpoint: "tenant_access_token", nth: 0, fault: { _tag: "Delay", millis: 60_000 } }] })
     ))
 
+  const timeouts = ["1 second", "2 seconds", "5 seconds", "10 seconds"] as const
+  it.effect.each(timeouts)(
+    "whose second token does not come within %s, either",
+    (attemptTimeout) =>
+      Effect.gen(function*() {
+        const policy = Cas.Policy.make({ ...Cas.Policy.once, attemptTimeout })
+        const error = yield* inTime(Effect.flip(
+          Meetings.setHost(id, user("bob"), { hint: user("alice"), policy })
+        ))
+        assert.strictEqual(error._tag, "CasExhausted")
+        assert.deepInclude<object>(error.report, { effect: "none", swaps: 1 })
+      }).pipe(
+        feishu({
+          latency: "240 millis",
+          faults: [
+            { endpoint: "set_host", nth: 0, fault: { _tag: "RejectToken", status: 400 } },
+            { endpoint: "tenant_access_token", nth: 1, fault: { _tag: "Delay", millis: 60_000 } }
+          ]
+        })
+      )
+  )
+
   it.effect("turns its budget off where it is told to", () =>
     Effect.gen(function*() {
       const operations = meetings.map(({ id }) =>

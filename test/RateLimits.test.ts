@@ -436,6 +436,50 @@ describe("a setHost under limits", () => {
       assert.strictEqual((yield* Simulator.Simulator.use(({ host }) => host(id)))?.openId, "ou_alice")
     }).pipe(limited))
 
+  describe("that is repeated, for a token that was rejected,", () => {
+    /** The requests for both meetings meet a rejected token; then a 429 lets nobody through for 25 seconds. */
+    const heldBack = <A, E>(program: Effect.Effect<A, E, Lark.Services | Simulator.Simulator>) =>
+      Effect.gen(function*() {
+        const held = yield* Effect.forkChild(program)
+        yield* Effect.forkChild(Effect.delay(Meetings.swapHost(other, { expected: bob, desired: bob }), 1))
+        yield* TestClock.adjust("1 minute")
+        return yield* Fiber.join(held)
+      }).pipe(
+        Effect.provide(Layer.provide(Lark.layer(Simulator.defaultApp), RateLimits.layerMemory)),
+        Effect.provide(Simulator.layer({
+          latency: "100 millis",
+          meetings: [id, other].map((id) => ({ id, host: "ou_alice", participants: ["ou_bob"] })),
+          faults: [
+            { endpoint: "set_host", nth: 0, fault: { _tag: "RejectToken", status: 400 } },
+            { endpoint: "set_host", nth: 1, fault: { _tag: "Throttle", reset: 25, status: 429 } }
+          ]
+        }))
+      )
+
+    it.effect("is not in doubt when it is not let through again in time", () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Meetings.setHost(id, bob, { hint: alice, policy: Cas.Policy.once }))
+        assert.strictEqual(error._tag, "CasExhausted")
+        assert.deepInclude<object>(error.report, { effect: "none", swaps: 1 })
+        assert.include(error.message, "its turn to be sent again did not come within 9500 ms; try again")
+      }).pipe(heldBack))
+
+    it.effect("waits for its turn, not for as long as an attempt may take", () =>
+      Effect.gen(function*() {
+        const policy = Cas.Policy.make({ onUnknown: "neverResend" })
+        const { attempts, ...report } = yield* Meetings.setHost(id, bob, { hint: alice, policy })
+        assert.deepInclude<object>(report, { outcome: "swapped", effect: "applied" })
+        assert.deepStrictEqual(attempts.map(({ answer }) => answer._tag), ["Unsent", "Applied"])
+      }).pipe(heldBack))
+
+    it.effect("waits as long as it takes when it is a call of its own", () =>
+      Effect.gen(function*() {
+        const [took, outcome] = yield* Effect.timed(Meetings.swapHost(id, { expected: alice, desired: bob }))
+        assert.strictEqual(outcome._tag, "Applied")
+        assert.isAbove(Duration.toMillis(took), 25_000)
+      }).pipe(heldBack))
+  })
+
   it.effect("on a quiet meeting does not wait behind a busy one", () =>
     Effect.gen(function*() {
       yield* crowd(id)
