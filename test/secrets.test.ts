@@ -7,7 +7,12 @@ import { Cause, Effect, Exit, Fiber, type Layer, Logger, Metric, Option, Redacte
 import { Cas, Lark, MeetingId, Meetings, MeetingUser, Simulator, UserToken } from "effect-lark-meetings"
 import { FetchHttpClient, type HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http"
+import { text } from "node:stream/consumers"
 import { inspect } from "node:util"
+import { listen } from "./fixtures/http/listen.ts"
 import * as platform from "./fixtures/http/platform.ts"
 
 /** Part of every secret in here, and of nothing else. */
@@ -334,6 +339,56 @@ describe("no secret is shown by a real transport", () => {
         }
       })
   )
+})
+
+describe.concurrent("no secret is printed by a process that ends with", () => {
+  const run = (env: Readonly<Record<string, string>>) =>
+    Effect.promise(async (signal) => {
+      const child = spawn(process.execPath, ["--import", "tsx", "examples/01-set-host.ts"], {
+        cwd: new URL("..", import.meta.url),
+        env: { ...process.env, ...env, NO_COLOR: "1" },
+        stdio: ["ignore", "pipe", "pipe"],
+        signal
+      })
+      const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")])
+      return { code, printed: stdout + stderr }
+    })
+
+  const answer = (response: ServerResponse, body: unknown) => response.end(JSON.stringify(body))
+
+  /** Says back all that a request holds. */
+  const refusing = (code: number): RequestListener => async (request, response) => {
+    const msg = `${inspect(request.headers)} ${await text(request)}`
+    answer(response, { code, msg })
+  }
+
+  /** Does so with what follows on the token. */
+  const minting = (listener: RequestListener): RequestListener => (request, response) =>
+    request.url?.includes("tenant_access_token") === true
+      ? answer(response, { code: 0, msg: "ok", tenant_access_token: tenantToken(1), expire: 7200 })
+      : listener(request, response)
+
+  const hangUp = ({ socket }: IncomingMessage) => socket.destroy()
+
+  const endings: ReadonlyArray<readonly [how: string, says: RegExp, platform: RequestListener]> = [
+    ["a secret that is refused", /CredentialsRejected: \[10014\].*"app_secret":"<redacted>"/s, refusing(10014)],
+    ["a token that is refused", /TokenRejected: \[99991663\].*Bearer <redacted>/s, minting(refusing(99991663))],
+    ["a connection that is lost", /TransportError: UND_ERR_SOCKET/, minting(hangUp)]
+  ]
+
+  it.live.each(endings)("%s", ([how, says, platform]) =>
+    Effect.gen(function*() {
+      const { code, printed } = yield* run({
+        LARK_APP_ID: "cli_a",
+        LARK_APP_SECRET: `${mark}-app-secret`,
+        LARK_BASE_URL: yield* listen(createServer(platform)),
+        LARK_MEETING_ID: id,
+        LARK_NEW_HOST: bob.id
+      })
+      assert.strictEqual(code, 1, printed)
+      assertNoSecret([printed], how)
+      assert.match(printed, says)
+    }))
 })
 
 describe("the watch itself", () => {

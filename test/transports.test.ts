@@ -8,7 +8,8 @@ import { Deferred, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { Lark, MeetingId, Meetings, MeetingUser, Simulator, UserToken } from "effect-lark-meetings"
 import { FetchHttpClient, type HttpClient, HttpServer } from "effect/http"
 import { createServer, type RequestListener } from "node:http"
-import { createServer as createSocketServer, type Server, type Socket } from "node:net"
+import { createServer as createSocketServer, type Socket } from "node:net"
+import { listen } from "./fixtures/http/listen.ts"
 
 const id = MeetingId.make("6911188411932033028")
 const alice = MeetingUser.openId("ou_alice")
@@ -20,21 +21,6 @@ const transports: ReadonlyArray<readonly [name: string, layer: Layer.Layer<HttpC
   ["node:http", NodeHttpClient.layerNodeHttp],
   ["fetch", FetchHttpClient.layer]
 ]
-
-/** The origin of a server that lives as long as the scope. */
-const listen = <S extends Server>(server: S) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.callback<S>((resume) => {
-        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-      }),
-      (server) => Effect.sync(() => server.close())
-    ),
-    (server) => {
-      const address = server.address()
-      return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
-    }
-  )
 
 const answering = (listener: RequestListener) => listen(createServer(listener))
 
