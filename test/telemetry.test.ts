@@ -589,6 +589,9 @@ describe("the dashboard", () => {
 
   const queries = valuesOf("expr").map(String)
 
+  /** The labels by which a query sums up. */
+  const groups = (query: string) => /by \(([^)]*)\)/.exec(query)?.[1]?.split(", ") ?? []
+
   const matches = (pattern: RegExp) => [
     ...new Set(queries.flatMap((query) => Array.from(query.matchAll(pattern), ([, match]) => match)))
   ]
@@ -609,18 +612,38 @@ describe("the dashboard", () => {
       assert(Exit.isSuccess(exit))
       const shown = prometheus.split("\n")
 
-      const metrics = matches(/\b((?:lark|cas)_\w+)/g)
-      assert.isAtLeast(metrics.length, 9)
-      assert.deepStrictEqual(metrics.filter((name) => !shown.some((line) => line.split(/[{ ]/)[0] === name)), [])
+      for (const query of queries) {
+        const [, metric = "", matchers = ""] = /\b((?:lark|cas)_\w+)(?:{([^}]*)})?/.exec(query) ?? []
+        const series = shown.filter((line) => line.split(/[{ ]/)[0] === metric)
+        assert.isAtLeast(series.length, 1, query)
 
-      const values = matches(/(\w+="[^"]*")/g)
-      assert.isAtLeast(values.length, 3)
-      assert.deepStrictEqual(values.filter((value) => value !== undefined && !prometheus.includes(value)), [])
+        const names = [...groups(query), ...Array.from(matchers.matchAll(/(\w+)!?=/g), ([, name]) => name)]
+        const values = Array.from(matchers.matchAll(/\w+="[^"]*"/g), ([value]) => value)
+        for (const part of [...names.map((name) => `${name}="`), ...values]) {
+          assert.isDefined(series.find((line) => line.includes(part)), `${part} in ${query}`)
+        }
 
-      const labels = matches(/by \(([^)]*)\)/g).flatMap((names) => names?.split(", ") ?? [])
-      assert.isAtLeast(labels.length, 5)
-      assert.deepStrictEqual(labels.filter((label) => !prometheus.includes(`${label}="`)), [])
+        // What is counted from the start on is seen by how it grows.
+        const kind = /\bhistogram_quantile\(.*\brate\(/.test(query)
+          ? "histogram"
+          : /\b(rate|increase)\(/.test(query)
+          ? "counter"
+          : "gauge"
+        const family = kind === "histogram" ? metric.replace(/_bucket$/, "") : metric
+        assert.include(shown, `# TYPE ${family} ${kind}`, query)
+        assert.strictEqual(groups(query).includes("le"), kind === "histogram", query)
+      }
     }))
+
+  it("names its lines by what its queries leave", () => {
+    const targets = valuesOf("targets").flat().map((target) => Object(target))
+    assert.lengthOf(targets, queries.length)
+    for (const { expr, legendFormat } of targets) {
+      const left = groups(expr).filter((label) => label !== "le")
+      const named = Array.from(String(legendFormat).matchAll(/{{(\w+)}}/g), ([, label]) => label)
+      assert.sameMembers(named, left, expr)
+    }
+  })
 
   it("shows each metric that there is", () => {
     const families = matches(/\b((?:lark|cas)_\w+)/g).map((name) => name?.replace(/_bucket$/, ""))
