@@ -24,6 +24,8 @@ const run = (cwd: string, command: string, ...args: ReadonlyArray<string>) => {
 const write = (file: string, content: string | object) =>
   fs.writeFileSync(path.join(consumer, file), typeof content === "string" ? content : JSON.stringify(content))
 
+const tarball = () => path.join(temporary, ...fs.readdirSync(temporary).filter((file) => file.endsWith(".tgz")))
+
 const filesUnder = (directory: string, suffix: string) =>
   fs.readdirSync(path.join(installed, directory), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(suffix))
@@ -38,14 +40,13 @@ beforeAll(() => {
   })
   fs.symlinkSync(path.join(root, "node_modules"), path.join(checkout, "node_modules"), "junction")
   run(checkout, "npm", "pack", "--pack-destination", temporary)
-  const tarball = fs.readdirSync(temporary).find((file) => file.endsWith(".tgz"))
 
   fs.mkdirSync(consumer)
   write("package.json", {
     type: "module",
     dependencies: {
       "effect": `file:${path.join(root, "node_modules/effect")}`,
-      "effect-lark-meetings": `file:../${tarball}`
+      "effect-lark-meetings": `file:${tarball()}`
     }
   })
   run(consumer, "npm", "install", "--offline", "--no-audit", "--no-fund")
@@ -73,15 +74,28 @@ beforeAll(() => {
 afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
 
 describe("the published package", () => {
-  it("contains sources, build and documentation, nothing else", () => {
+  it("contains build, documentation and examples, nothing else, in a quarter of a megabyte", () => {
     const allowed =
-      /^(package\.json|LICENSE|README[^/]*\.md|docs\/.+\.(md|json)|src\/.+\.ts|dist\/.+\.(js|d\.ts)(\.map)?)$/
+      /^(package\.json|LICENSE|README\.md|docs\/.+\.(md|json|svg)|examples\/[\w-]+\.ts|dist\/.+\.(js|d\.ts))$/
     const files = fs.readdirSync(installed, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => path.relative(installed, path.join(entry.parentPath, entry.name)).replaceAll(path.sep, "/"))
     expect(files.filter((file) => !allowed.test(file) || /\.test/.test(file))).toEqual([])
     expect(files).toContain("LICENSE")
     expect(files).toContain("dist/index.d.ts")
+    expect(fs.statSync(tarball()).size).toBeLessThan(250_000)
+  })
+
+  it("has what its documentation links", () => {
+    const pages = ["README.md", ...fs.readdirSync(path.join(installed, "docs")).map((name) => path.join("docs", name))]
+    const links = pages.filter((page) => page.endsWith(".md")).flatMap((page) =>
+      Array.from(
+        fs.readFileSync(path.join(installed, page), "utf8").matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g),
+        ([, link = ""]) => path.join(path.dirname(page), link)
+      )
+    )
+    expect(links).toContain("examples/02-errors-by-tag.ts")
+    expect(links.filter((link) => !fs.existsSync(path.join(installed, link)))).toEqual([])
   })
 
   it("needs `effect` and nothing else", () => {
