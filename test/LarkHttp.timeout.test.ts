@@ -2,8 +2,8 @@
  * The deadlines of requests, many of which are under way at a time.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, type Duration, Effect, Fiber, Layer, Redacted } from "effect"
-import { Lark, MeetingId, Meetings, UserToken } from "effect-lark-meetings"
+import { Clock, Deferred, Duration, Effect, Fiber, Layer, Option, Redacted, Schema } from "effect"
+import { Lark, LarkHttp, MeetingId, Meetings, UserToken } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import * as platform from "./fixtures/http/platform.ts"
 
@@ -86,6 +86,32 @@ describe.each(platform.clients)("through %s,", (client) => {
         yield* Fiber.interrupt(stuck)
       }).pipe(Effect.provide(silent)))
 
+    it.effect("comes for all, even if one who hears of it throws", () =>
+      Effect.gen(function*() {
+        const throwing = yield* Effect.forkChild(failing(end))
+        const fibers = [yield* Effect.forkChild(failing(end))]
+        yield* TestClock.adjust("1 second")
+        fibers.push(yield* Effect.forkChild(failing(end)))
+        throwing.addObserver(() => {
+          throw new Error("as an application's own code may")
+        })
+        yield* TestClock.adjust("9 seconds")
+        fibers.push(yield* Effect.forkChild(failing(end)))
+        yield* TestClock.adjust("1 minute")
+        const ended = fibers.map((fiber) => fiber.pollUnsafe()).map((exit) => exit?._tag === "Success" && exit.value)
+        assert.deepStrictEqual(ended, [10_000, 11_000, 20_000])
+      }).pipe(Effect.provide(silent)))
+
+    it.effect("is not missed by a clock that counts the parts of milliseconds less exactly than its timers", () =>
+      Effect.gen(function*() {
+        const start = Date.UTC(2026, 0, 1)
+        yield* TestClock.setTime(start)
+        const fiber = yield* Effect.forkChild(failing(end))
+        yield* TestClock.adjust(Duration.millis(0.3))
+        yield* TestClock.adjust("1 minute")
+        assert.approximately(yield* Fiber.join(fiber), start + 10_000, 1)
+      }).pipe(Effect.provide(silent)))
+
     it.effect("costs one sleep for all, and none when nobody waits", () => {
       const gate = Deferred.makeUnsafe<platform.Answer>()
       return Effect.gen(function*() {
@@ -103,6 +129,24 @@ describe.each(platform.clients)("through %s,", (client) => {
 })
 
 describe("a deadline", () => {
+  it.effect("that is over at once comes for each, however long it takes to end what was waited for", () =>
+    Effect.gen(function*() {
+      const slowly = Effect.onInterrupt(Effect.never, () => Effect.sleep("3 seconds"))
+      const session: UserToken.UserToken["Service"] = {
+        get: slowly,
+        reject: () => Effect.succeed(true),
+        user: Option.none()
+      }
+      const own = LarkHttp.endpoint({ name: "own", method: "GET", path: "/own", codes: [], data: Schema.Unknown })
+      const impatient = LarkHttp.LarkHttp.use((lark) => lark.call(own, { params: {}, patience: Duration.zero })).pipe(
+        Lark.asUser(session)
+      )
+      const fibers = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(failing(impatient)))
+      yield* TestClock.adjust("1 minute")
+      const ended = fibers.map((fiber) => fiber.pollUnsafe()).map((exit) => exit?._tag === "Success" && exit.value)
+      assert.deepStrictEqual(ended, [3_000, 3_000, 3_000])
+    }).pipe(Effect.provide(Layer.provide(Lark.layer(platform.app), platform.make(() => Effect.never).layer))))
+
   it.effect("ends a request before it fails", () => {
     const seen: Array<string> = []
     const stubborn = Effect.onInterrupt(

@@ -17,6 +17,9 @@ interface Pending {
   expire: () => void
 }
 
+/** Of a rest that is too short for its timers, a clock would make no sleep at all. */
+const wholeMillis = (nanos: bigint): Duration.Duration => Duration.millis(Math.ceil(Number(nanos) / 1_000_000))
+
 /** The effects of one duration on one clock. */
 const makeWatch = (clock: Clock.Clock, duration: Duration.Duration) => {
   const nanos = Duration.toNanosUnsafe(duration)
@@ -27,11 +30,11 @@ const makeWatch = (clock: Clock.Clock, duration: Duration.Duration) => {
   const watching: Effect.Effect<void> = Effect.suspend(() => {
     const now = clock.monotonicTimeNanosUnsafe()
     for (const one of pending) {
-      if (one.deadline > now) return Effect.andThen(clock.sleep(Duration.nanos(one.deadline - now)), watching)
+      if (one.deadline > now) return Effect.andThen(clock.sleep(wholeMillis(one.deadline - now)), watching)
       pending.delete(one)
-      one.expire()
+      // Whoever hears of it may throw, which must not end the watch of the others.
+      Effect.runFork(Effect.sync(one.expire))
     }
-    watch = undefined
     return Effect.void
   })
 
@@ -39,7 +42,7 @@ const makeWatch = (clock: Clock.Clock, duration: Duration.Duration) => {
     add: (expire: () => void): Pending => {
       const one = { deadline: clock.monotonicTimeNanosUnsafe() + nanos, expire }
       pending.add(one)
-      watch ??= Effect.runFork(watching)
+      if (watch === undefined || watch.pollUnsafe() !== undefined) watch = Effect.runFork(watching)
       return one
     },
     delete: (one: Pending): void => {
