@@ -187,9 +187,12 @@ const send = <A>(
     if (limit !== undefined) {
       stopTimer = startTimer(limit.clock, limit.timeout, () => {
         const late = lateness(limit.timeout)
-        handler.abort(late)
-        // One that has no connection yet is not told of the abortion.
-        handler.fail(late)
+        try {
+          handler.abort(late)
+        } finally {
+          // One that has no connection yet is not told of the abortion.
+          handler.fail(late)
+        }
       })
     }
     try {

@@ -38,6 +38,19 @@ const replying = (status: number, headers: Record<string, string | Array<string>
 
 const url = "http://127.0.0.1:1/a/b?c=d"
 
+const end = Lark.asUser(UserToken.fromAccessToken(Redacted.make("u-1")))(
+  Meetings.end(MeetingId.make("6911188411932033028"))
+)
+
+/** Calls the platform through that client. */
+const through = (client: HttpClient.HttpClient) =>
+  Effect.provide(
+    Layer.provide(
+      Lark.layer({ appId: "cli_test", appSecret: Redacted.make("secret") }),
+      Layer.succeed(HttpClient.HttpClient, client)
+    )
+  )
+
 describe("a request", () => {
   it.effect("is sent as it was made, with the parameters in its path", () =>
     Effect.gen(function*() {
@@ -124,14 +137,7 @@ describe("a request", () => {
           connect = () => handler.onRequestStart(controller)
           if (isConnected) connect()
         })
-        const layer = Layer.provide(
-          Lark.layer({ appId: "cli_test", appSecret: Redacted.make("secret") }),
-          Layer.succeed(HttpClient.HttpClient, client)
-        )
-        const end = Lark.asUser(UserToken.fromAccessToken(Redacted.make("u-1")))(
-          Meetings.end(MeetingId.make("6911188411932033028"))
-        )
-        const fiber = yield* Effect.forkChild(Effect.flip(Effect.provide(end, layer)))
+        const fiber = yield* Effect.forkChild(Effect.flip(through(client)(end)))
         yield* TestClock.adjust(9_999)
         assert.deepStrictEqual(aborted, [])
         yield* TestClock.adjust(1)
@@ -144,6 +150,23 @@ describe("a request", () => {
         if (!isConnected) connect()
         assert.deepStrictEqual(aborted, ["no answer within 10000 ms"])
       }
+    }))
+
+  it.effect("to the platform fails after ten seconds, even if it cannot be aborted", () =>
+    Effect.gen(function*() {
+      const dispatch: Dispatch = (_, handler) => {
+        handler.onRequestStart({
+          abort: () => {
+            throw new Error("cannot be aborted")
+          }
+        })
+        return true
+      }
+      const fiber = yield* Effect.forkChild(Effect.flip(through(UndiciHttpClient.make({ dispatch }))(end)))
+      yield* TestClock.adjust("10 seconds")
+      const exit = fiber.pollUnsafe()
+      assert(exit?._tag === "Success")
+      assert.include<object>(exit.value, { _tag: "TransportError", reason: "no answer within 10000 ms" })
     }))
 
   it.effect("has a span and tells its trace, unless that is disabled", () =>
