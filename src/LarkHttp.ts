@@ -70,7 +70,7 @@ export interface Endpoint<Path extends string, out A, out C extends LarkError.Do
   /** How errors name it, after the official SDKs: `vc.v1.meeting.set_host`. */
   readonly name: string
   readonly method: "GET" | "PATCH" | "POST" | "PUT" | "DELETE"
-  /** Below `/open-apis`, with `:name` for parameters. */
+  /** Below `/open-apis`, with segments `:name` for parameters. */
   readonly path: Path
   /** The codes that are documented for it, apart from the generic ones. */
   readonly codes: ReadonlyArray<C>
@@ -84,8 +84,9 @@ export interface Endpoint<Path extends string, out A, out C extends LarkError.Do
   readonly decode: (data: unknown, code: number) => Effect.Effect<A, Schema.SchemaError>
 }
 
-type ParamsOf<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}` ? Name | ParamsOf<Rest>
-  : Path extends `${string}:${infer Name}` ? Name
+/** As `compile` finds them. */
+type ParamsOf<Path extends string> = Path extends `${string}/:${infer Name}/${infer Rest}` ? Name | ParamsOf<`/${Rest}`>
+  : Path extends `${string}/:${infer Name}` ? Name
   : never
 
 /**

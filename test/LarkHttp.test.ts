@@ -861,6 +861,23 @@ describe.each(platform.clients)("through %s,", (client) => {
         })
     )
 
+    it.effect("has the parameters that its segments begin with, and no others", () =>
+      Effect.gen(function*() {
+        const own = <const Path extends string>(path: Path) =>
+          LarkHttp.endpoint({ name: "own", method: "GET", path, codes: [], data: Schema.Unknown })
+        const feishu = platform.make(() => platform.ok({}))
+        yield* on(feishu)(LarkHttp.LarkHttp.use((lark) =>
+          Effect.all([
+            lark.call(own("/a-:b/c:d/e:"), { params: {} }),
+            lark.call(own("/:/f:g/:h:i-:j"), { params: { "": "1", "h:i-:j": "2" } })
+          ])
+        ))
+        assert.deepStrictEqual(feishu.calls.map(({ path }) => path), [
+          "/open-apis/a-:b/c:d/e:",
+          "/open-apis/1/f:g/2"
+        ])
+      }))
+
     it.effect.prop(
       "gets back what its schema says, whatever JSON that is",
       { data: Arbitrary.schema(Schema.Json) },

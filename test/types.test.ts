@@ -186,6 +186,17 @@ describe("the error channel", () => {
   })
 })
 
+describe("the parameters of an endpoint", () => {
+  it("are the segments of its path that begin with a colon", () => {
+    type NamesOf<Path extends string> = keyof LarkHttp.Input<Path>["params"]
+    expectTypeOf<NamesOf<"/a/:b/:c/d/:e">>().toEqualTypeOf<"b" | "c" | "e">()
+    expectTypeOf<NamesOf<"/a-:b/c:d/e:">>().toEqualTypeOf<never>()
+    expectTypeOf<NamesOf<"/a:b/:c:d-:e/f">>().toEqualTypeOf<"c:d-:e">()
+    expectTypeOf<NamesOf<"/:a//:a/:b/">>().toEqualTypeOf<"a" | "b">()
+    expectTypeOf<NamesOf<"/:">>().toEqualTypeOf<"">()
+  })
+})
+
 describe("the requirements", () => {
   it("end needs a user, and nothing else does", () => {
     expectTypeOf<RequirementsOf<End>>().toEqualTypeOf<Meetings.Meetings | UserToken.UserToken>()

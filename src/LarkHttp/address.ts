@@ -25,9 +25,9 @@ const queryOf = (query: Parameters<Address>[1] = {}): string => {
   return text
 }
 
-/** Compiles a path with `:name` for parameters, so that a call has only to fill them in. */
+/** Compiles a path with segments `:name` for parameters, so that a call has only to fill them in. */
 export const compile = (path: string): Address => {
-  const [head = "", ...parts] = path.split(/(?<=\/):([^/]+)/)
+  const [head = "", ...parts] = path.split(/(?<=\/):([^/]*)/)
   return (params, query) => {
     let address = head
     for (let i = 0; i < parts.length; i += 2) {
