@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Redacted, Stream, Tracer } from "effect"
+import { Arbitrary, Effect, Exit, Fiber, Layer, Option, Redacted, Schema, Stream, Tracer } from "effect"
 import { Lark, MeetingId, Meetings, UndiciHttpClient, UserToken } from "effect-lark-meetings"
 import { HttpClient, HttpClientRequest, UrlParams } from "effect/http"
 import { TestClock } from "effect/testing"
@@ -112,6 +112,54 @@ describe("a request", () => {
       }
       assert.deepStrictEqual(dispatched, [])
     }))
+
+  const few = (texts: ReadonlyArray<string>) =>
+    Arbitrary.map(
+      Arbitrary.array(Arbitrary.schema(Schema.Literals(texts)), { minLength: 1, maxLength: 4 }),
+      (some) => some.join("")
+    )
+
+  /** As often as not, none. */
+  const maybe = (texts: ReadonlyArray<string>) =>
+    Arbitrary.schema(Schema.Union([Schema.Literal(""), Schema.Literals(texts)]))
+
+  /** Of parts that a URL would leave alone, change, or refuse. */
+  const Address = Arbitrary.map(
+    Arbitrary.all([
+      Arbitrary.schema(Schema.Literals(["http://", "https://"])),
+      few(["a", "b.c", "-", ".", "1", "127.0.0.1", "0x7f", "256", "xn--", "A", "ä", "u:p@", "[::1]"]),
+      maybe([":1", ":80", ":443", ":65535", ":0", ":080", ":65536", ":99999", ":", ":a"]),
+      few(["/", "a", "B", "1", "_", "-", "?", "=", "&"]),
+      maybe([".", "..", "/../", "%2e", "\\", "#", "@", ":", "+", "~", "ä", "\ud800", "\t", "\n", " ", "'"]),
+      few(["/", "a", "?", "=", "&"])
+    ]),
+    ([scheme, host, port, ...path]) => `${scheme}${host}${port}/${path.join("")}`
+  )
+
+  it.effect.prop(
+    "goes where a URL of its text says, whatever is in that",
+    { address: Address },
+    ({ address }) =>
+      Effect.gen(function*() {
+        const { client, dispatched } = replying(200, {})
+        const request = HttpClientRequest.get(address)
+        const exit = yield* Effect.exit(
+          Effect.provideService(client.execute(request), HttpClient.TracerDisabledWhen, () => true)
+        )
+        const url = URL.parse(request.url)
+        // Undici makes a URL of the origin, too. A query without a sign is none.
+        const sent = dispatched.map((
+          { origin, path }
+        ) => [URL.parse(origin)?.origin, path.replace(/^([^?]*)\?$/, "$1")])
+        if (url === null || url.origin === "null") {
+          assert.isTrue(sent.every(([origin]) => origin === undefined))
+        } else {
+          assert.deepStrictEqual(sent, [[url.origin, url.pathname + url.search]])
+          assert.isTrue(Exit.isSuccess(exit))
+        }
+      }),
+    { arbitrary: { runs: 300 } }
+  )
 
   it.effect("is aborted by an interruption, on its way or before it has a connection", () =>
     Effect.gen(function*() {
