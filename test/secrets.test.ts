@@ -4,7 +4,16 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, type Layer, Logger, Metric, Option, Redacted, References, Tracer } from "effect"
-import { Cas, Lark, MeetingId, Meetings, MeetingUser, Simulator, UserToken } from "effect-lark-meetings"
+import {
+  Cas,
+  Lark,
+  MeetingId,
+  Meetings,
+  MeetingUser,
+  Simulator,
+  UndiciHttpClient,
+  UserToken
+} from "effect-lark-meetings"
 import { FetchHttpClient, type HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { spawn } from "node:child_process"
@@ -172,6 +181,10 @@ const echoes: Readonly<Record<string, (secret: string) => platform.Answer | plat
     ...platform.failed(400, 121003),
     headers: { "x-tt-logid": inHeader(secret) }
   }),
+  "in the log ids of the headers": (secret) => ({
+    ...platform.failed(400, 121003),
+    headers: { "x-tt-logid": ["log-1", inHeader(secret)] }
+  }),
   "in the request id of the header": (secret) => ({
     status: 502,
     body: "",
@@ -190,14 +203,14 @@ const echoes: Readonly<Record<string, (secret: string) => platform.Answer | plat
     new platform.Lost({ request: { headers: { authorization: secret } }, code: secret })
 }
 
-describe("no secret is shown when the platform says back what it was sent", () => {
+describe.each(platform.clients)("through %s, no secret that the platform says back is shown", (client) => {
   const cases = Object.entries(echoes)
 
   it.effect.each(cases)("%s, by a meeting endpoint", ([how, echo]) =>
     Effect.gen(function*() {
       for (const [name, operation] of Object.entries(operations)) {
         const feishu = platform.make((request) => echo(secretsIn(request)), (n) => platform.minted(tenantToken(n)))
-        const { texts } = yield* watched(on(feishu.layer)(operation))
+        const { texts } = yield* watched(on(feishu.through(client))(operation))
         assertNoSecret(texts, `${name}, ${how}`)
       }
     }))
@@ -206,7 +219,7 @@ describe("no secret is shown when the platform says back what it was sent", () =
     Effect.gen(function*() {
       for (const [name, operation] of Object.entries(operations)) {
         const feishu = platform.make(() => platform.ok({}), (_, request) => echo(secretsIn(request)))
-        const { texts } = yield* watched(on(feishu.layer)(operation))
+        const { texts } = yield* watched(on(feishu.through(client))(operation))
         assertNoSecret(texts, `${name}, ${how}`)
       }
     }))
@@ -217,12 +230,12 @@ describe("no secret is shown when the platform says back what it was sent", () =
         (_, n) => n === 0 ? platform.failed(400, 99991663) : platform.failed(400, 99991663, `${tenantToken(0)} again`),
         (n) => platform.minted(tenantToken(n))
       )
-      const { texts } = yield* watched(on(feishu.layer)(Meetings.get(id)))
+      const { texts } = yield* watched(on(feishu.through(client))(Meetings.get(id)))
       assertNoSecret(texts, "get")
     }))
 })
 
-describe("no secret is shown when the token endpoint answers with half a token", () => {
+describe.each(platform.clients)("through %s, no secret in half a token is shown", (client) => {
   const halves: ReadonlyArray<readonly [what: string, answer: platform.Answer]> = [
     ["no time to expire", { body: { code: 0, tenant_access_token: tenantToken(1) } }],
     ["a list of tokens", { body: { code: 0, tenant_access_token: [tenantToken(1)], expire: 7200 } }],
@@ -236,7 +249,9 @@ describe("no secret is shown when the token endpoint answers with half a token",
   it.effect.each(halves)("%s", ([what, answer]) =>
     Effect.gen(function*() {
       for (const [name, operation] of Object.entries(operations)) {
-        const { texts } = yield* watched(on(platform.make(() => platform.ok({}), () => answer).layer)(operation))
+        const { texts } = yield* watched(
+          on(platform.make(() => platform.ok({}), () => answer).through(client))(operation)
+        )
         assertNoSecret(texts, `${name}, ${what}`)
       }
     }))
@@ -306,6 +321,7 @@ describe("no secret is shown by the simulator, nor by the client that talks to i
 describe("no secret is shown by a real transport", () => {
   const transports: ReadonlyArray<readonly [name: string, layer: Layer.Layer<HttpClient.HttpClient>]> = [
     ["undici", NodeHttpClient.layerUndici],
+    ["undici's dispatcher", UndiciHttpClient.layer(NodeHttpClient.makeDispatcher)],
     ["node:http", NodeHttpClient.layerNodeHttp],
     ["fetch", FetchHttpClient.layer]
   ]

@@ -1,11 +1,11 @@
 /**
- * The client on real sockets of this machine, with each transport that Node has.
+ * The client on real sockets of this machine, with each transport that Node has, and on undici's dispatcher.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Option, Redacted } from "effect"
-import { Lark, MeetingId, Meetings, MeetingUser, Simulator, UserToken } from "effect-lark-meetings"
+import { Lark, MeetingId, Meetings, MeetingUser, Simulator, UndiciHttpClient, UserToken } from "effect-lark-meetings"
 import { FetchHttpClient, type HttpClient, HttpServer } from "effect/http"
 import { createServer, type RequestListener } from "node:http"
 import { createServer as createSocketServer, type Socket } from "node:net"
@@ -18,6 +18,7 @@ const session = UserToken.fromAccessToken(Redacted.make("u-alice"), { user: alic
 
 const transports: ReadonlyArray<readonly [name: string, layer: Layer.Layer<HttpClient.HttpClient>]> = [
   ["undici", NodeHttpClient.layerUndici],
+  ["undici's dispatcher", UndiciHttpClient.layer(NodeHttpClient.makeDispatcher)],
   ["node:http", NodeHttpClient.layerNodeHttp],
   ["fetch", FetchHttpClient.layer]
 ]
