@@ -641,6 +641,17 @@ describe.each(platform.clients)("through %s,", (client) => {
         assert.deepStrictEqual(feishu.calls.map(({ headers }) => headers["authorization"]), ["Bearer t-late"])
       }))
 
+    it.effect("is waited for as long as it takes by a call of infinite patience", () =>
+      Effect.gen(function*() {
+        const slow = Effect.delay(Effect.succeed(platform.minted("t-slow")), "8 seconds")
+        const call = LarkHttp.LarkHttp.use((lark) =>
+          lark.call(topic, { params: { meeting_id: id }, patience: Duration.infinity })
+        )
+        const fiber = yield* Effect.forkChild(on(platform.make(() => meeting, () => slow))(call))
+        yield* TestClock.adjust("9 seconds")
+        assert.strictEqual((yield* Fiber.join(fiber)).meeting.id, id)
+      }))
+
     it.effect("is waited for no longer in the place of one that was rejected meanwhile", () =>
       Effect.gen(function*() {
         const feishu = platform.make(
