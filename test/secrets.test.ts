@@ -150,6 +150,7 @@ const inHeader = (secret: string) => secret.replaceAll(/[^!-~ ]/g, "")
 const echoes: Readonly<Record<string, (secret: string) => platform.Answer | platform.Lost>> = {
   "in msg": (secret) => platform.failed(400, 121003, `who sends ${secret}?`),
   "in msg, from every part": (secret) => platform.failed(500, 121001, `${secret} ${secret} ${secret}`),
+  "in msg, in quotes": (secret) => platform.failed(400, 121003, JSON.stringify({ app_secret: secret })),
   "in the msg of a rejected token": (secret) => platform.failed(400, 99991663, `Invalid access token: ${secret}`),
   "in the msg of a wrong credential": (secret) => platform.failed(200, 10015, secret),
   "in the msg of an unknown code": (secret) => platform.failed(400, 424242, secret),
@@ -396,7 +397,7 @@ describe.concurrent("no secret is printed by a process that ends with", () => {
     Effect.gen(function*() {
       const { code, printed } = yield* run({
         LARK_APP_ID: "cli_a",
-        LARK_APP_SECRET: `${mark}-app-secret`,
+        LARK_APP_SECRET: appSecret,
         LARK_BASE_URL: yield* listen(createServer(platform)),
         LARK_MEETING_ID: id,
         LARK_NEW_HOST: bob.id

@@ -6,9 +6,16 @@
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 
+const inJson = (text: string) => JSON.stringify(text).slice(1, -1)
+
+/** As it is, and as it stands in JSON. */
+const spellings = (secret: Redacted.Redacted) => [Redacted.value(secret), inJson(Redacted.value(secret))]
+
 /** Takes out of a text what it repeats of the secrets that a request held. */
 export const concealer = (secrets: ReadonlyArray<Redacted.Redacted>) => (text: string): string => {
-  const repeated = secrets.map(Redacted.value).filter((value) => value !== "" && text.includes(value))
+  // Without a backslash, nothing is spelled otherwise in JSON.
+  const values = text.includes("\\") ? secrets.flatMap(spellings) : secrets.map(Redacted.value)
+  const repeated = values.filter((value) => value !== "" && text.includes(value))
   // The longest first: what one begins with may be another.
   return repeated.sort((a, b) => b.length - a.length).reduce(
     (rest, value) => rest.replaceAll(value, "<redacted>"),
@@ -20,6 +27,6 @@ export const concealer = (secrets: ReadonlyArray<Redacted.Redacted>) => (text: s
 export const withoutSecrets = (data: unknown, secrets: ReadonlyArray<Redacted.Redacted>): unknown => {
   // What is nested too deeply to be written cannot be searched: it counts as a secret.
   const text = Result.try(() => JSON.stringify(data) ?? "")
-  const isIn = (secret: string) => Result.isFailure(text) || text.success.includes(JSON.stringify(secret).slice(1, -1))
+  const isIn = (secret: string) => Result.isFailure(text) || text.success.includes(inJson(secret))
   return secrets.some((secret) => isIn(Redacted.value(secret))) ? undefined : data
 }
