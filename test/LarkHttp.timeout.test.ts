@@ -67,6 +67,13 @@ describe.each(platform.clients)("through %s,", (client) => {
         )
       ))
 
+    it.effect("of a request begins with it, be that when another's is over", () =>
+      Effect.gen(function*() {
+        const fiber = yield* Effect.forkChild(Effect.all([failing(end), failing(end), failing(end)]))
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual(yield* Fiber.join(fiber), [10_000, 20_000, 30_000])
+      }).pipe(Effect.provide(silent)))
+
     it.effect("that is shorter comes first, though it began later", () =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(failing(end))
