@@ -170,8 +170,11 @@ describe("setHost", () => {
       const errors = yield* inTime(Effect.all(operations, { concurrency: "unbounded" }))
       const limits = errors.map((error) => error._tag === "CasExhausted" ? error.limit : error._tag)
       assert.include(limits, "budget")
-      // One attempt each; on top of that a fifth of them, and ten a second over the ten seconds of the window.
-      assert.strictEqual((yield* calls).length, 60 + 12 + 100)
+      // One attempt each; on top of that a fifth of them, and ten a second over the ten seconds of the window, of which the
+      // last may come too late for the jitter of those who ask.
+      const { length } = yield* calls
+      assert.isAtMost(length, 60 + 12 + 100)
+      assert.isAtLeast(length, 60 + 12 + 90)
     }).pipe(feishu({
       meetings,
       latency: 0,
