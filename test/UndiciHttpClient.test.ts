@@ -1,5 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Effect, Exit, Fiber, Layer, Option, Redacted, Schema, Stream, Tracer } from "effect"
+import {
+  Arbitrary,
+  Clock,
+  type Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Option,
+  Redacted,
+  Schema,
+  Stream,
+  Tracer
+} from "effect"
 import { Lark, MeetingId, Meetings, UndiciHttpClient, UserToken } from "effect-lark-meetings"
 import { HttpClient, HttpClientRequest, UrlParams } from "effect/http"
 import { TestClock } from "effect/testing"
@@ -52,30 +65,35 @@ const through = (client: HttpClient.HttpClient) =>
   )
 
 describe("a request", () => {
-  it.effect("is sent as it was made, with the parameters in its path", () =>
-    Effect.gen(function*() {
-      const { client, dispatched } = replying(200, {}, "{}")
-      yield* client.execute(
-        HttpClientRequest.post("http://127.0.0.1:1/a?b=c#d", { urlParams: { e: "f g" }, headers: { "X-One": "1" } })
-          .pipe(
-            HttpClientRequest.bodyText("text", "text/plain")
-          )
+  it.effect.each([["traced", false], ["not traced", true]] as const)(
+    "is sent as it was made, with the parameters in its path, %s",
+    ([, isDisabled]) =>
+      Effect.gen(function*() {
+        const { client, dispatched } = replying(200, {}, "{}")
+        yield* client.execute(
+          HttpClientRequest.post("http://127.0.0.1:1/a?b=c#d", { urlParams: { e: "f g" }, headers: { "X-One": "1" } })
+            .pipe(
+              HttpClientRequest.bodyText("text", "text/plain")
+            )
+        )
+        yield* client.get(url)
+        const [origin, undicisOwn] = ["http://127.0.0.1:1", { headersTimeout: 0, bodyTimeout: 0 }]
+        assert.deepStrictEqual(dispatched.map(({ headers, ...rest }) => ({ headers: { ...headers }, ...rest })), [
+          {
+            method: "POST",
+            origin,
+            path: "/a?b=c&e=f+g",
+            headers: { "x-one": "1", "content-type": "text/plain", "content-length": "4" },
+            body: "text",
+            ...undicisOwn
+          },
+          { method: "GET", origin, path: "/a/b?c=d", headers: {}, body: null, ...undicisOwn }
+        ])
+      }).pipe(
+        Effect.provideService(HttpClient.TracerPropagationEnabled, false),
+        Effect.provideService(HttpClient.TracerDisabledWhen, () => isDisabled)
       )
-      yield* client.get(url)
-      assert.deepStrictEqual(
-        dispatched.map(({ body, headers, method, origin, path }) => [method, origin, path, { ...headers }, body]),
-        [
-          [
-            "POST",
-            "http://127.0.0.1:1",
-            "/a?b=c&e=f+g",
-            { "x-one": "1", "content-type": "text/plain", "content-length": "4" },
-            "text"
-          ],
-          ["GET", "http://127.0.0.1:1", "/a/b?c=d", {}, null]
-        ]
-      )
-    }).pipe(Effect.provideService(HttpClient.TracerPropagationEnabled, false)))
+  )
 
   it.effect("of bytes is sent as those bytes", () =>
     Effect.gen(function*() {
@@ -185,7 +203,8 @@ describe("a request", () => {
           connect = () => handler.onRequestStart(controller)
           if (isConnected) connect()
         })
-        const fiber = yield* Effect.forkChild(Effect.flip(through(client)(end)))
+        const ended = Effect.tapError(through(client)(end), () => Effect.sync(() => aborted.push("failed")))
+        const fiber = yield* Effect.forkChild(Effect.flip(ended))
         yield* TestClock.adjust(9_999)
         assert.deepStrictEqual(aborted, [])
         yield* TestClock.adjust(1)
@@ -196,7 +215,8 @@ describe("a request", () => {
           reason: "no answer within 10000 ms"
         })
         if (!isConnected) connect()
-        assert.deepStrictEqual(aborted, ["no answer within 10000 ms"])
+        const abortion = "no answer within 10000 ms"
+        assert.deepStrictEqual(aborted, isConnected ? [abortion, "failed"] : ["failed", abortion])
       }
     }))
 
@@ -216,6 +236,93 @@ describe("a request", () => {
       assert(exit?._tag === "Success")
       assert.include<object>(exit.value, { _tag: "TransportError", reason: "no answer within 10000 ms" })
     }))
+
+  /** What a dispatcher does with a request, and when. */
+  const Step = Schema.Struct({
+    at: Schema.Literals([0, 500, 5_500, 9_500, 10_500]),
+    does: Schema.Literals(["start", "reply", "end", "fail", "throw"])
+  })
+
+  const Call = Schema.Struct({
+    begins: Schema.Literals([0, 1_000]),
+    steps: Schema.Array(Step).check(Schema.isMaxLength(6)),
+    abortion: Schema.Literals(["fails", "is not heard", "throws"]),
+    interruptedAt: Schema.Literals([4_000, 12_000])
+  })
+
+  it.effect.prop(
+    "to the platform ends once: with its first answer or failure, or in time; and leaves no timer",
+    { calls: Arbitrary.array(Arbitrary.schema(Call), { minLength: 1, maxLength: 4 }) },
+    ({ calls }) =>
+      Effect.gen(function*() {
+        const context = yield* Effect.context<never>()
+        const clock = yield* Clock.Clock
+        let sleeping = 0
+        const counting = {
+          ...clock,
+          sleep: (duration: Duration.Duration) =>
+            Effect.acquireUseRelease(
+              Effect.sync(() => sleeping++),
+              () => clock.sleep(duration),
+              () => Effect.sync(() => sleeping--)
+            )
+        }
+        const ends = calls.map(({ abortion, begins, interruptedAt, ...call }) => {
+          const steps = call.steps.filter(({ at, does }) => at === 0 || does !== "throw").toSorted((a, b) =>
+            a.at - b.at
+          )
+          const dispatch: Dispatch = (_, handler) => {
+            const controller = {
+              abort: (reason: Error) => {
+                if (abortion === "throws") throw new Error("cannot be aborted")
+                if (abortion === "fails") handler.onResponseError(controller, reason)
+              }
+            }
+            const take = (does: (typeof Step)["Type"]["does"]) => {
+              if (does === "start") handler.onRequestStart(controller)
+              if (does === "reply") handler.onResponseStart(controller, 200, {})
+              if (does === "end") handler.onResponseEnd()
+              if (does === "fail") handler.onResponseError(controller, new Error("broken"))
+              if (does === "throw") throw new Error("thrown")
+            }
+            for (const { at, does } of steps) {
+              if (at === 0) take(does)
+              else Effect.runForkWith(context)(Effect.delay(Effect.sync(() => take(does)), at))
+            }
+            return false
+          }
+          const last = steps.find(({ does }) => ["end", "fail", "throw"].includes(does))
+          const expected = last !== undefined && last.at < 10_000 ? last : { at: 10_000, does: "time out" }
+          const says = { end: "the body is empty", fail: "broken", throw: "thrown" }[expected.does] ??
+            "no answer within"
+          return {
+            call: Effect.flatMap(
+              Effect.flip(through(UndiciHttpClient.make({ dispatch }))(end)),
+              ({ message }) => Effect.map(Clock.currentTimeMillis, (at) => ({ at: at - begins, message }))
+            ).pipe(Effect.provideService(Clock.Clock, counting), Effect.delay(begins)),
+            interruption: begins + interruptedAt,
+            expected: interruptedAt < expected.at ? undefined : { at: expected.at, says }
+          }
+        })
+        const fibers = yield* Effect.forEach(ends, ({ call }) => Effect.forkChild(call))
+        for (const [i, fiber] of fibers.entries()) {
+          yield* Effect.forkChild(Effect.delay(Effect.exit(Fiber.interrupt(fiber)), ends[i]?.interruption ?? 0))
+        }
+        yield* TestClock.adjust("1 minute")
+        for (const [i, { expected }] of ends.entries()) {
+          const exit = fibers[i]?.pollUnsafe()
+          assert(exit !== undefined)
+          if (expected === undefined) {
+            assert.isTrue(Exit.hasInterrupts<unknown, unknown>(exit))
+          } else {
+            assert(exit._tag === "Success")
+            assert.strictEqual(exit.value.at, expected.at)
+            assert.include(exit.value.message, expected.says)
+          }
+        }
+        assert.strictEqual(sleeping, 0)
+      })
+  )
 
   it.effect("has a span and tells its trace, unless that is disabled", () =>
     Effect.gen(function*() {
