@@ -379,6 +379,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         assert.include<object>(yield* details({ log_id: "b" }), { logId: "b" })
         assert.include<object>(yield* details({ logid: "b" }), { logId: "b" })
         assert.include<object>(yield* details({}, { "x-request-id": "r" }), { logId: "r" })
+        assert.include<object>(yield* details({}, { "x-request-id": "r", "x-tt-logid": "h" }), { logId: "h" })
         assert.include<object>(yield* details({ log_id: "b" }, { "x-tt-logid": ["h", "i"] }), { logId: "h, i" })
         assert.notInclude((yield* details({ log_id: 7 })).message, "log id")
       }))
