@@ -16,6 +16,7 @@ import {
 import { Lark, MeetingId, Meetings, UndiciHttpClient, UserToken } from "effect-lark-meetings"
 import { HttpClient, HttpClientRequest, UrlParams } from "effect/http"
 import { TestClock } from "effect/testing"
+import { countedClock } from "./fixtures/countedClock.ts"
 
 type Dispatch = UndiciHttpClient.Dispatcher["dispatch"]
 type Handler = Parameters<Dispatch>[1]
@@ -76,7 +77,7 @@ describe("a request", () => {
               HttpClientRequest.bodyText("text", "text/plain")
             )
         )
-        yield* client.get(url)
+        yield* client.get(url, { urlParams: { e: "1" } })
         const [origin, undicisOwn] = ["http://127.0.0.1:1", { headersTimeout: 0, bodyTimeout: 0 }]
         assert.deepStrictEqual(dispatched.map(({ headers, ...rest }) => ({ headers: { ...headers }, ...rest })), [
           {
@@ -87,7 +88,7 @@ describe("a request", () => {
             body: "text",
             ...undicisOwn
           },
-          { method: "GET", origin, path: "/a/b?c=d", headers: {}, body: null, ...undicisOwn }
+          { method: "GET", origin, path: "/a/b?c=d&e=1", headers: {}, body: null, ...undicisOwn }
         ])
       }).pipe(
         Effect.provideService(HttpClient.TracerPropagationEnabled, false),
@@ -148,7 +149,7 @@ describe("a request", () => {
       few(["a", "b.c", "-", ".", "1", "127.0.0.1", "0x7f", "256", "xn--", "A", "ä", "u:p@", "[::1]"]),
       maybe([":1", ":80", ":443", ":65535", ":0", ":080", ":65536", ":99999", ":", ":a"]),
       few(["/", "a", "B", "1", "_", "-", "?", "=", "&"]),
-      maybe([".", "..", "/../", "%2e", "\\", "#", "@", ":", "+", "~", "ä", "\ud800", "\t", "\n", " ", "'"]),
+      maybe([".", "..", "/../", "%2e", "/%2e/", "\\", "#", "@", ":", "+", "~", "ä", "\ud800", "\t", "\n", " ", "'"]),
       few(["/", "a", "?", "=", "&"])
     ]),
     ([scheme, host, port, ...path]) => `${scheme}${host}${port}/${path.join("")}`
@@ -167,6 +168,7 @@ describe("a request", () => {
         const url = URL.parse(request.url)
         // Undici makes a URL of the origin, too. A query without a sign is none.
         const sent = dispatched.map(({ origin, path }) => {
+          assert.notMatch(origin, /[A-Z@]/)
           return [URL.parse(origin)?.origin, path.replace(/^([^?]*)\?$/, "$1")]
         })
         if (url === null) {
@@ -220,6 +222,17 @@ describe("a request", () => {
       }
     }))
 
+  it.effect("to the platform leaves no timer when it is interrupted, even before it has a connection", () =>
+    Effect.gen(function*() {
+      const { calls, clock } = yield* countedClock
+      const { client } = scripted(() => {})
+      const fiber = yield* Effect.forkChild(Effect.provideService(through(client)(end), Clock.Clock, clock))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(calls.sleeping, 1)
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(calls.sleeping, 0)
+    }))
+
   it.effect("to the platform fails after ten seconds, even if it cannot be aborted", () =>
     Effect.gen(function*() {
       const dispatch: Dispatch = (_, handler) => {
@@ -256,17 +269,7 @@ describe("a request", () => {
     ({ calls }) =>
       Effect.gen(function*() {
         const context = yield* Effect.context<never>()
-        const clock = yield* Clock.Clock
-        let sleeping = 0
-        const counting = {
-          ...clock,
-          sleep: (duration: Duration.Duration) =>
-            Effect.acquireUseRelease(
-              Effect.sync(() => sleeping++),
-              () => clock.sleep(duration),
-              () => Effect.sync(() => sleeping--)
-            )
-        }
+        const { calls: sleeps, clock } = yield* countedClock
         const ends = calls.map(({ abortion, begins, interruptedAt, ...call }) => {
           const steps = call.steps.filter(({ at, does }) => at === 0 || does !== "throw").toSorted((a, b) =>
             a.at - b.at
@@ -299,7 +302,7 @@ describe("a request", () => {
             call: Effect.flatMap(
               Effect.flip(through(UndiciHttpClient.make({ dispatch }))(end)),
               ({ message }) => Effect.map(Clock.currentTimeMillis, (at) => ({ at: at - begins, message }))
-            ).pipe(Effect.provideService(Clock.Clock, counting), Effect.delay(begins)),
+            ).pipe(Effect.provideService(Clock.Clock, clock), Effect.delay(begins)),
             interruption: begins + interruptedAt,
             expected: interruptedAt < expected.at ? undefined : { at: expected.at, says }
           }
@@ -320,7 +323,7 @@ describe("a request", () => {
             assert.include(exit.value.message, expected.says)
           }
         }
-        assert.strictEqual(sleeping, 0)
+        assert.strictEqual(sleeps.sleeping, 0)
       })
   )
 
