@@ -1,18 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Arbitrary,
-  Clock,
-  type Duration,
-  Effect,
-  Exit,
-  Fiber,
-  Layer,
-  Option,
-  Redacted,
-  Schema,
-  Stream,
-  Tracer
-} from "effect"
+import { Arbitrary, Clock, Effect, Exit, Fiber, Layer, Option, Redacted, Schema, Stream, Tracer } from "effect"
 import { Lark, MeetingId, Meetings, UndiciHttpClient, UserToken } from "effect-lark-meetings"
 import { HttpClient, HttpClientRequest, UrlParams } from "effect/http"
 import { TestClock } from "effect/testing"
@@ -146,7 +133,7 @@ describe("a request", () => {
   const Address = Arbitrary.map(
     Arbitrary.all([
       Arbitrary.schema(Schema.Literals(["http://", "https://"])),
-      few(["a", "b.c", "-", ".", "1", "127.0.0.1", "0x7f", "256", "xn--", "A", "ä", "u:p@", "[::1]"]),
+      few(["a", "b.c", "-", ".", "1", "127.0.0.1", "0x7f", "256", "xn--", "A", "ä", "u@", "[::1]"]),
       maybe([":1", ":80", ":443", ":65535", ":0", ":080", ":65536", ":99999", ":", ":a"]),
       few(["/", "a", "B", "1", "_", "-", "?", "=", "&"]),
       maybe([".", "..", "/../", "%2e", "/%2e/", "\\", "#", "@", ":", "+", "~", "ä", "\ud800", "\t", "\n", " ", "'"]),
