@@ -5,7 +5,7 @@
  *
  * A reply is read to its end before it is handed over: no stream, no abort signal and no promise is made for it. Calls of
  * this library through it end by themselves after their ten seconds, where a call through another client takes a second
- * fiber to be ended. Against a stub on the same machine, 32 calls in flight, a call takes about 55 % of the CPU of one
+ * fiber to be ended. Against a stub on the same machine, 32 calls in flight, a call takes about 50 % of the CPU of one
  * through `NodeHttpClient.layerUndici`; `npm run bench:http` measures both.
  *
  * It sends what the platform takes: no body, or one of bytes. Spans, the propagation of traces and interruption are as

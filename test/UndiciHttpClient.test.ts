@@ -26,6 +26,16 @@ const scripted = (react: (handler: Handler, controller: { readonly abort: (reaso
   return { client: UndiciHttpClient.make({ dispatch }), dispatched, aborted }
 }
 
+/** A dispatcher that never answers, with a connection at once or when it is told to. */
+const connecting = (isConnected: boolean) => {
+  let connect = () => {}
+  const dispatcher = scripted((handler, controller) => {
+    connect = () => handler.onRequestStart(controller)
+    if (isConnected) connect()
+  })
+  return { ...dispatcher, connect: () => connect() }
+}
+
 const bytes = (text: string) => new TextEncoder().encode(text)
 
 /** Answers with these pieces. */
@@ -170,12 +180,8 @@ describe("a request", () => {
 
   it.effect("is aborted by an interruption, on its way or before it has a connection", () =>
     Effect.gen(function*() {
-      let connect = () => {}
       for (const isConnected of [true, false]) {
-        const { aborted, client } = scripted((handler, controller) => {
-          connect = () => handler.onRequestStart(controller)
-          if (isConnected) connect()
-        })
+        const { aborted, client, connect } = connecting(isConnected)
         const fiber = yield* Effect.forkChild(client.get(url), { startImmediately: true })
         assert.deepStrictEqual(aborted, [])
         yield* Fiber.interrupt(fiber)
@@ -186,12 +192,8 @@ describe("a request", () => {
 
   it.effect("to the platform is aborted after ten seconds, on its way or before it has a connection", () =>
     Effect.gen(function*() {
-      let connect = () => {}
       for (const isConnected of [true, false]) {
-        const { aborted, client } = scripted((handler, controller) => {
-          connect = () => handler.onRequestStart(controller)
-          if (isConnected) connect()
-        })
+        const { aborted, client, connect } = connecting(isConnected)
         const ended = Effect.tapError(through(client)(end), () => Effect.sync(() => aborted.push("failed")))
         const fiber = yield* Effect.forkChild(Effect.flip(ended))
         yield* TestClock.adjust(9_999)
