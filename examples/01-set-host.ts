@@ -1,7 +1,8 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer } from "effect"
-import { Cas, Lark, MeetingId, Meetings, MeetingUser, Simulator } from "effect-lark-meetings"
+import { Cas, Lark, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
 
 const id = MeetingId.make(process.env.LARK_MEETING_ID ?? "6911188411932033028")
 const bob = MeetingUser.openId(process.env.LARK_NEW_HOST ?? "ou_bob")

@@ -1,6 +1,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer } from "effect"
-import { Cas, Lark, Meetings, MeetingUser, Simulator } from "effect-lark-meetings"
+import { Cas, Lark, Meetings, MeetingUser } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
 import { alice, meetingId } from "./environment.ts"
 
 // Ten services that know nothing of each other want ten different hosts at once; two replies are lost. The server is

@@ -1,5 +1,6 @@
 import { Console, Effect, Fiber } from "effect"
-import { Lark, MeetingId, Meetings, MeetingUser, Simulator } from "effect-lark-meetings"
+import { Lark, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
 import * as assert from "node:assert/strict"
 

@@ -1,6 +1,7 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Layer } from "effect"
-import { Lark, MeetingId, MeetingUser, Simulator } from "effect-lark-meetings"
+import { Lark, MeetingId, MeetingUser } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
 
 /** The examples run offline, against the simulator, unless LARK_APP_ID is set. */
 const isLive = Boolean(process.env.LARK_APP_ID)

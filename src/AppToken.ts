@@ -26,34 +26,18 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { AppTicket } from "./AppTicket.ts"
-import { type Granted, requestToken } from "./Envelope/requestToken.ts"
+import { AppToken } from "./internal/appToken.ts"
+import * as renewing from "./internal/renewingToken.ts"
+import { type Granted, requestToken } from "./internal/requestToken.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import type { GenericError } from "./LarkError.ts"
-import * as renewing from "./TenantToken/renewing.ts"
 
-/**
- * The token of the app.
- *
- * **Details**
- *
- * - `get`: a token to call with. Fails with a generic error of the token endpoint, such as `CredentialsRejected`, which
- *   is then the answer for five seconds, without a request; for a store app also with `AppTicketMissing`.
- * - `reject`: the platform refused this token; true if another one may now be had.
- *
- * @since 0.1.0
- * @category services
- */
-export class AppToken extends Context.Service<AppToken, {
-  readonly get: Effect.Effect<Redacted.Redacted, GenericError>
-  readonly reject: (token: Redacted.Redacted) => Effect.Effect<boolean>
-}>()("effect-lark-meetings/AppToken") {}
+export { AppToken } from "./internal/appToken.ts"
 
 const minted = Effect.fnUntraced(function*(granted: Granted) {
   return { token: yield* granted.token("app_access_token"), expiresIn: yield* granted.seconds("expire") }

@@ -16,7 +16,8 @@
  * ```ts
  * import { Effect, Layer, References } from "effect"
  * import { CircuitBreaker as Circuit } from "effect/persistence"
- * import { CircuitBreaker, Lark, Meetings, MeetingId, Simulator } from "effect-lark-meetings"
+ * import { CircuitBreaker, Lark, Meetings, MeetingId } from "effect-lark-meetings"
+ * import * as Simulator from "effect-lark-meetings/Simulator"
  *
  * const id = MeetingId.make("6911188411932033028")
  * const program = Effect.gen(function*() {
@@ -37,7 +38,6 @@
  *
  * @since 0.1.0
  */
-import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -45,32 +45,11 @@ import * as Layer from "effect/Layer"
 import * as Circuit from "effect/persistence/CircuitBreaker"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as key from "./CircuitBreaker/key.ts"
-import { circuitOpened } from "./Envelope/telemetry.ts"
+import { CircuitBreaker } from "./internal/circuitBreaker.ts"
+import { circuitOpened } from "./internal/telemetry.ts"
 import { TransportError } from "./LarkError.ts"
 
-/**
- * How requests are guarded.
- *
- * @since 0.1.0
- * @category models
- */
-export interface CircuitBreaker {
-  /** Sends a request, unless the circuit of the app and endpoint is open. */
-  readonly guard: <A, E>(
-    request: { readonly app: string; readonly endpoint: string },
-    send: Effect.Effect<A, E>,
-    isUp: (exit: Exit.Exit<A, E>) => boolean
-  ) => Effect.Effect<A, E | TransportError>
-}
-
-/**
- * The circuit breaker in force: none, unless a layer of this module is provided.
- *
- * @since 0.1.0
- * @category services
- */
-export const CircuitBreaker: Context.Reference<CircuitBreaker | undefined> = key.CircuitBreaker
+export { CircuitBreaker } from "./internal/circuitBreaker.ts"
 
 /**
  * When a circuit opens, and for how long, as Effect's `CircuitBreaker` has it. A store that fails lets requests through.

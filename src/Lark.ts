@@ -10,7 +10,8 @@
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Lark, Meetings, MeetingId, Simulator, UserToken } from "effect-lark-meetings"
+ * import { Lark, Meetings, MeetingId, UserToken } from "effect-lark-meetings"
+ * import * as Simulator from "effect-lark-meetings/Simulator"
  *
  * const id = MeetingId.make("6911188411932033028")
  * const program = Effect.gen(function*() {

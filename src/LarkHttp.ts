@@ -10,7 +10,8 @@
  *
  * ```ts
  * import { Effect, Redacted, Schema } from "effect"
- * import { Lark, LarkHttp, Simulator } from "effect-lark-meetings"
+ * import { Lark, LarkHttp } from "effect-lark-meetings"
+ * import * as Simulator from "effect-lark-meetings/Simulator"
  *
  * const getTopic = LarkHttp.endpoint({
  *   name: "vc.v1.meeting.get",
@@ -46,17 +47,17 @@ import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { CircuitBreaker } from "./CircuitBreaker/key.ts"
-import { bearer } from "./Envelope/bearer.ts"
-import { type Envelope, exchange } from "./Envelope/exchange.ts"
-import { failure } from "./Envelope/failure.ts"
-import { withoutSecrets } from "./Envelope/secrets.ts"
+import { bearer } from "./internal/bearer.ts"
+import { CircuitBreaker } from "./internal/circuitBreaker.ts"
+import type { Envelope } from "./internal/envelope.ts"
+import { exchange } from "./internal/exchange.ts"
+import { failure } from "./internal/failure.ts"
+import { type Call, type Limit, RateLimits, tier4 } from "./internal/rateLimits.ts"
+import { withoutSecrets } from "./internal/secrets.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as LarkError from "./LarkError.ts"
 import { type Address, compile } from "./LarkHttp/address.ts"
 import * as patience from "./LarkHttp/patience.ts"
-import type { Call, Limit } from "./RateLimits.ts"
-import { RateLimits, tier4 } from "./RateLimits/key.ts"
 import { Tenant, TenantToken } from "./TenantToken.ts"
 import { UserToken } from "./UserToken.ts"
 

@@ -18,7 +18,8 @@
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Lark, Meetings, MeetingId, MeetingUser, Simulator } from "effect-lark-meetings"
+ * import { Lark, Meetings, MeetingId, MeetingUser } from "effect-lark-meetings"
+ * import * as Simulator from "effect-lark-meetings/Simulator"
  *
  * const id = MeetingId.make("6911188411932033028")
  * const program = Meetings.setHost(id, MeetingUser.openId("ou_bob"), { hint: MeetingUser.openId("ou_alice") })
@@ -42,7 +43,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Cas from "./Cas.ts"
-import { withSpan } from "./Envelope/tracing.ts"
+import { withSpan } from "./internal/tracing.ts"
 import type * as LarkError from "./LarkError.ts"
 import { type Admission, type Input, LarkHttp } from "./LarkHttp.ts"
 import type { MeetingId } from "./MeetingId.ts"

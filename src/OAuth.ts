@@ -21,7 +21,8 @@
  *
  * ```ts
  * import { Effect, Layer } from "effect"
- * import { LarkConfig, OAuth, Simulator } from "effect-lark-meetings"
+ * import { LarkConfig, OAuth } from "effect-lark-meetings"
+ * import * as Simulator from "effect-lark-meetings/Simulator"
  *
  * const program = Effect.gen(function*() {
  *   const login = yield* OAuth.authorize({
@@ -59,11 +60,11 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { bearer } from "./Envelope/bearer.ts"
-import { exchange as send } from "./Envelope/exchange.ts"
-import { failure } from "./Envelope/failure.ts"
-import { requestToken } from "./Envelope/requestToken.ts"
-import { minted } from "./Envelope/telemetry.ts"
+import { bearer } from "./internal/bearer.ts"
+import { exchange as send } from "./internal/exchange.ts"
+import { failure } from "./internal/failure.ts"
+import { requestToken } from "./internal/requestToken.ts"
+import { minted } from "./internal/telemetry.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as LarkError from "./LarkError.ts"
 import * as MeetingUser from "./MeetingUser.ts"

@@ -30,7 +30,8 @@
  * ```ts
  * import { Duration, Effect, Fiber, Layer } from "effect"
  * import { TestClock } from "effect/testing"
- * import { Lark, Meetings, MeetingId, RateLimits, Simulator } from "effect-lark-meetings"
+ * import { Lark, Meetings, MeetingId, RateLimits } from "effect-lark-meetings"
+ * import * as Simulator from "effect-lark-meetings/Simulator"
  *
  * const id = MeetingId.make("6911188411932033028")
  * const program = Effect.gen(function*() {
@@ -53,7 +54,6 @@
  * @since 0.1.0
  */
 import * as Cache from "effect/Cache"
-import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -61,82 +61,10 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import type * as Scope from "effect/Scope"
-import * as key from "./RateLimits/key.ts"
-import * as turns from "./RateLimits/turns.ts"
+import { type Call, type Limit, RateLimits, type Throttled } from "./internal/rateLimits.ts"
+import * as turns from "./RateLimits/fairSemaphore.ts"
 
-/**
- * So many requests in a window of time.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Limit {
-  readonly requests: number
-  readonly window: Duration.Duration
-}
-
-/**
- * The limits of the meeting endpoints: 50 requests a second, 1000 a minute.
- *
- * @since 0.1.0
- * @category constants
- */
-export const tier4: ReadonlyArray<Limit> = key.tier4
-
-/**
- * A request that asks to be let through.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Call {
-  /** The app id. */
-  readonly app: string
-  readonly endpoint: string
-  /** The longest window first. */
-  readonly limits: ReadonlyArray<Limit>
-  /** The `tenant_key`, for a store app. */
-  readonly tenant: string
-  /** Requests with different turns are served in turn: the meeting id. */
-  readonly turn: string
-}
-
-/**
- * What the platform said when it throttled a request.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Throttled {
-  /** `x-ogw-ratelimit-reset`; without it, the shortest window. */
-  readonly retryAfter: Duration.Duration | undefined
-  /** `x-ogw-ratelimit-limit`: the requests that a window holds, the shortest that can still be open at the reset. */
-  readonly ceiling: number | undefined
-}
-
-/**
- * How requests are let through.
- *
- * **Details**
- *
- * - `admit`: ends when the request may be sent.
- * - `throttled`: the request was answered with 429.
- *
- * @since 0.1.0
- * @category models
- */
-export interface RateLimits {
-  readonly admit: (call: Call) => Effect.Effect<void>
-  readonly throttled: (call: Call, answer: Throttled) => Effect.Effect<void>
-}
-
-/**
- * The limits in force: none, unless a layer of this module is provided.
- *
- * @since 0.1.0
- * @category services
- */
-export const RateLimits: Context.Reference<RateLimits | undefined> = key.RateLimits
+export { type Call, type Limit, RateLimits, type Throttled, tier4 } from "./internal/rateLimits.ts"
 
 /** How a token bucket keeps to a limit: it holds `burst` tokens and gets a new one every `interval` milliseconds. */
 export interface Pace {

@@ -38,7 +38,7 @@
  * ```ts
  * import { Effect } from "effect"
  * import { HttpClient, HttpClientRequest } from "effect/http"
- * import { Simulator } from "effect-lark-meetings"
+ * import * as Simulator from "effect-lark-meetings/Simulator"
  *
  * const program = Effect.gen(function*() {
  *   const simulator = yield* Simulator.Simulator

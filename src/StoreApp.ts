@@ -10,7 +10,8 @@
  *
  * ```ts
  * import { Effect, Redacted } from "effect"
- * import { AppTicket, Lark, Meetings, MeetingId, Seal, Simulator, StoreApp } from "effect-lark-meetings"
+ * import { AppTicket, Lark, Meetings, MeetingId, Seal, StoreApp } from "effect-lark-meetings"
+ * import * as Simulator from "effect-lark-meetings/Simulator"
  * import { KeyValueStore } from "effect/persistence"
  *
  * const app = { appId: "cli_store", appSecret: Redacted.make("secret") }

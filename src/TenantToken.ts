@@ -44,11 +44,11 @@ import * as RcMap from "effect/RcMap"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import type { AppToken } from "./AppToken.ts"
-import { AppTokenKey } from "./AppToken/key.ts"
-import { requestToken } from "./Envelope/requestToken.ts"
+import { AppToken as AppTokenKey } from "./internal/appToken.ts"
+import * as renewing from "./internal/renewingToken.ts"
+import { requestToken } from "./internal/requestToken.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as LarkError from "./LarkError.ts"
-import * as renewing from "./TenantToken/renewing.ts"
 
 /**
  * The tenant in which a region of a store app acts: its `tenant_key`. `Lark.asTenant` provides it.

@@ -34,7 +34,8 @@
  * ```ts
  * import { Effect, Layer, Redacted } from "effect"
  * import { Lark, MeetingId, Meetings, MeetingUser, OAuth, Seal } from "effect-lark-meetings"
- * import { SessionStore, Simulator, UserSessions } from "effect-lark-meetings"
+ * import { SessionStore, UserSessions } from "effect-lark-meetings"
+ * import * as Simulator from "effect-lark-meetings/Simulator"
  *
  * const program = Effect.gen(function*() {
  *   const session = yield* UserSessions.get(MeetingUser.openId("ou_alice"))
@@ -66,15 +67,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as Record from "./internal/session/record.ts"
+import * as Rotation from "./internal/session/rotation.ts"
 import { InvalidLarkConfig, LarkConfig } from "./LarkConfig.ts"
 import type { SessionStoreError } from "./LarkError.ts"
 import type { MeetingUser } from "./MeetingUser.ts"
 import { type Grant, OAuth } from "./OAuth.ts"
 import { Seal } from "./Seal.ts"
 import { SessionStore } from "./SessionStore.ts"
-import * as Recent from "./UserSessions/recent.ts"
-import * as Record from "./UserSessions/record.ts"
-import * as Rotation from "./UserSessions/rotation.ts"
+import * as Recent from "./UserSessions/lruMap.ts"
 import { UserToken } from "./UserToken.ts"
 
 /**

@@ -34,11 +34,11 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import * as Unshared from "./internal/session/inMemoryRecord.ts"
+import * as Rotation from "./internal/session/rotation.ts"
 import type { GenericError } from "./LarkError.ts"
 import type { MeetingUser } from "./MeetingUser.ts"
 import { type Grant, OAuth } from "./OAuth.ts"
-import * as Rotation from "./UserSessions/rotation.ts"
-import * as Unshared from "./UserSessions/unshared.ts"
 
 /**
  * The token of the user on whose behalf calls are made.

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted } from "effect"
-import { AppTicket, AppToken, LarkConfig, Simulator } from "effect-lark-meetings"
+import { AppTicket, AppToken, LarkConfig } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
 import { type HttpClientRequest, HttpServerResponse } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"

@@ -3,7 +3,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, Schedule } from "effect"
-import { Cas, CircuitBreaker, Lark, MeetingId, Meetings, MeetingUser, Simulator } from "effect-lark-meetings"
+import { Cas, CircuitBreaker, Lark, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
 import { CircuitBreaker as Circuit } from "effect/persistence"
 import { TestClock } from "effect/testing"
 

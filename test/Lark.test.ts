@@ -10,11 +10,11 @@ import {
   MeetingId,
   Meetings,
   MeetingUser,
-  Simulator,
   StoreApp,
   TenantToken,
   UserToken
 } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import * as platform from "./fixtures/http/platform.ts"

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Cause, Duration, Effect, Exit, Fiber, Option, Schema } from "effect"
-import { Cas, Lark, MeetingId, Meetings, MeetingUser, Simulator } from "effect-lark-meetings"
+import { Cas, Lark, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
 import { type Call, conflict, linearize, maybe, read, swap, write } from "./linearizable.ts"
 

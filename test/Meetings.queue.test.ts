@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Random, Result } from "effect"
-import { Cas, Lark, MeetingId, Meetings, MeetingUser, Simulator } from "effect-lark-meetings"
+import { Cas, Lark, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
 
 const id = MeetingId.make("6911188411932033028")

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, DateTime, Duration, Effect, Exit, Fiber, Layer, Option, Redacted } from "effect"
-import { Cas, Lark, MeetingId, Meetings, MeetingUser, Simulator, UserToken } from "effect-lark-meetings"
+import { Cas, Lark, MeetingId, Meetings, MeetingUser, UserToken } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
 import * as platform from "./fixtures/http/platform.ts"
 

@@ -16,17 +16,8 @@ import {
   Schema,
   Tracer
 } from "effect"
-import {
-  Lark,
-  LarkConfig,
-  LarkError,
-  MeetingId,
-  Meetings,
-  MeetingUser,
-  OAuth,
-  Simulator,
-  TenantToken
-} from "effect-lark-meetings"
+import { Lark, LarkConfig, LarkError, MeetingId, Meetings, MeetingUser, OAuth, TenantToken } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
 import { Digest, SecureRandom } from "effect/crypto"
 import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"

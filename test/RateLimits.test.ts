@@ -3,7 +3,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Exit, Fiber, Layer, Schema, Scope, Semaphore } from "effect"
-import { Cas, Lark, MeetingId, Meetings, MeetingUser, RateLimits, Simulator } from "effect-lark-meetings"
+import { Cas, Lark, MeetingId, Meetings, MeetingUser, RateLimits } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { queryObjects } from "node:v8"

@@ -9,10 +9,10 @@ import {
   MeetingId,
   Meetings,
   type Seal,
-  Simulator,
   StoreApp,
   TenantToken
 } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"

@@ -24,10 +24,10 @@ import {
   OAuth,
   Seal,
   SessionStore,
-  Simulator,
   UserSessions,
   UserToken
 } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import * as platform from "./fixtures/http/platform.ts"

@@ -19,7 +19,8 @@ import {
   Schema,
   Scope
 } from "effect"
-import { AppTicket, LarkConfig, LarkError, Simulator, Webhook } from "effect-lark-meetings"
+import { AppTicket, LarkConfig, LarkError, Webhook } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpRouter, HttpServer, type HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"

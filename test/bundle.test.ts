@@ -109,6 +109,12 @@ describe("a bundle", () => {
 })
 
 describe("an import", () => {
+  it("of the index loads no simulator", async () => {
+    const loaded = await loadedWith(`import * as all from "effect-lark-meetings"; export default all`)
+    expect(loaded).toContain("src/Webhook.ts")
+    expect(loaded.filter((name) => name.includes("Simulator"))).toEqual([])
+  })
+
   it("of the layer and the operations loads no limiter, no store, nothing of events and of the simulator", async () => {
     const loaded = await loadedWith(modules)
     expect(loaded).toContain("src/Lark.ts")

@@ -66,7 +66,7 @@ beforeAll(() => {
 
       const modules = { ${modules.map((name) => `${name}: ${name}_`).join(", ")} }
       const apart = Object.entries(modules).filter(([name, module]) => module !== all[name as keyof typeof all])
-      console.log(Effect.isEffect(program), apart.map(([name]) => name))
+      console.log(Effect.isEffect(program), apart.map(([name]) => name).join())
     `
   )
 }, 300_000)
@@ -150,12 +150,12 @@ describe("the published package", () => {
     run(consumer, process.execPath, path.join(root, "node_modules/typescript/bin/tsc"))
     const named = fs.readFileSync(path.join(consumer, "copies.d.ts"), "utf8").match(/"effect-lark-meetings\/[^"]+"/g) ??
       []
-    expect(named).toContain(`"effect-lark-meetings/AppToken"`)
+    expect(named).toContain(`"effect-lark-meetings/LarkError"`)
     expect(named.filter((name) => name.split("/").length > 2)).toEqual([])
   })
 
-  it("runs, and every module is the same by its own path and in the index", () => {
-    expect(run(consumer, process.execPath, "program.ts").trim()).toBe("true []")
+  it("runs, and every module but the simulator is the same by its own path and in the index", () => {
+    expect(run(consumer, process.execPath, "program.ts").trim()).toBe("true Simulator")
   })
 
   it("keeps its private parts private", () => {

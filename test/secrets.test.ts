@@ -4,16 +4,8 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, type Layer, Logger, Metric, Option, Redacted, References, Tracer } from "effect"
-import {
-  Cas,
-  Lark,
-  MeetingId,
-  Meetings,
-  MeetingUser,
-  Simulator,
-  UndiciHttpClient,
-  UserToken
-} from "effect-lark-meetings"
+import { Cas, Lark, MeetingId, Meetings, MeetingUser, UndiciHttpClient, UserToken } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
 import { FetchHttpClient, type HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { spawn } from "node:child_process"

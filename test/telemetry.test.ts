@@ -10,9 +10,9 @@ import {
   Meetings,
   MeetingUser,
   OAuth,
-  Simulator,
   UserToken
 } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpClient } from "effect/http"
 import { CircuitBreaker as Circuit } from "effect/persistence"
 import { TestClock } from "effect/testing"

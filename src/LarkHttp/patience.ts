@@ -7,7 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
-import { timeoutOrElse } from "../Envelope/timeout.ts"
+import { timeoutOrElse } from "../internal/timeout.ts"
 import { TransportError } from "../LarkError.ts"
 
 /**

@@ -24,9 +24,9 @@ import * as Path from "effect/Path"
 import type { PlatformError, SystemErrorTag } from "effect/PlatformError"
 import * as Cas from "../Cas.ts"
 import type { SessionStoreError } from "../LarkError.ts"
-import type { SessionStore, Stored } from "../SessionStore.ts"
-import { conflict, unavailable } from "./answers.ts"
+import { conflict, unavailable } from "./outcomes.ts"
 import { recordName } from "./recordName.ts"
+import type { SessionStore, Stored } from "./service.ts"
 
 const store = "file system"
 

@@ -8,9 +8,9 @@ import * as Option from "effect/Option"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Semaphore from "effect/Semaphore"
 import * as Cas from "../Cas.ts"
-import type { SessionStore, Stored } from "../SessionStore.ts"
-import { conflict, unavailable, unreadable } from "./answers.ts"
+import { conflict, unavailable, unreadable } from "./outcomes.ts"
 import { recordName } from "./recordName.ts"
+import type { SessionStore, Stored } from "./service.ts"
 
 const store = "KeyValueStore"
 

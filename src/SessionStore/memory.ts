@@ -6,8 +6,8 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Cas from "../Cas.ts"
-import type { SessionStore, Stored } from "../SessionStore.ts"
-import { conflict } from "./answers.ts"
+import { conflict } from "./outcomes.ts"
+import type { SessionStore, Stored } from "./service.ts"
 
 export const make = (): SessionStore["Service"] => {
   const records = new Map<string, Stored>()

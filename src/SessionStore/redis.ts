@@ -8,8 +8,8 @@ import type * as Option from "effect/Option"
 import * as Redis from "effect/persistence/Redis"
 import * as Cas from "../Cas.ts"
 import type { SessionStoreError } from "../LarkError.ts"
-import type { SessionStore, Stored } from "../SessionStore.ts"
-import { conflict, unavailable, unreadable } from "./answers.ts"
+import { conflict, unavailable, unreadable } from "./outcomes.ts"
+import type { SessionStore, Stored } from "./service.ts"
 
 const store = "Redis"
 

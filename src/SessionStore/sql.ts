@@ -10,9 +10,9 @@ import * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Cas from "../Cas.ts"
 import type { SessionStoreError } from "../LarkError.ts"
-import type { SessionStore, Stored } from "../SessionStore.ts"
-import { conflict, unavailable, unreadable } from "./answers.ts"
+import { conflict, unavailable, unreadable } from "./outcomes.ts"
 import { recordName } from "./recordName.ts"
+import type { SessionStore, Stored } from "./service.ts"
 
 const store = "SQL"
 

@@ -1,9 +1,9 @@
 import * as Redacted from "effect/Redacted"
 import * as App from "./App.ts"
-import { makeTickets, type Tickets } from "./AppTicket.ts"
 import type { Behavior } from "./Behavior.ts"
 import * as Meeting from "./Meeting.ts"
 import * as Sessions from "./Sessions.ts"
+import { makeTickets, type Tickets } from "./Tickets.ts"
 import * as Tokens from "./Tokens.ts"
 import { type Directory, makeDirectory, type User } from "./User.ts"
 

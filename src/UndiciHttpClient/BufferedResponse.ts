@@ -16,7 +16,7 @@ import * as Option from "effect/Option"
 import { pipeArguments } from "effect/Pipeable"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { Reply } from "../Envelope/execute.ts"
+import type { Reply } from "../internal/execute.ts"
 import type { Target } from "./Target.ts"
 
 const decoder = new TextDecoder()

@@ -1,7 +1,7 @@
 /**
  * What goes wrong with which request: a function of the seed, the endpoint and the number of the request.
  */
-import type { Simulator } from "effect-lark-meetings"
+import type * as Simulator from "effect-lark-meetings/Simulator"
 import { type Seeded, seeded } from "../bench/Seeded.ts"
 
 type Draw = (random: Seeded) => Simulator.Fault

@@ -6,7 +6,7 @@
 import * as Option from "effect/Option"
 import * as Cas from "../Cas.ts"
 import { SessionStoreError } from "../LarkError.ts"
-import type { Stored } from "../SessionStore.ts"
+import type { Stored } from "./service.ts"
 
 export const conflict = (stored: Option.Option<Stored>): Cas.Outcome<Stored> =>
   Option.match(stored, { onNone: () => Cas.conflictWithoutState, onSome: Cas.conflict })

@@ -8,9 +8,9 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import * as singleFlight from "../Envelope/singleFlight.ts"
-import { minted, renewalFailed } from "../Envelope/telemetry.ts"
 import type { GenericError } from "../LarkError.ts"
+import * as singleFlight from "./singleFlight.ts"
+import { minted, renewalFailed } from "./telemetry.ts"
 
 /** A token as the platform issued it, valid for so many seconds. */
 export interface Minted {

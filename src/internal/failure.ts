@@ -7,7 +7,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import type * as Types from "effect/Types"
 import type { Failure } from "../LarkError.ts"
-import type { Envelope } from "./exchange.ts"
+import type { Envelope } from "./envelope.ts"
 import { concealer, withoutSecrets } from "./secrets.ts"
 
 const texts = (list: unknown, pick: (item: Readonly<Record<string, unknown>>) => unknown): ReadonlyArray<string> =>

@@ -26,7 +26,7 @@ import * as References from "effect/References"
 import * as Result from "effect/Result"
 import type * as Tracer from "effect/Tracer"
 import { isTokenRejected, type MalformedResponse, type TransportError } from "../LarkError.ts"
-import type { Envelope } from "./exchange.ts"
+import type { Envelope } from "./envelope.ts"
 import { isTraced } from "./tracing.ts"
 
 type TokenKind = "tenant" | "app" | "user"

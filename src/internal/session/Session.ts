@@ -19,9 +19,9 @@ import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type * as Cas from "../Cas.ts"
-import { ReauthorizationRequired, SessionStoreError } from "../LarkError.ts"
-import type { Grant } from "../OAuth.ts"
+import type * as Cas from "../../Cas.ts"
+import { ReauthorizationRequired, SessionStoreError } from "../../LarkError.ts"
+import type { Grant } from "../../OAuth.ts"
 
 const Token = Schema.RedactedFromValue(Schema.String)
 const Millis = Schema.Finite

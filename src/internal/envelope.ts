@@ -1,0 +1,80 @@
+/**
+ * The one shape of all answers, `{ code, msg, data }`, read from a reply.
+ *
+ * @internal
+ */
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Headers from "effect/http/Headers"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import { MalformedResponse } from "../LarkError.ts"
+import type { Reply } from "./execute.ts"
+
+/** @internal */
+export interface Envelope {
+  readonly endpoint: string
+  readonly status: number
+  readonly logId: string | undefined
+  readonly retryAfter: Duration.Duration | undefined
+  /** `x-ogw-ratelimit-limit`, as it came. */
+  readonly rateLimit: string | undefined
+  readonly code: number
+  readonly msg: string
+  /** The whole body: most endpoints put their data under `data`, token endpoints beside `code`. */
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+const waitOf = (header: (name: string) => string | undefined, now: number): Duration.Duration | undefined => {
+  const reset = Number(header("x-ogw-ratelimit-reset")?.trim() || Number.NaN)
+  if (reset >= 0 && reset < Number.POSITIVE_INFINITY) return Duration.seconds(reset)
+  const given = header("retry-after")
+  const after = given === undefined ? undefined : Headers.parseRetryAfter(given)
+  return after !== undefined && Result.isSuccess(after) ? Headers.retryAfterDelay(after.success, now) : undefined
+}
+
+const parse = (text: string): Result.Result<unknown, string> =>
+  text.trim() === ""
+    ? Result.fail("the body is empty")
+    : Result.try({ try: (): unknown => JSON.parse(text), catch: () => "the body is not JSON" })
+
+/** Some endpoints send the code as a string. */
+const codeOf = (code: unknown): number | undefined => {
+  const number = typeof code === "string" && code.trim() !== "" ? Number(code) : code
+  return typeof number === "number" && Number.isSafeInteger(number) ? number : undefined
+}
+
+/** The envelope in a reply; `codeless` accepts a 2xx without a code as success, as OAuth has it (RFC 6749). */
+export const readEnvelope = (
+  endpoint: string,
+  { headers, status, text }: Reply,
+  clock: Clock.Clock,
+  conceal: (text: string) => string,
+  codeless: boolean
+): Effect.Effect<Envelope, MalformedResponse> => {
+  const header = (name: string) => {
+    const value = headers[name]
+    return typeof value === "object" ? value.join(", ") : value
+  }
+  const givenId = header("x-tt-logid") ?? header("x-request-id")
+  const logId = givenId === undefined ? undefined : conceal(givenId)
+  const retryAfter = waitOf(header, clock.currentTimeMillisUnsafe())
+  const malformed = (reason: string) =>
+    Effect.fail(new MalformedResponse({ endpoint, status, reason, logId, retryAfter }))
+  const parsed = parse(text)
+  if (Result.isFailure(parsed)) {
+    const contentType = conceal(header("content-type") ?? "no content type")
+    return malformed(`${parsed.failure} (${contentType}, ${text.length} characters)`)
+  }
+  const body = parsed.success
+  if (!Predicate.isObject(body)) return malformed("the body is not a JSON object")
+  const isSuccess = status >= 200 && status <= 299
+  const code = codeless && isSuccess && body["code"] === undefined ? 0 : codeOf(body["code"])
+  if (code === undefined) return malformed("the body has no code")
+  if (code === 0 && !isSuccess) return malformed("the code says success, the status does not")
+  // OAuth endpoints describe their failures as RFC 6749 does.
+  const msg = [body["msg"], body["error_description"], body["error"]].find(Predicate.isString) ?? ""
+  const rateLimit = header("x-ogw-ratelimit-limit")
+  return Effect.succeed({ endpoint, status, logId, retryAfter, rateLimit, code, msg, body })
+}
