@@ -1,5 +1,4 @@
-import { LarkError } from "effect-lark-meetings"
 import { writeFileSync } from "node:fs"
 import { errorsPage } from "./errors-page.ts"
 
-writeFileSync(new URL("../docs/errors.md", import.meta.url), errorsPage(LarkError.table))
+writeFileSync(new URL("../docs/errors.md", import.meta.url), errorsPage())

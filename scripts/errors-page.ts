@@ -1,68 +1,120 @@
-import type { LarkError } from "effect-lark-meetings"
+import { LarkError } from "effect-lark-meetings"
+import { readFileSync } from "node:fs"
+import { parseSync } from "oxc-parser"
 
-type Row = (typeof LarkError.table)[number]
+/** A code, or a range, as the docstring of its class has it. */
+interface Documented {
+  readonly code: number
+  readonly through: number | undefined
+  readonly meaning: string
+}
 
-const proves: Record<Row["retry"], string> = {
+const codesIn = (list: string, meaning: string): ReadonlyArray<Documented> =>
+  list.split(", ").map((codes) => {
+    const [code = Number.NaN, through] = codes.split("–").map(Number)
+    return { code, through, meaning }
+  })
+
+const documentedIn = (docstring: string): ReadonlyArray<Documented> => {
+  const text = docstring.replaceAll(/^ *\*+ ?/gm, "").replaceAll(/\n(?![-\n])/g, " ")
+  const [, meaning = "", code] = /^ *(.+) Code (\d+)\./.exec(text) ?? []
+  const listed = Array.from(text.matchAll(/^- (\d[\d, –]*): (.+?) *$/gm))
+  return [
+    ...(code === undefined ? [] : codesIn(code, meaning)),
+    ...listed.flatMap(([, codes = "", meaning = ""]) => codesIn(codes, meaning))
+  ]
+}
+
+/** The codes that the docstrings of a part of `LarkError` name, by class. */
+export const documented = (part: "meeting" | "generic" | "session"): ReadonlyMap<string, ReadonlyArray<Documented>> => {
+  const source = readFileSync(new URL(`../src/LarkError/${part}.ts`, import.meta.url), "utf8")
+  const { comments, program } = parseSync(`${part}.ts`, source)
+  return new Map(program.body.flatMap((statement) => {
+    if (statement.type !== "ExportNamedDeclaration" || statement.declaration?.type !== "ClassDeclaration") return []
+    const docstring = comments.find(({ end }) => source.slice(end, statement.start).trim() === "")
+    return [[statement.declaration.id?.name ?? "", documentedIn(docstring?.value ?? "")] as const]
+  }))
+}
+
+const proves: Record<LarkError.Retry, string> = {
   never: "refused",
   wait: "not executed",
   token: "not executed",
   unknown: "unknown"
 }
 
-const line = (row: Row): string => {
-  const code = row.through === undefined ? `${row.code}` : `${row.code}–${row.through}`
-  return `| ${code} | \`${row.tag}\` | ${row.status ?? "–"} | ${row.msg ?? "–"} | ${row.meaning} | ${
+const line = ({ code, meaning, through }: Documented): string => {
+  const row = LarkError.table.find((row) => row.code === code)
+  if (row === undefined) throw new Error(`${code} is documented, but in no class`)
+  const codes = through === undefined ? `${code}` : `${code}–${through}`
+  return `| ${codes} | \`${row.tag}\` | ${row.status ?? "–"} | ${row.msg ?? "–"} | ${meaning} | ${row.kind} | ${
     proves[row.retry]
   } | ${row.advice} |`
 }
 
-const section = (rows: ReadonlyArray<Row>): string =>
+const section = (...parts: ReadonlyArray<Parameters<typeof documented>[0]>): string =>
   [
-    "| code | tag | HTTP | msg | what it means | the request was | what to do |",
-    "| ---: | --- | ---: | --- | --- | --- | --- |",
-    ...rows.map(line)
+    "| code | tag | HTTP | msg | what it means | kind | the request was | what to do |",
+    "| ---: | --- | ---: | --- | --- | --- | --- | --- |",
+    ...parts.flatMap((part) => [...documented(part).values()].flat().map(line))
   ].join("\n")
 
-/** The page of error codes, made of nothing but the table. */
-export const errorsPage = (table: ReadonlyArray<Row>): string =>
+/** The page of errors: the codes with the docstrings and declarations of their classes. */
+export const errorsPage = (): string =>
   `# Errors
 
-Generated from the code table by \`npm run docs\`; a test keeps the two equal.
+Generated from the classes of \`LarkError\` by \`npm run docs\`; a test keeps the two equal.
 
 Every error is a tagged class of the \`LarkError\` module (\`Effect.catchTag("NoPermission", …)\`) with \`code\`, \`msg\`,
-\`status\`, \`endpoint\`, \`logId\`, \`advice\` and \`retry\`. Errors are told apart by \`code\`, never by HTTP status or message: the
-platform sends codes with other statuses than documented. No error holds a token, a secret, a request or a body.
+\`status\`, \`endpoint\`, \`logId\`, \`advice\`, \`kind\` and \`retry\`. Errors are told apart by \`code\`, never by HTTP status or
+message: the platform sends codes with other statuses than documented. No error holds a token, a secret, a request or a
+body.
+
+\`kind\` says who can do something about it:
+
+| \`kind\` | meaning |
+| --- | --- |
+| \`caller\` | the call is wrong, or the caller has no right to it |
+| \`conflict\` | somebody else changed the meeting |
+| \`setup\` | the app, its secret, its scopes or the configuration |
+| \`platform\` | the server, the network, throttling, a quota |
+
+\`retry\` says what the error proves of the request:
+
+| \`retry\` | the request was |
+| --- | --- |
+| \`never\` | refused, and would be refused again |
+| \`wait\` | not executed; it may be, later |
+| \`token\` | not executed; another token may help |
+| \`unknown\` | perhaps executed |
+
+A code that this library does not know gets a class of its own with \`LarkError.ApiError\`.
 
 ## Meeting codes
 
-One class each. An operation lists exactly the codes that are documented for its endpoint; another one of these, coming
-from an endpoint that does not document it, is an \`UnknownApiError\`.
+One class each. An operation lists exactly the codes that are documented for its endpoint; any other of these codes is an
+\`UnknownApiError\` there.
 
-${section(table.filter((row) => row.kind === "meeting"))}
+${section("meeting")}
 
 ## Generic codes
 
-Any endpoint may answer them. Codes that call for the same action share a class; \`code\` tells them apart.
+Any endpoint may answer with them. Codes below 100000 come from the token endpoints and from older endpoints. Codes that
+call for the same action share a class; \`code\` tells them apart.
 
-${section(table.filter((row) => row.kind === "generic"))}
-
-## Codes of the token endpoints
-
-What getting or renewing a token may answer, and so any call that needs one.
-
-${section(table.filter((row) => row.kind === "token"))}
+${section("generic", "session")}
 
 ## Without a code
 
-| tag | when | \`retry\` |
-| --- | --- | --- |
-| \`UnknownApiError\` | a code that is not documented for the endpoint | \`wait\` with HTTP 429, \`unknown\` with 408 or 5xx, else \`never\` |
-| \`TransportError\` | no reply: connection failed or lost, nothing within 10 seconds (9 for a token), or no token in time to send it | \`wait\` if it was certainly not executed, else \`unknown\` |
-| \`MalformedResponse\` | not JSON, no \`code\`, a gateway's page, a success without its data | \`wait\` with HTTP 429, \`never\` with another 4xx but 408, else \`unknown\` |
-| \`ReauthorizationRequired\` | the session of a user has ended: \`reason\` says how, \`code\` is there if the platform said it | \`never\` |
-| \`SessionStoreError\` | the store of sessions failed, or holds what cannot be read | \`wait\` if it failed, else \`never\` |
-| \`AppTicketMissing\` | a store app has no \`app_ticket\`, or an outdated one | \`never\` |
-| \`InvalidTenant\` | a store app was called without \`Lark.asTenant\`, or a custom app with it | \`never\` |
+| tag | when | \`kind\` | \`retry\` |
+| --- | --- | --- | --- |
+| \`UnknownApiError\` | a code that is not documented for the endpoint | \`caller\` with \`never\`, else \`platform\` | \`wait\` with HTTP 429, \`unknown\` with 408 or 5xx, else \`never\` |
+| \`TransportError\` | no reply: connection failed or lost, nothing within 10 seconds (9 for a token), or no token in time to send it | \`platform\` | \`wait\` if it was certainly not executed, else \`unknown\` |
+| \`MalformedResponse\` | not JSON, no \`code\`, a gateway's page, a success without its data | \`setup\` with \`never\`, else \`platform\` | \`wait\` with HTTP 429, \`never\` with another 4xx but 408, else \`unknown\` |
+| \`ReauthorizationRequired\` | the session of a user has ended: \`reason\` says how, \`code\` is there if the platform refused it | \`caller\` | \`never\` |
+| \`SessionStoreError\` | the store of sessions failed, or holds what cannot be read | \`platform\` if it failed, else \`setup\` | \`wait\` if it failed, else \`never\` |
+| \`AppTicketMissing\` | a store app has no \`app_ticket\`, or an outdated one | \`setup\` | \`never\` |
+| \`InvalidTenant\` | a store app was called without \`Lark.asTenant\`, or a custom app with it | \`caller\` | \`never\` |
 
 ## Errors of the engine
 
@@ -72,10 +124,10 @@ ${section(table.filter((row) => row.kind === "token"))}
 | tag | when | what to do |
 | --- | --- | --- |
 | \`CasExhausted\` | a schedule ended or a bound was reached; \`limit\` says which: \`conflicts\`, \`transients\`, \`budget\`, \`swaps\`, \`deadline\` | call again, or widen the policy |
-| \`CasRefused\` | the intent refused the value in place: \`Changed\`, \`Protected\`, \`NoCandidate\`, the reason that \`update\` gave, or \`OperatorNotHost\` (a user who is not host cannot move the host) | read \`actual\`, decide anew |
-| \`CasSuperseded\` | a reply was lost and the value moved on, under \`stopIfMoved\`; or a later call asked for \`latest\` | read \`actual\`; call again if the target is still wanted |
+| \`CasRefused\` | the intent refused the current value: \`Changed\`, \`Protected\`, \`NoCandidate\`, the reason that \`update\` gave, or \`OperatorNotHost\` (a user who is not host cannot move the host) | read \`actual\` and decide again |
+| \`CasSuperseded\` | a reply was lost and the value moved on, under \`stopIfMoved\`; or a later call with \`latest\` took its place | read \`actual\`; call again if the target is still wanted |
 | \`CasIndeterminate\` | a reply was lost and the target was not seen, under \`neverResend\` | read the value before you decide |
-| \`CasConflictWithoutState\` | nothing tells the current value | pass a hint; grant \`vc:meeting:readonly\` |
+| \`CasConflictWithoutState\` | the current value is not known: no hint, no conflict that names it, no read | pass a hint; grant \`vc:meeting:readonly\` |
 | \`CasInconsistentRegister\` | conflicts name the very value that was expected | check that all ids are of this app and one kind |
-| \`CasInvalidPolicy\` | a setting of the policy or the call makes no sense; nothing was sent | correct the setting it names |
+| \`CasInvalidPolicy\` | a setting of the policy or the call is invalid; nothing was sent | correct the setting that it names |
 `

@@ -10,14 +10,14 @@
  *
  * ```ts
  * import { Effect, Redacted, Schema } from "effect"
- * import { Lark, LarkHttp } from "effect-lark-meetings"
+ * import { Lark, LarkError, LarkHttp } from "effect-lark-meetings"
  * import * as Simulator from "effect-lark-meetings/Simulator"
  *
  * const getTopic = LarkHttp.endpoint({
  *   name: "vc.v1.meeting.get",
  *   method: "GET",
  *   path: "/vc/v1/meetings/:meeting_id",
- *   codes: [121004, 121005],
+ *   errors: [LarkError.DataNotExist, LarkError.NoPermission],
  *   data: Schema.Struct({ meeting: Schema.Struct({ topic: Schema.String }) })
  * })
  * const program = LarkHttp.LarkHttp.use((lark) =>
@@ -67,14 +67,14 @@ import { UserToken } from "./UserToken.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Endpoint<Path extends string, out A, out C extends LarkError.DocumentedCode> {
+export interface Endpoint<Path extends string, out A, out E extends LarkError.ErrorClass> {
   /** How errors name it, after the official SDKs: `vc.v1.meeting.set_host`. */
   readonly name: string
   readonly method: "GET" | "PATCH" | "POST" | "PUT" | "DELETE"
   /** Below `/open-apis`, with segments `:name` for parameters. */
   readonly path: Path
-  /** The codes that are documented for it, apart from the generic ones. */
-  readonly codes: ReadonlyArray<C>
+  /** The errors that are documented for it, apart from the generic ones. */
+  readonly errors: ReadonlyArray<E>
   /** How often it may be called, the longest window first. */
   readonly limits: ReadonlyArray<Limit>
   /** The path and query of a call. */
@@ -124,21 +124,21 @@ export type Admission = Result.Result<Redacted.Redacted, LarkError.GenericError>
  * @since 0.1.0
  * @category constructors
  */
-export const endpoint = <const Path extends string, A, I, const C extends LarkError.DocumentedCode>(options: {
+export const endpoint = <const Path extends string, A, I, const E extends LarkError.ErrorClass>(options: {
   readonly name: string
-  readonly method: Endpoint<Path, A, C>["method"]
+  readonly method: Endpoint<Path, A, E>["method"]
   readonly path: Path
-  readonly codes: ReadonlyArray<C>
+  readonly errors: ReadonlyArray<E>
   /** `RateLimits.tier4` unless given. */
   readonly limits?: ReadonlyArray<Limit> | undefined
   readonly data: Schema.Codec<A, I>
-}): Endpoint<Path, A, C> => {
+}): Endpoint<Path, A, E> => {
   const decode = Schema.decodeUnknownEffect(Schema.toCodecJson(options.data))
   return {
     name: options.name,
     method: options.method,
     path: options.path,
-    codes: options.codes,
+    errors: options.errors,
     limits: options.limits ?? tier4,
     address: compile(options.path),
     answers: [],
@@ -169,17 +169,17 @@ export const endpoint = <const Path extends string, A, I, const C extends LarkEr
  * @category services
  */
 export class LarkHttp extends Context.Service<LarkHttp, {
-  readonly call: <Path extends string, A, C extends LarkError.DocumentedCode>(
-    endpoint: Endpoint<Path, A, C>,
+  readonly call: <Path extends string, A, E extends LarkError.ErrorClass>(
+    endpoint: Endpoint<Path, A, E>,
     input: Input<Path>
-  ) => Effect.Effect<A, LarkError.ErrorOf<C> | LarkError.GenericError>
-  readonly callAsUser: <Path extends string, A, C extends LarkError.DocumentedCode>(
-    endpoint: Endpoint<Path, A, C>,
+  ) => Effect.Effect<A, InstanceType<E> | LarkError.GenericError>
+  readonly callAsUser: <Path extends string, A, E extends LarkError.ErrorClass>(
+    endpoint: Endpoint<Path, A, E>,
     input: Input<Path>
-  ) => Effect.Effect<A, LarkError.ErrorOf<C> | LarkError.GenericError, UserToken>
+  ) => Effect.Effect<A, InstanceType<E> | LarkError.GenericError, UserToken>
   readonly admit:
     | (<Path extends string>(
-      endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
+      endpoint: Endpoint<Path, unknown, LarkError.ErrorClass>,
       input: Input<Path>
     ) => Effect.Effect<Admission>)
     | undefined
@@ -229,7 +229,7 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
     const breaker = yield* CircuitBreaker
 
     const limitedBy = <Path extends string>(
-      endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
+      endpoint: Endpoint<Path, unknown, LarkError.ErrorClass>,
       { params }: Input<Path>
     ): Effect.Effect<Call> =>
       Effect.map(Effect.serviceOption(Tenant), (tenant) => ({
@@ -248,7 +248,7 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
     /** Lets a call through with its token at hand: those who waited for a token after that would be sent all at once. */
     const admitted: <Path extends string>(
       get: Credential["get"],
-      endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
+      endpoint: Endpoint<Path, unknown, LarkError.ErrorClass>,
       input: Input<Path>,
       waiting?: (turn: Effect.Effect<void>) => Effect.Effect<void, LarkError.TransportError>
     ) => Credential["get"] = limits === undefined
@@ -266,7 +266,7 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
     /** Tells the limiter of an answer that asks for fewer requests. */
     const heed = <Path extends string>(
       limits: RateLimits,
-      endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
+      endpoint: Endpoint<Path, unknown, LarkError.ErrorClass>,
       input: Input<Path>,
       answer: Answer
     ) => {
@@ -280,7 +280,7 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
     /** How one call of an endpoint is sent, be it once or again. */
     const sender = <Path extends string>(
       credential: Credential,
-      endpoint: Endpoint<Path, unknown, LarkError.DocumentedCode>,
+      endpoint: Endpoint<Path, unknown, LarkError.ErrorClass>,
       input: Input<Path>
     ) => {
       const { method, name, path } = endpoint
@@ -301,14 +301,14 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
     }
 
     /** What an answer means, be it the first or the second. */
-    const answered = <A, C extends LarkError.DocumentedCode>(
-      endpoint: Endpoint<string, A, C>,
+    const answered = <A, E extends LarkError.ErrorClass>(
+      endpoint: Endpoint<string, A, E>,
       envelope: Envelope,
       tokens: Tokens
-    ): Effect.Effect<A, LarkError.ErrorOf<C> | LarkError.GenericError> => {
+    ): Effect.Effect<A, InstanceType<E> | LarkError.GenericError> => {
       const { body, code, logId, status } = envelope
       if (code !== 0 && !endpoint.answers.includes(code)) {
-        return Effect.fail(LarkError.fromFailure(failure(envelope, tokens), endpoint.codes))
+        return Effect.fail(LarkError.fromFailure(failure(envelope, tokens), endpoint.errors))
       }
       const reason = "the code says success, but the data is not as documented"
       return Effect.mapError(
@@ -317,11 +317,11 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       )
     }
 
-    const callWith = <Path extends string, A, C extends LarkError.DocumentedCode>(
+    const callWith = <Path extends string, A, E extends LarkError.ErrorClass>(
       credential: Credential,
-      endpoint: Endpoint<Path, A, C>,
+      endpoint: Endpoint<Path, A, E>,
       input: Input<Path>
-    ): Effect.Effect<A, LarkError.ErrorOf<C> | LarkError.GenericError> => {
+    ): Effect.Effect<A, InstanceType<E> | LarkError.GenericError> => {
       const send = sender(credential, endpoint, input)
 
       return Effect.flatMap(patience.make(endpoint.name, input.patience), ({ forToken, forTurn, renew }) => {

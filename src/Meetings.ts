@@ -63,7 +63,7 @@ export { MeetingStatus, ParticipantStatus } from "./Meetings/Meeting.ts"
  * @since 0.1.0
  * @category errors
  */
-export type GetError = LarkError.ErrorOf<(typeof endpoints.get.codes)[number]> | LarkError.GenericError
+export type GetError = InstanceType<(typeof endpoints.get.errors)[number]> | LarkError.GenericError
 
 /**
  * How `end` fails: the codes documented for `PATCH /vc/v1/meetings/:meeting_id/end`, and the generic ones.
@@ -71,7 +71,7 @@ export type GetError = LarkError.ErrorOf<(typeof endpoints.get.codes)[number]> |
  * @since 0.1.0
  * @category errors
  */
-export type EndError = LarkError.ErrorOf<(typeof endpoints.end.codes)[number]> | LarkError.GenericError
+export type EndError = InstanceType<(typeof endpoints.end.errors)[number]> | LarkError.GenericError
 
 /**
  * How `swapHost` fails: the codes documented for `PATCH /vc/v1/meetings/:meeting_id/set_host` and the generic ones,

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Predicate, Redacted, Schema } from "effect"
 import { Lark, LarkError, MeetingId, Meetings, MeetingUser, UserToken } from "effect-lark-meetings"
+import { documented } from "../scripts/errors-page.ts"
 import * as platform from "./fixtures/http/platform.ts"
 
 type Documented = readonly [status: number, code: number, msg: string, tag: string]
@@ -81,10 +82,24 @@ const token: Readonly<Record<string, ReadonlyArray<number>>> = {
   ReauthorizationRequired: [20003, 20004, 20008, 20026, 20037, 20049, 20064, 20065, 20066, 20073, 99991669]
 }
 
-const rowsOf = (kind: "generic" | "token", byTag: typeof generic) =>
-  Object.entries(byTag).flatMap(([tag, codes]) => codes.map((code) => [code, tag, kind] as const))
+const genericCodes = [generic, token].flatMap((byTag) =>
+  Object.entries(byTag).flatMap(([tag, codes]) => codes.map((code) => [code, tag] as const))
+)
 
-const genericCodes = [...rowsOf("generic", generic), ...rowsOf("token", token)]
+/** Codes whose fault is not that of the app's setup. */
+// dprint-ignore
+const kinds: Readonly<Record<Exclude<LarkError.Kind, "setup">, ReadonlyArray<number>>> = {
+  caller: [
+    121002, 121003, 121004, 121005, 122001, 122002, 122003, 122004, 122005, 122006, 122007, 122008, 122009,
+    123002, 123003, 123004, 123006,
+    // A user's token, what the user has granted, and what the call names.
+    20005, 20006, 99991668, 99991677, 99991679, 20010, 99991674, 99991675, 99992351, 99992402,
+    9499, 10003, 20001, 20063, 20067, 20068, 20071,
+    20003, 20004, 20008, 20026, 20037, 20049, 20064, 20065, 20066, 20073, 99991669
+  ],
+  conflict: [121006],
+  platform: [121001, 124002, 99991400, 99991403, 1500, 1642, 1663, 1668, 2200, 5000, 20050, 20072]
+}
 
 const meetingRows = [...setHost, ...get.filter(([, code]) => code === 121004), ...others]
 
@@ -126,6 +141,17 @@ const failure = (code: number, status = 400): LarkError.Failure => ({
   endpoint: "vc.v1.meeting.end",
   logId: "log-1"
 })
+
+const someClasses = [
+  LarkError.InternalError,
+  LarkError.NotSupported,
+  LarkError.ParamError,
+  LarkError.DataNotExist,
+  LarkError.NoPermission,
+  LarkError.DataConflict
+] as const
+
+const meetingClasses = meetingRows.map(([, , , tag]): LarkError.ErrorClass => Reflect.get(LarkError, tag))
 
 /** Every code that the table has a row for, as one list of pairs. */
 const span = (row: (typeof LarkError.table)[number]) => [row.code, row.through ?? row.code] as const
@@ -215,13 +241,26 @@ describe("the code table", () => {
         code,
         status,
         msg,
-        tag,
-        kind: "meeting"
+        tag
       })
     }
-    for (const [code, tag, kind] of genericCodes) {
+    for (const [code, tag] of genericCodes) {
       const rows = LarkError.table.filter((row) => span(row)[0] <= code && code <= span(row)[1])
-      assert.deepStrictEqual(rows.map((row) => [row.tag, row.kind]), [[tag, kind]], String(code))
+      assert.deepStrictEqual(rows.map((row) => row.tag), [tag], String(code))
+    }
+  })
+
+  it("says of every code who can do something about it", () => {
+    const of = (kind: LarkError.Kind) => LarkError.table.filter((row) => row.kind === kind).map(({ code }) => code)
+    const others = Object.entries(kinds).map(([kind, codes]) => [kind, codes.toSorted((a, b) => a - b)] as const)
+    assert.deepStrictEqual(Object.fromEntries(others), {
+      caller: of("caller"),
+      conflict: of("conflict"),
+      platform: of("platform")
+    })
+    for (const row of LarkError.table) {
+      const error = LarkError.fromFailure(failure(row.code), meetingClasses)
+      assert.include<object>(error, { kind: row.kind, retry: row.retry, advice: row.advice })
     }
   })
 
@@ -240,24 +279,39 @@ describe("the code table", () => {
   })
 
   it("gives every meeting code a class of its own", () => {
-    const tags = LarkError.table.filter((row) => row.kind === "meeting").map((row) => row.tag)
+    const tags = meetingRows.map(([, , , tag]) => tag)
     assert.strictEqual(new Set(tags).size, tags.length)
-    const generics = LarkError.table.filter((row) => row.kind !== "meeting").map((row) => row.tag)
-    assert.deepStrictEqual(tags.filter((tag) => generics.includes(tag)), [])
+    assert.deepStrictEqual(tags.filter((tag) => genericCodes.some(([, generic]) => generic === tag)), [])
   })
 
-  it("says in every row what the code means and what to do", () => {
-    for (const row of LarkError.table) {
-      assert.match(row.meaning, /^[A-Z].*\.$/, String(row.code))
-      assert.match(row.advice, /^[A-Z].*\.$/, String(row.code))
+  it("says in every row what to do", () => {
+    for (const row of LarkError.table) assert.match(row.advice, /^[A-Z].*\.$/, String(row.code))
+  })
+
+  it("is what the docstrings of the classes say, each code with its meaning", () => {
+    const classes = [...documented("meeting"), ...documented("generic"), ...documented("session")]
+    assert.isAbove(classes.length, 40)
+    for (const [tag, codes] of classes) {
+      const rows = LarkError.table.filter((row) => row.tag === tag)
+      assert.deepStrictEqual(
+        codes.map(({ code, through }) => [code, through]),
+        rows.map((row) => [row.code, row.through]),
+        tag
+      )
+      for (const { meaning } of codes) assert.match(meaning, /^[A-Z].*[a-z)]\.$/, tag)
+      assert.isTrue(isA(Reflect.construct(Reflect.get(LarkError, tag), [failure(0)]), tag))
     }
+    assert.sameMembers(
+      [...new Set(LarkError.table.map((row) => row.tag))],
+      classes.flatMap(([tag, codes]) => codes.length > 0 ? [tag] : [])
+    )
   })
 
   it("lets a call be repeated only where the answer proves that nothing was executed", () => {
     const of = (retry: LarkError.Retry) => LarkError.table.filter((row) => row.retry === retry).map((row) => row.code)
     assert.deepStrictEqual(of("token").toSorted(), generic["TokenRejected"]?.toSorted())
     assert.deepStrictEqual(of("wait"), [124002, 99991400])
-    assert.deepStrictEqual(of("unknown"), [
+    assert.sameMembers(of("unknown"), [
       121001,
       ...(generic["PlatformError"] ?? []),
       ...(token["PlatformError"] ?? [])
@@ -265,18 +319,17 @@ describe("the code table", () => {
   })
 })
 
-const everyMeetingCode = [121001, 121002, 121003, 121004, 121005, 121006] as const
-
 describe("fromFailure", () => {
   const tags = new Set<string>([...LarkError.table.map((row) => row.tag), "UnknownApiError"])
 
   it.prop("gives every whole number exactly one class", { code: Schema.Int }, ({ code }) => {
-    const error = LarkError.fromFailure(failure(code), everyMeetingCode)
+    const error = LarkError.fromFailure(failure(code), someClasses)
     assert.isTrue(tags.has(error._tag))
     const classes = [...tags].filter((tag) => isA(error, tag))
     assert.deepStrictEqual(classes, [error._tag])
     const row = LarkError.table.find((row) => span(row)[0] <= code && code <= span(row)[1])
-    const documented = row !== undefined && (row.kind !== "meeting" || everyMeetingCode.some((own) => own === code))
+    const documented = row !== undefined &&
+      (genericCodes.some(([, tag]) => tag === row.tag) || someClasses.some(({ codes }) => codes[0]?.code === code))
     assert.strictEqual(error._tag, documented ? row.tag : "UnknownApiError")
   })
 
@@ -284,12 +337,12 @@ describe("fromFailure", () => {
     const rows = LarkError.table.map(span)
     for (const code of rows.flatMap(([from, through]) => [from - 1, through + 1])) {
       if (rows.some(([from, through]) => from <= code && code <= through)) continue
-      assert.strictEqual(LarkError.fromFailure(failure(code), everyMeetingCode)._tag, "UnknownApiError", String(code))
+      assert.strictEqual(LarkError.fromFailure(failure(code), someClasses)._tag, "UnknownApiError", String(code))
     }
   })
 
   it("takes no frames, which would be those of the decoder, and lets others take theirs", () => {
-    const { stack } = LarkError.fromFailure(failure(121006), everyMeetingCode)
+    const { stack } = LarkError.fromFailure(failure(121006), someClasses)
     assert.match(stack ?? "", /^DataConflict/)
     assert.notMatch(stack ?? "", /^ +at /m)
     assert.match(new Error("mine").stack ?? "", /^ +at /m)
@@ -297,16 +350,65 @@ describe("fromFailure", () => {
 
   it("keeps the data of a conflict, and of nothing else", () => {
     const data = { host_user: { id: "ou_alice", user_type: 1 } }
-    const withData = (code: number) => LarkError.fromFailure({ ...failure(code), data }, everyMeetingCode)
+    const withData = (code: number) => LarkError.fromFailure({ ...failure(code), data }, someClasses)
     assert.include<object>(withData(121006), { data })
     for (const code of [121005, 99991400, 424242]) assert.notInclude(JSON.stringify(withData(code)), "ou_alice")
+  })
+})
+
+describe("a class of one's own", () => {
+  class InvalidParam extends LarkError.ApiError("InvalidParam", {
+    kind: "caller",
+    advice: "Check the query.",
+    keepsData: true,
+    codes: {
+      121001: { status: 500 },
+      121011: { advice: "Shorten the query." },
+      121050: { through: 121059, kind: "platform", retry: "wait" }
+    }
+  }) {}
+  const errorOf = (code: number) =>
+    LarkError.fromFailure({ ...failure(code, 500), data: "kept" }, [InvalidParam, LarkError.InternalError])
+
+  it("comes before the classes after it and the generic ones", () => {
+    const own = { _tag: "InvalidParam", kind: "caller", retry: "never", advice: "Check the query.", data: "kept" }
+    assert.include<object>(errorOf(121001), own)
+    assert.instanceOf(errorOf(121001), InvalidParam)
+    class Throttled
+      extends LarkError.ApiError("Throttled", { kind: "platform", advice: "Wait.", codes: { 99991400: {} } })
+    {}
+    assert.strictEqual(LarkError.fromFailure(failure(99991400), [Throttled])._tag, "Throttled")
+    assert.strictEqual(LarkError.fromFailure(failure(99991400), [InvalidParam])._tag, "RateLimited")
+  })
+
+  it("has what holds for all of its codes, and what is a code's own", () => {
+    assert.include<object>(errorOf(121011), { kind: "caller", retry: "never", advice: "Shorten the query." })
+    for (const code of [121050, 121055, 121059]) {
+      assert.include<object>(errorOf(code), {
+        _tag: "InvalidParam",
+        kind: "platform",
+        retry: "wait",
+        advice: "Check the query."
+      })
+    }
+    for (const code of [121049, 121060]) assert.strictEqual(errorOf(code)._tag, "UnknownApiError")
+    // Made by hand, with a code that is not the class's.
+    assert.include<object>(new InvalidParam(failure(1)), { kind: "caller", retry: "never", advice: "Check the query." })
+  })
+
+  it("lists its codes", () => {
+    assert.deepStrictEqual(InvalidParam.codes.map(({ code, through, tag }) => [code, through, tag]), [
+      [121001, undefined, "InvalidParam"],
+      [121011, undefined, "InvalidParam"],
+      [121050, 121059, "InvalidParam"]
+    ])
   })
 })
 
 describe("the message of an error", () => {
   it("says endpoint, status, log id and what to do, whatever the code", () => {
     for (const code of [...LarkError.table.map((row) => row.code), 424242]) {
-      const error = LarkError.fromFailure(failure(code, 418), everyMeetingCode)
+      const error = LarkError.fromFailure(failure(code, 418), someClasses)
       if (!("advice" in error)) continue
       assert.match(
         error.message,
@@ -341,10 +443,11 @@ describe("what a failure proves", () => {
   })
 
   it("a code of another endpoint likewise: what it means there says nothing here", () => {
-    const retry = (code: number, status: number) => LarkError.fromFailure(failure(code, status), [121003]).retry
+    const retry = (code: number, status: number) =>
+      LarkError.fromFailure(failure(code, status), [LarkError.ParamError]).retry
     assert.strictEqual(retry(124002, 400), "never")
     assert.strictEqual(retry(122005, 502), "unknown")
-    assert.notInclude(LarkError.fromFailure(failure(123003), [121003]).message, "Assign at most ten")
+    assert.notInclude(LarkError.fromFailure(failure(123003), [LarkError.ParamError]).message, "Assign at most ten")
   })
 
   it("a body that nobody understands likewise", () => {

@@ -153,7 +153,7 @@ describe.each(platform.clients)("through %s,", (client) => {
           name: "reserve.get",
           method: "GET",
           path: "/vc/v1/reserves/:reserve_id/x/:b",
-          codes: [],
+          errors: [],
           data: Schema.Unknown
         })
         const call = (reserve_id: string, b: string) =>
@@ -606,7 +606,7 @@ describe.each(platform.clients)("through %s,", (client) => {
       name: "vc.v1.meeting.get",
       method: "GET",
       path: "/vc/v1/meetings/:meeting_id",
-      codes: [121004, 121005],
+      errors: [LarkError.DataNotExist, LarkError.NoPermission],
       data: Schema.Struct({ meeting: Schema.Struct({ id: Schema.String }) })
     })
     const patient = LarkHttp.LarkHttp.use((lark) =>
@@ -857,7 +857,7 @@ describe.each(platform.clients)("through %s,", (client) => {
             name: "own",
             method: "GET",
             path: "/a/:one/b/:two",
-            codes: [],
+            errors: [],
             data: Schema.Unknown
           })
           const feishu = platform.make(() => platform.ok({}))
@@ -877,7 +877,7 @@ describe.each(platform.clients)("through %s,", (client) => {
     it.effect("has the parameters that its segments begin with, and no others", () =>
       Effect.gen(function*() {
         const own = <const Path extends string>(path: Path) =>
-          LarkHttp.endpoint({ name: "own", method: "GET", path, codes: [], data: Schema.Unknown })
+          LarkHttp.endpoint({ name: "own", method: "GET", path, errors: [], data: Schema.Unknown })
         const feishu = platform.make(() => platform.ok({}))
         yield* on(feishu)(LarkHttp.LarkHttp.use((lark) =>
           Effect.all([
@@ -896,7 +896,7 @@ describe.each(platform.clients)("through %s,", (client) => {
       { data: Arbitrary.schema(Schema.Json) },
       ({ data }) =>
         Effect.gen(function*() {
-          const echo = LarkHttp.endpoint({ name: "echo", method: "POST", path: "/echo", codes: [], data: Schema.Json })
+          const echo = LarkHttp.endpoint({ name: "echo", method: "POST", path: "/echo", errors: [], data: Schema.Json })
           const feishu = platform.make(({ body }) => ({ body: `{"code":0,"data":${body}}` }))
           const answer = yield* on(feishu)(
             LarkHttp.LarkHttp.use((lark) => lark.call(echo, { params: {}, body: { data } }))

@@ -133,7 +133,7 @@ describe("a deadline", () => {
         reject: () => Effect.succeed(true),
         user: Option.none()
       }
-      const own = LarkHttp.endpoint({ name: "own", method: "GET", path: "/own", codes: [], data: Schema.Unknown })
+      const own = LarkHttp.endpoint({ name: "own", method: "GET", path: "/own", errors: [], data: Schema.Unknown })
       const impatient = LarkHttp.LarkHttp.use((lark) => lark.call(own, { params: {}, patience: Duration.zero })).pipe(
         Lark.asUser(session)
       )

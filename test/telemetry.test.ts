@@ -184,7 +184,7 @@ describe("a request has one span", () => {
         name: "own.get",
         method: "GET",
         path: "/own/:id",
-        codes: [],
+        errors: [],
         data: Schema.Unknown
       })
       const query = {
@@ -361,7 +361,13 @@ describe("metrics", () => {
       const { metrics: same } = yield* answered(Effect.replicateEffect(swapHost, 50), conflict)
       assert.strictEqual(same.length, 5)
 
-      const own = LarkHttp.endpoint({ name: "own.codes", method: "GET", path: "/own", codes: [], data: Schema.Unknown })
+      const own = LarkHttp.endpoint({
+        name: "own.codes",
+        method: "GET",
+        path: "/own",
+        errors: [],
+        data: Schema.Unknown
+      })
       const call = LarkHttp.LarkHttp.use((lark) => Effect.exit(lark.call(own, { params: {} })))
       const feishu = platform.make((_, n) => platform.failed(400, 5_000_000 + n))
       const { metrics } = yield* observe(on(feishu)(Effect.replicateEffect(call, 1_500)))

@@ -167,18 +167,24 @@ describe("the error channel", () => {
     expectTypeOf<Extract<TagsOf<ReturnType<typeof run>>, "Stop">>().toEqualTypeOf<"Stop">()
   })
 
-  it("of an endpoint of one's own follows from its codes", () => {
+  it("of an endpoint of one's own follows from its error classes", () => {
+    class RoomBusy
+      extends LarkError.ApiError("RoomBusy", { kind: "conflict", advice: "Choose another.", codes: { 105001: {} } })
+    {}
     const own = LarkHttp.endpoint({
       name: "own",
       method: "GET",
       path: "/a/:b/c/:d",
-      codes: [121006],
+      errors: [LarkError.DataConflict, RoomBusy],
       data: Schema.Unknown
     })
     const call = (lark: LarkHttp.LarkHttp["Service"]) => lark.call(own, { params: { b: "1", d: "2" } })
-    expectTypeOf<TagsOf<ReturnType<typeof call>>>().toEqualTypeOf<"DataConflict" | Generic>()
-    // @ts-expect-error 424242 is in no table
-    LarkHttp.endpoint({ name: "own", method: "GET", path: "/a", codes: [424242], data: Schema.Unknown })
+    expectTypeOf<TagsOf<ReturnType<typeof call>>>().toEqualTypeOf<"DataConflict" | "RoomBusy" | Generic>()
+    // @ts-expect-error a code is no class
+    LarkHttp.endpoint({ name: "own", method: "GET", path: "/a", errors: [424242], data: Schema.Unknown })
+    const { TransportError } = LarkError
+    // @ts-expect-error a class without codes
+    LarkHttp.endpoint({ name: "own", method: "GET", path: "/a", errors: [TransportError], data: Schema.Unknown })
     const withoutParameter = (lark: LarkHttp.LarkHttp["Service"]) =>
       // @ts-expect-error d is missing
       lark.call(own, { params: { b: "1" } })
@@ -282,14 +288,25 @@ describe("ids", () => {
 })
 
 describe("errors", () => {
-  it("every class is reached by its codes", () => {
-    expectTypeOf<LarkError.ErrorOf<121005>>().toEqualTypeOf<LarkError.NoPermission>()
-    expectTypeOf<LarkError.ErrorOf<99991663 | 99991400>>().toEqualTypeOf<
-      LarkError.TokenRejected | LarkError.RateLimited
+  it("every class is reached by a list of classes", () => {
+    const fail = (failure: LarkError.Failure) =>
+      LarkError.fromFailure(failure, [LarkError.NoPermission, LarkError.DataConflict])
+    expectTypeOf<ReturnType<typeof fail>>().toEqualTypeOf<
+      LarkError.NoPermission | LarkError.DataConflict | LarkError.GenericError
     >()
+    const generic = (failure: LarkError.Failure) => LarkError.fromFailure(failure, [])
+    expectTypeOf<ReturnType<typeof generic>>().toEqualTypeOf<LarkError.GenericError>()
     expectTypeOf<LarkError.GenericError["_tag"]>().toEqualTypeOf<Generic>()
-    // @ts-expect-error in no table
-    expectTypeOf<LarkError.ErrorOf<424242>>().toBeObject()
-    expectTypeOf(LarkError.fromFailure).toBeFunction()
+    expectTypeOf(fail).toBeFunction()
+    expectTypeOf(generic).toBeFunction()
+  })
+
+  it("each knows its kind and what it proves, as narrowly as its codes do", () => {
+    expectTypeOf<LarkError.NoPermission["kind"]>().toEqualTypeOf<"caller">()
+    expectTypeOf<LarkError.NoPermission["retry"]>().toEqualTypeOf<"never">()
+    expectTypeOf<LarkError.MissingScope["kind"]>().toEqualTypeOf<"setup" | "caller">()
+    expectTypeOf<LarkError.RateLimited["retry"]>().toEqualTypeOf<"wait">()
+    expectTypeOf<LarkError.LarkError["kind"]>().toEqualTypeOf<LarkError.Kind>()
+    expectTypeOf<LarkError.LarkError["retry"]>().toEqualTypeOf<LarkError.Retry>()
   })
 })

@@ -8,6 +8,7 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as LarkError from "../LarkError.ts"
 import { endpoint } from "../LarkHttp.ts"
 import * as Meeting from "./Meeting.ts"
 
@@ -21,7 +22,13 @@ export const get = endpoint({
   name: "vc.v1.meeting.get",
   method: "GET",
   path: "/vc/v1/meetings/:meeting_id",
-  codes: [121001, 121002, 121003, 121004, 121005],
+  errors: [
+    LarkError.InternalError,
+    LarkError.NotSupported,
+    LarkError.ParamError,
+    LarkError.DataNotExist,
+    LarkError.NoPermission
+  ],
   data: Meeting.Wire
 })
 
@@ -29,7 +36,18 @@ const swap = endpoint({
   name: "vc.v1.meeting.set_host",
   method: "PATCH",
   path: "/vc/v1/meetings/:meeting_id/set_host",
-  codes: [121001, 121002, 121003, 121005, 122001, 122002, 122003, 122004, 122005, 122009],
+  errors: [
+    LarkError.InternalError,
+    LarkError.NotSupported,
+    LarkError.ParamError,
+    LarkError.NoPermission,
+    LarkError.MeetingStatusUnexpected,
+    LarkError.MeetingNotExist,
+    LarkError.OperatorNotInMeeting,
+    LarkError.TargetNotInMeeting,
+    LarkError.CannotOperateSelf,
+    LarkError.ParticipantStatusNotExpected
+  ],
   data: Schema.Struct({ host_user: Schema.optional(Schema.Unknown) })
 })
 
@@ -49,6 +67,14 @@ export const end = endpoint({
   name: "vc.v1.meeting.end",
   method: "PATCH",
   path: "/vc/v1/meetings/:meeting_id/end",
-  codes: [121001, 121002, 121003, 121005, 122001, 122002, 122003],
+  errors: [
+    LarkError.InternalError,
+    LarkError.NotSupported,
+    LarkError.ParamError,
+    LarkError.NoPermission,
+    LarkError.MeetingStatusUnexpected,
+    LarkError.MeetingNotExist,
+    LarkError.OperatorNotInMeeting
+  ],
   data: Schema.Unknown
 })

@@ -12,9 +12,9 @@ import type { Meeting } from "./Meeting.ts"
 
 type TransientTag = "InternalError" | "PlatformError" | "RateLimited" | "TransportError"
 
-type SetHostFailure = LarkError.ErrorOf<(typeof endpoints.setHost.codes)[number]> | LarkError.GenericError
+type SetHostFailure = InstanceType<(typeof endpoints.setHost.errors)[number]> | LarkError.GenericError
 
-type GetFailure = LarkError.ErrorOf<(typeof endpoints.get.codes)[number]> | LarkError.GenericError
+type GetFailure = InstanceType<(typeof endpoints.get.errors)[number]> | LarkError.GenericError
 
 /** The errors of `set_host` that no retry can change. */
 export type SwapError = Exclude<SetHostFailure, { readonly _tag: TransientTag }>

@@ -1,0 +1,223 @@
+/**
+ * What an error class is: a tag and the codes that it stands for.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import * as Data from "effect/Data"
+import type * as Duration from "effect/Duration"
+
+/**
+ * Who can do something about an error.
+ *
+ * **Details**
+ *
+ * - `caller`: the call is wrong, or the caller has no right to it.
+ * - `conflict`: somebody else changed the meeting.
+ * - `setup`: the app, its secret, its scopes or the configuration.
+ * - `platform`: the server, the network, throttling, a quota.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Kind = "caller" | "conflict" | "setup" | "platform"
+
+/**
+ * What an error proves of the request.
+ *
+ * **Details**
+ *
+ * - `never`: refused, and would be refused again.
+ * - `wait`: not executed; it may be, later.
+ * - `token`: not executed; another token may help.
+ * - `unknown`: it may have been executed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Retry = "never" | "wait" | "token" | "unknown"
+
+/**
+ * What every failed answer of the platform carries.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Failure {
+  readonly code: number
+  readonly msg: string
+  /** The HTTP status of the answer. */
+  readonly status: number
+  /** The endpoint that was called, such as `vc.v1.meeting.set_host`. */
+  readonly endpoint: string
+  /** `X-Tt-Logid`, for support. */
+  readonly logId?: string | undefined
+  /** A link to help with this failure, if the platform sent one. */
+  readonly troubleshooter?: string | undefined
+  /** How long the platform asks to wait. */
+  readonly retryAfter?: Duration.Duration | undefined
+  /** The scopes of which one is missing, if the platform named them. */
+  readonly scopes?: ReadonlyArray<string> | undefined
+  /** The invalid fields of the request, if the platform named them. */
+  readonly violations?: ReadonlyArray<string> | undefined
+  /** The `data` of the answer, if the class keeps it. */
+  readonly data?: unknown
+}
+
+/**
+ * An error that says who can do something about it, and what it proves of the request.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Classified<out Tag extends string = string, out K extends Kind = Kind, out R extends Retry = Retry>
+  extends Cause.YieldableError
+{
+  readonly _tag: Tag
+  readonly kind: K
+  readonly retry: R
+}
+
+/**
+ * An error with a code of the platform.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ApiError<out Tag extends string = string, out K extends Kind = Kind, out R extends Retry = Retry>
+  extends Classified<Tag, K, R>, Failure
+{
+  /** What to do next. */
+  readonly advice: string
+}
+
+/**
+ * A code, or a range of codes, as its class declares it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Row {
+  readonly code: number
+  /** The last code of a range. */
+  readonly through?: number | undefined
+  readonly tag: string
+  readonly kind: Kind
+  readonly retry: Retry
+  readonly advice: string
+  /** The HTTP status that is documented for it. */
+  readonly status?: number | undefined
+  /** The message that is documented for it. */
+  readonly msg?: string | undefined
+}
+
+/**
+ * A class of errors and the codes that it stands for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ErrorClass<out Error extends Classified = Classified> {
+  new(failure: Failure): Error
+  readonly codes: ReadonlyArray<Row>
+  /** Whether its errors keep the `data` of the answer. */
+  readonly keepsData: boolean
+}
+
+/** `[code] msg (endpoint, HTTP status, log id). advice` */
+export const describe = ({ code, endpoint, logId, msg, status }: Failure, advice: string): string => {
+  const source = [endpoint, `HTTP ${status}`]
+  if (logId !== undefined) source.push(`log id ${logId}`)
+  return `[${code}] ${msg} (${source.join(", ")}). ${advice}`
+}
+
+/** What a class declares of its codes, each of which may have its own. */
+interface Codes<K extends Kind, R extends Retry, CodeK extends Kind, CodeR extends Retry> {
+  readonly kind: K
+  readonly retry?: R
+  readonly advice: string
+  readonly codes: Readonly<
+    Record<
+      number,
+      Partial<Omit<Row, "code" | "tag" | "kind" | "retry">> & {
+        readonly kind?: CodeK
+        readonly retry?: CodeR
+      }
+    >
+  >
+}
+
+/** The rows of a class, by code. */
+export const rowsOf = <
+  K extends Kind,
+  R extends Retry = "never",
+  CodeK extends Kind = never,
+  CodeR extends Retry = never
+>(
+  tag: string,
+  // Without `retry`, R is its default.
+  { advice, codes, kind, retry = "never" as R }: Codes<K, R, CodeK, CodeR>
+) => Object.entries(codes).map(([code, own]) => ({ code: Number(code), tag, kind, retry, advice, ...own }))
+
+/**
+ * Makes an error class that owns its codes.
+ *
+ * **Details**
+ *
+ * `kind`, `retry` (`never` unless given) and `advice` hold for every code of the class that has none of its own.
+ * `through` makes a code the first of a short range. `status` and `msg` are what the platform documents; errors are told
+ * apart by code alone. `keepsData`: the errors keep the `data` of the answer, which others drop.
+ *
+ * An endpoint's own classes come before the generic ones, so a class may stand for a code that means something else on
+ * that endpoint.
+ *
+ * **Example** (A code that this library does not know)
+ *
+ * ```ts
+ * import { LarkError } from "effect-lark-meetings"
+ *
+ * class RoomBusy extends LarkError.ApiError("RoomBusy", {
+ *   kind: "conflict",
+ *   advice: "Choose another room or another time.",
+ *   codes: { 105001: { status: 409, msg: "room busy" } }
+ * }) {}
+ *
+ * const answer = { code: 105001, msg: "room busy", status: 409, endpoint: "vc.v1.room.book" }
+ * const error = LarkError.fromFailure(answer, [RoomBusy])
+ * console.log(error._tag, error.kind) // => RoomBusy conflict
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const ApiError = <
+  const Tag extends string,
+  K extends Kind,
+  R extends Retry = "never",
+  CodeK extends Kind = never,
+  CodeR extends Retry = never
+>(
+  tag: Tag,
+  options: Codes<K, R, CodeK, CodeR> & { readonly keepsData?: boolean }
+): ErrorClass<ApiError<Tag, K | CodeK, R | CodeR>> => {
+  const codes = rowsOf(tag, options)
+  const unlisted = rowsOf(tag, { ...options, codes: { 0: {} } })[0]
+  const rowOf = (error: Failure) =>
+    codes.find(({ code, through = code }) => code <= error.code && error.code <= through) ?? unlisted
+  return class extends Data.TaggedError(tag)<Failure> {
+    static readonly codes = codes
+    static readonly keepsData = options.keepsData ?? false
+    get kind() {
+      return rowOf(this).kind
+    }
+    get retry() {
+      return rowOf(this).retry
+    }
+    get advice() {
+      return rowOf(this).advice
+    }
+    override get message() {
+      return describe(this, this.advice)
+    }
+  }
+}

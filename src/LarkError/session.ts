@@ -1,0 +1,170 @@
+/**
+ * Calls that have no token to be sent with.
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+import { describe, type Failure, rowsOf } from "./ApiError.ts"
+
+const login = "Send the user through the login again (OAuth.authorize); no retry can help."
+
+const ended = {
+  refused: "the platform refuses the session",
+  noSession: "there is no session of this user",
+  expired: "the refresh token has expired",
+  noRefreshToken: "the access token has expired, and without offline_access there is no refresh token"
+}
+
+/**
+ * The session of a user has ended: only the user can begin a new one, by logging in.
+ *
+ * **Details**
+ *
+ * `reason`: `refused` (by the platform; `code` says why), `noSession` (nobody has logged in under this id), `expired`
+ * (the refresh token is too old), `noRefreshToken` (the access token has expired, and the user did not grant
+ * `offline_access`).
+ *
+ * - 20003: The authorization code does not exist.
+ * - 20004: The authorization code has expired: it lives five minutes.
+ * - 20008: The user does not exist.
+ * - 20026: The refresh token is invalid, or of another version of the token endpoint.
+ * - 20037: The refresh token has expired.
+ * - 20049: The code verifier does not fit the code challenge.
+ * - 20064: The refresh token was revoked.
+ * - 20065: The authorization code was used before.
+ * - 20066: The user is not active.
+ * - 20073: The refresh token was used before.
+ * - 99991669: The refresh token of the user is invalid.
+ *
+ * @since 0.1.0
+ * @category session errors
+ */
+export class ReauthorizationRequired extends Data.TaggedError("ReauthorizationRequired")<
+  Partial<Failure> & {
+    readonly endpoint: string
+    readonly reason: keyof typeof ended
+  }
+> {
+  static readonly codes = rowsOf("ReauthorizationRequired", {
+    kind: "caller",
+    advice: login,
+    codes: {
+      20003: { status: 400 },
+      20004: { status: 400 },
+      20008: { status: 400 },
+      20026: { status: 400 },
+      20037: { status: 400 },
+      20049: { status: 400 },
+      20064: { status: 400 },
+      20065: { status: 400 },
+      20066: { status: 400 },
+      20073: { status: 400 },
+      99991669: {}
+    }
+  })
+  static readonly keepsData = false
+  constructor(options: Partial<Failure> & { readonly endpoint: string; readonly reason?: keyof typeof ended }) {
+    super({ reason: "refused", ...options })
+  }
+  get kind() {
+    return "caller" as const
+  }
+  get retry() {
+    return "never" as const
+  }
+  get advice() {
+    return login
+  }
+  override get message() {
+    const { advice, code, endpoint, logId, msg, reason, status } = this
+    return code === undefined || msg === undefined || status === undefined
+      ? `The user has to log in again (${endpoint}): ${ended[reason]}. ${advice}`
+      : describe({ code, msg, status, logId, endpoint }, advice)
+  }
+}
+
+/**
+ * The store of sessions or tickets failed, or holds what cannot be read.
+ *
+ * @since 0.1.0
+ * @category session errors
+ */
+export class SessionStoreError extends Data.TaggedError("SessionStoreError")<{
+  readonly endpoint: string
+  /** `unreadable`: the record was sealed with another key, or was changed. */
+  readonly reason: "unavailable" | "unreadable"
+  readonly detail: string
+}> {
+  get kind() {
+    return this.reason === "unavailable" ? "platform" : "setup"
+  }
+  get retry() {
+    return this.reason === "unavailable" ? "wait" : "never"
+  }
+  override get message() {
+    return `The store (${this.endpoint}): ${this.detail}. ${
+      this.reason === "unavailable"
+        ? "Nothing was sent; check the store."
+        : "Put the key that it was sealed with into LARK_SEAL_KEY, or into LARK_SEAL_KEY_PREVIOUS; a new login or ticket replaces it."
+    }`
+  }
+}
+
+/**
+ * A store app has no `app_ticket`, or the platform refuses the one it has.
+ *
+ * **Details**
+ *
+ * The platform pushes a ticket about once an hour, and soon after a request for one. `resend` says whether that request
+ * was accepted.
+ *
+ * @since 0.1.0
+ * @category session errors
+ */
+export class AppTicketMissing extends Data.TaggedError("AppTicketMissing")<{
+  readonly endpoint: string
+  readonly reason: "none" | "rejected"
+  readonly resend: "requested" | "failed"
+}> {
+  get kind() {
+    return "setup" as const
+  }
+  get retry() {
+    return "never" as const
+  }
+  override get message() {
+    return `${
+      this.reason === "none" ? "There is no app_ticket yet" : "The app_ticket is outdated"
+    } (${this.endpoint}). ${
+      this.resend === "requested" ? "The platform was asked to push one" : "Asking the platform to push one failed"
+    }; check that the webhook is mounted and reachable, and has the LARK_VERIFICATION_TOKEN and LARK_ENCRYPT_KEY of the console (it says at log level Debug what it refuses), then try again.`
+  }
+}
+
+/**
+ * A call of a store app names no tenant, or one of a custom app names one.
+ *
+ * @since 0.1.0
+ * @category session errors
+ */
+export class InvalidTenant extends Data.TaggedError("InvalidTenant")<{
+  readonly endpoint: string
+  readonly reason: "missing" | "empty" | "customApp"
+}> {
+  get kind() {
+    return "caller" as const
+  }
+  get retry() {
+    return "never" as const
+  }
+  override get message(): string {
+    switch (this.reason) {
+      case "missing":
+        return "A store app acts in many tenants: wrap the call in Lark.asTenant(tenantKey)."
+      case "empty":
+        return "The tenant key is empty: pass Lark.asTenant the tenant_key of the event or login."
+      case "customApp":
+        return "A custom app acts in its own tenant only: remove Lark.asTenant, or use StoreApp.layer for a store app."
+    }
+  }
+}
