@@ -1,20 +1,28 @@
 /**
- * Which app calls, with what secret, and where.
+ * The configuration of an app: its id, its secret and the hosts that it calls.
  *
  * **Details**
  *
- * `layerConfig` reads `LARK_APP_ID`, `LARK_APP_SECRET`, `LARK_BRAND` (`feishu`, the default, or `lark`),
- * `LARK_BASE_URL` (instead of a brand: a private deployment, or the simulator), `LARK_ACCOUNTS_URL` (where users log
- * in, if that is neither the brand's place nor the base URL) and `LARK_OAUTH_V3` (`true`, or `false`, the default). What
- * is missing or wrong fails the layer with `InvalidLarkConfig`, which names the setting and never shows its value.
+ * `layerConfig` reads environment variables:
+ *
+ * | variable | value | if unset |
+ * | --- | --- | --- |
+ * | `LARK_APP_ID`, `LARK_APP_SECRET` | shown in the developer console under Credentials & Basic Info | an error |
+ * | `LARK_BRAND` | `feishu` or `lark` | `feishu` |
+ * | `LARK_BASE_URL` | origin of the Open API; overrides the brand, for a private deployment or the simulator | the brand's |
+ * | `LARK_ACCOUNTS_URL` | origin of the login pages | the base URL if set, else the brand's |
+ * | `LARK_OAUTH_V3` | `true` or `false` | `false` |
+ *
+ * A setting that is missing or invalid fails the layer with `InvalidLarkConfig`, which names the setting and never shows
+ * its value.
  *
  * **Gotchas**
  *
- * An app belongs to one brand: a Feishu app does not exist on Lark, and the other way round.
+ * An app belongs to one brand: a Feishu app does not exist on Lark, and a Lark app does not exist on Feishu.
  *
- * `oauthV3` asks for tokens at the platform's newer endpoint, which is not documented for Lark: apps there report that
- * it answers 20050, or refuses codes that are valid. Leave it off for that brand. Users who logged in while it was on
- * have to log in again once it is off: the older endpoint refuses the refresh tokens of the newer.
+ * `oauthV3` requests tokens at the platform's newer endpoint, which is not documented for Lark: apps there report that it
+ * fails with 20050 or refuses valid codes. Leave it off for that brand. Users who logged in while it was on have to log
+ * in again after it is turned off: the older endpoint refuses refresh tokens of the newer one.
  *
  * **Example** (A setting that is missing)
  *
@@ -33,22 +41,23 @@
  */
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import {
+  invalid,
+  type InvalidLarkConfig,
+  isEmpty,
+  orInvalid,
+  requiredSecret,
+  secretVariable,
+  variable
+} from "./internal/settings.ts"
+
+export { InvalidLarkConfig } from "./internal/settings.ts"
 
 /**
- * The two brands of the platform, each with its hosts.
- *
- * @since 0.1.0
- * @category models
- */
-export type Brand = "feishu" | "lark"
-
-/**
- * What an app is configured with.
+ * The settings of an app.
  *
  * @since 0.1.0
  * @category models
@@ -56,21 +65,21 @@ export type Brand = "feishu" | "lark"
 export interface Options {
   readonly appId: string
   readonly appSecret: Redacted.Redacted
-  /** `feishu` unless given. */
-  readonly brand?: Brand | undefined
-  /** Instead of a brand: the origin of the Open API, such as `http://127.0.0.1:8787`. */
+  /** The platform that the app belongs to; `feishu` by default. */
+  readonly brand?: "feishu" | "lark" | undefined
+  /** Origin of the Open API, such as `http://127.0.0.1:8787`; overrides the brand. */
   readonly baseUrl?: string | undefined
-  /** The origin of the login; the base URL if that is given, else the brand's. */
+  /** Origin of the login pages; the base URL by default if there is one, else the brand's. */
   readonly accountsUrl?: string | undefined
   /**
-   * Whether tokens of custom apps and of users come from OAuth v3, `accountsUrl/oauth/v3/token`, instead of auth v3 and
-   * OAuth v2. `false` unless given.
+   * Requests tokens of custom apps and of users from OAuth v3, `accountsUrl/oauth/v3/token`, in place of auth v3 and
+   * OAuth v2; `false` by default.
    */
   readonly oauthV3?: boolean | undefined
 }
 
 /**
- * The configuration, checked.
+ * The checked configuration.
  *
  * @since 0.1.0
  * @category services
@@ -78,47 +87,25 @@ export interface Options {
 export class LarkConfig extends Context.Service<LarkConfig, {
   readonly appId: string
   readonly appSecret: Redacted.Redacted
-  /** Ends in `/open-apis`. */
+  /** Ends with `/open-apis`. */
   readonly baseUrl: string
-  /** Ends without a slash. */
+  /** Has no trailing slash. */
   readonly accountsUrl: string
   readonly oauthV3: boolean
 }>()("effect-lark-meetings/LarkConfig") {}
-
-/**
- * A setting is missing or wrong.
- *
- * @since 0.1.0
- * @category errors
- */
-export class InvalidLarkConfig extends Data.TaggedError("InvalidLarkConfig")<{
-  readonly setting: string
-  readonly reason: string
-}> {
-  override get message() {
-    return `${this.setting} ${this.reason}`
-  }
-}
 
 interface Hosts {
   readonly open: string
   readonly accounts: string
 }
 
-const hosts: Record<Brand, Hosts> = {
+const hosts: Record<"feishu" | "lark", Hosts> = {
   feishu: { open: "https://open.feishu.cn", accounts: "https://accounts.feishu.cn" },
   lark: { open: "https://open.larksuite.com", accounts: "https://accounts.larksuite.com" }
 }
 
-/** How errors name the settings: as options, or as variables. */
-interface Names {
-  readonly appId: string
-  readonly appSecret: string
-  readonly brand: string
-  readonly baseUrl: string
-  readonly accountsUrl: string
-  readonly oauthV3: string
-}
+/** The names that errors use: of the options, or of the variables. */
+type Names = Readonly<Record<keyof Options, string>>
 
 const optionNames: Names = {
   appId: "appId",
@@ -138,23 +125,20 @@ const variableNames: Names = {
   oauthV3: "LARK_OAUTH_V3"
 }
 
-const invalid = (setting: string, reason: string) => Effect.fail(new InvalidLarkConfig({ setting, reason }))
-
-const missing = "is missing or empty; the developer console shows it under Credentials & Basic Info."
-
-const required = (setting: string, value: string | undefined): Effect.Effect<string, InvalidLarkConfig> =>
-  typeof value !== "string" || value.trim() === ""
-    ? invalid(setting, missing)
-    : value.trim() !== value
-    ? invalid(setting, "begins or ends with a blank; copy it again.")
-    : Effect.succeed(value)
-
-const brandHosts = (names: Names, brand: string | undefined) => {
-  if (brand !== undefined && brand !== "feishu" && brand !== "lark") {
-    return invalid(names.brand, `must be "feishu" or "lark".`)
-  }
-  return Effect.succeed(hosts[brand ?? "feishu"])
+/** The settings before they are checked. */
+interface Unchecked extends Partial<Record<Exclude<keyof Options, "appSecret">, string | undefined>> {
+  readonly appSecret: Redacted.Redacted | undefined
 }
+
+const source = "the developer console shows it under Credentials & Basic Info."
+
+const trimmed = (setting: string, value: string) =>
+  value.trim() === value ? Effect.succeed(value) : invalid(setting, "begins or ends with whitespace; copy it again.")
+
+const hostsOf = (setting: string, brand: string | undefined) =>
+  brand === undefined || brand === "feishu" || brand === "lark"
+    ? Effect.succeed(hosts[brand ?? "feishu"])
+    : invalid(setting, `must be "feishu" or "lark".`)
 
 const origin = (setting: string, text: string) => {
   const url = URL.parse(text)
@@ -167,53 +151,36 @@ const origin = (setting: string, text: string) => {
   return Effect.succeed(`${url.origin}${url.pathname.replace(/\/+$/, "").replace(/\/open-apis$/, "")}`)
 }
 
-const flag = (setting: string, value: string | undefined) => {
-  if (value !== undefined && value !== "true" && value !== "false") {
-    return invalid(setting, "must be true or false.")
-  }
-  return Effect.succeed(value === "true")
-}
+const flag = (setting: string, value: string | undefined) =>
+  value === undefined || value === "true" || value === "false"
+    ? Effect.succeed(value === "true")
+    : invalid(setting, "must be true or false.")
 
-const check = Effect.fnUntraced(function*(names: Names, options: {
-  readonly appId: string | undefined
-  readonly appSecret: Redacted.Redacted | undefined
-  readonly brand: string | undefined
-  readonly baseUrl: string | undefined
-  readonly accountsUrl: string | undefined
-  readonly oauthV3: string | undefined
-}) {
-  const appId = yield* required(names.appId, options.appId)
-  const { appSecret } = options
-  if (appSecret === undefined) return yield* invalid(names.appSecret, missing)
-  if (!Redacted.isRedacted(appSecret)) {
-    return yield* invalid(names.appSecret, "must be Redacted: Redacted.make(secret).")
-  }
-  yield* required(names.appSecret, Redacted.value(appSecret))
-  const { accounts, open } = yield* brandHosts(names, options.brand)
-  const base = yield* origin(names.baseUrl, options.baseUrl ?? open)
-  const accountsUrl = yield* origin(names.accountsUrl, options.accountsUrl ?? options.baseUrl ?? accounts)
-  const oauthV3 = yield* flag(names.oauthV3, options.oauthV3)
-  return LarkConfig.of({ appId, appSecret, baseUrl: `${base}/open-apis`, accountsUrl, oauthV3 })
+const check = Effect.fnUntraced(function*(names: Names, given: Unchecked) {
+  const { appId, baseUrl } = given
+  if (appId === undefined || isEmpty(appId)) return yield* invalid(names.appId, `is missing or empty; ${source}`)
+  const appSecret = yield* requiredSecret(names.appSecret, given.appSecret, source)
+  const { accounts, open } = yield* hostsOf(names.brand, given.brand)
+  return LarkConfig.of({
+    appId: yield* trimmed(names.appId, appId),
+    appSecret: yield* Effect.as(trimmed(names.appSecret, Redacted.value(appSecret)), appSecret),
+    baseUrl: `${yield* origin(names.baseUrl, baseUrl ?? open)}/open-apis`,
+    accountsUrl: yield* origin(names.accountsUrl, given.accountsUrl ?? baseUrl ?? accounts),
+    oauthV3: yield* flag(names.oauthV3, given.oauthV3)
+  })
 })
 
 /**
- * Checks the options; fails with `InvalidLarkConfig`.
+ * Checks the options. Fails with `InvalidLarkConfig` if one is missing or invalid.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (options: Options): Effect.Effect<LarkConfig["Service"], InvalidLarkConfig> =>
-  check(optionNames, {
-    appId: options.appId,
-    appSecret: options.appSecret,
-    brand: options.brand,
-    baseUrl: options.baseUrl,
-    accountsUrl: options.accountsUrl,
-    oauthV3: options.oauthV3 === undefined ? undefined : String(options.oauthV3)
-  })
+  check(optionNames, { ...options, oauthV3: options.oauthV3 === undefined ? undefined : String(options.oauthV3) })
 
 /**
- * The configuration from options.
+ * The configuration from options. Fails with `InvalidLarkConfig` if one is missing or invalid.
  *
  * @since 0.1.0
  * @category layers
@@ -221,23 +188,20 @@ export const make = (options: Options): Effect.Effect<LarkConfig["Service"], Inv
 export const layer = (options: Options): Layer.Layer<LarkConfig, InvalidLarkConfig> =>
   Layer.effect(LarkConfig, make(options))
 
-const optional = <A>(config: Config.Config<A>) => Effect.map(Config.option(config), Option.getOrUndefined)
-
 const fromVariables = Effect.gen(function*() {
-  // An empty variable is one that is not set: shells and CI systems leave such behind.
-  const notEmpty = (value: string | undefined) => value === "" ? undefined : value
   return yield* check(variableNames, {
-    appId: yield* optional(Config.String(variableNames.appId)),
-    appSecret: yield* optional(Config.Redacted(variableNames.appSecret)),
-    brand: notEmpty(yield* optional(Config.String(variableNames.brand))),
-    baseUrl: notEmpty(yield* optional(Config.String(variableNames.baseUrl))),
-    accountsUrl: notEmpty(yield* optional(Config.String(variableNames.accountsUrl))),
-    oauthV3: notEmpty(yield* optional(Config.String(variableNames.oauthV3)))
+    appId: yield* variable(variableNames.appId),
+    appSecret: yield* secretVariable(variableNames.appSecret),
+    brand: yield* variable(variableNames.brand),
+    baseUrl: yield* variable(variableNames.baseUrl),
+    accountsUrl: yield* variable(variableNames.accountsUrl),
+    oauthV3: yield* variable(variableNames.oauthV3)
   })
 })
 
 /**
- * The configuration from `LARK_APP_ID` and the other variables, or from configs of your own.
+ * The configuration from `LARK_APP_ID` and the other environment variables, or from configs of your own. Fails with
+ * `InvalidLarkConfig` if a setting is missing or invalid.
  *
  * @since 0.1.0
  * @category layers
@@ -245,9 +209,5 @@ const fromVariables = Effect.gen(function*() {
 export const layerConfig = (config?: Config.Wrap<Options>): Layer.Layer<LarkConfig, InvalidLarkConfig> =>
   Layer.effect(
     LarkConfig,
-    Effect.catchTag(
-      config === undefined ? fromVariables : Effect.flatMap(Config.unwrap(config), make),
-      "ConfigError",
-      (error) => invalid("configuration", `cannot be read: ${error.message}`)
-    )
+    config === undefined ? fromVariables : orInvalid(Effect.flatMap(Config.unwrap(config), make))
   )

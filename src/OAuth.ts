@@ -1,21 +1,24 @@
 /**
- * The login of users: OAuth 2.0 with authorization code and PKCE, from the URL to send a user to, to the tokens that
- * come back, and their refresh.
+ * The login of users: OAuth 2.0 authorization code flow with PKCE.
  *
  * **Details**
  *
- * 1. `authorize` makes a `Login`: the URL to send the user to, and what has to be kept until the user comes back.
- * 2. `exchange` reads the callback, checks that it belongs to that login, and trades its code for a `Grant`.
- * 3. `userInfo` tells who logged in; `refresh` trades the refresh token for the next `Grant`.
+ * 1. `authorize` creates a `Login`: the URL to send the user to, and the secrets to keep until the user comes back.
+ * 2. `exchange` checks that a callback belongs to the login and exchanges its code for a `Grant`, the user's tokens.
+ * 3. `userInfo` returns the user who logged in; `refresh` exchanges a refresh token for the next `Grant`.
  *
- * Each sends one request and repeats none. The app's secret, codes and tokens travel in bodies and headers only. Tokens
- * come from OAuth v2 (`authen/v2/oauth/token`), or from v3 with `oauthV3` in the configuration.
+ * `exchange`, `userInfo` and `refresh` send one request and never repeat it. App secret, codes and tokens are sent in
+ * bodies and headers only. Tokens come from OAuth v2 (`authen/v2/oauth/token`), or from OAuth v3 if the configuration has
+ * `oauthV3`.
+ *
+ * Sources: Feishu Open Platform, "Obtain authorization code", "Get user_access_token", "Refresh user_access_token"; RFC
+ * 6749 and RFC 7636.
  *
  * **Gotchas**
  *
- * - A refresh token works once. `UserSessions` refreshes once per user, in one process or many, and stores the new pair
- *   before anybody uses it; with `refresh` alone that is up to you.
- * - There is a refresh token only if the scope `offline_access` was asked for and granted.
+ * - A refresh token works once. `UserSessions` refreshes once per user, in one process or many, and stores the new tokens
+ *   before they are used. With `refresh` alone both are up to you.
+ * - A grant has a refresh token only if the login had the scope `offline_access` and the user granted it.
  *
  * **Example** (From the login to the user, offline)
  *
@@ -72,45 +75,45 @@ import * as Authorization from "./OAuth/authorization.ts"
 import * as Callback from "./OAuth/callback.ts"
 
 /**
- * What to ask a user for.
+ * The options of a login.
  *
  * @since 0.1.0
  * @category models
  */
 export interface AuthorizeOptions {
-  /** Where the user comes back to: an http or https URL that the developer console lists under Security Settings. */
+  /** Where the user comes back to: an http or https URL that is listed in the developer console under Security Settings. */
   readonly redirectUri: string
-  /** 50 at most; `offline_access` for a session that outlives the access token. What was granted before stays granted. */
+  /** At most 50; add `offline_access` to get a refresh token. Scopes that were granted before stay granted. */
   readonly scopes?: ReadonlyArray<string> | undefined
-  /** Asks the user even if all of it was granted before. */
+  /** `consent` shows the consent page even if all scopes were granted before. */
   readonly prompt?: "consent" | undefined
 }
 
-/** RFC 7636, section 4.1; and no state is easier to guess than a verifier. */
+/** RFC 7636, section 4.1: a code verifier. A state has the same form. */
 const Unguessable = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9._~-]{43,128}$/))
 
 /**
- * A login that has begun: kept by the server, in the session of the browser that it belongs to, until that comes back.
+ * A login in progress. Keep it in the session of the browser that it belongs to, until the callback.
  *
  * **Gotchas**
  *
- * The schema writes `state` and `verifier` out, so that a session can hold them: keep what it wrote where the browser
- * cannot read or change it, on the server or sealed. One login is for one callback.
+ * Encoding reveals `state` and `verifier`. Store the encoded login where the browser can neither read nor change it: on
+ * the server, or sealed. Use a login for one callback.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const Login = Schema.Struct({
-  /** Send the user here. It holds the state, so it is not for logs. */
+  /** The page to send the user to. It contains the state: do not log it. */
   url: Schema.String,
   redirectUri: Schema.String,
   state: Schema.RedactedFromValue(Unguessable),
-  /** The secret half of PKCE: who has the code but not this cannot use it. */
+  /** The code verifier of PKCE: the code is useless without it. */
   verifier: Schema.RedactedFromValue(Unguessable)
 })
 
 /**
- * A login that has begun.
+ * A login in progress.
  *
  * @since 0.1.0
  * @category models
@@ -118,25 +121,25 @@ export const Login = Schema.Struct({
 export type Login = typeof Login.Type
 
 /**
- * The tokens of a user, as the platform granted them.
+ * The tokens that the platform granted for a user.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Grant {
   readonly accessToken: Redacted.Redacted
-  /** When it expires, by the clock of this machine, counted from before the request was sent. */
+  /** When the access token expires, by the clock of this machine, counted from before the request was sent. */
   readonly expiresAt: DateTime.Utc
-  /** Only with the scope `offline_access`. It works once. */
+  /** Works once. Only with the scope `offline_access`. */
   readonly refreshToken: Option.Option<Redacted.Redacted>
-  /** When the refresh token expires, if the platform said so; counted as `expiresAt`. */
+  /** When the refresh token expires, if the reply says so; counted as `expiresAt`. */
   readonly refreshExpiresAt: Option.Option<DateTime.Utc>
-  /** What the access token may be used for. */
+  /** The scopes of the access token. */
   readonly scopes: ReadonlyArray<string>
 }
 
 /**
- * Who logged in.
+ * The user an access token belongs to.
  *
  * @since 0.1.0
  * @category models
@@ -152,7 +155,7 @@ export interface UserInfo {
 }
 
 /**
- * A login cannot be asked for like that: the redirect URI is none, or the scopes are.
+ * Invalid options of a login: the redirect URI, or a scope. No request was sent.
  *
  * @since 0.1.0
  * @category errors
@@ -161,51 +164,60 @@ export class InvalidLogin extends Data.TaggedError("InvalidLogin")<{
   readonly setting: "redirectUri" | "scopes"
   readonly reason: string
 }> {
+  get kind() {
+    return "caller" as const
+  }
+  get retry() {
+    return "never" as const
+  }
   override get message() {
     return `${this.setting} ${this.reason}.`
   }
 }
 
 /**
- * The callback logs nobody in. No request was sent.
+ * The callback has no code for this login. No request was sent.
  *
  * **Details**
  *
- * - `accessDenied`: the user said no.
- * - `stateMismatch`: it does not belong to this login. It is old, of another browser, or forged.
- * - `failed`: the platform could not ask the user; `error` is its word for why.
- * - `noCode`: it has neither a code nor an error, or has one of them twice.
+ * - `accessDenied`: the user declined.
+ * - `stateMismatch`: the callback is old, belongs to another browser, or is forged.
+ * - `failed`: the platform did not show the consent page; `error` is its error code.
+ * - `noCode`: the callback has neither a code nor an error, or has one of them twice.
  *
  * @since 0.1.0
  * @category errors
  */
 export class LoginRefused extends Data.TaggedError("LoginRefused")<Callback.Refusal> {
+  get kind() {
+    return this.reason === "failed" ? "setup" : "caller"
+  }
+  get retry() {
+    return "never" as const
+  }
   /** What to do next. */
   get advice(): string {
     return advice[this.reason]
   }
-  get retry(): LarkError.Retry {
-    return "never"
-  }
   override get message(): string {
-    return `Nobody is logged in: ${reasons[this.reason]}${
+    return `The login failed: ${reasons[this.reason]}${
       this.error === undefined ? "" : ` (${this.error})`
     }. ${this.advice}`
   }
 }
 
 const reasons: Record<LoginRefused["reason"], string> = {
-  accessDenied: "the user did not consent",
+  accessDenied: "the user declined",
   stateMismatch: "the callback does not belong to this login",
-  failed: "the platform did not get to ask the user",
+  failed: "the platform did not show the consent page",
   noCode: "the callback has no code"
 }
 
 const advice: Record<LoginRefused["reason"], string> = {
-  accessDenied: "Tell the user what the app needs the permissions for, and offer the login again.",
-  stateMismatch: "Begin a new login in the browser that is here; do not use this callback.",
-  failed: "Check in the developer console that the scopes are enabled for the app and the redirect URI is listed.",
-  noCode: "Begin a new login, and check that what stands between does not change the query."
+  accessDenied: "Explain to the user why the app needs the permissions, and offer the login again.",
+  stateMismatch: "Discard this callback and start a new login in this browser.",
+  failed: "Check in the developer console that the app has the scopes and that the redirect URI is listed.",
+  noCode: "Start a new login, and check that no proxy changes the query of the callback."
 }
 
 /**
@@ -213,9 +225,9 @@ const advice: Record<LoginRefused["reason"], string> = {
  *
  * **Details**
  *
- * `exchange`, `refresh` and `userInfo` send one request each and fail with a generic error; the ones to handle are
- * `ReauthorizationRequired` (the code or refresh token is used, expired or revoked), `CredentialsRejected` and
- * `AppUnavailable` (the app or its settings). No answer within 9 seconds is a `TransportError`.
+ * `exchange`, `refresh` and `userInfo` send one request and fail with a generic error. Handle at least
+ * `ReauthorizationRequired` (the code or refresh token was used, has expired or is revoked), `CredentialsRejected` and
+ * `AppUnavailable` (the app or its settings). A request without a reply within 9 seconds fails with `TransportError`.
  *
  * @since 0.1.0
  * @category services
@@ -233,11 +245,11 @@ export class OAuth extends Context.Service<OAuth, {
   readonly userInfo: (accessToken: Redacted.Redacted) => Effect.Effect<UserInfo, LarkError.GenericError>
 }>()("effect-lark-meetings/OAuth") {}
 
-/** 256 bits, which is 43 signs. */
+/** 256 bits: 43 characters. */
 const unguessable = (random: SecureRandom.SecureRandom["Service"]) =>
   Effect.map(random.randomBytes(32), (bytes) => Redacted.make(Base64Url.encode(bytes)))
 
-/** Each once: the platform refuses a scope that is named twice. */
+/** The platform refuses a scope that is listed twice. */
 const distinct = (scopes: ReadonlyArray<string> = []): ReadonlyArray<string> => [...new Set(scopes)]
 
 const joined = (scopes: ReadonlyArray<string>): string | undefined => scopes.length === 0 ? undefined : scopes.join(" ")
@@ -307,13 +319,13 @@ export const make: Effect.Effect<
   const grant = Effect.fnUntraced(function*(
     fields: Readonly<Record<string, string | Redacted.Redacted | undefined>>
   ): Effect.fn.Return<Grant, LarkError.GenericError> {
-    const askedAt = yield* DateTime.now
+    const sentAt = yield* DateTime.now
     const granted = yield* requestToken(client, endpoint, url, {
       ...fields,
       client_id: config.appId,
       client_secret: config.appSecret
     }, { codeless: config.oauthV3 })
-    const after = (seconds: number) => DateTime.add(askedAt, { seconds })
+    const after = (seconds: number) => DateTime.add(sentAt, { seconds })
     const refreshToken = yield* Effect.option(granted.token("refresh_token"))
     const { scope } = granted.body
     return {
@@ -344,7 +356,7 @@ export const make: Effect.Effect<
         endpoint: userInfoEndpoint,
         status,
         logId,
-        reason: "the code says success, but the data names no user"
+        reason: "the code is 0, but data has no valid open_id"
       }))
   })
 
@@ -376,7 +388,7 @@ export const make: Effect.Effect<
 })
 
 /**
- * The login of users of the configured app.
+ * The login of users, for the configured app.
  *
  * @since 0.1.0
  * @category layers
@@ -386,8 +398,12 @@ export const layer: Layer.Layer<OAuth, never, LarkConfig | HttpClient.HttpClient
 )
 
 /**
- * Begins a login: makes the URL to send the user to. Fails with `InvalidLogin` when the redirect URI is not an http or
- * https URL or has a fragment, and when a scope is blank or there are more than 50. Sends no request.
+ * Starts a login: creates the URL to send the user to. Sends no request.
+ *
+ * **Details**
+ *
+ * Fails with `InvalidLogin` if the redirect URI is not an http or https URL or has a fragment, if a scope is empty or has
+ * a character that scopes cannot have (whitespace, quotes, backslashes), or if there are more than 50 scopes.
  *
  * @since 0.1.0
  * @category accessors
@@ -396,12 +412,12 @@ export const authorize = (options: AuthorizeOptions): Effect.Effect<Login, Inval
   OAuth.use((oauth) => oauth.authorize(options))
 
 /**
- * Trades the code of a callback, the URL at which the user came back, for tokens.
+ * Exchanges the code of a callback, the URL at which the user came back, for tokens.
  *
  * **Details**
  *
- * The URL may be relative, as web servers see it: only its query counts. Fails with `LoginRefused` when it has no code,
- * or not the state of this login. A code works once, for five minutes: later it is `ReauthorizationRequired`.
+ * The URL may be relative, as web servers see it: only its query is read. Fails with `LoginRefused` if it has no code or
+ * not the state of this login, and with `ReauthorizationRequired` if the code was used or is older than five minutes.
  *
  * @since 0.1.0
  * @category accessors
@@ -413,16 +429,16 @@ export const exchange = (
   OAuth.use((oauth) => oauth.exchange(login, callback))
 
 /**
- * Trades a refresh token for new tokens: one request, never repeated.
+ * Exchanges a refresh token for new tokens: one request, never repeated.
  *
  * **Details**
  *
- * `scopes` narrows what the new access token may do. The old access token stays valid until its own expiry.
+ * `scopes` narrows the scopes of the new access token. The old access token stays valid until its own expiry.
  *
  * **Gotchas**
  *
- * The platform takes a refresh token once. After an error whose `retry` is `"unknown"` (a lost reply, a 5xx) it may be
- * used up: trying again is a last resort, and ends in `ReauthorizationRequired` if it was.
+ * A refresh token works once. After an error whose `retry` is `"unknown"` (a lost reply, a 5xx) it may be used up: a
+ * second attempt is a last resort, and fails with `ReauthorizationRequired` if it was.
  *
  * @since 0.1.0
  * @category accessors
@@ -433,7 +449,7 @@ export const refresh = (
 ): Effect.Effect<Grant, LarkError.GenericError, OAuth> => OAuth.use((oauth) => oauth.refresh(refreshToken, options))
 
 /**
- * Who an access token belongs to.
+ * Returns the user an access token belongs to.
  *
  * @since 0.1.0
  * @category accessors

@@ -1,21 +1,21 @@
 /**
- * Seals secrets before they are stored, and opens them again: AES-256-GCM with a key from the configuration.
+ * Encrypts secrets before they are stored: AES-256-GCM with a key from the configuration.
  *
  * **Details**
  *
- * A sealed text is `seal1.<key id>.<nonce, ciphertext and tag>`, safe in files, columns and URLs. The nonce is random, so
- * the same secret never looks the same. A text opens only under the purpose it was sealed for: what was copied from one
- * record to another does not open there. The key id is part of a hash of the key, by which texts that were sealed with a
- * previous key still open: give the old key as `previous`, and everything that is written anew uses the new one.
+ * A sealed text is `seal1.<key id>.<nonce, ciphertext and tag>`, safe in files, columns and URLs. The nonce is random (12
+ * bytes), so sealing the same secret twice gives two different texts. The purpose is authenticated: a sealed text that was
+ * copied to another record does not open there. The key id is derived from a hash of the key and selects the key that
+ * opens the text. To rotate keys, configure the old key as `previous`: old texts still open, new texts use the new key.
  *
- * `layerConfig` reads `LARK_SEAL_KEY`, 32 bytes in base64 as `openssl rand -base64 32` makes them, and
- * `LARK_SEAL_KEY_PREVIOUS`, the keys before it, with commas between them.
+ * `layerConfig` reads `LARK_SEAL_KEY`, 32 bytes in base64 as `openssl rand -base64 32` prints them, and
+ * `LARK_SEAL_KEY_PREVIOUS`, the previous keys, separated by commas.
  *
  * **Gotchas**
  *
- * - Whoever loses the key loses what it sealed: users have to log in again.
- * - Sealing hides what is stored and shows whether it was changed, not whether it is the latest: somebody who may write to
- *   the store can put an older record back.
+ * - Without the key nothing that it sealed can be opened: if it is lost, all users have to log in again.
+ * - Sealing hides the content and detects changes. It does not detect a rollback: an attacker who can write to the store
+ *   can put an older record back.
  *
  * **Example** (A purpose binds)
  *
@@ -47,14 +47,13 @@ import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import { InvalidLarkConfig } from "./LarkConfig.ts"
+import { invalid, type InvalidLarkConfig, orInvalid, requiredSecret, secretVariable } from "./internal/settings.ts"
 import { SessionStoreError } from "./LarkError.ts"
 
 /**
- * The keys.
+ * The keys of a seal.
  *
  * @since 0.1.0
  * @category models
@@ -62,18 +61,18 @@ import { SessionStoreError } from "./LarkError.ts"
 export interface Options {
   /** 32 random bytes in base64: `openssl rand -base64 32`. */
   readonly key: Redacted.Redacted
-  /** Keys that sealed before, which still open. */
+  /** Keys that open texts but no longer seal any. */
   readonly previous?: ReadonlyArray<Redacted.Redacted> | undefined
 }
 
 /**
- * Seals and opens.
+ * Seals secrets and opens them.
  *
  * **Details**
  *
- * - `seal`: the text to store. `purpose` says what it is and which record it belongs to.
- * - `open`: the secret again. Fails with `SessionStoreError` (`unreadable`) when the text was sealed with a key that is not
- *   configured, or for another purpose, or was changed; the error does not tell which.
+ * - `seal`: returns the text to store. `purpose` names the record and the use of the secret.
+ * - `open`: returns the secret. Fails with `SessionStoreError` (`unreadable`) if the text was sealed with a key that is not
+ *   configured, for another purpose, or was changed; the error does not say which.
  *
  * @since 0.1.0
  * @category services
@@ -93,25 +92,14 @@ const keyLength = 32
 const nonceLength = Aead.aes256Gcm.nonceLength
 
 const encoder = new TextEncoder()
-// A byte order mark is part of the text.
+// Keeps a byte order mark, which is part of the text.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
-const keyOf = Effect.fnUntraced(function*(setting: string, given: Redacted.Redacted | undefined) {
-  const invalid = (reason: string) =>
-    Effect.fail(
-      new InvalidLarkConfig({
-        setting,
-        reason: setting === variables.previous
-          ? `${reason}; it holds the keys of before, with commas between them.`
-          : `${reason}; make a key with \`openssl rand -base64 ${keyLength}\`.`
-      })
-    )
-  if (given === undefined) return yield* invalid("is missing or empty")
-  if (!Redacted.isRedacted(given)) return yield* invalid("must be Redacted: Redacted.make(key)")
+const keyOf = Effect.fnUntraced(function*(setting: string, secret: Redacted.Redacted | undefined, advice: string) {
   // Files and shells leave a line feed at the end.
-  const bytes = Base64.decode(Redacted.value(given).trim())
+  const bytes = Base64.decode(Redacted.value(yield* requiredSecret(setting, secret, advice)).trim())
   if (Result.isFailure(bytes) || bytes.success.length !== keyLength) {
-    return yield* invalid(`must be ${keyLength} bytes in base64`)
+    return yield* invalid(setting, `must be ${keyLength} bytes in base64; ${advice}`)
   }
   const digest = yield* Digest.Digest
   const hash = yield* Effect.orDie(digest.digest(Digest.sha256, bytes.success))
@@ -169,12 +157,16 @@ const fromKeys = (
   previous: ReadonlyArray<Redacted.Redacted>
 ): Effect.Effect<Seal["Service"], InvalidLarkConfig> =>
   Effect.gen(function*() {
-    const current = yield* keyOf(names.key, key)
-    return yield* build([current, ...yield* Effect.forEach(previous, (old) => keyOf(names.previous, old))])
+    const current = yield* keyOf(names.key, key, `create a key with \`openssl rand -base64 ${keyLength}\`.`)
+    const old = yield* Effect.forEach(
+      previous,
+      (key) => keyOf(names.previous, key, "list the previous keys, separated by commas.")
+    )
+    return yield* build([current, ...old])
   }).pipe(Effect.provide(crypto))
 
 /**
- * Fails with `InvalidLarkConfig` when a key is not 32 bytes in base64.
+ * Builds the service from keys. Fails with `InvalidLarkConfig` if a key is not 32 bytes in base64.
  *
  * @since 0.1.0
  * @category constructors
@@ -183,7 +175,7 @@ export const make = (options: Options): Effect.Effect<Seal["Service"], InvalidLa
   fromKeys({ key: "key", previous: "previous" }, options.key, options.previous ?? [])
 
 /**
- * Seals with a key of your own providing.
+ * Seals with the keys in the options. Fails with `InvalidLarkConfig` if a key is not 32 bytes in base64.
  *
  * @since 0.1.0
  * @category layers
@@ -192,38 +184,19 @@ export const layer = (options: Options): Layer.Layer<Seal, InvalidLarkConfig> =>
 
 const variables = { key: "LARK_SEAL_KEY", previous: "LARK_SEAL_KEY_PREVIOUS" }
 
-const optional = (name: string) => Effect.map(Config.option(Config.Redacted(name)), Option.getOrUndefined)
-
 const fromVariables = Effect.gen(function*() {
-  const key = yield* optional(variables.key)
-  const previous = yield* optional(variables.previous)
-  const isEmpty = (variable: Redacted.Redacted | undefined) =>
-    variable === undefined || Redacted.value(variable).trim() === ""
-  return yield* fromKeys(
-    variables,
-    isEmpty(key) ? undefined : key,
-    previous === undefined || isEmpty(previous)
-      ? []
-      : Redacted.value(previous).split(",").map((old) => Redacted.make(old))
-  )
+  const key = yield* secretVariable(variables.key)
+  const previous = yield* secretVariable(variables.previous)
+  const keys = previous === undefined ? [] : Redacted.value(previous).split(",").map((key) => Redacted.make(key))
+  return yield* fromKeys(variables, key, keys)
 })
 
 /**
  * Seals with the key in `LARK_SEAL_KEY`, or with configs of your own. Fails with `InvalidLarkConfig`, which names the
- * variable.
+ * variable, if a key is missing or is not 32 bytes in base64.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layerConfig = (config?: Config.Wrap<Options>): Layer.Layer<Seal, InvalidLarkConfig> =>
-  Layer.effect(
-    Seal,
-    Effect.catchTag(
-      config === undefined ? fromVariables : Effect.flatMap(Config.unwrap(config), make),
-      "ConfigError",
-      (error) =>
-        Effect.fail(
-          new InvalidLarkConfig({ setting: "configuration", reason: `cannot be read: ${error.message}` })
-        )
-    )
-  )
+  Layer.effect(Seal, config === undefined ? fromVariables : orInvalid(Effect.flatMap(Config.unwrap(config), make)))

@@ -1,42 +1,42 @@
 /**
- * Where the platform sends events: a route for an `HttpRouter`.
+ * Receives the events that the platform pushes: a route for an `HttpRouter`.
  *
  * **Details**
  *
- * `layer` is for any app and hands events to `onEvent`. `layerStore` is for store apps: it keeps the `app_ticket`s that
- * the platform pushes (`AppTicket`), and hands over the rest. Both answer the verification of the address in the
- * developer console by themselves.
+ * `layer` is for custom apps and passes events to `onEvent`. `layerStore` is for store apps: it also stores the
+ * `app_ticket`s that the platform pushes (`AppTicket`). Both answer the verification of the request URL that the developer
+ * console sends.
  *
- * A request is taken if
+ * A request is accepted if it carries the verification token and, with an encrypt key, if it is encrypted and has a valid
+ * signature over the bytes of its body, not older than five minutes (`replayWindow`). Only the verification of the request
+ * URL has no signature; its encryption proves where it comes from.
  *
- * - it carries the verification token, and
- * - with an encrypt key, it is encrypted, and signed over the bytes of its body within the last five minutes
- *   (`replayWindow`). Only the verification of the address comes without a signature; it is known by its encryption.
+ * Events are deduplicated by event id (8 hours, 10,000 ids): a duplicate gets 200 and is not handled. A request is
+ * answered before its event is handled; each handler runs in a fiber of its own. A handler that fails is logged with the
+ * name of its error, without its message and without the data of the event.
  *
- * An event is taken once: when it comes again, within eight hours and ten thousand events, it is answered and nothing
- * more. Events are answered at once, and handled in fibers of their own; a handler that fails is logged, without what the
- * event or the failure say.
- *
- * | answer | to |
+ * | status | reason |
  * | --- | --- |
- * | 200 | what was taken, now or before |
- * | 400 | a body that is no message of the platform, or is not encrypted as it should be |
- * | 401 | a signature that is missing, wrong or out of time |
- * | 403 | another verification token, or a ticket of another app |
- * | 413, 415 | a body that is too large, or not JSON by its header |
- * | 500 | a ticket that could not be stored; the platform will send it again |
+ * | 200 | accepted, or a duplicate |
+ * | 400 | the body is not a message of the platform, or is not encrypted as it must be |
+ * | 401 | the signature is missing or wrong, or its time is outside of the replay window |
+ * | 403 | the verification token is wrong, or a ticket belongs to another app |
+ * | 413, 415 | the body is too large, or its content type is not JSON |
+ * | 500 | a ticket could not be stored; the platform will send it again |
  *
- * None says more than its status. The log says why, at level `Debug`.
+ * A response has no body that says more. The log says why a request was refused, at level `Debug`.
+ *
+ * Source: Feishu Open Platform, "Send notifications to developer's server".
  *
  * **Gotchas**
  *
- * - Without an encrypt key the verification token is all that tells the platform from anybody else, and every event
- *   carries it. Set the key.
- * - The platform repeats only what was not answered: an event whose handler fails, or that is being handled when the
- *   process ends, does not come again.
- * - It repeats after 15 seconds, 5 minutes, an hour and six hours. Should it repeat with the signature of the first time,
- *   which is not documented, what comes later than `replayWindow` is refused.
- * - Provide `StoreApp.layer` outside of `HttpRouter.serve`, so that calls and webhook share one `AppTicket`.
+ * - Without an encrypt key the verification token alone authenticates the platform, and every event carries it. Configure
+ *   the key.
+ * - The platform repeats only requests that were not answered. An event is lost if its handler fails, or if the process
+ *   ends while it is being handled.
+ * - It repeats after 15 seconds, 5 minutes, one hour and six hours. Whether it signs a repeated request anew is not
+ *   documented; if it does not, requests that are repeated after `replayWindow` are refused.
+ * - Provide `StoreApp.layer` outside of `HttpRouter.serve`, so that requests and webhook share one `AppTicket`.
  *
  * **Example** (An event, without a socket)
  *
@@ -71,7 +71,7 @@
  *
  * @since 0.1.0
  */
-import * as Config from "effect/Config"
+import * as Cause from "effect/Cause"
 import * as Cipher from "effect/crypto/Cipher"
 import * as Digest from "effect/crypto/Digest"
 import * as SecureRandom from "effect/crypto/SecureRandom"
@@ -83,82 +83,65 @@ import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { AppTicket } from "./AppTicket.ts"
-import { InvalidLarkConfig, LarkConfig } from "./LarkConfig.ts"
-import * as once from "./Webhook/dedupe.ts"
+import { sameText } from "./internal/sameText.ts"
+import { invalid, type InvalidLarkConfig, requiredSecret, secretVariable } from "./internal/settings.ts"
+import { LarkConfig } from "./LarkConfig.ts"
+import * as Dedupe from "./Webhook/dedupe.ts"
 import * as encryption from "./Webhook/encryption.ts"
 import { type Event, type Message, readMessage } from "./Webhook/Event.ts"
 import { readBody } from "./Webhook/readBody.ts"
 import { refuse, type Refused } from "./Webhook/Refused.ts"
-import { sameText } from "./Webhook/sameText.ts"
 
 export type { Event } from "./Webhook/Event.ts"
 
 /**
- * Where and how events are received.
+ * The options of a webhook.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options<R = never> {
-  /** Of the address that the developer console knows, such as `/lark/events`. */
+  /** Path of the request URL in the developer console, such as `/lark/events`. */
   readonly path: HttpRouter.PathInput
-  /** Runs in a fiber of its own for each event, and ends with the layer. Nothing is done with events unless given. */
+  /** Handles an event, in a fiber of its own that ends with the layer. Events are discarded by default. */
   readonly onEvent?: ((event: Event) => Effect.Effect<unknown, unknown, R>) | undefined
-  /** 1 MiB (1,048,576 bytes) unless given. */
+  /** The largest accepted body, in bytes; 1,048,576 (1 MiB) by default. */
   readonly maxBodyBytes?: number | undefined
-  /** How far the time of a signed request may be from this machine's, before or after. Five minutes unless given. */
+  /** How far the time of a signature may differ from the clock of this machine, either way; 5 minutes by default. */
   readonly replayWindow?: Duration.Input | undefined
 }
 
 /**
- * What the developer console shows under Events & Callbacks, Encryption Strategy.
+ * The secrets of a webhook, shown in the developer console under Events & Callbacks, Encryption Strategy.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Secrets {
   readonly verificationToken: Redacted.Redacted
-  /** Needed exactly if the console has one. */
+  /** Required if the developer console has an encrypt key, and only then. */
   readonly encryptKey?: Redacted.Redacted | undefined
 }
 
-interface Names {
-  readonly verificationToken: string
-  readonly encryptKey: string
-}
+type Names = Readonly<Record<keyof Secrets, string>>
 
 const optionNames: Names = { verificationToken: "verificationToken", encryptKey: "encryptKey" }
 
 const variableNames: Names = { verificationToken: "LARK_VERIFICATION_TOKEN", encryptKey: "LARK_ENCRYPT_KEY" }
 
-const invalid = (setting: string, reason: string) => Effect.fail(new InvalidLarkConfig({ setting, reason }))
-
-const place = "the developer console shows it under Events & Callbacks, Encryption Strategy."
-
-const required = (setting: string, secret: Redacted.Redacted | undefined) =>
-  secret === undefined
-    ? invalid(setting, `is missing or empty; ${place}`)
-    : !Redacted.isRedacted(secret)
-    ? invalid(setting, "must be Redacted: Redacted.make(secret).")
-    : Redacted.value(secret).trim() === ""
-    ? invalid(setting, `is missing or empty; ${place}`)
-    : Effect.succeed(secret)
+const source = "the developer console shows it under Events & Callbacks, Encryption Strategy."
 
 const positive = (setting: string, value: number) =>
-  value > 0 ? Effect.succeed(value) : invalid(setting, "must be more than nothing.")
+  value > 0 ? Effect.succeed(value) : invalid(setting, "must be greater than 0.")
 
-const isVerificationTokenOf = Effect.fnUntraced(function*(verificationToken: Redacted.Redacted) {
-  const digest = yield* Digest.Digest
-  return (token: string) => sameText(digest, Redacted.value(verificationToken), token)
-})
-
-/** What a request says, once it is known to be the platform's; but for the verification token. */
+/** Reads and authenticates the message of a request, except for the verification token of an event. */
 const makeReader = Effect.fnUntraced(function*(
   encryptKey: Redacted.Redacted | undefined,
   windowMillis: number,
-  isVerificationToken: (token: string) => Effect.Effect<boolean>
+  isVerificationToken: (token: string) => boolean
 ) {
   if (encryptKey === undefined) return (_: Headers, body: Uint8Array) => readMessage(body)
   const { decrypt, isSigned } = yield* encryption.make(encryptKey, windowMillis)
@@ -166,11 +149,9 @@ const makeReader = Effect.fnUntraced(function*(
   return Effect.fnUntraced(function*(headers: Headers, body: Uint8Array): Effect.fn.Return<Message, Refused> {
     const message = Effect.flatMap(decrypt(body), readMessage)
     if (yield* isSigned(headers, body)) return yield* message
-    // Whatever else an unsigned body hides, the answer is one.
+    // One refusal for every unsigned body, so that the status reveals nothing about what is encrypted.
     const challenge = yield* Effect.catch(message, () => unsigned)
-    return challenge._tag === "Challenge" && (yield* isVerificationToken(challenge.token))
-      ? challenge
-      : yield* unsigned
+    return challenge._tag === "Challenge" && isVerificationToken(challenge.token) ? challenge : yield* unsigned
   })
 })
 
@@ -183,40 +164,48 @@ const accepted = HttpServerResponse.jsonUnsafe({})
 
 const ticketType = "app_ticket"
 
-/** The platform waits three seconds for an answer. */
-const patience = "2 seconds"
+/** Below the three seconds within which the platform expects an answer. */
+const storeTimeout = "2 seconds"
+
+/** The name of an error; its message may contain personal data. */
+const nameOf = (error: unknown): string =>
+  Predicate.hasProperty(error, "_tag") ? String(error._tag) : error instanceof Error ? error.name : typeof error
 
 type OnTicket = (event: Event) => Effect.Effect<void, Refused>
 
 const mount = <R, R2>(
   names: Names,
   options: Options<R>,
-  secrets: Effect.Effect<{ readonly [Name in keyof Names]: Redacted.Redacted | undefined }, InvalidLarkConfig>,
+  secrets: Effect.Effect<Readonly<Record<keyof Secrets, Redacted.Redacted | undefined>>, InvalidLarkConfig>,
   onTicket: Effect.Effect<OnTicket, never, R2>
 ) =>
   HttpRouter.use(Effect.fnUntraced(function*(router) {
     const given = yield* secrets
-    const verificationToken = yield* required(names.verificationToken, given.verificationToken)
-    const encryptKey = given.encryptKey === undefined ? undefined : yield* required(names.encryptKey, given.encryptKey)
+    const verificationToken = Redacted.value(
+      yield* requiredSecret(names.verificationToken, given.verificationToken, source)
+    )
+    const encryptKey = given.encryptKey === undefined
+      ? undefined
+      : yield* requiredSecret(names.encryptKey, given.encryptKey, source)
     const maxBodyBytes = yield* positive("maxBodyBytes", options.maxBodyBytes ?? 1_048_576)
     const window = Duration.toMillis(Duration.fromInputUnsafe(options.replayWindow ?? "5 minutes"))
     const windowMillis = yield* positive("replayWindow", window)
 
     const scope = yield* Effect.scope
     const context = yield* Effect.context<R>()
-    const isVerificationToken = yield* isVerificationTokenOf(verificationToken)
+    const isVerificationToken = (token: string) => sameText(verificationToken, token)
     const read = yield* makeReader(encryptKey, windowMillis, isVerificationToken)
     const takeTicket = yield* onTicket
-    const onlyOnce = yield* once.make
+    const once = yield* Dedupe.make
     const { onEvent } = options
 
-    const hand = (event: Event): Effect.Effect<void> => {
+    const dispatch = (event: Event): Effect.Effect<void> => {
       if (onEvent === undefined) return Effect.void
       const handling = Effect.suspend(() => onEvent(event)).pipe(
         Effect.provideContext(context),
-        Effect.catchCause(() =>
+        Effect.catchCause((cause) =>
           Effect.logWarning("The handler of an event failed").pipe(
-            Effect.annotateLogs({ event_id: event.id, event_type: event.type })
+            Effect.annotateLogs({ event_id: event.id, event_type: event.type, error: nameOf(Cause.squash(cause)) })
           )
         )
       )
@@ -226,12 +215,12 @@ const mount = <R, R2>(
     const receive = Effect.fnUntraced(function*(request: HttpServerRequest) {
       const body = yield* readBody(request, maxBodyBytes)
       const message = yield* read(request.headers, body)
-      if (!(yield* isVerificationToken(message.token))) {
-        return yield* refuse(403, `the verification token is another; check ${names.verificationToken}`)
+      if (!isVerificationToken(message.token)) {
+        return yield* refuse(403, `the verification token is wrong; check ${names.verificationToken}`)
       }
       if (message._tag === "Challenge") return HttpServerResponse.jsonUnsafe({ challenge: message.challenge })
       const { event } = message
-      yield* onlyOnce(event.id, event.type === ticketType ? takeTicket(event) : hand(event))
+      yield* once(event.id, event.type === ticketType ? takeTicket(event) : dispatch(event))
       return accepted
     })
 
@@ -245,7 +234,7 @@ const mount = <R, R2>(
         )))
   })).pipe(Layer.provide(cryptography))
 
-/** A ticket is a secret, and no event for a handler to see. */
+/** A ticket is a secret: handlers must not see it. */
 const dropTickets: Effect.Effect<OnTicket> = Effect.succeed(() => Effect.void)
 
 const keepTickets = Effect.gen(function*() {
@@ -253,34 +242,25 @@ const keepTickets = Effect.gen(function*() {
   const tickets = yield* AppTicket
   return (event: Event): Effect.Effect<void, Refused> => {
     const ticket = event.data["app_ticket"]
-    if (!Option.contains(event.appId, appId)) return refuse(403, "the app_ticket is of another app")
+    if (!Option.contains(event.appId, appId)) return refuse(403, "the app_ticket belongs to another app")
     if (typeof ticket !== "string" || ticket === "") return refuse(400, "the event has no app_ticket")
     const createdAt = Option.getOrUndefined(event.createdAt)
     return tickets.put(Redacted.make(ticket, { label: ticketType }), { createdAt }).pipe(
-      Effect.timeout(patience),
+      Effect.timeout(storeTimeout),
       Effect.catch((error) => refuse(500, `the app_ticket was not stored: ${error.message}`))
     )
   }
 })
 
-const optional = (name: string) =>
-  Config.option(Config.Redacted(name)).pipe(
-    Effect.map((variable) => Option.getOrUndefined(Option.filter(variable, (secret) => Redacted.value(secret) !== ""))),
-    Effect.catchTag("ConfigError", (error) => invalid("configuration", `cannot be read: ${error.message}`))
-  )
-
-const fromVariables = Effect.gen(function*() {
-  return {
-    verificationToken: yield* optional(variableNames.verificationToken),
-    // An empty variable is one that is not set: shells and CI systems leave such behind.
-    encryptKey: yield* optional(variableNames.encryptKey)
-  }
+const fromVariables = Effect.all({
+  verificationToken: secretVariable(variableNames.verificationToken),
+  encryptKey: secretVariable(variableNames.encryptKey)
 })
 
 const fromOptions = ({ encryptKey, verificationToken }: Secrets) => Effect.succeed({ encryptKey, verificationToken })
 
 /**
- * Receives the events of an app. Fails with `InvalidLarkConfig` when a secret is missing or an option makes no sense.
+ * Receives the events of a custom app. Fails with `InvalidLarkConfig` if a secret is missing or an option is invalid.
  *
  * @since 0.1.0
  * @category layers
@@ -291,8 +271,8 @@ export const layer = <R = never>(
   mount(optionNames, options, fromOptions(options), dropTickets)
 
 /**
- * Receives the events of an app, with the secrets in `LARK_VERIFICATION_TOKEN` and `LARK_ENCRYPT_KEY`, of which the
- * second may be missing. Fails with `InvalidLarkConfig`.
+ * Receives the events of a custom app, with the secrets in `LARK_VERIFICATION_TOKEN` and `LARK_ENCRYPT_KEY`. Fails with
+ * `InvalidLarkConfig` if the verification token is missing or an option is invalid.
  *
  * @since 0.1.0
  * @category layers
@@ -303,7 +283,8 @@ export const layerConfig = <R = never>(
   mount(variableNames, options, fromVariables, dropTickets)
 
 /**
- * Receives the tickets and events of a store app. Fails with `InvalidLarkConfig` as `layer` does.
+ * Receives the tickets and events of a store app. Fails with `InvalidLarkConfig` if a secret is missing or an option is
+ * invalid.
  *
  * @since 0.1.0
  * @category layers
@@ -315,7 +296,7 @@ export const layerStore = <R = never>(
 
 /**
  * Receives the tickets and events of a store app, with the secrets in `LARK_VERIFICATION_TOKEN` and `LARK_ENCRYPT_KEY`.
- * Fails with `InvalidLarkConfig`.
+ * Fails with `InvalidLarkConfig` if the verification token is missing or an option is invalid.
  *
  * @since 0.1.0
  * @category layers

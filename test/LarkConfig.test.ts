@@ -3,7 +3,7 @@ import { Config, ConfigProvider, Effect, Layer, Redacted } from "effect"
 import { LarkConfig } from "effect-lark-meetings"
 import { inspect } from "node:util"
 
-const secret = "S3cr3t-that-nobody-may-see"
+const secret = "S3cr3t-in-no-output"
 
 const good = { LARK_APP_ID: "cli_a", LARK_APP_SECRET: secret }
 
@@ -14,7 +14,7 @@ const fromVariables = (variables: Record<string, string>) =>
   build(Layer.provide(LarkConfig.layerConfig(), ConfigProvider.layer(ConfigProvider.fromEnvRecord(variables))))
 
 const fromOptions = (options: Partial<Record<keyof LarkConfig.Options, unknown>>) =>
-  // What a program without types may pass.
+  // A caller without types may pass anything.
   build(LarkConfig.layer({ appId: "cli_a", appSecret: Redacted.make(secret), ...options } as LarkConfig.Options))
 
 type Wrong = readonly [what: string, setting: string, value: unknown, says: RegExp]
@@ -22,6 +22,7 @@ type Wrong = readonly [what: string, setting: string, value: unknown, says: RegE
 const refused = (error: LarkConfig.InvalidLarkConfig, setting: string, says: RegExp) => {
   assert.strictEqual(error._tag, "InvalidLarkConfig")
   assert.strictEqual(error.setting, setting)
+  assert.deepStrictEqual([error.kind, error.retry], ["setup", "never"])
   assert.isTrue(error.message.startsWith(`${setting} `), error.message)
   assert.match(error.message, says)
   for (
@@ -31,8 +32,8 @@ const refused = (error: LarkConfig.InvalidLarkConfig, setting: string, says: Reg
   }
 }
 
-describe("the variables", () => {
-  it.effect("app id and secret are enough: the brand is feishu", () =>
+describe("environment variables", () => {
+  it.effect("need only the app id and the secret; the brand defaults to feishu", () =>
     Effect.gen(function*() {
       const config = yield* fromVariables(good)
       assert.strictEqual(config.appId, "cli_a")
@@ -41,7 +42,7 @@ describe("the variables", () => {
       assert.notInclude(inspect(config, { depth: 20, showHidden: true }), secret)
     }))
 
-  it.effect("the brand chooses the host", () =>
+  it.effect("select the host by the brand", () =>
     Effect.gen(function*() {
       const host = (LARK_BRAND: string) =>
         Effect.map(fromVariables({ ...good, LARK_BRAND }), (config) => config.baseUrl)
@@ -53,21 +54,21 @@ describe("the variables", () => {
   const wrong: ReadonlyArray<Wrong> = [
     ["missing", "LARK_APP_ID", undefined, /missing or empty.*developer console/],
     ["empty", "LARK_APP_ID", "", /missing or empty/],
-    ["blank", "LARK_APP_ID", " \t", /missing or empty/],
-    ["followed by a line feed", "LARK_APP_ID", "cli_a\n", /begins or ends with a blank/],
+    ["whitespace", "LARK_APP_ID", " \t", /missing or empty/],
+    ["followed by a line feed", "LARK_APP_ID", "cli_a\n", /begins or ends with whitespace/],
     ["missing", "LARK_APP_SECRET", undefined, /missing/],
     ["empty", "LARK_APP_SECRET", "", /missing/],
-    ["blank", "LARK_APP_SECRET", "  ", /missing or empty/],
-    ["followed by a line feed", "LARK_APP_SECRET", `${secret}\n`, /begins or ends with a blank/],
-    ["preceded by a blank", "LARK_APP_SECRET", ` ${secret}`, /begins or ends with a blank/],
-    ["blank", "LARK_BRAND", " ", /"feishu" or "lark"/],
+    ["whitespace", "LARK_APP_SECRET", "  ", /missing or empty/],
+    ["followed by a line feed", "LARK_APP_SECRET", `${secret}\n`, /begins or ends with whitespace/],
+    ["preceded by a space", "LARK_APP_SECRET", ` ${secret}`, /begins or ends with whitespace/],
+    ["whitespace", "LARK_BRAND", " ", /"feishu" or "lark"/],
     ["capitalised", "LARK_BRAND", "Lark", /"feishu" or "lark"/],
     ["another brand", "LARK_BRAND", "dingtalk", /"feishu" or "lark"/],
-    ["a property of all objects", "LARK_BRAND", "constructor", /"feishu" or "lark"/],
+    ["a property of every object", "LARK_BRAND", "constructor", /"feishu" or "lark"/],
     ["the secret by mistake", "LARK_BRAND", secret, /"feishu" or "lark"/],
-    ["blank", "LARK_BASE_URL", " ", /http or https URL/],
-    ["a host only", "LARK_BASE_URL", "open.feishu.cn", /http or https URL/],
-    ["of another scheme", "LARK_BASE_URL", "ftp://open.feishu.cn", /http or https URL/],
+    ["whitespace", "LARK_BASE_URL", " ", /http or https URL/],
+    ["without a scheme", "LARK_BASE_URL", "open.feishu.cn", /http or https URL/],
+    ["with another scheme", "LARK_BASE_URL", "ftp://open.feishu.cn", /http or https URL/],
     ["a script", "LARK_BASE_URL", "javascript:alert(1)", /http or https URL/],
     ["a file", "LARK_BASE_URL", "file:///etc/passwd", /http or https URL/],
     ["without a host", "LARK_BASE_URL", "https://", /http or https URL/],
@@ -75,28 +76,31 @@ describe("the variables", () => {
     ["with a user", "LARK_BASE_URL", `https://user:${secret}@open.feishu.cn`, /no user, password/],
     ["with a query", "LARK_BASE_URL", `https://open.feishu.cn/?secret=${secret}`, /no user, password, query/],
     ["with a fragment", "LARK_BASE_URL", `https://open.feishu.cn/#${secret}`, /no user, password, query or fragment/],
-    ["blank", "LARK_ACCOUNTS_URL", " ", /http or https URL/],
-    ["a host only", "LARK_ACCOUNTS_URL", "accounts.feishu.cn", /http or https URL/],
+    ["whitespace", "LARK_ACCOUNTS_URL", " ", /http or https URL/],
+    ["without a scheme", "LARK_ACCOUNTS_URL", "accounts.feishu.cn", /http or https URL/],
     ["a script", "LARK_ACCOUNTS_URL", "javascript:alert(1)", /http or https URL/],
     ["the secret by mistake", "LARK_ACCOUNTS_URL", secret, /http or https URL/],
     ["with a user", "LARK_ACCOUNTS_URL", `https://user:${secret}@accounts.feishu.cn`, /no user, password/],
     ["with a query", "LARK_ACCOUNTS_URL", `https://accounts.feishu.cn/?secret=${secret}`, /no user, password, query/],
     ["with a fragment", "LARK_ACCOUNTS_URL", `https://accounts.feishu.cn/#${secret}`, /query or fragment/],
-    ["blank", "LARK_OAUTH_V3", " ", /true or false/],
+    ["whitespace", "LARK_OAUTH_V3", " ", /true or false/],
     ["capitalised", "LARK_OAUTH_V3", "True", /true or false/],
     ["a number", "LARK_OAUTH_V3", "1", /true or false/],
     ["a word", "LARK_OAUTH_V3", "yes", /true or false/],
     ["the secret by mistake", "LARK_OAUTH_V3", secret, /true or false/]
   ]
 
-  it.effect.each(wrong)("%s: %s is refused by its name", ([, setting, value, says]) =>
-    Effect.gen(function*() {
-      const entries = Object.entries({ ...good, [setting]: value }).filter((entry) => entry[1] !== undefined)
-      const error = yield* Effect.flip(fromVariables(Object.fromEntries(entries.map(([k, v]) => [k, String(v)]))))
-      refused(error, setting, says)
-    }))
+  it.effect.each(wrong)(
+    "%s %s fails with an error that names the variable",
+    ([, setting, value, says]) =>
+      Effect.gen(function*() {
+        const entries = Object.entries({ ...good, [setting]: value }).filter((entry) => entry[1] !== undefined)
+        const error = yield* Effect.flip(fromVariables(Object.fromEntries(entries.map(([k, v]) => [k, String(v)]))))
+        refused(error, setting, says)
+      })
+  )
 
-  it.effect("the one that is missing is named, not the first", () =>
+  it.effect("an error names the missing variable, not the first one", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(fromVariables({ LARK_APP_ID: "cli_a", LARK_BRAND: "lark" }))
       assert.strictEqual(error.setting, "LARK_APP_SECRET")
@@ -117,13 +121,13 @@ describe("the base URL", () => {
     ["http://[::1]:8787", "http://[::1]:8787/open-apis"]
   ]
 
-  it.effect.each(forms)("%s is %s", ([given, used]) =>
+  it.effect.each(forms)("%s resolves to %s", ([given, used]) =>
     Effect.gen(function*() {
       assert.strictEqual((yield* fromVariables({ ...good, LARK_BASE_URL: given })).baseUrl, used)
       assert.strictEqual((yield* fromOptions({ baseUrl: given })).baseUrl, used)
     }))
 
-  it.effect("wins over the brand", () =>
+  it.effect("overrides the brand", () =>
     Effect.gen(function*() {
       const config = yield* fromVariables({ ...good, LARK_BRAND: "lark", LARK_BASE_URL: "http://localhost:1" })
       assert.strictEqual(config.baseUrl, "http://localhost:1/open-apis")
@@ -144,7 +148,7 @@ describe("the accounts URL", () => {
     [{ LARK_BASE_URL: "http://127.0.0.1:1", LARK_ACCOUNTS_URL: "http://127.0.0.1:2" }, "http://127.0.0.1:2"]
   ]
 
-  it.effect.each(forms)("of %o is %s", ([variables, used]) =>
+  it.effect.each(forms)("with %o is %s", ([variables, used]) =>
     Effect.gen(function*() {
       assert.strictEqual((yield* fromVariables({ ...good, ...variables })).accountsUrl, used)
       const options = {
@@ -155,7 +159,7 @@ describe("the accounts URL", () => {
       assert.strictEqual((yield* fromOptions(options)).accountsUrl, used)
     }))
 
-  it.effect("of one's own leaves the base URL alone", () =>
+  it.effect("leaves the base URL unchanged", () =>
     Effect.gen(function*() {
       const config = yield* fromVariables({ ...good, LARK_ACCOUNTS_URL: "https://login.example" })
       assert.strictEqual(config.baseUrl, "https://open.feishu.cn/open-apis")
@@ -170,24 +174,27 @@ describe("OAuth v3", () => {
     ["true", true, true]
   ]
 
-  it.effect.each(forms)("of %o, or as an option of %o, is %o", ([variable, option, used]) =>
-    Effect.gen(function*() {
-      const variables = variable === undefined ? good : { ...good, LARK_OAUTH_V3: variable }
-      assert.strictEqual((yield* fromVariables(variables)).oauthV3, used)
-      assert.strictEqual((yield* fromOptions({ oauthV3: option })).oauthV3, used)
-    }))
+  it.effect.each(forms)(
+    "with the variable %o or the option %o is %o",
+    ([variable, option, used]) =>
+      Effect.gen(function*() {
+        const variables = variable === undefined ? good : { ...good, LARK_OAUTH_V3: variable }
+        assert.strictEqual((yield* fromVariables(variables)).oauthV3, used)
+        assert.strictEqual((yield* fromOptions({ oauthV3: option })).oauthV3, used)
+      })
+  )
 })
 
-describe("the options", () => {
+describe("options", () => {
   const wrong: ReadonlyArray<Wrong> = [
     ["missing", "appId", undefined, /missing or empty/],
     ["empty", "appId", "", /missing or empty/],
     ["a number", "appId", 7, /missing or empty/],
     ["missing", "appSecret", undefined, /missing or empty/],
-    ["a bare text", "appSecret", secret, /must be Redacted/],
+    ["not redacted", "appSecret", secret, /must be Redacted/],
     ["empty", "appSecret", Redacted.make(""), /missing or empty/],
-    ["no text", "appSecret", Redacted.make(7), /missing or empty/],
-    ["of another brand", "brand", "dingtalk", /"feishu" or "lark"/],
+    ["redacted but not a string", "appSecret", Redacted.make(7), /missing or empty/],
+    ["another brand in", "brand", "dingtalk", /"feishu" or "lark"/],
     ["null", "brand", null, /"feishu" or "lark"/],
     ["empty", "baseUrl", "", /http or https URL/],
     ["empty", "accountsUrl", "", /http or https URL/],
@@ -195,13 +202,16 @@ describe("the options", () => {
     ["a number", "oauthV3", 1, /true or false/]
   ]
 
-  it.effect.each(wrong)("%s: %s is refused by its name", ([, setting, value, says]) =>
-    Effect.gen(function*() {
-      refused(yield* Effect.flip(fromOptions({ [setting]: value })), setting, says)
-    }))
+  it.effect.each(wrong)(
+    "%s %s fails with an error that names the option",
+    ([, setting, value, says]) =>
+      Effect.gen(function*() {
+        refused(yield* Effect.flip(fromOptions({ [setting]: value })), setting, says)
+      })
+  )
 })
 
-describe("configs of one's own", () => {
+describe("custom configs", () => {
   const wrapped = (variables: Record<string, string>) =>
     build(Layer.provide(
       LarkConfig.layerConfig({
@@ -219,7 +229,7 @@ describe("configs of one's own", () => {
       assert.strictEqual(config.baseUrl, "https://open.larksuite.com/open-apis")
     }))
 
-  it.effect("that are missing are named, and their values are not shown", () =>
+  it.effect("an error names the missing config and hides the values", () =>
     Effect.gen(function*() {
       assert.include((yield* Effect.flip(wrapped({ MY_SECRET: secret }))).message, "MY_APP")
       const error = yield* Effect.flip(wrapped({ MY_APP: "cli_b", MY_SECRET: secret, MY_BRAND: secret }))

@@ -169,7 +169,10 @@ describe("authorize", () => {
       assert.strictEqual(yield* scopeOf([...many, "scope:1"]), many.join(" "))
       const error = yield* Effect.flip(authorize({ redirectUri, scopes: [...many, "one:more"] }))
       assert.strictEqual(error._tag, "InvalidLogin")
-      assert.strictEqual(error.message, "scopes names 51 scopes; one authorize request takes 50.")
+      assert.strictEqual(
+        error.message,
+        "scopes lists 51 scopes, and one authorize request takes 50; request the others in another login."
+      )
     }))
 
   const badScopes = ["", " ", "\t", "a b", "a\nb", " a", "a ", "a\u00a0b", "\u{1F511}", "a\"b", "a\\b", "a\0", "\ud800"]
@@ -180,7 +183,7 @@ describe("authorize", () => {
       const error = yield* Effect.flip(authorize({ redirectUri, scopes: ["vc:meeting", scope] }))
       assert.strictEqual(error._tag, "InvalidLogin")
       assert.strictEqual(error.setting, "scopes")
-      assert.match(error.message, /empty, or has blanks/)
+      assert.match(error.message, /visible ASCII, without whitespace/)
     }))
 
   const badUris: ReadonlyArray<readonly [uri: string, says: RegExp]> = [
@@ -195,8 +198,8 @@ describe("authorize", () => {
     [" https://app.example/", /http or https URL/],
     ["https://app.example/\n", /http or https URL/],
     ["https://app.example/a b", /http or https URL/],
-    ["https://app.example/\u{1F511}", /signs outside of ASCII encoded/],
-    ["https://app.example/\ud800", /signs outside of ASCII encoded/],
+    ["https://app.example/\u{1F511}", /percent-encoding for characters outside of ASCII/],
+    ["https://app.example/\ud800", /percent-encoding for characters outside of ASCII/],
     ["https://app.example/#", /no fragment/],
     ["https://app.example/#a", /no fragment/],
     [`https://app.example/#${mark}`, /no fragment/]
@@ -527,9 +530,10 @@ describe("the callback", () => {
       assert.deepStrictEqual(calls, [])
       const error = exit.failure
       if (error._tag !== "LoginRefused") return assert.fail(error.message)
-      assert.include(error.message, "Nobody is logged in")
+      assert.include(error.message, "The login failed")
       assert.isTrue(error.message.endsWith(error.advice))
       assert.strictEqual(error.retry, "never")
+      assert.strictEqual(error.kind, error.reason === "failed" ? "setup" : "caller")
       for (const text of shown(error)) {
         assert.notInclude(text, Redacted.value(login.state))
         assert.notInclude(text, mark)
@@ -801,7 +805,7 @@ describe("userInfo", () => {
         const { calls, userInfo } = yield* start(() => platform.ok(data))
         const error = yield* Effect.flip(userInfo(token))
         assert.strictEqual(error._tag, "MalformedResponse")
-        assert.match(error.message, /names no user/)
+        assert.match(error.message, /no valid open_id/)
         assert.strictEqual(calls.length, 1)
       })
   )

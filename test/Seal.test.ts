@@ -30,12 +30,12 @@ const isUnreadable = (seal: Seal.Seal["Service"], purpose: string, sealed: strin
 
 describe("a sealed text", () => {
   it.effect.prop(
-    "opens to what was sealed, for the purpose it was sealed for, and says nothing of it",
+    "opens under its purpose only and does not contain the secret",
     [Schema.String, Schema.String],
     ([purpose, text]) =>
       Effect.gen(function*() {
         const seal = yield* Effect.provide(Seal.Seal, Seal.layer({ key }))
-        // What has no UTF-8, a lone half of a pair, is no token.
+        // Replaces lone surrogates: they have no UTF-8, and no token contains one.
         const secret = Buffer.from(text).toString()
         const sealed = yield* seal.seal(purpose, Redacted.make(secret))
         assert.match(sealed, /^seal1\.[\w-]{8}\.[\w-]+$/)
@@ -46,7 +46,7 @@ describe("a sealed text", () => {
     { arbitrary: { runs: 50 } }
   )
 
-  it.effect("is another one every time", () =>
+  it.effect("differs each time, nonce included", () =>
     Effect.gen(function*() {
       const seal = yield* Effect.provide(Seal.Seal, Seal.layer({ key }))
       const sealed = yield* Effect.replicateEffect(seal.seal("a", Redacted.make("secret")), 100)
@@ -54,7 +54,7 @@ describe("a sealed text", () => {
       assert.strictEqual(new Set(sealed.map((text) => text.split(".")[2]?.slice(0, 16))).size, 100)
     }))
 
-  it.effect("is as long as its secret, and 28 bytes", () =>
+  it.effect("is 28 bytes longer than its secret", () =>
     Effect.gen(function*() {
       const seal = yield* Effect.provide(Seal.Seal, Seal.layer({ key }))
       const sealed = yield* seal.seal("a", Redacted.make("x".repeat(1_000)))
@@ -62,7 +62,7 @@ describe("a sealed text", () => {
     }))
 
   it.effect.prop(
-    "that was changed anywhere does not open",
+    "does not open after any change",
     { at: Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 10_000 }))) },
     ({ at }) =>
       Effect.gen(function*() {
@@ -77,7 +77,7 @@ describe("a sealed text", () => {
     { arbitrary: { runs: 50 } }
   )
 
-  it.effect("does not open under the header of another key, nor anything that was never sealed", () =>
+  it.effect("does not open with the key id of another key; nor does a text that was never sealed", () =>
     Effect.gen(function*() {
       const seal = yield* Effect.provide(Seal.Seal, Seal.layer({ key, previous: [oldKey] }))
       const old = yield* Effect.provide(Seal.Seal, Seal.layer({ key: oldKey }))
@@ -94,7 +94,7 @@ describe("a sealed text", () => {
       }
     }))
 
-  it.effect("leaks neither key nor secret when it does not open", () =>
+  it.effect("leaks neither key nor secret in an error", () =>
     Effect.gen(function*() {
       const seal = yield* Effect.provide(Seal.Seal, Seal.layer({ key }))
       const sealed = yield* seal.seal("a", Redacted.make("Zq7Xw-secret"))
@@ -107,7 +107,7 @@ describe("a sealed text", () => {
 })
 
 describe("keys", () => {
-  it.effect("that went before still open, and seal nothing any more", () =>
+  it.effect("still open texts as previous keys, and no longer seal", () =>
     Effect.gen(function*() {
       const seal = (options: Seal.Options) => Effect.provide(Seal.Seal, Seal.layer(options))
       const [older, old] = [yield* seal({ key: olderKey }), yield* seal({ key: oldKey, previous: [olderKey] })]
@@ -123,7 +123,7 @@ describe("keys", () => {
       assert.strictEqual(Redacted.value(yield* (yield* seal({ key })).open("a", sealed)), "secret")
     }))
 
-  it.effect("come from LARK_SEAL_KEY, and those before from LARK_SEAL_KEY_PREVIOUS", () =>
+  it.effect("are read from LARK_SEAL_KEY and LARK_SEAL_KEY_PREVIOUS", () =>
     Effect.gen(function*() {
       const old = yield* Effect.provide(Seal.Seal, Seal.layer({ key: oldKey }))
       const older = yield* Effect.provide(Seal.Seal, Seal.layer({ key: olderKey }))
@@ -140,7 +140,7 @@ describe("keys", () => {
       assert.strictEqual(Redacted.value(yield* alone.open("a", sealed)), "secret")
     }))
 
-  it.effect("come from configs of your own", () =>
+  it.effect("are read from custom configs", () =>
     Effect.gen(function*() {
       const config = Seal.layerConfig({ key: Config.Redacted("MY_KEY") })
       const variables = ConfigProvider.layer(ConfigProvider.fromEnvRecord({ MY_KEY: Redacted.value(key) }))
@@ -157,13 +157,13 @@ describe("keys", () => {
 
   const secret = "Zq7Xw"
   const wrong: ReadonlyArray<readonly [what: string, text: string]> = [
-    ["words", `${secret} is no key`],
+    ["words", `${secret} is not a key`],
     ["16 bytes", randomBytes(16).toString("base64")],
     ["31 bytes", randomBytes(31).toString("base64")],
     ["33 bytes", randomBytes(33).toString("base64")],
     ["hexadecimal", randomBytes(32).toString("hex")],
-    ["cut short", Redacted.value(key).slice(0, -1)],
-    ["with quotes", `"${Redacted.value(key)}"`]
+    ["one character too short", Redacted.value(key).slice(0, -1)],
+    ["in quotes", `"${Redacted.value(key)}"`]
   ]
 
   const refused = (error: LarkConfig.InvalidLarkConfig, setting: string, text: string) => {
@@ -171,13 +171,13 @@ describe("keys", () => {
     assert.strictEqual(error.setting, setting)
     assert.match(
       error.message,
-      /^\S+ (is missing or empty|must be 32 bytes in base64); .*(`openssl rand -base64 32`|keys of before, with commas between them)\.$/
+      /^\S+ (is missing or empty|must be 32 bytes in base64); .*(`openssl rand -base64 32`|list the previous keys, separated by commas)\.$/
     )
     if (text !== "") assert.notInclude(shown(error), text)
   }
 
   it.effect.each(wrong)(
-    "that are %s are refused, by name and without a word of them",
+    "that are %s fail with an error that names the setting and hides the value",
     ([, text]) =>
       Effect.gen(function*() {
         const good = Redacted.value(key)
@@ -192,16 +192,16 @@ describe("keys", () => {
       })
   )
 
-  it.effect("that are missing, empty or blank are refused", () =>
+  it.effect("that are missing, empty or whitespace are invalid", () =>
     Effect.gen(function*() {
       refused(yield* Effect.flip(fromVariables({})), "LARK_SEAL_KEY", "")
       refused(yield* Effect.flip(fromVariables({ LARK_SEAL_KEY: "" })), "LARK_SEAL_KEY", "")
       refused(yield* Effect.flip(fromVariables({ LARK_SEAL_KEY: " \n" })), "LARK_SEAL_KEY", "")
     }))
 
-  it.effect("that are not redacted are refused", () =>
+  it.effect("that are not redacted are invalid", () =>
     Effect.gen(function*() {
-      // What a program without types may pass.
+      // A caller without types may pass a string.
       const options = { key: Redacted.value(key) } as unknown as Seal.Options
       const error = yield* Effect.flip(Seal.make(options))
       assert.match(error.message, /^key must be Redacted/)

@@ -621,24 +621,33 @@ describe("the handler of events", () => {
       assert.strictEqual(yield* Deferred.await(ended_), "interrupted")
     }))
 
-  const failures: ReadonlyArray<readonly [how: string, onEvent: () => Effect.Effect<never, string>]> = [
-    ["fails", () => Effect.fail("Zq7Xw-failure")],
-    ["dies", () => Effect.die(new Error("Zq7Xw-defect"))],
+  const failures: ReadonlyArray<readonly [how: string, onEvent: () => Effect.Effect<never, unknown>, name: string]> = [
+    ["fails with a text", () => Effect.fail("Zq7Xw-failure"), "string"],
+    [
+      "fails with a tagged error",
+      () => Effect.fail(new Cause.NoSuchElementError("Zq7Xw-failure")),
+      "NoSuchElementError"
+    ],
+    ["dies", () => Effect.die(new TypeError("Zq7Xw-defect")), "TypeError"],
     ["throws", () => {
-      throw new Error("Zq7Xw-exception")
-    }]
+      throw new RangeError("Zq7Xw-exception")
+    }, "RangeError"]
   ]
 
-  it.effect.each(failures)("that %s is logged, without what was said", ([, onEvent]) =>
-    Effect.gen(function*() {
-      const webhook = yield* mount({ onEvent })
-      const logged = yield* logs(webhook.receive(delivery.plain(ended())))
-      assert.deepStrictEqual(logged.value, accepted)
-      assert.deepStrictEqual(logged.levels, ["Warn"])
-      assert.include(logged.text, "vc.meeting.meeting_ended_v1")
-      assert.notInclude(logged.text, "Zq7Xw")
-      assert.notInclude(logged.text, "6911188411932033028")
-    }))
+  it.effect.each(failures)(
+    "that %s is logged with the name of its error, without its message",
+    ([, onEvent, name]) =>
+      Effect.gen(function*() {
+        const webhook = yield* mount({ onEvent })
+        const logged = yield* logs(webhook.receive(delivery.plain(ended())))
+        assert.deepStrictEqual(logged.value, accepted)
+        assert.deepStrictEqual(logged.levels, ["Warn"])
+        assert.include(logged.text, "vc.meeting.meeting_ended_v1")
+        assert.include(logged.text, `"error":"${name}"`)
+        assert.notInclude(logged.text, "Zq7Xw")
+        assert.notInclude(logged.text, "6911188411932033028")
+      })
+  )
 
   it.effect("may need services, which the layer is given", () =>
     Effect.gen(function*() {

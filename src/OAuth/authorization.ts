@@ -1,5 +1,5 @@
 /**
- * The authorize URL: what it may ask for, and how it says it.
+ * The authorize URL and the rules for its parameters.
  *
  * @internal
  */
@@ -7,36 +7,36 @@ import * as Digest from "effect/crypto/Digest"
 import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 
-/** What one authorize request may name. */
+/** What one authorize request takes. */
 const maxScopes = 50
 
-/** RFC 6749, section 3.3: a scope is of visible ASCII without `"` and `\`. A blank in it would make it two. */
-const scopeSign = /^[!#-[\]-~]+$/
+/** RFC 6749, section 3.3: visible ASCII without `"` and `\`. A space would split the scope into two. */
+const scopePattern = /^[!#-[\]-~]+$/
 
-const wrongRedirectUri = (redirectUri: string): string | undefined => {
+const faultOfRedirectUri = (redirectUri: string): string | undefined => {
   const url = /^[!-~]+$/.test(redirectUri) ? URL.parse(redirectUri) : null
   return url === null || (url.protocol !== "https:" && url.protocol !== "http:")
-    ? "must be an http or https URL, with signs outside of ASCII encoded"
+    ? "must be an http or https URL, with percent-encoding for characters outside of ASCII"
     : redirectUri.includes("#")
     ? "must have no fragment"
     : undefined
 }
 
-const wrongScopes = (scopes: ReadonlyArray<string>): string | undefined =>
+const faultOfScopes = (scopes: ReadonlyArray<string>): string | undefined =>
   scopes.length > maxScopes
-    ? `names ${scopes.length} scopes; one authorize request takes ${maxScopes}`
-    : scopes.some((scope) => !scopeSign.test(scope))
-    ? "names a scope that is empty, or has blanks or other signs in it that no scope has"
-    : undefined
+    ? `lists ${scopes.length} scopes, and one authorize request takes ${maxScopes}; request the others in another login`
+    : scopes.every((scope) => scopePattern.test(scope))
+    ? undefined
+    : "lists an invalid scope: a scope is visible ASCII, without whitespace, quotes and backslashes"
 
-/** What is wrong with a login that is asked for. */
+/** What is invalid in the options of a login, if anything is. */
 export const fault = (
   redirectUri: string,
   scopes: ReadonlyArray<string>
 ): { readonly setting: "redirectUri" | "scopes"; readonly reason: string } | undefined => {
-  const redirect = wrongRedirectUri(redirectUri)
+  const redirect = faultOfRedirectUri(redirectUri)
   if (redirect !== undefined) return { setting: "redirectUri", reason: redirect }
-  const scope = wrongScopes(scopes)
+  const scope = faultOfScopes(scopes)
   return scope === undefined ? undefined : { setting: "scopes", reason: scope }
 }
 
@@ -44,7 +44,7 @@ export const fault = (
 export const challenge = (digest: Digest.Digest["Service"], verifier: string): Effect.Effect<string> =>
   Effect.map(digest.digest(Digest.sha256, new TextEncoder().encode(verifier)), Base64Url.encode)
 
-/** Blanks are written as `%20`: not every server reads `+` as one. */
+/** Encodes spaces as `%20`: not every server decodes `+`. */
 export const url = (base: string, parameters: Readonly<Record<string, string | undefined>>): string => {
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(parameters)) {

@@ -1,5 +1,5 @@
 /**
- * What the platform sends to a webhook, read from its two envelopes.
+ * Reads the messages of the platform from its two envelopes, schema 1 and schema 2.
  *
  * @internal
  */
@@ -11,27 +11,27 @@ import * as Result from "effect/Result"
 import { refuse, type Refused } from "./Refused.ts"
 
 /**
- * Something that happened, as the platform tells it.
+ * An event that the platform pushed.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Event {
-  /** The same for every delivery of this event: `event_id`, or `uuid` in schema 1. */
+  /** `event_id`, or `uuid` in schema 1: the same in every delivery of this event. */
   readonly id: string
-  /** Such as `vc.meeting.meeting_ended_v1`. */
+  /** The event type, such as `vc.meeting.meeting_ended_v1`. */
   readonly type: string
-  /** Of the envelope it came in. */
+  /** The version of the envelope. */
   readonly schema: "1.0" | "2.0"
   readonly appId: Option.Option<string>
-  /** The tenant it happened in, for `Lark.asTenant`. */
+  /** The tenant in which it happened, for `Lark.asTenant`. */
   readonly tenantKey: Option.Option<string>
   readonly createdAt: Option.Option<DateTime.Utc>
-  /** The `event` of the envelope, as it came: check it before you rely on it. */
+  /** The `event` field of the envelope, not validated. */
   readonly data: Readonly<Record<string, unknown>>
 }
 
-/** A message, and the verification token that it carries. */
+/** A message with the verification token that it carries. */
 export type Message =
   | { readonly _tag: "Challenge"; readonly token: string; readonly challenge: string }
   | { readonly _tag: "Event"; readonly token: string; readonly event: Event }
@@ -54,10 +54,10 @@ const instant = (text: string | undefined, millisEach: number): Option.Option<Da
   return Number.isFinite(time) ? DateTime.make(time) : Option.none()
 }
 
-/** The message in a body that is not, or no longer, encrypted. */
+/** Reads the message in a body that is decrypted or was never encrypted. */
 export const readMessage = (body: Uint8Array): Effect.Effect<Message, Refused> => {
   const envelope = Option.getOrElse(parseObject(body), (): Readonly<Record<string, unknown>> => ({}))
-  const malformed = refuse(400, "the body is no message of the platform")
+  const malformed = refuse(400, "the body is not a message of the platform")
   const isSecond = envelope["schema"] === "2.0"
   const header = isSecond ? envelope["header"] : envelope
   if (!Predicate.isObject(header)) return malformed
@@ -69,7 +69,7 @@ export const readMessage = (body: Uint8Array): Effect.Effect<Message, Refused> =
   }
   const data = envelope["event"]
   if (!Predicate.isObject(data) || (!isSecond && header["type"] !== "event_callback")) return malformed
-  // Schema 1 tells of the event what schema 2 tells in the header.
+  // Schema 1 has in the event what schema 2 has in the header.
   const about = isSecond ? header : data
   const id = textIn(header, isSecond ? "event_id" : "uuid")
   const type = textIn(about, isSecond ? "event_type" : "type")

@@ -1,12 +1,12 @@
 /**
- * A request that the webhook does not take.
+ * A request that the webhook refuses.
  *
  * @internal
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 
-/** Who sent it learns the status, never the reason. */
+/** The sender gets the status; the reason is logged. */
 export class Refused extends Data.TaggedError("Refused")<{
   readonly status: 400 | 401 | 403 | 413 | 415 | 500
   readonly reason: string

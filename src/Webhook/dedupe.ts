@@ -1,16 +1,16 @@
 /**
- * Does something once for each id, however often it comes.
+ * Handles the deliveries of each event id once.
  *
  * @internal
  */
 import * as Cache from "effect/Cache"
 import * as Effect from "effect/Effect"
 
-/** The platform repeats what it got no answer to after 15 seconds, 5 minutes, an hour and six hours. */
+/** The platform repeats an unanswered delivery after 15 seconds, 5 minutes, one hour and six hours. */
 const timeToLive = "8 hours"
 const capacity = 10_000
 
-/** What fails is done again when it comes again. */
+/** A failed delivery is not recorded, so a redelivery is handled again. */
 export const make: Effect.Effect<
   <E>(id: string, self: Effect.Effect<void, E>) => Effect.Effect<void, E>
 > = Effect.map(

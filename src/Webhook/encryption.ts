@@ -1,5 +1,5 @@
 /**
- * What the encrypt key does: signs requests, and hides their bodies.
+ * Verifies signatures and decrypts bodies with the encrypt key.
  *
  * @internal
  */
@@ -13,16 +13,16 @@ import type { Headers } from "effect/http/Headers"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import { sameText } from "../internal/sameText.ts"
 import { parseObject } from "./Event.ts"
 import { refuse, type Refused } from "./Refused.ts"
-import { sameText } from "./sameText.ts"
 
 const encoder = new TextEncoder()
 
 const ivLength = 16
 
-/** One refusal for all of it: what tells bad padding from bad JSON tells what is hidden. */
-const undecipherable = refuse(400, "the body cannot be decrypted")
+/** One refusal for bad padding and bad JSON: telling them apart would be a padding oracle. */
+const undecryptable = refuse(400, "the body cannot be decrypted")
 
 const encryptedIn = (body: Uint8Array): Option.Option<Uint8Array> =>
   Option.flatMap(
@@ -34,11 +34,11 @@ export const make = Effect.fnUntraced(function*(encryptKey: Redacted.Redacted, w
   const digest = yield* Digest.Digest
   const cipher = yield* Cipher.Cipher
   const hash = yield* digest.digest(Digest.sha256, encoder.encode(Redacted.value(encryptKey)))
-  // A digest has the length of a key.
+  // A SHA-256 digest has the length of an AES-256 key.
   const key = yield* Effect.orDie(Cipher.key(Cipher.aes256Cbc, hash))
 
   return {
-    /** Whether a request is signed. Refuses one whose signature is wrong, or of another time. */
+    /** Whether a request has a signature. Refuses one that is wrong, or whose time is outside of the window. */
     isSigned: Effect.fnUntraced(function*(headers: Headers, body: Uint8Array): Effect.fn.Return<boolean, Refused> {
       const timestamp = headers["x-lark-request-timestamp"]
       const nonce = headers["x-lark-request-nonce"]
@@ -46,19 +46,21 @@ export const make = Effect.fnUntraced(function*(encryptKey: Redacted.Redacted, w
       if (timestamp === undefined || nonce === undefined || signature === undefined) return false
       const now = yield* Clock.currentTimeMillis
       const isTimely = /^\d+$/.test(timestamp) && Math.abs(now - Number(timestamp) * 1_000) <= windowMillis
-      if (!isTimely) return yield* refuse(401, "the request is of another time; check the clock")
+      if (!isTimely) {
+        return yield* refuse(401, "the time of the signature is outside of the replay window; check the clock")
+      }
       const signed = encoder.encode(`${timestamp}${nonce}${Redacted.value(encryptKey)}`)
       const expected = yield* digest.digestHex(Digest.sha256, Bytes.concat([signed, body]))
-      return (yield* sameText(digest, expected, signature))
+      return sameText(expected, signature)
         || (yield* refuse(401, "the signature is wrong; check the encrypt key"))
     }),
 
-    /** What a body hides. Refuses one that hides nothing. */
+    /** Decrypts a body. Refuses one that is not encrypted with this key. */
     decrypt: (body: Uint8Array): Effect.Effect<Uint8Array, Refused> => {
       const encrypted = encryptedIn(body)
-      if (Option.isNone(encrypted)) return undecipherable
+      if (Option.isNone(encrypted)) return undecryptable
       const iv = encrypted.value.subarray(0, ivLength)
-      return Effect.catch(cipher.decrypt(key, encrypted.value.subarray(ivLength), { iv }), () => undecipherable)
+      return Effect.catch(cipher.decrypt(key, encrypted.value.subarray(ivLength), { iv }), () => undecryptable)
     }
   }
 })

@@ -1,5 +1,5 @@
 /**
- * The bytes of a request, if they are JSON by their header and not too many.
+ * Reads the body of a request, with a limit of its size.
  *
  * @internal
  */
@@ -15,9 +15,9 @@ const tooLarge = refuse(413, "the body is too large")
 const unreadable = ({ reason }: HttpServerError) =>
   reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge"
     ? tooLarge
-    : refuse(400, "the body broke off")
+    : refuse(400, "the body is incomplete")
 
-/** What is too large is not read to its end; what says so of itself, not at all. */
+/** Refuses a body that declares to be too large unread, and stops reading one that turns out to be. */
 export const readBody = Effect.fnUntraced(function*(
   request: HttpServerRequest,
   maxBytes: number
@@ -29,6 +29,6 @@ export const readBody = Effect.fnUntraced(function*(
     Effect.provideService(MaxBodySize, ByteSize.bytes(maxBytes)),
     Effect.catchTag("HttpServerError", unreadable)
   )
-  // Not every server keeps to the limit.
+  // Not every server enforces `MaxBodySize`.
   return body.byteLength > maxBytes ? yield* tooLarge : new Uint8Array(body)
 })

@@ -1,0 +1,70 @@
+/**
+ * Checks of settings that several modules read, from options or from environment variables.
+ *
+ * @internal
+ */
+import * as Config from "effect/Config"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+
+/**
+ * A setting is missing or invalid.
+ *
+ * **Details**
+ *
+ * `setting` is the name of the option or of the variable, `reason` what is wrong with it. Neither contains its value.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidLarkConfig extends Data.TaggedError("InvalidLarkConfig")<{
+  readonly setting: string
+  readonly reason: string
+}> {
+  get kind() {
+    return "setup" as const
+  }
+  get retry() {
+    return "never" as const
+  }
+  override get message() {
+    return `${this.setting} ${this.reason}`
+  }
+}
+
+export const invalid = (setting: string, reason: string): Effect.Effect<never, InvalidLarkConfig> =>
+  Effect.fail(new InvalidLarkConfig({ setting, reason }))
+
+/** Takes anything, as callers without types may pass. */
+export const isEmpty = (text: unknown): boolean => typeof text !== "string" || text.trim() === ""
+
+/** A secret that has a value; `advice` says where the value comes from. */
+export const requiredSecret = (
+  setting: string,
+  secret: Redacted.Redacted | undefined,
+  advice: string
+): Effect.Effect<Redacted.Redacted, InvalidLarkConfig> =>
+  secret !== undefined && !Redacted.isRedacted(secret)
+    ? invalid(setting, "must be Redacted: Redacted.make(secret).")
+    : secret === undefined || isEmpty(Redacted.value(secret))
+    ? invalid(setting, `is missing or empty; ${advice}`)
+    : Effect.succeed(secret)
+
+/** Reports an error of the source of a configuration as an `InvalidLarkConfig`. */
+export const orInvalid = <A, R>(self: Effect.Effect<A, Config.ConfigError | InvalidLarkConfig, R>) =>
+  Effect.catchTag(self, "ConfigError", (error) => invalid("configuration", `cannot be read: ${error.message}`))
+
+const optional = <A>(config: Config.Config<A>, textOf: (value: A) => string) =>
+  Config.option(config).pipe(
+    // Shells and CI systems leave empty variables behind: they count as unset.
+    Effect.map((value) => Option.getOrUndefined(Option.filter(value, (value) => textOf(value) !== ""))),
+    orInvalid
+  )
+
+export const variable = (name: string): Effect.Effect<string | undefined, InvalidLarkConfig> =>
+  optional(Config.String(name), (text) => text)
+
+export const secretVariable = (name: string): Effect.Effect<Redacted.Redacted | undefined, InvalidLarkConfig> =>
+  optional(Config.Redacted(name), Redacted.value)
