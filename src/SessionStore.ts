@@ -1,15 +1,15 @@
 /**
- * A store of records that can compare: each has a version, and is replaced only by whoever names the version in place.
+ * A store of versioned records with compare-and-swap.
  *
  * **Details**
  *
- * `swap` is atomic: of any number of callers that name one version, one is applied and the others meet a conflict, which
- * shows what is there now. That is what sessions that several processes share are built on (`UserSessions`). Values are
- * opaque texts; what is secret in them is sealed before it gets here (`Seal`).
+ * `swap` replaces a record only if the caller names its current version. It is atomic: of any number of concurrent callers
+ * that name one version, one succeeds and the others get a conflict with the stored record. Sessions that several
+ * processes share are built on it (`UserSessions`). Values are opaque texts, sealed by `Seal` before they are stored.
  *
  * | layer | atomic among | needs |
  * | --- | --- | --- |
- * | `layerMemory` | one process; forgets with it | |
+ * | `layerMemory` | one process; lost at its end | |
  * | `layerFileSystem` | all processes that see the directory | hard links |
  * | `layerSql` | all clients of the database | SQLite or PostgreSQL |
  * | `layerRedis` | all clients of the server | Lua scripts |
@@ -17,12 +17,12 @@
  *
  * **Gotchas**
  *
- * - A `KeyValueStore` can only read and write. No protocol makes a compare-and-swap of that which several processes can
- *   use, however clever: with `layerKeyValueStore` two processes on one store lose each other's writes.
- * - Redis acknowledges before it has written to disk, and before its replicas have: a failover can lose the last second
- *   (`appendfsync always`, and no failover, if that must not be).
+ * - A `KeyValueStore` can only read and write, and no protocol builds a compare-and-swap for several processes from that:
+ *   with `layerKeyValueStore`, two processes on one store lose each other's writes.
+ * - Redis acknowledges a write before it is on disk or on a replica: a crash or a failover can lose the last second. Use
+ *   `appendfsync always` and no failover if that is not acceptable.
  *
- * **Example** (One of two is applied)
+ * **Example** (Of two swaps from one version, one is applied)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -40,6 +40,7 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
@@ -47,17 +48,25 @@ import type * as KeyValueStore from "effect/persistence/KeyValueStore"
 import type * as Redis from "effect/persistence/Redis"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type { SessionStoreError } from "./LarkError.ts"
+import type { Backend } from "./SessionStore/backend.ts"
 import * as fileSystem from "./SessionStore/fileSystem.ts"
 import * as keyValueStore from "./SessionStore/keyValueStore.ts"
 import * as memory from "./SessionStore/memory.ts"
 import * as redis from "./SessionStore/redis.ts"
-import { SessionStore } from "./SessionStore/service.ts"
 import * as sql from "./SessionStore/sql.ts"
 
-export { SessionStore, type Stored } from "./SessionStore/service.ts"
+export type { Backend, Stored } from "./SessionStore/backend.ts"
 
 /**
- * In memory: for tests, and for programs whose users log in anew whenever it starts.
+ * The store. Provide one of the layers, or a `Backend` of your own.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class SessionStore extends Context.Service<SessionStore, Backend>()("effect-lark-meetings/SessionStore") {}
+
+/**
+ * In memory: for tests, and for programs whose users log in again after every start.
  *
  * @since 0.1.0
  * @category layers
@@ -69,8 +78,8 @@ export const layerMemory: Layer.Layer<SessionStore> = Layer.sync(SessionStore, m
  *
  * **Gotchas**
  *
- * - Atomic among the fibers of this layer only: a `KeyValueStore` cannot compare. For several processes take any other.
- * - Only as safe in a crash as the `KeyValueStore` is: one that overwrites a file in place can leave half a record.
+ * - Atomic among the fibers of this layer only. For several processes use another layer.
+ * - As safe in a crash as the `KeyValueStore`: one that overwrites a file in place can leave half a record.
  *
  * @since 0.1.0
  * @category layers
@@ -85,15 +94,17 @@ export const layerKeyValueStore: Layer.Layer<SessionStore, never, KeyValueStore.
  *
  * **Details**
  *
- * A record is a directory, a version is a file in it that never changes: a swap writes the new version beside it, to the
- * disk, and then links it to its name, which fails if the name is taken. There are no locks, so nothing is left behind
- * locked. Versions that were replaced more than an hour ago are deleted by later swaps. The directory is made with mode
- * 0700, files with 0600.
+ * A record is a directory, and a version is a file in it that never changes. A swap writes the new version to a temporary
+ * file, syncs it to disk and links it to its name, which fails if the name exists. There are no locks that a crash could
+ * leave behind. Swaps delete versions that were replaced more than an hour ago. The directory is created with mode 0700,
+ * files with 0600.
+ *
+ * Fails with `SessionStoreError` if the directory cannot be created.
  *
  * **Gotchas**
  *
- * - Needs hard links, as all file systems of servers have; FAT and some network shares do not.
- * - A process that was suspended for an hour in the middle of a swap may be told `Unknown`.
+ * - Needs hard links, which FAT and some network shares do not have.
+ * - A swap whose process was suspended for an hour may end as `Unknown`.
  *
  * @since 0.1.0
  * @category layers
@@ -104,17 +115,17 @@ export const layerFileSystem = (options: {
   Layer.effect(SessionStore, fileSystem.make(options.directory))
 
 /**
- * In a table of SQLite or PostgreSQL, which is made if it is not there.
+ * In a table of SQLite or PostgreSQL, which is created if it does not exist.
  *
  * **Details**
  *
- * `table` is `lark_sessions` unless given. The write is one statement, outside any transaction of the caller, which could
- * take it back. The layer fails with `SessionStoreError` when the table cannot be made, and for other databases.
+ * `table` is `lark_sessions` by default. A swap is one statement outside of the caller's transaction, whose rollback could
+ * undo it. The layer fails with `SessionStoreError` if the table cannot be created, and for other databases.
  *
  * **Gotchas**
  *
- * - SQLite: set a busy timeout. In a transaction of a client with one connection, a token must not be waited for: the
- *   store would wait for that connection.
+ * - SQLite: set a busy timeout. Do not wait for a token in a transaction of a client with one connection: the store would
+ *   wait for that connection.
  *
  * @since 0.1.0
  * @category layers
@@ -125,7 +136,7 @@ export const layerSql = (options?: {
   Layer.effect(SessionStore, sql.make(options?.table ?? "lark_sessions"))
 
 /**
- * In Redis, one hash for each key, after `prefix` (`lark:session:` unless given).
+ * In Redis, one hash for each key, named by `prefix` (`lark:session:` by default) and the key.
  *
  * @since 0.1.0
  * @category layers

@@ -553,7 +553,7 @@ describe("the table", () => {
       failsWith(
         yield* Effect.flip(build(SessionStore.layerSql().pipe(Layer.provide(layer)))),
         "unavailable",
-        /neither SQLite nor PostgreSQL/
+        /only SQLite and PostgreSQL are supported/
       )
     })))
 })

@@ -1,16 +1,17 @@
 /**
- * Records in a directory, exact among all processes that see it, without locks.
+ * Records in a directory, atomic among all processes that see it, without locks.
  *
  * **Details**
  *
- * Version `v` of a record is the file `<record>/<v>`, written elsewhere first and then linked to that name, which only one
- * can do; version 0 is an empty file. Files never change. They are deleted in ascending order, and never the highest: as
- * long as version `v` is there, `v + 1` has not been deleted, so whoever links `v + 1` is the first to.
+ * Version `v` of a record is the file `<record>/<v>`. It is written under a temporary name and then linked to that name,
+ * which succeeds for one process only; version 0 is an empty file. Files never change. They are deleted in ascending
+ * order, never the highest: while version `v` exists, `v + 1` was not deleted, so a successful link of `v + 1` is the
+ * first one.
  *
- * That is what has to be shown, for a process may sleep in the middle of its swap until all it knew has been deleted. Its
- * link then succeeds without meaning anything: below the highest version, where nobody looks. So a link counts when no
- * version above it is there, or when the file of version `v` that was found before is still there, by inode and time: a
- * name that was deleted might have been linked again by another such sleeper.
+ * A process may be suspended in the middle of its swap until the versions it knew are deleted. Its link then succeeds below
+ * the highest version and means nothing. So a link counts only if there is no higher version, or if the file of version
+ * `v` that was read before is still there, compared by inode and time: another suspended process may have linked a deleted
+ * name again.
  *
  * @internal
  */
@@ -24,9 +25,8 @@ import * as Path from "effect/Path"
 import type { PlatformError, SystemErrorTag } from "effect/PlatformError"
 import * as Cas from "../Cas.ts"
 import type { SessionStoreError } from "../LarkError.ts"
-import { conflict, unavailable } from "./outcomes.ts"
+import { type Backend, conflict, type Stored, unavailable } from "./backend.ts"
 import { recordName } from "./recordName.ts"
-import type { SessionStore, Stored } from "./service.ts"
 
 const store = "file system"
 
@@ -38,49 +38,49 @@ const orElseIf = <B, R2>(tag: SystemErrorTag, orElse: Effect.Effect<B, PlatformE
 ): Effect.Effect<A | B, PlatformError, R | R2> =>
   Effect.catchIf(self, (error) => error.reason._tag === tag, () => orElse)
 
-/** Longer than anybody takes between the steps of a swap, unless asleep. */
+/** How long replaced versions are kept: longer than any swap takes, unless its process is suspended. */
 const keep = Duration.toMillis("1 hour")
 
 const encoder = new TextEncoder()
-// A byte order mark is part of the text.
+// Keeps a byte order mark, which is part of the text.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
 export const make = (
   directory: string
-): Effect.Effect<SessionStore["Service"], SessionStoreError, FileSystem.FileSystem | Path.Path> =>
+): Effect.Effect<Backend, SessionStoreError, FileSystem.FileSystem | Path.Path> =>
   Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     const random = yield* SecureRandom.SecureRandom
     const nameOf = yield* recordName
 
-    const makeDirectory = (place: string) => fs.makeDirectory(place, { recursive: true, mode: 0o700 })
+    const makeDirectory = (record: string) => fs.makeDirectory(record, { recursive: true, mode: 0o700 })
 
     yield* Effect.mapError(makeDirectory(directory), failed)
 
-    const placeOf = (key: string) => Effect.map(nameOf(key), (name) => path.join(directory, name))
-    const fileOf = (place: string, version: number) => path.join(place, `${version}`)
+    const directoryOf = (key: string) => Effect.map(nameOf(key), (name) => path.join(directory, name))
+    const fileOf = (record: string, version: number) => path.join(record, `${version}`)
 
-    /** In ascending order; none of a record that is not there. */
-    const versionsIn = (place: string) =>
-      fs.readDirectory(place).pipe(
+    /** In ascending order; empty if there is no record. */
+    const versionsIn = (record: string) =>
+      fs.readDirectory(record).pipe(
         orElseIf("NotFound", Effect.succeed<ReadonlyArray<string>>([])),
         Effect.map((names) => names.filter((name) => /^\d+$/.test(name)).map(Number).sort((a, b) => a - b))
       )
 
-    const latest = (place: string): Effect.Effect<Option.Option<Stored>, PlatformError> =>
-      Effect.flatMap(versionsIn(place), (versions) => {
+    const latest = (record: string): Effect.Effect<Option.Option<Stored>, PlatformError> =>
+      Effect.flatMap(versionsIn(record), (versions) => {
         const version = versions.at(-1) ?? 0
         return version === 0
           ? Effect.succeedNone
-          : fs.readFile(fileOf(place, version)).pipe(
+          : fs.readFile(fileOf(record, version)).pipe(
             Effect.map((bytes) => Option.some({ version, value: decoder.decode(bytes) })),
-            // Replaced and deleted since: there is a later one.
-            orElseIf("NotFound", Effect.suspend(() => latest(place)))
+            // Deleted meanwhile, so there is a higher version.
+            orElseIf("NotFound", Effect.suspend(() => latest(record)))
           )
       })
 
-    /** Which file it is that has this name now. */
+    /** Identifies the file that has this name now. */
     const identity = (file: string) =>
       fs.stat(file).pipe(
         Effect.map(({ ino, mtime }) => `${Option.getOrUndefined(ino)} ${Option.getOrUndefined(mtime)?.getTime()}`),
@@ -95,18 +95,18 @@ export const make = (
         )
       )
 
-    /** Best effort: not all systems can. */
-    const syncDirectory = (place: string) =>
-      Effect.ignore(Effect.scoped(Effect.flatMap(fs.open(place), (open) => open.sync)))
+    /** Best effort: not all systems can sync a directory. */
+    const syncDirectory = (record: string) =>
+      Effect.ignore(Effect.scoped(Effect.flatMap(fs.open(record), (open) => open.sync)))
 
-    const begin = (place: string) =>
-      makeDirectory(place).pipe(
-        Effect.andThen(write(fileOf(place, 0), "")),
+    const begin = (record: string) =>
+      makeDirectory(record).pipe(
+        Effect.andThen(write(fileOf(record, 0), "")),
         orElseIf("AlreadyExists", Effect.void),
         Effect.andThen(syncDirectory(directory))
       )
 
-    /** Whether the name is ours; an error tells neither, and may even come after it was done. */
+    /** Whether the name is ours. An error proves nothing: the link may have been made all the same. */
     const link = (from: string, to: string) =>
       Effect.catch(
         Effect.as(fs.link(from, to), true),
@@ -126,53 +126,53 @@ export const make = (
         ({ mtime }, now) => Option.exists(mtime, (time) => now - time.getTime() > keep)
       )
 
-    /** A version is old when the one that replaced it is. */
-    const collect = Effect.fnUntraced(function*(place: string, versions: ReadonlyArray<number>) {
+    /** Deletes versions whose successor is old, and old temporary files. */
+    const deleteOld = Effect.fnUntraced(function*(record: string, versions: ReadonlyArray<number>) {
       for (const [index, next] of versions.slice(1).entries()) {
-        if (!(yield* isOld(fileOf(place, next)))) break
-        yield* fs.remove(fileOf(place, versions[index] ?? 0), { force: true })
+        if (!(yield* isOld(fileOf(record, next)))) break
+        yield* fs.remove(fileOf(record, versions[index] ?? 0), { force: true })
       }
-      for (const name of yield* fs.readDirectory(place)) {
-        const file = path.join(place, name)
+      for (const name of yield* fs.readDirectory(record)) {
+        const file = path.join(record, name)
         if (name.endsWith(".tmp") && (yield* isOld(file))) yield* fs.remove(file, { force: true })
       }
-    }, (collecting) => Effect.ignore(collecting))
+    }, (deleting) => Effect.ignore(deleting))
 
     const swap = Effect.fnUntraced(function*(
-      place: string,
+      record: string,
       expected: number,
       value: string
     ): Effect.fn.Return<Cas.Outcome<Stored>, PlatformError> {
-      if (expected === 0 && (yield* versionsIn(place)).length === 0) yield* begin(place)
-      const replaced = fileOf(place, expected)
+      if (expected === 0 && (yield* versionsIn(record)).length === 0) yield* begin(record)
+      const replaced = fileOf(record, expected)
       const found = yield* identity(replaced)
-      if (found === undefined || (yield* versionsIn(place)).at(-1) !== expected) return conflict(yield* latest(place))
+      if (found === undefined || (yield* versionsIn(record)).at(-1) !== expected) return conflict(yield* latest(record))
 
       const written = { version: expected + 1, value }
-      const temporary = path.join(place, `${yield* random.uuidV4()}.tmp`)
+      const temporary = path.join(record, `${yield* random.uuidV4()}.tmp`)
       const linking = Effect.acquireUseRelease(
         write(temporary, value),
-        () => Effect.result(link(temporary, fileOf(place, written.version))),
+        () => Effect.result(link(temporary, fileOf(record, written.version))),
         () => Effect.ignore(fs.remove(temporary))
       )
       const linked = yield* linking
       if (linked._tag === "Failure") return Cas.unknown(failed(linked.failure))
-      if (!linked.success) return conflict(yield* latest(place))
+      if (!linked.success) return conflict(yield* latest(record))
 
       return yield* Effect.gen(function*() {
-        const versions = yield* versionsIn(place)
+        const versions = yield* versionsIn(record)
         const isFirst = versions.at(-1) === written.version || (yield* identity(replaced)) === found
         if (!isFirst) return Cas.unknown(unavailable(store, "the record was replaced many times during one swap"))
-        yield* syncDirectory(place)
-        yield* collect(place, versions)
+        yield* syncDirectory(record)
+        yield* deleteOld(record, versions)
         return Cas.appliedWith(written)
       }).pipe(Effect.catch((error) => Effect.succeed<Cas.Outcome<Stored>>(Cas.unknown(failed(error)))))
     })
 
-    const service: SessionStore["Service"] = {
-      get: (key) => Effect.mapError(Effect.flatMap(placeOf(key), latest), failed),
+    const backend: Backend = {
+      get: (key) => Effect.mapError(Effect.flatMap(directoryOf(key), latest), failed),
       swap: (key, expected, value) =>
-        Effect.flatMap(placeOf(key), (place) => Effect.mapError(swap(place, expected, value), failed))
+        Effect.flatMap(directoryOf(key), (record) => Effect.mapError(swap(record, expected, value), failed))
     }
-    return service
+    return backend
   }).pipe(Effect.provide(SecureRandom.layerWebCrypto))

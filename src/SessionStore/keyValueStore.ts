@@ -1,5 +1,5 @@
 /**
- * Records in a `KeyValueStore`: a lock makes one step of a `get` and a `set`, among the fibers that share it.
+ * Records in a `KeyValueStore`: a lock makes `get` and `set` one atomic step among the fibers of a process.
  *
  * @internal
  */
@@ -8,9 +8,8 @@ import * as Option from "effect/Option"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Semaphore from "effect/Semaphore"
 import * as Cas from "../Cas.ts"
-import { conflict, unavailable, unreadable } from "./outcomes.ts"
+import { type Backend, conflict, type Stored, unavailable, unreadable } from "./backend.ts"
 import { recordName } from "./recordName.ts"
-import type { SessionStore, Stored } from "./service.ts"
 
 const store = "KeyValueStore"
 
@@ -19,7 +18,7 @@ const parse = (text: string): Stored | undefined => {
   return version === undefined || value === undefined ? undefined : { version: Number(version), value }
 }
 
-export const make: Effect.Effect<SessionStore["Service"], never, KeyValueStore.KeyValueStore> = Effect.gen(function*() {
+export const make: Effect.Effect<Backend, never, KeyValueStore.KeyValueStore> = Effect.gen(function*() {
   const values = yield* KeyValueStore.KeyValueStore
   const nameOf = yield* recordName
   const lock = yield* Semaphore.make(1)
@@ -34,7 +33,7 @@ export const make: Effect.Effect<SessionStore["Service"], never, KeyValueStore.K
   })
 
   return {
-    // Also a read: a store of files writes in more than one step.
+    // Reads lock too: a store of files does not write in one step.
     get: (key) => Effect.flatMap(nameOf(key), (name) => lock.withPermit(read(name))),
     swap: (key, expected, value) =>
       Effect.gen(function*() {
@@ -42,7 +41,7 @@ export const make: Effect.Effect<SessionStore["Service"], never, KeyValueStore.K
         const stored = yield* read(name)
         if ((Option.getOrUndefined(stored)?.version ?? 0) !== expected) return conflict(stored)
         const written = { version: expected + 1, value }
-        // It may have been written in spite of the error.
+        // The value may have been written in spite of the error.
         return yield* Effect.match(values.set(name, `${written.version}\n${value}`), {
           onFailure: (error): Cas.Outcome<Stored> => Cas.unknown(failed(error)),
           onSuccess: () => Cas.appliedWith(written)

@@ -6,10 +6,9 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Cas from "../Cas.ts"
-import { conflict } from "./outcomes.ts"
-import type { SessionStore, Stored } from "./service.ts"
+import { type Backend, conflict, type Stored } from "./backend.ts"
 
-export const make = (): SessionStore["Service"] => {
+export const make = (): Backend => {
   const records = new Map<string, Stored>()
   return {
     get: (key) => Effect.sync(() => Option.fromUndefinedOr(records.get(key))),

@@ -1,6 +1,6 @@
 /**
- * A name for any key that every store can hold: short, of letters and digits, the same in upper and lower case, and
- * nobody's id.
+ * The name of a record: the SHA-256 of its key in hexadecimal, of a fixed length, valid in every backend, and without a
+ * user id.
  *
  * @internal
  */

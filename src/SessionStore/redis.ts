@@ -1,5 +1,5 @@
 /**
- * Records in Redis: a hash for each, and a script that compares and writes in one step.
+ * Records in Redis: one hash each, and a script that compares and writes atomically.
  *
  * @internal
  */
@@ -8,12 +8,11 @@ import type * as Option from "effect/Option"
 import * as Redis from "effect/persistence/Redis"
 import * as Cas from "../Cas.ts"
 import type { SessionStoreError } from "../LarkError.ts"
-import { conflict, unavailable, unreadable } from "./outcomes.ts"
-import type { SessionStore, Stored } from "./service.ts"
+import { type Backend, conflict, type Stored, unavailable, unreadable } from "./backend.ts"
 
 const store = "Redis"
 
-/** Answers with nothing when it has written, and else with what is there, as `HMGET` does. */
+/** Returns an empty list after writing, else the stored record in the form of `HMGET`. */
 const swap = Redis.script(
   (key: string, expected: number, value: string) => [key, expected, value],
   {
@@ -40,7 +39,7 @@ const parse = (reply: unknown): Effect.Effect<Option.Option<Stored>, SessionStor
     : Effect.fail(unreadable(store))
 }
 
-export const make = (prefix: string): Effect.Effect<SessionStore["Service"], never, Redis.Redis> =>
+export const make = (prefix: string): Effect.Effect<Backend, never, Redis.Redis> =>
   Effect.gen(function*() {
     const redis = yield* Redis.Redis
     const run = redis.eval(swap)
@@ -52,7 +51,7 @@ export const make = (prefix: string): Effect.Effect<SessionStore["Service"], nev
         ),
       swap: (key, expected, value) =>
         Effect.matchEffect(run(`${prefix}${key}`, expected, value), {
-          // No reply does not mean that it was not carried out.
+          // The script may have run although its reply is missing.
           onFailure: (): Effect.Effect<Cas.Outcome<Stored>, SessionStoreError> =>
             Effect.succeed(Cas.unknown(failed("EVALSHA"))),
           onSuccess: (reply) =>

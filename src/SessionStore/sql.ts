@@ -1,5 +1,5 @@
 /**
- * Records in a table: one statement compares and writes.
+ * Records in a table: one statement compares and writes atomically.
  *
  * @internal
  */
@@ -10,15 +10,14 @@ import * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Cas from "../Cas.ts"
 import type { SessionStoreError } from "../LarkError.ts"
-import { conflict, unavailable, unreadable } from "./outcomes.ts"
+import { type Backend, conflict, type Stored, unavailable, unreadable } from "./backend.ts"
 import { recordName } from "./recordName.ts"
-import type { SessionStore, Stored } from "./service.ts"
 
 const store = "SQL"
 
 const failed = (error: SqlError) => unavailable(store, `a statement failed (${error.reason._tag})`)
 
-/** Whether the database says that it refused or took back the statement: nothing was written. */
+/** Whether the error proves that nothing was written: the database refused the statement or rolled it back. */
 const isRefusal: Record<SqlError["reason"]["_tag"], boolean> = {
   AuthenticationError: true,
   AuthorizationError: true,
@@ -38,7 +37,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
 export const make = (
   tableName: string
-): Effect.Effect<SessionStore["Service"], SessionStoreError, SqlClient.SqlClient> =>
+): Effect.Effect<Backend, SessionStoreError, SqlClient.SqlClient> =>
   Effect.gen(function*() {
     const client = yield* SqlClient.SqlClient
     const sql = client.withoutTransforms()
@@ -50,17 +49,17 @@ export const make = (
       pg: () => sql.literal("id TEXT PRIMARY KEY, version INTEGER NOT NULL, value BYTEA NOT NULL"),
       orElse: () => undefined
     })
-    if (columns === undefined) return yield* unavailable(store, "it is neither SQLite nor PostgreSQL")
+    if (columns === undefined) return yield* unavailable(store, "only SQLite and PostgreSQL are supported")
 
-    /** A rollback of the caller's must not take back what was written here: a token may be used up. */
-    const apart = <A, E>(self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    /** Outside of the caller's transaction: its rollback must not lose a token whose predecessor is used up. */
+    const outsideTransaction = <A, E>(self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       Effect.updateContext(self, (context: Context.Context<never>) => Context.omit(client.transactionService)(context))
 
-    // Of two that make it at the same time, PostgreSQL refuses one.
+    // If two clients create the table at the same time, PostgreSQL refuses one of them.
     yield* sql`CREATE TABLE IF NOT EXISTS ${table} (${columns})`.pipe(
       Effect.retry({ times: 3 }),
       Effect.mapError(failed),
-      apart
+      outsideTransaction
     )
 
     const find = Effect.fnUntraced(function*(name: string) {
@@ -81,7 +80,7 @@ export const make = (
             WHERE id = ${name} AND version = ${expected} RETURNING version`
     }
 
-    /** What the column cannot hold is no version, and may not get as far as an error of the database. */
+    /** A number that the column cannot hold is a conflict, not a database error. */
     const isVersion = (expected: number) => Number.isInteger(expected) && expected >= 0 && expected < 2 ** 31 - 1
 
     const swap = (name: string, expected: number, value: string) =>
@@ -97,7 +96,8 @@ export const make = (
       })
 
     return {
-      get: (key) => apart(Effect.flatMap(nameOf(key), find)),
-      swap: (key, expected, value) => apart(Effect.flatMap(nameOf(key), (name) => swap(name, expected, value)))
+      get: (key) => outsideTransaction(Effect.flatMap(nameOf(key), find)),
+      swap: (key, expected, value) =>
+        outsideTransaction(Effect.flatMap(nameOf(key), (name) => swap(name, expected, value)))
     }
   })
