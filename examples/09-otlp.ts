@@ -8,7 +8,7 @@ import { Otlp } from "effect/observability"
 import { createServer } from "node:http"
 import { alice, bob, layer, meetingId } from "./environment.ts"
 
-// In place of an OTLP collector: keeps what spans, metrics and log lines are called.
+// In place of an OTLP collector: collects the names of spans, metrics and log lines.
 const arrived: Record<string, Array<string>> = { traces: [], metrics: [], logs: [] }
 
 const namesIn = (otlp: unknown): ReadonlyArray<string> => {
@@ -38,8 +38,7 @@ const collector = HttpRouter.serve(
   )
 )
 
-// All that an application needs: the layer, with the address of its collector, and the level at which each request has a
-// line.
+// All that an application needs: the layer with the address of its collector, and the level that logs each request.
 const otlp = Layer.unwrap(HttpServer.addressFormattedWith((baseUrl) =>
   Effect.succeed(
     Otlp.layerJson({ baseUrl, resource: { serviceName: "meetings" }, loggerMergeWithExisting: false })
@@ -58,7 +57,7 @@ const work = Effect.gen(function*() {
 )
 
 const program = Effect.gen(function*() {
-  // What is left is sent when the layer ends.
+  // The layer exports the rest when it is released.
   yield* Effect.provide(work, otlp)
   for (const [signal, names] of Object.entries(arrived)) {
     yield* Console.log(`${signal}: ${names.length}`)

@@ -8,7 +8,7 @@ import { PrometheusMetrics } from "effect/observability"
 import { createServer } from "node:http"
 import { alice, bob, layer, meetingId } from "./environment.ts"
 
-// All that an application needs: a route of its web server, for Prometheus to read every few seconds.
+// All that an application needs: a route of its web server that Prometheus scrapes.
 const metrics = HttpRouter.serve(PrometheusMetrics.layerHttp(), { disableLogger: true, disableListenLog: true }).pipe(
   Layer.provideMerge(
     NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: "100 millis" })

@@ -1,15 +1,18 @@
 /**
- * Stops sending to a platform that does not answer, and asks now and then whether it does again.
+ * Stops sending requests to a platform that does not answer.
  *
  * **Details**
  *
- * One circuit for each endpoint and app. What counts against the platform: no reply, HTTP 5xx, an error page of a
- * gateway. A refusal (a conflict, a missing permission, a 429) is an answer, and counts for it. While the circuit is
- * open, a call ends at once with a `TransportError` that says that nothing was executed and after what time the next
- * request will be tried; a `setHost` waits that long, if its policy allows.
+ * There is one circuit for each app and endpoint.
  *
- * It is Effect's `CircuitBreaker`: state in memory, or in Redis for several processes. Without this layer every request
- * is sent. A circuit that opens is a warning in the log.
+ * - Failures: no reply, HTTP 5xx, an error page of a gateway. Any other response is a success, errors included (a
+ *   conflict, a missing permission, a 429).
+ * - Open: calls fail at once with a `TransportError` whose `executed` is `no` and whose `retryAfter` is the time until the
+ *   next request is tried. A `setHost` waits that long, if its policy allows.
+ * - The next request after that is a probe: it closes the circuit or opens it again.
+ *
+ * It is built on Effect's `CircuitBreaker`: state in memory, or in Redis for several processes. Without this layer every
+ * request is sent. A circuit that opens is logged as a warning.
  *
  * **Example** (A platform that is down)
  *
@@ -31,7 +34,7 @@
  * const result = await Effect.runPromise(program.pipe(
  *   Effect.provide(Layer.provide(Lark.layer(Simulator.defaultApp), breaker)),
  *   Effect.provide(Simulator.layer({ meetings: [{ id, host: "ou_alice" }] })),
- *   Effect.provideService(References.MinimumLogLevel, "Error") // it would warn of the opening
+ *   Effect.provideService(References.MinimumLogLevel, "Error") // hides the warning
  * ))
  * console.log(result) // => unknown, unknown, no; 2 sent
  * ```
@@ -52,25 +55,25 @@ import { TransportError } from "./LarkError.ts"
 export { CircuitBreaker } from "./internal/circuitBreaker.ts"
 
 /**
- * When a circuit opens, and for how long, as Effect's `CircuitBreaker` has it. A store that fails lets requests through.
+ * When a circuit opens and for how long: the options of Effect's `CircuitBreaker`. If the store fails, requests are sent.
  *
  * @since 0.1.0
  * @category models
  */
 export type Options = Omit<Parameters<typeof Circuit.make>[0], "onStoreError">
 
-/** While a probe is under way: it takes about a request's time. */
-const probing = Duration.seconds(1)
+/** What rejections ask to wait while a probe runs: about the time of a request. */
+const probeTime = Duration.seconds(1)
 
 const rejection = (endpoint: string, error: Circuit.CircuitBreakerError): TransportError =>
   new TransportError({
     endpoint,
     executed: "no",
-    reason: "the circuit is open, since earlier requests got no answer",
-    retryAfter: error.reason._tag === "CircuitOpen" ? error.reason.retryAfter : probing
+    reason: "the circuit is open because earlier requests got no answer",
+    retryAfter: error.reason._tag === "CircuitOpen" ? error.reason.retryAfter : probeTime
   })
 
-const tellOfOpenings = (breaker: Circuit.CircuitBreaker) =>
+const logOpenings = (breaker: Circuit.CircuitBreaker) =>
   breaker.transitions.pipe(
     Stream.runForEach((transition) =>
       transition.to === "Open"
@@ -81,7 +84,7 @@ const tellOfOpenings = (breaker: Circuit.CircuitBreaker) =>
   )
 
 /**
- * A breaker with its state in the `CircuitBreakerStore` it is given.
+ * Builds the service. The `CircuitBreakerStore` holds the state of the circuits.
  *
  * @since 0.1.0
  * @category constructors
@@ -89,7 +92,7 @@ const tellOfOpenings = (breaker: Circuit.CircuitBreaker) =>
 export const make = (
   options: Options
 ): Effect.Effect<CircuitBreaker, never, Circuit.CircuitBreakerStore | Scope.Scope> =>
-  Effect.map(Effect.tap(Circuit.make(options), tellOfOpenings), (breaker): CircuitBreaker => ({
+  Effect.map(Effect.tap(Circuit.make(options), logOpenings), (breaker): CircuitBreaker => ({
     guard: <A, E>(
       request: { readonly app: string; readonly endpoint: string },
       send: Effect.Effect<A, E>,
@@ -107,7 +110,7 @@ export const make = (
   }))
 
 /**
- * Guards all requests, with the state of the circuits in the store it is given.
+ * Guards all requests, with the state of the circuits in a `CircuitBreakerStore`.
  *
  * @since 0.1.0
  * @category layers
@@ -116,7 +119,7 @@ export const layer = (options: Options): Layer.Layer<never, never, Circuit.Circu
   Layer.effect(CircuitBreaker, make(options))
 
 /**
- * Guards all requests of this process.
+ * Guards all requests, with the state of the circuits in memory.
  *
  * @since 0.1.0
  * @category layers

@@ -1,23 +1,23 @@
 /**
- * An `HttpClient` on a dispatcher of undici that costs little more than undici itself.
+ * An `HttpClient` on a dispatcher of undici, with little overhead over undici itself.
  *
  * **Details**
  *
- * A reply is read to its end before it is handed over: no stream, no abort signal and no promise is made for it. Calls of
- * this library through it end by themselves after their ten seconds, where a call through another client takes a second
- * fiber to be ended. Against a stub on the same machine, 32 calls in flight, a call takes about 50 % of the CPU of one
- * through `NodeHttpClient.layerUndici`; `npm run bench:http` measures both.
+ * A response is read to its end before it is returned, without a stream, an abort signal or a promise. This library ends
+ * its requests after ten seconds with one shared timer, where another client takes a second fiber for each request.
+ * Against a stub on the same machine, with 32 requests in flight, a request takes about 50 % of the CPU of one through
+ * `NodeHttpClient.layerUndici`; `npm run bench:http` measures both.
  *
- * It sends what the platform takes: no body, or one of bytes. Spans, the propagation of traces and interruption are as
- * with any client of Effect's.
+ * It sends no body, or bytes. Spans, trace propagation and interruption work as in Effect's own clients.
  *
  * **Gotchas**
  *
- * A client that is made of this one, by `HttpClient.mapRequest` for example, works as well, but is ended from outside again.
- *
- * Not for downloads: the whole reply is held in memory, and not waited for by anybody's demand. Bodies that are streams or
- * forms are refused with an `EncodeError`, as are upgrades. Made for the handlers of undici 8, which
- * `@effect/platform-node` brings; undici's own timeouts are off, since `LarkHttp` has its own.
+ * - Responses are buffered without backpressure; do not use it for downloads.
+ * - Bodies that are streams or forms fail with `EncodeError`, as do upgrades.
+ * - A client that is derived from this one, by `HttpClient.mapRequest` for example, works, but its requests take the
+ *   second fiber again.
+ * - It needs the handlers of undici 8, which `@effect/platform-node` brings. undici's own timeouts are turned off, as
+ *   `LarkHttp` has its own.
  *
  * **Example** (On an agent of `@effect/platform-node`)
  *
@@ -36,6 +36,7 @@
  *
  * @since 0.1.0
  */
+import * as Bytes from "effect/Bytes"
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -51,13 +52,13 @@ import { startTimer } from "./internal/timeout.ts"
 import { BufferedResponse, decodeText, type RawHeaders } from "./UndiciHttpClient/BufferedResponse.ts"
 import { parseTarget, type Target, targetOf } from "./UndiciHttpClient/Target.ts"
 
-/** Of undici's type of that name, what is used here. */
+/** The part of undici's type of that name that is used here. */
 interface DispatchController {
   abort(reason: Error): void
 }
 
 /**
- * What is needed of a dispatcher, such as undici's `Agent`.
+ * The part of a dispatcher, such as undici's `Agent`, that is used.
  *
  * @since 0.1.0
  * @category models
@@ -83,35 +84,28 @@ export interface Dispatcher {
   ): boolean
 }
 
-/** What is made of a whole response. */
-type Make<A> = (status: number, headers: RawHeaders, body: Uint8Array) => A
+/** Builds the result from a complete response. */
+type Build<A> = (status: number, headers: RawHeaders, body: Uint8Array) => A
 
 const joined = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
   const [first, ...others] = chunks
-  if (first !== undefined && others.length === 0) return first
-  const all = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0))
-  let offset = 0
-  for (const chunk of chunks) {
-    all.set(chunk, offset)
-    offset += chunk.length
-  }
-  return all
+  return first !== undefined && others.length === 0 ? first : Bytes.concat(chunks)
 }
 
-/** Gathers the response to a request. */
+/** Collects the response of a request. */
 class Handler<A> {
   private readonly request: HttpClientRequest
-  private readonly make: Make<A>
-  private readonly end: (answer: Effect.Effect<A, HttpClientError>) => void
+  private readonly build: Build<A>
+  private readonly end: (result: Effect.Effect<A, HttpClientError>) => void
   private readonly chunks: Array<Uint8Array> = []
   private controller: DispatchController | undefined
   private reason: Error | undefined
   private status = 0
   private headers: RawHeaders = {}
 
-  constructor(request: HttpClientRequest, make: Make<A>, end: (answer: Effect.Effect<A, HttpClientError>) => void) {
+  constructor(request: HttpClientRequest, build: Build<A>, end: (result: Effect.Effect<A, HttpClientError>) => void) {
     this.request = request
-    this.make = make
+    this.build = build
     this.end = end
   }
 
@@ -131,7 +125,7 @@ class Handler<A> {
   }
 
   onResponseStart(_: DispatchController, status: number, headers: RawHeaders) {
-    // Of those that come before the response (1xx), the last is overwritten by it.
+    // Informational responses (1xx) come first and are overwritten.
     this.status = status
     this.headers = headers
   }
@@ -141,7 +135,7 @@ class Handler<A> {
   }
 
   onResponseEnd() {
-    this.end(Effect.succeed(this.make(this.status, this.headers, joined(this.chunks))))
+    this.end(Effect.succeed(this.build(this.status, this.headers, joined(this.chunks))))
   }
 
   onResponseError(_: DispatchController, error: Error) {
@@ -149,7 +143,7 @@ class Handler<A> {
   }
 }
 
-const toReply: Make<Reply> = (status, headers, body) => ({ status, headers, text: decodeText(body) })
+const toReply: Build<Reply> = (status, headers, body) => ({ status, headers, text: decodeText(body) })
 
 const targetOfRequest = (request: HttpClientRequest): Effect.Effect<Target, HttpClientError> => {
   const target = parseTarget(request)
@@ -158,18 +152,18 @@ const targetOfRequest = (request: HttpClientRequest): Effect.Effect<Target, Http
     : Effect.fail(new HttpClientError({ reason: new InvalidUrlError({ request, cause: target.failure }) }))
 }
 
-/** When to give up, by which clock. */
-interface Limit {
+/** The timeout of a request, and the clock that measures it. */
+interface Timeout {
   readonly clock: Clock.Clock
-  readonly timeout: Duration.Duration
+  readonly duration: Duration.Duration
 }
 
 const send = <A>(
   dispatcher: Dispatcher,
   request: HttpClientRequest,
   target: Target,
-  make: Make<A>,
-  limit?: Limit
+  build: Build<A>,
+  timeout?: Timeout
 ): Effect.Effect<A, HttpClientError> => {
   const { body } = request
   const sent = body._tag === "Empty" ? null : body._tag === "Uint8Array" ? body.text ?? body.body : undefined
@@ -180,17 +174,17 @@ const send = <A>(
   }
   return Effect.callback<A, HttpClientError>((resume) => {
     let stopTimer = constVoid
-    const handler = new Handler(request, make, (answer) => {
+    const handler = new Handler(request, build, (result) => {
       stopTimer()
-      resume(answer)
+      resume(result)
     })
-    if (limit !== undefined) {
-      stopTimer = startTimer(limit.clock, limit.timeout, () => {
-        const late = lateness(limit.timeout)
+    if (timeout !== undefined) {
+      stopTimer = startTimer(timeout.clock, timeout.duration, () => {
+        const late = lateness(timeout.duration)
         try {
           handler.abort(late)
         } finally {
-          // One that has no connection yet is not told of the abortion.
+          // undici does not notify requests that still wait for a connection.
           handler.fail(late)
         }
       })
@@ -216,12 +210,12 @@ const send = <A>(
 }
 
 /**
- * A client on that dispatcher, which stays its owner's: it is not closed with the client.
+ * A client on a dispatcher, which the caller owns and closes.
  *
  * **Details**
  *
- * Fails with an `HttpClientError`: `TransportError` if there was no answer, with undici's error as its cause;
- * `EncodeError` and `InvalidUrlError` if nothing was sent.
+ * A request fails with an `HttpClientError`: `TransportError` if there was no response, with undici's error as its cause;
+ * `EncodeError` or `InvalidUrlError` if nothing was sent.
  *
  * @since 0.1.0
  * @category constructors
@@ -235,7 +229,7 @@ export const make = (dispatcher: Dispatcher): HttpClient.HttpClient => {
       (status, headers, body) => new BufferedResponse(request, target, status, headers, body)
     )
   const traced = HttpClient.make((request, url) => respond(request, targetOf(url)))
-  // What Effect's own wrapper adds where nothing is traced is the tracking of responses whose body is still to be read.
+  // Without tracing, Effect's wrapper would only track responses whose body is still unread.
   const client = HttpClient.makeWith(
     (preprocessed: Effect.Effect<HttpClientRequest, HttpClientError>) =>
       Effect.flatMap(
@@ -251,16 +245,16 @@ export const make = (dispatcher: Dispatcher): HttpClient.HttpClient => {
   )
   return keepsTime(
     client,
-    (request, timeout) =>
+    (request, duration) =>
       Effect.flatMap(
         targetOfRequest(request),
-        (target) => Clock.clockWith((clock) => send(dispatcher, request, target, toReply, { clock, timeout }))
+        (target) => Clock.clockWith((clock) => send(dispatcher, request, target, toReply, { clock, duration }))
       )
   )
 }
 
 /**
- * A client on a dispatcher that lives as long as the layer.
+ * A client on a dispatcher that is acquired with the layer and released with it.
  *
  * @since 0.1.0
  * @category layers

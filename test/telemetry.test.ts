@@ -533,7 +533,7 @@ describe("log lines", () => {
       assert(Exit.isSuccess(exit) && Exit.isFailure(exit.value))
       const warnings = lines.filter(({ level }) => level !== "Debug")
       assert.deepStrictEqual(warnings.map(({ level, message }) => [level, message]), [
-        ["Warn", "Lark token not renewed; the one in use still serves"]
+        ["Warn", "Lark token not renewed; the current token is still valid"]
       ])
       assert.include(warnings[0]?.cause, "[5000]")
       assert.include(warnings[0]?.cause, "auth.v3.tenant_access_token.internal")
@@ -557,7 +557,7 @@ describe("log lines", () => {
           message,
           annotations
         ]),
-        [["Warn", "Lark circuit opened; requests are kept back", {
+        [["Warn", "Lark circuit opened; requests are rejected", {
           "lark.endpoint": "vc.v1.meeting.get",
           "lark.retry_after_ms": 10_000
         }]]

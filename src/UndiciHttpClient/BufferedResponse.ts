@@ -24,7 +24,7 @@ const decoder = new TextDecoder()
 /** @internal */
 export const decodeText = (bytes: Uint8Array): string => decoder.decode(bytes)
 
-/** As undici gives them. */
+/** The headers in the form of undici. */
 export type RawHeaders = Reply["headers"]
 
 export class BufferedResponse extends Inspectable.Class implements HttpClientResponse {
@@ -92,7 +92,7 @@ export class BufferedResponse extends Inspectable.Class implements HttpClientRes
   }
 
   get upgrade(): Effect.Effect<never, HttpClientError> {
-    const description = "this client does not ask for upgrades"
+    const description = "UndiciHttpClient does not send upgrade requests"
     return Effect.fail(
       new HttpClientError({ reason: new StatusCodeError({ request: this.request, response: this, description }) })
     )

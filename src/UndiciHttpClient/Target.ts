@@ -1,5 +1,5 @@
 /**
- * Where a request goes.
+ * The origin and path of a request.
  *
  * @internal
  */
@@ -11,19 +11,19 @@ import * as Result from "effect/Result"
 /** @internal */
 export interface Target {
   readonly origin: string
-  /** With the query. */
+  /** Path and query. */
   readonly path: string
 }
 
 /** @internal */
 export const targetOf = (url: URL): Target => ({ origin: url.origin, path: url.pathname + url.search })
 
-/** What a URL would only repeat: no name to be lowered, no dots to be resolved, no sign to be encoded. */
-const resolved = /^(https?:\/\/[a-z0-9.-]+(?::[1-9][0-9]*)?)(\/[\w/?=&-]*)$/
+/** URLs that `URL` would return unchanged: lower case host, no dot segments, nothing to encode. */
+const normalized = /^(https?:\/\/[a-z0-9.-]+(?::[1-9][0-9]*)?)(\/[\w/?=&-]*)$/
 
 /** @internal */
 export const parseTarget = ({ hash, url, urlParams }: HttpClientRequest): Result.Result<Target, Url.UrlError> => {
-  const [, origin, path] = urlParams.params.length === 0 && resolved.exec(url) || []
+  const [, origin, path] = urlParams.params.length === 0 && normalized.exec(url) || []
   return origin !== undefined && path !== undefined
     ? Result.succeed({ origin, path })
     : Result.map(Url.make(url, urlParams, Option.getOrUndefined(hash)), targetOf)

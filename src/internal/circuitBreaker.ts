@@ -1,5 +1,5 @@
 /**
- * The circuit breaker that calls ask for, apart from the module that makes one: few programs load it.
+ * The service, apart from the module that builds it, so that programs without a circuit breaker do not load that.
  *
  * @internal
  */
@@ -9,13 +9,16 @@ import type * as Exit from "effect/Exit"
 import type { TransportError } from "../LarkError.ts"
 
 /**
- * How requests are guarded.
+ * Guards requests with circuits.
  *
  * @since 0.1.0
  * @category models
  */
 export interface CircuitBreaker {
-  /** Sends a request, unless the circuit of the app and endpoint is open. */
+  /**
+   * Sends a request, or fails with `TransportError` if the circuit of the app and endpoint is open. `isUp` says whether the
+   * platform answered.
+   */
   readonly guard: <A, E>(
     request: { readonly app: string; readonly endpoint: string },
     send: Effect.Effect<A, E>,
@@ -24,7 +27,7 @@ export interface CircuitBreaker {
 }
 
 /**
- * The circuit breaker in force: none, unless a layer of this module is provided.
+ * The circuit breaker of requests; `undefined` without a layer of this module.
  *
  * @since 0.1.0
  * @category services

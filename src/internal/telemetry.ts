@@ -1,10 +1,10 @@
 /**
- * What an operator sees of the requests: a span for each, metrics, and log lines.
+ * Spans, metrics and log lines of requests.
  *
  * **Details**
  *
- * A request has one span, made here: that of Effect's client would end before the body is read, and so know neither the
- * code of an answer nor whether it is one. Where nobody listens, nothing is made for a span or a line.
+ * A request has one span, started here: the span of Effect's client would end before the body is read, without the code
+ * of the response. Without a tracer no span is created, and below the minimum level no log line.
  *
  * @internal
  */
@@ -31,32 +31,32 @@ import { isTraced } from "./tracing.ts"
 
 type TokenKind = "tenant" | "app" | "user"
 
-/** What an operator is told of a request beside the request. */
+/** Attributes of a request that the request itself does not have. */
 export interface Sent {
-  /** Below `/open-apis`, with `:name` for parameters. Without it, the path of the request has none. */
+  /** The path below `/open-apis`, with `:name` for parameters; needed if it has any. */
   readonly path?: string | undefined
-  /** Whose token it carries, if any. */
+  /** The kind of its token, if it has one. */
   readonly token?: TokenKind | undefined
-  /** How often it was sent before. */
+  /** How many times it was sent before. */
   readonly resends?: number | undefined
 }
 
-type Exchange = Effect.Effect<Envelope, TransportError | MalformedResponse>
+type Send = Effect.Effect<Envelope, TransportError | MalformedResponse>
 
-type Answer = Exit.Exit<Envelope, TransportError | MalformedResponse>
+type SendExit = Exit.Exit<Envelope, TransportError | MalformedResponse>
 
-/** More values of a label are no platform's doing: they share one metric, so that no server can fill the memory. */
-const mostValues = 1_000
+/** Caps label cardinality; further values are counted as `other`, so that a hostile server cannot exhaust memory. */
+const maxLabelValues = 1_000
 
-/** A metric for each value of a label, made once: it is the making that costs. */
+/** One metric for each value of a label, cached because creating a metric is expensive. */
 const labelled = <M>(make: (value: string) => M): (value: number | string) => M => {
-  const made = new Map<number | string, M>()
+  const metrics = new Map<number | string, M>()
   const of = (value: number | string): M => {
-    const known = made.get(value)
-    if (known !== undefined) return known
-    if (made.size >= mostValues && value !== "other") return of("other")
+    const cached = metrics.get(value)
+    if (cached !== undefined) return cached
+    if (metrics.size >= maxLabelValues && value !== "other") return of("other")
     const metric = make(String(value))
-    made.set(value, metric)
+    metrics.set(value, metric)
     return metric
   }
   return of
@@ -73,16 +73,16 @@ const requests = labelled((endpoint) => ({
     })
   ),
   duration: Metric.histogram("lark_request_duration", {
-    description: "Milliseconds from a request to the end of its answer, by endpoint.",
+    description: "Milliseconds from sending a request to the end of its response, by endpoint.",
     attributes: { endpoint, time_unit: "milliseconds" },
-    // Those that OpenTelemetry gives to HTTP durations, up to the ten seconds after which a request ends.
+    // OpenTelemetry's boundaries for HTTP durations, up to the timeout of a request.
     boundaries: [5, 10, 25, 50, 75, 100, 250, 500, 750, 1_000, 2_500, 5_000, 7_500, 10_000]
   })
 }))
 
 const mints = labelled((kind) =>
   labelled((outcome) =>
-    counter("lark_token_mints_total", "Tokens asked for, by kind and outcome: minted, or the tag of the error.", {
+    counter("lark_token_mints_total", "Token requests by kind and outcome: minted, or the tag of the error.", {
       kind,
       outcome
     })
@@ -90,7 +90,7 @@ const mints = labelled((kind) =>
 )
 
 const rejections = labelled((kind) =>
-  counter("lark_tokens_rejected_total", "Requests whose token was rejected, by its kind.", { kind })
+  counter("lark_tokens_rejected_total", "Requests whose token was rejected, by kind of token.", { kind })
 )
 
 const errorOf = <E>(exit: Exit.Exit<unknown, E>): E | undefined =>
@@ -99,7 +99,7 @@ const errorOf = <E>(exit: Exit.Exit<unknown, E>): E | undefined =>
 const endOf = (exit: Exit.Exit<unknown, unknown>): string =>
   Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "defect"
 
-/** Counts an attempt to get a token. */
+/** Counts a token request. */
 export const minted = (
   kind: TokenKind,
   exit: Exit.Exit<unknown, { readonly _tag: string }>
@@ -110,39 +110,39 @@ export const minted = (
     return Effect.void
   })
 
-/** Tells of a renewal that failed while the token in use still serves. */
+/** Logs that a renewal failed while the current token is still valid. */
 export const renewalFailed = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
-  Effect.logWarning("Lark token not renewed; the one in use still serves", cause)
+  Effect.logWarning("Lark token not renewed; the current token is still valid", cause)
 
-/** Tells of a circuit breaker that keeps requests back from now on. */
+/** Logs that a circuit opened. */
 export const circuitOpened = (endpoint: string, retryAfter: Duration.Duration): Effect.Effect<void> =>
-  Effect.annotateLogs(Effect.logWarning("Lark circuit opened; requests are kept back"), {
+  Effect.annotateLogs(Effect.logWarning("Lark circuit opened; requests are rejected"), {
     "lark.endpoint": endpoint,
     "lark.retry_after_ms": Duration.toMillis(retryAfter)
   })
 
-const codeOf = (answer: Answer): number | string => {
-  if (Exit.isSuccess(answer)) return answer.value.code
-  const error = errorOf(answer)
-  return error === undefined ? endOf(answer) : error._tag === "TransportError" ? "transport" : "malformed"
+const codeOf = (exit: SendExit): number | string => {
+  if (Exit.isSuccess(exit)) return exit.value.code
+  const error = errorOf(exit)
+  return error === undefined ? endOf(exit) : error._tag === "TransportError" ? "transport" : "malformed"
 }
 
-const headOf = (answer: Answer): Partial<Pick<Envelope, "status" | "logId" | "retryAfter">> => {
-  if (Exit.isSuccess(answer)) return answer.value
-  const error = errorOf(answer)
+const headOf = (exit: SendExit): Partial<Pick<Envelope, "status" | "logId" | "retryAfter">> => {
+  if (Exit.isSuccess(exit)) return exit.value
+  const error = errorOf(exit)
   return error?._tag === "MalformedResponse" ? error : {}
 }
 
 const rateLimited = 99991400
 
-/** The line about an answer, unless it is below the level from which lines are wanted. */
-const line = (endpoint: string, answer: Answer, took: number, minimum: LogLevel.LogLevel): Effect.Effect<void> => {
-  const code = codeOf(answer)
-  const { logId, retryAfter, status } = headOf(answer)
+/** Logs the end of a request, if the minimum level allows. */
+const line = (endpoint: string, exit: SendExit, took: number, minimum: LogLevel.LogLevel): Effect.Effect<void> => {
+  const code = codeOf(exit)
+  const { logId, retryAfter, status } = headOf(exit)
   const isLimited = code === rateLimited || status === 429
   const level = isLimited ? "Warn" : "Debug"
   if (LogLevel.isGreaterThan(minimum, level)) return Effect.void
-  const reason = errorOf(answer)?.reason
+  const reason = errorOf(exit)?.reason
   return Effect.annotateLogs(
     Effect.logWithLevel(level)(isLimited ? "Lark limits the rate of requests" : "Lark request"),
     {
@@ -157,17 +157,17 @@ const line = (endpoint: string, answer: Answer, took: number, minimum: LogLevel.
   )
 }
 
-const describe = (span: Tracer.Span, answer: Answer, fiber: Fiber.Fiber<unknown, unknown>): void => {
-  const code = codeOf(answer)
-  const { logId, status } = headOf(answer)
+const describe = (span: Tracer.Span, exit: SendExit, fiber: Fiber.Fiber<unknown, unknown>): void => {
+  const code = codeOf(exit)
+  const { logId, status } = headOf(exit)
   if (status !== undefined) span.attribute("http.response.status_code", status)
   if (logId !== undefined) span.attribute("lark.log_id", logId)
   if (typeof code === "number") span.attribute("lark.code", code)
   if (code === 0) return
-  const type = status !== undefined && status >= 400 ? status : errorOf(answer)?._tag ?? code
+  const type = status !== undefined && status >= 400 ? status : errorOf(exit)?._tag ?? code
   span.attribute("error.type", String(type))
-  if (Exit.isFailure(answer)) return
-  // An answer all the same, which the span would take for a success.
+  if (Exit.isFailure(exit)) return
+  // A response with an error code is a successful exit: end the span as failed here.
   const isTimed = fiber.getRef(References.TracerTimingEnabled)
   span.end(isTimed ? fiber.getRef(Clock.Clock).currentTimeNanosUnsafe() : 0n, Exit.fail(`code ${code}`))
 }
@@ -176,35 +176,35 @@ const measured = (
   fiber: Fiber.Fiber<unknown, unknown>,
   endpoint: string,
   token: TokenKind | undefined,
-  exchange: Exchange,
+  send: Send,
   span: Tracer.Span | undefined
-): Exchange => {
+): Send => {
   const clock = fiber.getRef(Clock.Clock)
   const sentAt = clock.monotonicTimeNanosUnsafe()
-  return Effect.onExit(exchange, (answer) => {
+  return Effect.onExit(send, (exit) => {
     const { cache, context } = fiber
     const took = Number(clock.monotonicTimeNanosUnsafe() - sentAt) / 1_000_000
-    const code = codeOf(answer)
+    const code = codeOf(exit)
     const { by, duration } = requests(endpoint)
     by(code).updateUnsafe(1, context)
     duration.updateUnsafe(took, context)
     if (token !== undefined && typeof code === "number" && code !== 0 && isTokenRejected(code)) {
       rejections(token).updateUnsafe(1, context)
     }
-    const logged = line(endpoint, answer, took, cache.minimumLogLevel)
-    return span === undefined ? logged : Effect.andThen(logged, Effect.sync(() => describe(span, answer, fiber)))
+    const logged = line(endpoint, exit, took, cache.minimumLogLevel)
+    return span === undefined ? logged : Effect.andThen(logged, Effect.sync(() => describe(span, exit, fiber)))
   })
 }
 
-/** What no query may show. The platform takes secrets in headers and bodies, but an endpoint of one's own may not. */
+/** Query parameters to redact. The platform takes secrets in headers and bodies, but custom endpoints may not. */
 const secretNames = /token|secret|ticket|password|code|sign/i
 
 /**
- * Sends a request, and tells those who listen: metrics always, a tracer if one was provided, loggers by their level.
+ * Adds metrics, a span and a log line to a request.
  *
  * **Details**
  *
- * The application's `HttpClient.TracerDisabledWhen` and `SpanNameGenerator` count, as with any client.
+ * Respects the application's `HttpClient.TracerDisabledWhen` and `SpanNameGenerator`, as Effect's clients do.
  *
  * @internal
  */
@@ -212,13 +212,13 @@ export const observed = (
   endpoint: string,
   request: HttpClientRequest.HttpClientRequest,
   { path, resends, token }: Sent,
-  exchange: Exchange
-): Exchange =>
+  send: Send
+): Send =>
   Effect.withFiber((fiber) => {
     const url = isTraced(fiber.context) && !fiber.getRef(HttpClient.TracerDisabledWhen)(request)
       ? Result.getOrUndefined(Url.make(request.url, request.urlParams, undefined))
       : undefined
-    if (url === undefined) return measured(fiber, endpoint, token, exchange, undefined)
+    if (url === undefined) return measured(fiber, endpoint, token, send, undefined)
     const template = path === undefined ? url.pathname : `/open-apis${path}`
     const named = Context.getOrUndefined(fiber.context, HttpClient.SpanNameGenerator)
     const name = named === undefined ? `${request.method} ${template}` : named(request)
@@ -231,6 +231,6 @@ export const observed = (
       span.attribute("server.address", url.hostname.replaceAll(/^\[|\]$/g, ""))
       span.attribute("server.port", Number(url.port) || (url.protocol === "http:" ? 80 : 443))
       span.attribute("lark.endpoint", endpoint)
-      return Effect.withParentSpan(measured(fiber, endpoint, token, exchange, span), span, { captureStackTrace: false })
+      return Effect.withParentSpan(measured(fiber, endpoint, token, send, span), span, { captureStackTrace: false })
     })
   })
