@@ -42,6 +42,7 @@
  * @since 0.1.0
  */
 export * from "./Cas/errors.ts"
+export { hold } from "./Cas/hold.ts"
 export * from "./Cas/Intent.ts"
 export type { Options } from "./Cas/Operation.ts"
 export * from "./Cas/Outcome.ts"

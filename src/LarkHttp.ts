@@ -38,15 +38,14 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { identity } from "effect/Function"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
-import type * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Cas from "./Cas.ts"
 import { bearer } from "./internal/bearer.ts"
 import { CircuitBreaker } from "./internal/circuitBreaker.ts"
 import type { Envelope } from "./internal/envelope.ts"
@@ -57,7 +56,6 @@ import { withoutSecrets } from "./internal/secrets.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as LarkError from "./LarkError.ts"
 import { type Address, compile } from "./LarkHttp/address.ts"
-import * as patience from "./LarkHttp/patience.ts"
 import { Tenant, TenantToken } from "./TenantToken.ts"
 import { UserToken } from "./UserToken.ts"
 
@@ -101,22 +99,7 @@ export interface Input<Path extends string> {
   readonly query?: Readonly<Record<string, string | boolean | undefined>> | undefined
   /** Sent as JSON; no body and no content type without it. */
   readonly body?: Readonly<Record<string, unknown>> | undefined
-  /** What `admit` gave for it, if it was let through already. */
-  readonly admission?: Admission | undefined
-  /**
-   * How long its token is waited for, and its turn to be sent again with another, from the call on, or from its first turn:
-   * after that it fails unsent, and the token goes on being fetched. Unless given, as long as it takes.
-   */
-  readonly patience?: Duration.Duration | undefined
 }
-
-/**
- * A call that was let through: the token that it will be made with, or why there is none.
- *
- * @since 0.1.0
- * @category models
- */
-export type Admission = Result.Result<Redacted.Redacted, LarkError.GenericError>
 
 /**
  * An endpoint, with the schema of the `data` of its success.
@@ -153,13 +136,11 @@ export const endpoint = <const Path extends string, A, I, const E extends LarkEr
  *
  * - `call`: as the app, or as the user of the region that `Lark.asUser` wraps.
  * - `callAsUser`: as the user, whom it requires.
- * - `admit`: ends when the call may be made, where `RateLimits` hold. Calls wait for that by themselves, unless they have
- *   an admission, which serves for one call made at once.
  *
  * Calls fail with the endpoint's documented codes and the generic ones; no answer within 10 seconds is a
- * `TransportError`, for each request (a call may send up to four: token, call, new token, replay). A call that has its
- * token, or its turn to be repeated, not in time (`patience`) fails with a `TransportError` that says that it was not
- * executed (`executed: "no"`).
+ * `TransportError`, for each request (a call may send up to four: token, call, new token, replay). Waiting for the token
+ * and for a turn at the rate limiter has no bound of its own; inside an operation of the engine the call is held
+ * meanwhile (`Cas.hold`).
  *
  * **Gotchas**
  *
@@ -177,12 +158,6 @@ export class LarkHttp extends Context.Service<LarkHttp, {
     endpoint: Endpoint<Path, A, E>,
     input: Input<Path>
   ) => Effect.Effect<A, InstanceType<E> | LarkError.GenericError, UserToken>
-  readonly admit:
-    | (<Path extends string>(
-      endpoint: Endpoint<Path, unknown, LarkError.ErrorClass>,
-      input: Input<Path>
-    ) => Effect.Effect<Admission>)
-    | undefined
 }>()("effect-lark-meetings/LarkHttp") {}
 
 /** What a call needs of a token, whoever it belongs to. */
@@ -245,23 +220,23 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       Option.getOrElse(() => tenantToken)
     )
 
-    /** Lets a call through with its token at hand: those who waited for a token after that would be sent all at once. */
-    const admitted: <Path extends string>(
+    /** The token that a call may be sent with now. The turn comes last: calls that wait for a token would leave at once. */
+    const admitted = <Path extends string>(
       get: Credential["get"],
       endpoint: Endpoint<Path, unknown, LarkError.ErrorClass>,
-      input: Input<Path>,
-      waiting?: (turn: Effect.Effect<void>) => Effect.Effect<void, LarkError.TransportError>
-    ) => Credential["get"] = limits === undefined
-      ? (get) => get
-      : Effect.fnUntraced(function*(get, endpoint, input, waiting = identity) {
-        yield* get
-        const turn = waiting(limits.admit(yield* limitedBy(endpoint, input)))
-        yield* turn
-        const [waited, token] = yield* Effect.timed(get)
-        // Should this one be rejected while the call waits again, the answer to the call will tell.
-        if (Duration.isGreaterThanOrEqualTo(waited, noticeable)) yield* turn
-        return token
-      })
+      input: Input<Path>
+    ): Credential["get"] =>
+      Cas.hold(
+        limits === undefined ? get : Effect.gen(function*() {
+          yield* get
+          const turn = limits.admit(yield* limitedBy(endpoint, input))
+          yield* turn
+          const [waited, token] = yield* Effect.timed(get)
+          // If this token is rejected while the call waits again, the answer to the call tells.
+          if (Duration.isGreaterThanOrEqualTo(waited, noticeable)) yield* turn
+          return token
+        })
+      )
 
     /** Tells the limiter of an answer that asks for fewer requests. */
     const heed = <Path extends string>(
@@ -324,38 +299,30 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
     ): Effect.Effect<A, InstanceType<E> | LarkError.GenericError> => {
       const send = sender(credential, endpoint, input)
 
-      return Effect.flatMap(patience.make(endpoint.name, input.patience), ({ forToken, forTurn, renew }) => {
-        const get = forToken(credential.get)
-        const admission = admitted(get, endpoint, input, (turn) => Effect.andThen(turn, renew))
+      const token = admitted(credential.get, endpoint, input)
 
-        // Whoever ends the call for taking too long could not tell that it was not sent again.
-        const again = (rejected: Redacted.Redacted) =>
-          Effect.flatMap(admitted(get, endpoint, input, forTurn), (token) => {
-            const tokens: Tokens = [token, rejected]
-            return Effect.flatMap(send(tokens), (envelope) => answered(endpoint, envelope, tokens))
-          })
-
-        return Effect.flatMap(
-          input.admission === undefined ? admission : Effect.fromResult(input.admission),
-          (token) =>
-            Effect.flatMap(send([token]), (envelope) =>
-              LarkError.isTokenRejected(envelope.code)
-                ? Effect.flatMap(
-                  credential.reject(token),
-                  (isGone) => isGone ? again(token) : answered(endpoint, envelope, [token])
-                )
-                : answered(endpoint, envelope, [token]))
-        )
-      })
+      /** A call whose token is rejected was not executed, and is sent once more. */
+      const attempt = (
+        ...rejected: ReadonlyArray<Redacted.Redacted>
+      ): Effect.Effect<A, InstanceType<E> | LarkError.GenericError> =>
+        Effect.flatMap(token, (current) => {
+          const tokens: Tokens = [current, ...rejected]
+          return Effect.flatMap(send(tokens), (envelope) =>
+            rejected.length === 0 && LarkError.isTokenRejected(envelope.code)
+              ? Effect.flatMap(
+                credential.reject(current),
+                (isGone) =>
+                  isGone ? attempt(current) : answered(endpoint, envelope, tokens)
+              )
+              : answered(endpoint, envelope, tokens))
+        })
+      return attempt()
     }
 
     return LarkHttp.of({
       call: (endpoint, input) =>
         Effect.flatMap(credentialInForce, (credential) => callWith(credential, endpoint, input)),
-      callAsUser: (endpoint, input) => Effect.flatMap(UserToken, (userToken) => callWith(userToken, endpoint, input)),
-      admit: limits &&
-        ((endpoint, input) =>
-          Effect.result(Effect.flatMap(credentialInForce, ({ get }) => admitted(get, endpoint, input))))
+      callAsUser: (endpoint, input) => Effect.flatMap(UserToken, (userToken) => callWith(userToken, endpoint, input))
     })
   })
 

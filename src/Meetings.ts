@@ -38,14 +38,13 @@
  */
 import * as Cache from "effect/Cache"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Cas from "./Cas.ts"
 import { withSpan } from "./internal/tracing.ts"
 import type * as LarkError from "./LarkError.ts"
-import { type Admission, type Input, LarkHttp } from "./LarkHttp.ts"
+import { LarkHttp } from "./LarkHttp.ts"
 import type { MeetingId } from "./MeetingId.ts"
 import * as endpoints from "./Meetings/endpoints.ts"
 import * as hostRegister from "./Meetings/hostRegister.ts"
@@ -196,13 +195,6 @@ const asOperator = <T extends MeetingUser.IdType>(
   }
 })
 
-/** What the engine's attempts have that other calls do not. */
-type Attempt = Pick<Input<string>, "admission" | "patience">
-
-/** An attempt that is cut while it waits for its token counts as one that may have been executed: it gives up before. */
-const patienceOf = ({ attemptTimeout }: Pick<Cas.Policy<never>, "attemptTimeout">): Duration.Duration | undefined =>
-  Option.getOrUndefined(Option.map(Duration.fromInput(attemptTimeout), Duration.times(0.95)))
-
 const remembered = 1_000
 
 /**
@@ -228,12 +220,10 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
   const getBy = <T extends MeetingUser.IdType>(
     meetingId: MeetingId,
     idType: T,
-    options?: GetOptions,
-    attempt?: Attempt
+    options?: GetOptions
   ) =>
     Effect.map(
       lark.call(endpoints.get, {
-        ...attempt,
         params: { meeting_id: meetingId },
         query: {
           user_id_type: idType,
@@ -259,13 +249,11 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
     meetingId: MeetingId,
     idType: T,
     expected: MeetingUser.MeetingUser<T>,
-    desired: MeetingUser.MeetingUser<T>,
-    attempt?: Attempt
+    desired: MeetingUser.MeetingUser<T>
   ) =>
     hostRegister.swapOutcome(
       idType,
       lark.call(endpoints.setHost, {
-        ...attempt,
         params: { meeting_id: meetingId },
         query: { user_id_type: idType },
         body: { host_user: MeetingUser.toWire(desired), old_host_user: MeetingUser.toWire(expected) }
@@ -300,22 +288,10 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
     const remember = (host: MeetingUser.MeetingUser) => Cache.set(lastSeen, key, Option.some(host))
     const forget = Cache.invalidate(lastSeen, key)
 
-    const input = { params: { meeting_id: meetingId } }
-    const { admit } = lark
-    const patience = patienceOf(options.policy ?? Cas.Policy.standard)
-    // Of the next request, which the engine sends at once.
-    let admission: Admission | undefined
     const register: Cas.Register<MeetingUser.MeetingUser<T>, hostRegister.SwapError | hostRegister.ReadError> = {
       equals: MeetingUser.equals,
-      read: Effect.suspend(() =>
-        hostRegister.observation(getBy(meetingId, idType, undefined, { admission, patience }))
-      ),
-      swap: (expected, desired) => swap(meetingId, idType, expected, desired, { admission, patience }),
-      admit: admit &&
-        ((request) =>
-          Effect.map(request === "read" ? admit(endpoints.get, input) : admit(endpoints.setHost, input), (given) => {
-            admission = given
-          })),
+      read: hostRegister.observation(getBy(meetingId, idType)),
+      swap: (expected, desired) => swap(meetingId, idType, expected, desired),
       proves: hostRegister.proves
     }
     return yield* queues[idType].run(

@@ -333,7 +333,7 @@ describe("Cas.makeQueue", () => {
       assert.deepStrictEqual([error.limit, error.report.elapsed], ["deadline", Duration.millis(1_500)])
     }))
 
-  it.effect("the deadline does not cut a swap in flight after the wait for a turn", () =>
+  it.effect("the deadline cuts a swap in flight, and the wait for the turn counts", () =>
     Effect.gen(function*() {
       const first = scripted([{ after: 500, say: Cas.applied }])
       const slow = scripted([{ after: 5_000, say: Cas.applied }])
@@ -344,8 +344,10 @@ describe("Cas.makeQueue", () => {
         queue.run("key", slow.register, Cas.handover("b", "c"), { policy })
       ])
       yield* TestClock.adjust("1 minute")
-      const { elapsed, outcome } = yield* Fiber.join(waiter!)
-      assert.deepStrictEqual([outcome, elapsed], ["swapped", Duration.millis(5_500)])
+      const error = yield* Effect.flip(Fiber.join(waiter!))
+      assert(error._tag === "CasExhausted")
+      const { effect, elapsed } = error.report
+      assert.deepStrictEqual([error.limit, effect, elapsed], ["deadline", "unknown", Duration.seconds(1)])
     }))
 
   it.effect("an operation that ends while it waits reports that it did nothing, and for how long", () =>

@@ -634,13 +634,34 @@ describe("the deadline", () => {
       assert.lengthOf(calls, 1)
     }))
 
-  it.effect("does not cut an attempt in flight", () =>
+  it.effect("cuts an attempt in flight, whose effect is unknown then", () =>
     Effect.gen(function*() {
-      const { register } = scripted([{ after: 5_000, say: applied }])
-      const { effect, elapsed } = yield* run(
+      const { calls, register } = scripted([{ after: 5_000, say: applied }])
+      const error = yield* Effect.flip(run(
         Cas.run(register, ensure("bob"), { hint: "alice", policy: within("1 second", 0) })
-      )
-      assert.deepStrictEqual([effect, elapsed], ["applied", Duration.seconds(5)])
+      ))
+      assert(error._tag === "CasExhausted")
+      const { attempts, effect, elapsed } = error.report
+      assert.deepStrictEqual([error.limit, effect, elapsed], ["deadline", "unknown", Duration.seconds(1)])
+      assert.deepStrictEqual(attempts.map(({ answer }) => answer._tag), ["Unknown"])
+      assert.lengthOf(calls, 1)
+    }))
+
+  it.effect("cuts an attempt that has no timeout of its own", () =>
+    Effect.gen(function*() {
+      const { register } = scripted(["silence"])
+      const policy = withPlain({ deadline: "1 second", attemptTimeout: Duration.infinity, minAttempt: 0 })
+      const error = yield* Effect.flip(run(Cas.run(register, ensure("bob"), { hint: "alice", policy })))
+      assert(error._tag === "CasExhausted")
+      assert.deepStrictEqual([error.limit, error.report.elapsed], ["deadline", Duration.seconds(1)])
+    }))
+
+  it.effect("ends the operation before the transient schedule does", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([{ after: 950, say: Cas.unknown("gone") }])
+      const policy = withPlain({ deadline: "1 second", minAttempt: 100, transient: Schedule.recurs(0) })
+      const error = yield* Effect.flip(run(Cas.run(register, ensure("bob"), { hint: "alice", policy })))
+      assert.deepInclude<object>(error, { _tag: "CasExhausted", limit: "deadline" })
     }))
 })
 

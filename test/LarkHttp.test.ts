@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Cause, Duration, Effect, Exit, Fiber, Option, Redacted, Result, Schema } from "effect"
+import { Arbitrary, Cause, Duration, Effect, Exit, Fiber, Option, Redacted, Schema } from "effect"
 import {
   Cas,
   Lark,
@@ -602,70 +602,7 @@ describe.each(platform.clients)("through %s,", (client) => {
     )
 
   describe("a token that does not come", () => {
-    const topic = LarkHttp.endpoint({
-      name: "vc.v1.meeting.get",
-      method: "GET",
-      path: "/vc/v1/meetings/:meeting_id",
-      errors: [LarkError.DataNotExist, LarkError.NoPermission],
-      data: Schema.Struct({ meeting: Schema.Struct({ id: Schema.String }) })
-    })
-    const patient = LarkHttp.LarkHttp.use((lark) =>
-      Effect.map(
-        lark.call(topic, { params: { meeting_id: id }, patience: Duration.millis(9_500) }),
-        ({ meeting }) => meeting
-      )
-    )
-    const unsent = { _tag: "TransportError", executed: "no", endpoint: "vc.v1.meeting.get" }
     const late = Effect.delay(Effect.succeed(platform.minted("t-late")), "8900 millis")
-
-    it.effect("is waited for as long as the call has patience, and its fetching goes on", () =>
-      Effect.gen(function*() {
-        const feishu = platform.make(() => meeting, (n) => n === 0 ? new platform.Lost("gone") : late)
-        yield* on(feishu)(Effect.gen(function*() {
-          yield* Effect.flip(get)
-          const calls = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(Effect.flip(patient)))
-          yield* TestClock.adjust(9_499)
-          for (const call of calls) assert.isUndefined(call.pollUnsafe())
-          yield* TestClock.adjust(1)
-          for (const call of calls) {
-            const error = yield* Fiber.join(call)
-            assert.include<object>(error, unsent)
-            assert.include(
-              error.message,
-              "its token did not come within 9500 ms; it is still being fetched, so try again"
-            )
-          }
-          yield* TestClock.adjust("1 second")
-          assert.strictEqual((yield* get).id, id)
-        }))
-        assert.strictEqual(feishu.mints.length, 2)
-        assert.deepStrictEqual(feishu.calls.map(({ headers }) => headers["authorization"]), ["Bearer t-late"])
-      }))
-
-    it.effect("is waited for as long as it takes by a call of infinite patience", () =>
-      Effect.gen(function*() {
-        const slow = Effect.delay(Effect.succeed(platform.minted("t-slow")), "8 seconds")
-        const call = LarkHttp.LarkHttp.use((lark) =>
-          lark.call(topic, { params: { meeting_id: id }, patience: Duration.infinity })
-        )
-        const fiber = yield* Effect.forkChild(on(platform.make(() => meeting, () => slow))(call))
-        yield* TestClock.adjust("9 seconds")
-        assert.strictEqual((yield* Fiber.join(fiber)).meeting.id, id)
-      }))
-
-    it.effect("is waited for no longer in the place of one that was rejected meanwhile", () =>
-      Effect.gen(function*() {
-        const feishu = platform.make(
-          () => Effect.delay(Effect.succeed(platform.failed(400, 99991663)), "3 seconds"),
-          (n) => n === 0 ? Effect.delay(Effect.succeed(platform.minted("t-1")), "2 seconds") : late
-        )
-        const call = yield* Effect.forkChild(on(feishu)(Effect.flip(patient)))
-        yield* TestClock.adjust(9_499)
-        assert.isUndefined(call.pollUnsafe())
-        yield* TestClock.adjust(1)
-        assert.include<object>(yield* Fiber.join(call), unsent)
-        assert.strictEqual(feishu.calls.length, 1)
-      }))
 
     it.effect("is not missed by a call whose second token is at hand, however late", () =>
       Effect.gen(function*() {
@@ -678,7 +615,7 @@ describe.each(platform.clients)("through %s,", (client) => {
           reject: () => Effect.sync(() => (token = "u-2") === "u-2"),
           user: Option.none()
         })
-        const call = yield* Effect.forkChild(on(feishu)(patient.pipe(Lark.asUser(session))))
+        const call = yield* Effect.forkChild(on(feishu)(get.pipe(Lark.asUser(session))))
         yield* TestClock.adjust("9900 millis")
         assert.strictEqual((yield* Fiber.join(call)).id, id)
       }))
@@ -694,9 +631,9 @@ describe.each(platform.clients)("through %s,", (client) => {
         }))
       }))
 
-    it.effect.each([["3 seconds", 2_850], [Duration.infinity, undefined], ["10 seconds", 9_500]] as const)(
-      "ends an attempt of at most %s before it is cut, so that nothing is in doubt",
-      ([attemptTimeout, after]) =>
+    it.effect.each(["3 seconds", "10 seconds", Duration.infinity] as const)(
+      "holds a swap whose attempts time out after %s until the deadline, and nothing is sent",
+      (attemptTimeout) =>
         Effect.gen(function*() {
           const feishu = platform.make(() => meeting)
           const session = UserToken.UserToken.of({
@@ -704,25 +641,38 @@ describe.each(platform.clients)("through %s,", (client) => {
             reject: () => Effect.succeed(true),
             user: Option.none()
           })
-          const policy = { ...Cas.Policy.standard, attemptTimeout }
-          const fiber = yield* Effect.forkChild(
-            on(feishu)(Meetings.setHost(id, bob, { hint: alice, policy })).pipe(Lark.asUser(session), Effect.result)
-          )
-          yield* TestClock.adjust("2 minutes")
-          const ended = Result.merge(yield* Fiber.join(fiber))
-          assert("report" in ended || "attempts" in ended)
-          const { attempts, effect } = "report" in ended ? ended.report : ended
-          assert.strictEqual(effect, after === undefined ? "applied" : "none")
-          const [first] = attempts
-          assert.strictEqual(first?.answer._tag, after === undefined ? "Applied" : "Unsent")
-          assert.strictEqual(Duration.toMillis(first?.took ?? 0), after ?? 20_000)
+          const setHost = (deadline: Duration.Input) =>
+            on(feishu)(Meetings.setHost(id, bob, {
+              hint: alice,
+              policy: Cas.Policy.make({ attemptTimeout, deadline }),
+              onAbandoned: () => Effect.die("nothing was sent")
+            })).pipe(Lark.asUser(session))
+          const patient = yield* Effect.forkChild(setHost("30 seconds"))
+          const short = yield* Effect.forkChild(Effect.flip(setHost("15 seconds")))
+          const interrupted = yield* Effect.forkChild(setHost("30 seconds"))
+          yield* TestClock.adjust("5 seconds")
+          yield* Fiber.interrupt(interrupted)
+          yield* TestClock.adjust("1 minute")
+
+          const { attempts, effect } = yield* Fiber.join(patient)
+          assert.strictEqual(effect, "applied")
+          assert.deepStrictEqual(attempts.map(({ answer, at }) => [answer._tag, Duration.toMillis(at)]), [
+            ["Applied", 20_000]
+          ])
+          const error = yield* Fiber.join(short)
+          assert.deepInclude<object>(error, { _tag: "CasExhausted", limit: "deadline" })
+          assert("report" in error)
+          assert.strictEqual(error.report.effect, "none")
+          assert.deepStrictEqual(error.report.attempts.map(({ answer }) => answer._tag), ["Unsent"])
+          assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(interrupted)))
+          assert.lengthOf(feishu.calls, 1)
         })
     )
 
     it.effect("is waited for as long by a call that has waited for its turn", () =>
       Effect.gen(function*() {
         const feishu = platform.make(() => meeting, (n) => n === 0 ? platform.minted("t-short", 20) : late)
-        const call = yield* Effect.forkChild(on(feishu)(patient))
+        const call = yield* Effect.forkChild(on(feishu)(get))
         yield* TestClock.adjust("49 seconds")
         assert.strictEqual((yield* Fiber.join(call)).id, id)
         assert.strictEqual(feishu.mints.length, 2)

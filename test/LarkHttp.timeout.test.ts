@@ -2,8 +2,8 @@
  * The deadlines of requests, many of which are under way at a time.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, Duration, Effect, Fiber, Layer, Option, Redacted, Schema } from "effect"
-import { Lark, LarkHttp, MeetingId, Meetings, UserToken } from "effect-lark-meetings"
+import { Clock, Deferred, Duration, Effect, Fiber, Layer, Redacted } from "effect"
+import { Lark, MeetingId, Meetings, UserToken } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import { countedClock } from "./fixtures/countedClock.ts"
 import * as platform from "./fixtures/http/platform.ts"
@@ -125,24 +125,6 @@ describe.each(platform.clients)("through %s,", (client) => {
 })
 
 describe("a deadline", () => {
-  it.effect("that is over at once comes for each, however long it takes to end what was waited for", () =>
-    Effect.gen(function*() {
-      const slowly = Effect.onInterrupt(Effect.never, () => Effect.sleep("3 seconds"))
-      const session: UserToken.UserToken["Service"] = {
-        get: slowly,
-        reject: () => Effect.succeed(true),
-        user: Option.none()
-      }
-      const own = LarkHttp.endpoint({ name: "own", method: "GET", path: "/own", errors: [], data: Schema.Unknown })
-      const impatient = LarkHttp.LarkHttp.use((lark) => lark.call(own, { params: {}, patience: Duration.zero })).pipe(
-        Lark.asUser(session)
-      )
-      const fibers = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(failing(impatient)))
-      yield* TestClock.adjust("1 minute")
-      const ended = fibers.map((fiber) => fiber.pollUnsafe()).map((exit) => exit?._tag === "Success" && exit.value)
-      assert.deepStrictEqual(ended, [3_000, 3_000, 3_000])
-    }).pipe(Effect.provide(Layer.provide(Lark.layer(platform.app), platform.make(() => Effect.never).layer))))
-
   it.effect("ends a request before it fails", () => {
     const seen: Array<string> = []
     const stubborn = Effect.onInterrupt(

@@ -17,7 +17,6 @@ import {
   Cas,
   Lark,
   LarkConfig,
-  LarkError,
   MeetingId,
   Meetings,
   MeetingUser,
@@ -1155,10 +1154,8 @@ describe("calls as a user", () => {
         const ended = Result.merge(yield* elapse(moving))
         const { attempts, effect, outcome } = "report" in ended ? ended.report : ended
         assert.deepStrictEqual([outcome, effect], deadline === "1 minute" ? ["swapped", "applied"] : ["failed", "none"])
-        for (const { answer } of attempts.slice(0, 2)) {
-          assert(answer._tag === "Unsent" && answer.cause instanceof LarkError.TransportError)
-          assert.strictEqual(answer.cause.executed, "no")
-        }
+        const answers = attempts.map(({ answer }) => answer._tag)
+        assert.deepStrictEqual(answers, deadline === "1 minute" ? ["Applied"] : ["Unsent"])
         assert.strictEqual(feishu.calls.length, deadline === "1 minute" ? 1 : 0)
       })
   )

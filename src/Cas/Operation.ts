@@ -11,17 +11,19 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import type { CasError } from "./errors.ts"
 import { errorOf, tagOf } from "./failure.ts"
+import { closed, CurrentDeparture, type Departure } from "./hold.ts"
 import type { Intent } from "./Intent.ts"
-import { inTime } from "./inTime.ts"
+import { millisOf, now } from "./monotonic.ts"
 import { type Observation, type Outcome, type Unknown, unknown, type Unsent, unsent } from "./Outcome.ts"
 import type { FreshConflict, Limits, Policy, Transient } from "./Policy.ts"
 import * as reducer from "./reducer.ts"
@@ -76,15 +78,6 @@ export interface Link<A> {
   readonly doubt: () => void
 }
 
-/**
- * Nanoseconds on the monotonic clock: never out of order, and exact for the first hundred days of the clock.
- *
- * @internal
- */
-export const now = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe())
-
-const millis = (nanos: number): number => nanos / 1_000_000
-
 const duration = (millis: number) => millis === 0 ? Duration.zero : Duration.millis(millis)
 
 type Command<Tag extends reducer.Command<never, never>["_tag"], A, E> = Extract<
@@ -92,11 +85,18 @@ type Command<Tag extends reducer.Command<never, never>["_tag"], A, E> = Extract<
   { readonly _tag: Tag }
 >
 
+interface Pair<A> {
+  readonly expected: A
+  readonly desired: A
+}
+
 /** A request; `note` makes of its answer what the report says, and `tell` what the reducer is told. */
 interface Exchange<X, A, E, R> {
   readonly request: () => Effect.Effect<X, E, R>
   readonly note: (answer: X | Unsent | Unknown | Terminal, timing: Timing) => Attempt<A>
   readonly tell: (answer: X | Unsent | Unknown, elapsed: number, took: number) => reducer.Event<A, E>
+  /** The swap whose effect is unknown if it ends with an error that proves nothing. */
+  readonly doubted: Pair<A> | undefined
 }
 
 type Stepper<I, E, R> = Effect.Success<ReturnType<typeof Schedule.toStep<unknown, I, E, R>>>
@@ -118,8 +118,10 @@ export class Operation<A, E, R, PE, PR> {
   private hasEnded = false
   private waited = 0
   private lastCause: unknown = undefined
-  /** The swap that may have taken effect without anybody knowing. */
-  private inDoubt: { readonly expected: A; readonly desired: A } | undefined = undefined
+  /** The last swap whose effect is unknown. */
+  private inDoubt: Pair<A> | undefined = undefined
+  /** The swap that waits for its answer. */
+  private inFlight: Pair<A> & { readonly departure: Departure } | undefined = undefined
   // Most operations step no schedule: their state is made when it is needed.
   private conflictStep: Stepper<FreshConflict<A>, PE, PR> | undefined = undefined
   private transientStep: Stepper<Transient, PE, PR> | undefined = undefined
@@ -202,101 +204,128 @@ export class Operation<A, E, R, PE, PR> {
     { desired, expected, fresh }: Command<"SendSwap", A, E>
   ): Effect.Effect<reducer.Event<A, E>, never, R> {
     const { policy, register } = this.call
-    const before = this.inDoubt
-    const decidedAt = this.elapsed()
-    let isAged = false
-    const exchange: Exchange<Outcome<A>, A, E, R> = {
+    const departure = this.departure()
+    const begunAt = departure.leftAt
+    // What it expects aged while it was held.
+    const isAged = (took: number) => millisOf(departure.leftAt - begunAt) > (this.state.roundTrip ?? took)
+    const sent = this.send<Outcome<A>>(departure, {
       request: () => {
-        isAged = register.admit !== undefined && this.elapsed() - decidedAt > (this.state.roundTrip ?? 0)
-        this.inDoubt = { expected, desired }
+        this.inFlight = { expected, desired, departure }
         return register.swap(expected, desired)
       },
       note: (answer, timing) => {
-        if (answer._tag === "Unknown") this.link.doubt()
-        else this.inDoubt = before
-        return { _tag: "Swap", expected, desired, fresh: fresh && !isAged, answer, ...timing }
+        this.inFlight = undefined
+        if (answer._tag === "Unknown") this.doubt({ expected, desired })
+        const isFresh = fresh && !isAged(Duration.toMillis(timing.took))
+        return { _tag: "Swap", expected, desired, fresh: isFresh, answer, ...timing }
       },
-      tell: (answer, elapsed, took) => ({ _tag: "Swapped", answer, elapsed, took, isAged })
-    }
-    const answered = this.send(exchange)
-    return this.admitted(
-      "swap",
-      // Drained on a fiber of its own, where its timeout can cut it, and an interruption of this one cannot.
-      policy.interruption === "drain"
-        ? Effect.uninterruptible(Effect.flatMap(Effect.forkChild(Effect.interruptible(answered)), Fiber.join))
-        : answered,
-      exchange
-    )
+      tell: (answer, elapsed, took) => ({ _tag: "Swapped", answer, elapsed, took, isAged: isAged(took) }),
+      doubted: { expected, desired }
+    })
+    return policy.interruption === "drain" ? drained(sent, departure) : sent
   }
 
   private sendRead(): Effect.Effect<reducer.Event<A, E>, never, R> {
     const { read } = this.call.register
     if (read === undefined) return Effect.die(new Error("a read of a register that cannot be read"))
-    const exchange: Exchange<Observation<A>, A, E, R> = {
+    return this.send<Observation<A>>(this.departure(), {
       request: () => read,
       note: (answer, timing) => ({ _tag: "Read", answer, ...timing }),
-      tell: (answer, elapsed, took) => ({ _tag: "Read", answer, elapsed, took })
-    }
-    return this.admitted("read", this.send(exchange), exchange)
-  }
-
-  /** Waits until a request may be sent, but no longer than an answer could still be waited for. */
-  private admitted<X>(
-    kind: "read" | "swap",
-    send: Effect.Effect<reducer.Event<A, E>, never, R>,
-    { note, tell }: Exchange<X, A, E, R>
-  ): Effect.Effect<reducer.Event<A, E>, never, R> {
-    const { bounds, register } = this.call
-    if (register.admit === undefined) return send
-    const late = () => {
-      const at = now(this.clock)
-      const answer = unsent({ cause: new Error("its turn would have come after the deadline") })
-      this.record(note(answer, this.timing(at, at)), at)
-      return tell(answer, this.since(at), 0)
-    }
-    const admission = register.admit(kind)
-    if (bounds.deadline === Number.POSITIVE_INFINITY) return Effect.andThen(admission, send)
-    const latest = bounds.deadline - bounds.minAttempt
-    // A millisecond more: at the latest time itself the reducer would ask again.
-    return Effect.flatMap(
-      inTime(Effect.as(admission, true), latest - this.elapsed() + 1, () => false),
-      (isAdmitted) => isAdmitted && this.elapsed() <= latest ? send : Effect.sync(late)
-    )
-  }
-
-  private send<X>({ note, request, tell }: Exchange<X, A, E, R>): Effect.Effect<reducer.Event<A, E>, never, R> {
-    let sentAt = 0
-    const sent = Effect.suspend(() => {
-      sentAt = now(this.clock)
-      return request()
+      tell: (answer, elapsed, took) => ({ _tag: "Read", answer, elapsed, took }),
+      doubted: this.inDoubt
     })
-    return Effect.match(this.withTimeout(sent), {
+  }
+
+  /** Of an attempt that begins now. */
+  private departure(): Departure {
+    const { deadline, minAttempt } = this.call.bounds
+    return {
+      leftAt: now(this.clock),
+      holds: 0,
+      latest: this.link.invokedAt + (deadline - minAttempt) * 1_000_000
+    }
+  }
+
+  private send<X>(
+    departure: Departure,
+    { doubted, note, request, tell }: Exchange<X, A, E, R>
+  ): Effect.Effect<reducer.Event<A, E>, never, R> {
+    return Effect.match(this.inTime(departure, Effect.suspend(request)), {
       onFailure: (error) => {
-        const { inDoubt } = this
-        const failed = this.failed(error)
-        this.record(note({ _tag: "Terminal", error: tagOf(error) }, this.timing(sentAt, now(this.clock))), sentAt)
-        if (failed.proof === "doubtful") this.inDoubt = inDoubt
-        return failed
+        this.record(
+          note({ _tag: "Terminal", error: tagOf(error) }, this.timing(departure.leftAt, now(this.clock))),
+          departure.leftAt
+        )
+        const proof = this.call.register.proves?.(error)
+        if (proof === "doubtful") this.doubt(doubted)
+        return { _tag: "Failed", error, proof, elapsed: this.elapsed() }
       },
       onSuccess: (answer) => {
         const answeredAt = now(this.clock)
-        this.record(note(answer, this.timing(sentAt, answeredAt)), sentAt)
-        return tell(answer, this.since(answeredAt), millis(answeredAt - sentAt))
+        const { leftAt } = departure
+        this.record(note(answer, this.timing(leftAt, answeredAt)), leftAt)
+        return tell(answer, this.since(answeredAt), millisOf(answeredAt - leftAt))
       }
     })
   }
 
-  private withTimeout<X>(request: Effect.Effect<X, E, R>): Effect.Effect<X | Unknown, E, R> {
-    const { attemptTimeout } = this.call.bounds
-    return attemptTimeout === Number.POSITIVE_INFINITY
-      ? request
-      : inTime(request, attemptTimeout, () => unknown(new Error(`no answer within ${attemptTimeout} ms`)))
+  /**
+   * Runs a request on a fiber of its own, which is interrupted when its time is over. Costs a third of
+   * `Effect.timeoutOrElse` where the answer comes at once: no timer is started then.
+   */
+  private inTime<X>(
+    departure: Departure,
+    request: Effect.Effect<X, E, R>
+  ): Effect.Effect<X | Unknown | Unsent, E, R> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.contextWith((context: Context.Context<R>) => {
+        const fiber = Effect.runForkWith(Context.add(context, CurrentDeparture, departure))(request)
+        const ended = (exit: Exit.Exit<X, E>): Effect.Effect<X | Unsent, E> =>
+          exit._tag === "Failure" && departure.holds > 0 && Cause.hasInterruptsOnly(exit.cause)
+            ? Effect.succeed(heldTooLong)
+            : exit
+        const exit = fiber.pollUnsafe()
+        if (exit !== undefined) return ended(exit)
+        const stop = Effect.suspend(() => {
+          departure.latest = closed
+          return Fiber.interrupt(fiber)
+        })
+        const answer = Effect.flatMap(Fiber.await(fiber), ended)
+        return Effect.ensuring(restore(Effect.raceFirst(answer, this.cut(departure))), stop)
+      })
+    )
   }
 
-  private failed(error: E): Extract<reducer.Event<A, E>, { readonly _tag: "Failed" }> {
-    const proof = this.call.register.proves?.(error)
-    if (proof === "doubtful") this.link.doubt()
-    return { _tag: "Failed", error, proof, elapsed: this.elapsed() }
+  /** Answers in the place of a request whose time is over. */
+  private cut(departure: Departure): Effect.Effect<Unknown | Unsent> {
+    const { attemptTimeout, deadline } = this.call.bounds
+    return Effect.suspend(() => {
+      const at = now(this.clock)
+      const wait = (millis: number) =>
+        millis === Number.POSITIVE_INFINITY
+          ? Effect.never
+          : Effect.andThen(Effect.sleep(millis), this.cut(departure))
+      if (departure.holds > 0) {
+        // A millisecond more: at the latest time itself a request may still leave.
+        const left = millisOf(departure.latest - at) + 1
+        // Meanwhile it may leave, and its timeout begin.
+        if (left > 0) return wait(Math.min(left, attemptTimeout))
+        departure.latest = closed
+        return Effect.succeed(heldTooLong)
+      }
+      const toTimeout = attemptTimeout - millisOf(at - departure.leftAt)
+      const toDeadline = deadline - this.since(at)
+      if (toTimeout > 0 && toDeadline > 0) return wait(Math.min(toTimeout, toDeadline))
+      return Effect.succeed(unknown(
+        new Error(toTimeout <= 0 ? `no answer within ${attemptTimeout} ms` : "no answer before the deadline")
+      ))
+    })
+  }
+
+  /** Nobody knows what this swap did. */
+  private doubt(swap: Pair<A> | undefined): void {
+    this.inDoubt = swap
+    this.link.doubt()
   }
 
   // Schedules.
@@ -354,7 +383,7 @@ export class Operation<A, E, R, PE, PR> {
 
   /** Milliseconds from the call to a time of `now`. */
   private since(time: number): number {
-    return millis(time - this.link.invokedAt)
+    return millisOf(time - this.link.invokedAt)
   }
 
   private elapsed(): number {
@@ -365,7 +394,7 @@ export class Operation<A, E, R, PE, PR> {
     return {
       waited: duration(this.waited),
       at: duration(this.since(sentAt)),
-      took: duration(millis(answeredAt - sentAt))
+      took: duration(millisOf(answeredAt - sentAt))
     }
   }
 
@@ -416,7 +445,10 @@ export class Operation<A, E, R, PE, PR> {
 
   /** An interruption, a defect or an error of a schedule: there is no report to tell of the swap in doubt. */
   private abandoned(cause: Cause.Cause<unknown>): Effect.Effect<void> | undefined {
-    const { inDoubt } = this
+    const { inFlight } = this
+    const inDoubt = inFlight === undefined || inFlight.departure.holds > 0
+      ? this.inDoubt
+      : { expected: inFlight.expected, desired: inFlight.desired }
     const outcome = Cause.hasInterruptsOnly(cause) ? "interrupted" : "defect"
     const effect = inDoubt === undefined ? "none" : "unknown"
     telemetry.ended(this.context, this.trace, outcome, this.evidence(effect, Option.none()))
@@ -440,3 +472,15 @@ const shownBy = <A>(attempt: Attempt<A>): Option.Option<A> => {
       return Option.none()
   }
 }
+
+const heldTooLong = unsent({ cause: new Error("its turn would have come after the deadline") })
+
+/** Lets a request that has left end by its answer or its timeout before an interruption takes effect. */
+const drained = <A, E, R>(self: Effect.Effect<A, E, R>, departure: Departure): Effect.Effect<A, E, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkChild(Effect.interruptible(self)), (fiber) =>
+      Effect.onInterrupt(
+        restore(Fiber.join(fiber)),
+        () => departure.holds > 0 ? Fiber.interrupt(fiber) : Effect.asVoid(Fiber.await(fiber))
+      ))
+  )

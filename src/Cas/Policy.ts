@@ -56,15 +56,21 @@ export interface Policy<in A, out E = never, out R = never> {
   readonly transient: Schedule.Schedule<unknown, Transient, E, R>
   /** The most swaps one operation may send. */
   readonly maxSwaps: number
-  /** Measured from the call on the monotonic clock. An attempt in flight is not cut when it passes. */
+  /**
+   * The most time from the call to the end, on the monotonic clock. An attempt in flight is interrupted when it passes,
+   * and counts as one of unknown effect.
+   */
   readonly deadline: Duration.Input
   /** The least time that must be left before the deadline for another attempt to start. */
   readonly minAttempt: Duration.Input
-  /** After this an unanswered attempt is interrupted, and counts as one of unknown effect. */
+  /**
+   * The most time from the departure of a request to its answer: what `Cas.hold` marks is not counted. After it the
+   * attempt is interrupted, and counts as one of unknown effect.
+   */
   readonly attemptTimeout: Duration.Input
   /** What to do after an attempt of unknown effect; `undefined` leaves it to the intent. */
   readonly onUnknown: OnUnknown | undefined
-  /** `drain` lets a swap in flight end, within its timeout, before an interruption takes effect. */
+  /** `drain` lets a swap in flight end, within its timeout, before an interruption takes effect; a held one is cut. */
   readonly interruption: "abort" | "drain"
 }
 

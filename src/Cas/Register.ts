@@ -29,11 +29,6 @@ export interface Register<A, out E = never, out R = never> {
   readonly read?: Effect.Effect<Observation<A>, E, R> | undefined
   readonly swap: (expected: A, desired: A) => Effect.Effect<Outcome<A>, E, R>
   /**
-   * Ends when the request may be sent, where something limits their rate. The wait counts towards the deadline, not
-   * towards the time of the attempt; one that the deadline ends leaves the request unsent.
-   */
-  readonly admit?: ((request: "read" | "swap") => Effect.Effect<void, never, R>) | undefined
-  /**
    * What a terminal error of `swap` proves beyond the ordinary (the swap was not executed): `unavailable`, that only this
    * target cannot be, so that `rotate` tries the next; `doubtful`, that the swap may have been executed all the same.
    */

@@ -229,19 +229,27 @@ const aged = <A, E>(state: State<A, E>): State<A, E> => ({
 })
 
 const stepTransient = <A, E>(
+  rules: Rules<A>,
   state: State<A, E>,
   answer: Unsent | Unknown,
-  after: State<A, E>["after"]
-): Transition<A, E> => [
-  {
-    // However short the wait: the request itself may have taken as long as its timeout.
-    ...aged(state),
-    after,
-    restartTransient: false,
-    atLeast: answer._tag === "Unsent" ? Option.match(answer.after, { onNone: () => 0, onSome: Duration.toMillis }) : 0
-  },
-  { _tag: "StepTransient", answer, restart: state.restartTransient }
-]
+  after: State<A, E>["after"],
+  elapsed: number
+): Transition<A, E> =>
+  fits(rules, elapsed, 0)
+    ? [
+      {
+        // However short the wait: the request itself may have taken as long as its timeout.
+        ...aged(state),
+        after,
+        restartTransient: false,
+        atLeast: answer._tag === "Unsent"
+          ? Option.match(answer.after, { onNone: () => 0, onSome: Duration.toMillis })
+          : 0
+      },
+      { _tag: "StepTransient", answer, restart: state.restartTransient }
+    ]
+    // The schedule is not stepped, nor the budget charged, for an attempt that cannot be made.
+    : fail(state, exhausted("deadline"))
 
 const onConflict = <A, E>(
   rules: Rules<A>,
@@ -297,11 +305,13 @@ const onSwapped = <A, E>(
     case "Conflict":
       return onConflict(rules, state, sent, answer.actual, elapsed)
     case "Unsent":
-      return stepTransient(state, answer, "decide")
+      return stepTransient(rules, state, answer, "decide", elapsed)
     case "Unknown": {
       const doubtful = { ...state, doubted: Option.some(sent.desired) }
-      if (rules.onUnknown !== "neverResend") return stepTransient(doubtful, answer, "decide")
-      return rules.canRead ? stepTransient(doubtful, answer, "read") : fail(doubtful, { _tag: "Indeterminate" })
+      if (rules.onUnknown !== "neverResend") return stepTransient(rules, doubtful, answer, "decide", elapsed)
+      return rules.canRead
+        ? stepTransient(rules, doubtful, answer, "read", elapsed)
+        : fail(doubtful, { _tag: "Indeterminate" })
     }
   }
 }
@@ -313,7 +323,7 @@ const onRead = <A, E>(
   elapsed: number
 ): Transition<A, E> => {
   if (state.terminal !== undefined) return onLastRead(rules, state, state.terminal, answer)
-  if (answer._tag !== "Observed") return stepTransient(state, answer, "read")
+  if (answer._tag !== "Observed") return stepTransient(rules, state, answer, "read", elapsed)
   if (Option.isNone(answer.value)) return fail(state, { _tag: "ConflictWithoutState" })
   const informed = seen(state, answer.value.value)
   return settleUnknown(rules, informed, answer.value.value) ?? decide(rules, informed, elapsed)

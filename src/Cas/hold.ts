@@ -1,0 +1,94 @@
+/**
+ * Whether the request of an attempt has left.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { now } from "./monotonic.ts"
+
+/**
+ * The departure of one attempt's request. Times are those of `now`.
+ *
+ * @internal
+ */
+export interface Departure {
+  /** When the request left; until then, when the attempt began. */
+  leftAt: number
+  /** How many `hold`s the attempt is in. Above zero, its request has not left, or was refused and can be sent again. */
+  holds: number
+  /** A request that is held after this time does not leave. */
+  latest: number
+}
+
+/**
+ * A `latest` that lets nothing leave any more.
+ *
+ * @internal
+ */
+export const closed = Number.NEGATIVE_INFINITY
+
+/**
+ * The departure of the attempt that the fiber works for.
+ *
+ * @internal
+ */
+export const CurrentDeparture: Context.Reference<Departure | undefined> = Context.Reference<Departure | undefined>(
+  "effect-lark-meetings/Cas/CurrentDeparture",
+  { defaultValue: () => undefined }
+)
+
+/**
+ * Marks what comes before a request leaves: waiting for a token, for a connection, or for a turn at a rate limiter.
+ *
+ * **Details**
+ *
+ * A register uses it inside its `swap` and `read`. While an attempt is held
+ *
+ * - its `attemptTimeout` does not run: the timeout begins when the request leaves. The deadline runs on;
+ * - an interruption, or the deadline (less `minAttempt`), ends it as `Unsent`: nothing was sent.
+ *
+ * A request that was refused and is sent again, with a new token for example, may be held again. Outside an operation
+ * `hold` changes nothing.
+ *
+ * **Gotchas**
+ *
+ * Nothing inside may change the register, and nothing that may change it may be under way meanwhile.
+ *
+ * **Example** (A register behind a token)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cas } from "effect-lark-meetings"
+ *
+ * const token = Effect.delay(Effect.succeed("t-1"), "30 millis")
+ * const register: Cas.Register<string> = {
+ *   equals: (a, b) => a === b,
+ *   swap: () => Effect.as(Cas.hold(token), Cas.applied)
+ * }
+ * const policy = Cas.Policy.make({ attemptTimeout: "10 millis" })
+ * const report = await Effect.runPromise(Cas.run(register, Cas.handover("alice", "bob"), { policy }))
+ * console.log(report.outcome) // => swapped
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const hold = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) => {
+    const departure = fiber.getRef(CurrentDeparture)
+    if (departure === undefined) return self
+    const clock = fiber.getRef(Clock.Clock)
+    departure.holds = departure.holds + 1
+    if (now(clock) > departure.latest) return Effect.interrupt
+    // A fiber that starts in here may outlive the attempt, and send requests of its own.
+    return Effect.onExitPrimitive(Effect.provideService(self, CurrentDeparture, undefined), (exit) => {
+      const at = now(clock)
+      if (exit._tag === "Success" && at > departure.latest) return Effect.interrupt
+      if (departure.latest === closed) return undefined
+      departure.holds = departure.holds - 1
+      departure.leftAt = at
+      return undefined
+    })
+  })
