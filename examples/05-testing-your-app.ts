@@ -29,7 +29,7 @@ const test = Effect.gen(function*() {
   assert.equal((yield* simulator.host(id))?.openId, "ou_bob")
   assert.equal((yield* simulator.writes).length, 1)
   const swaps = (yield* simulator.requests).filter((request) => request.endpoint === "set_host")
-  assert.deepEqual(swaps.map((request) => request.answer?.code), [122004, 99991400, undefined, 121006])
+  assert.deepEqual(swaps.map((request) => request.reply?.code), [122004, 99991400, undefined, 121006])
   yield* Console.log("The application waited out the limit, survived the lost reply, and moved the host once.")
 })
 

@@ -50,14 +50,14 @@ const wire = Effect.gen(function*() {
   yield* title("What the server saw")
   for (const request of log) {
     const target = /"host_user":\{"id":"(\w+)"/.exec(JSON.stringify(request.body))?.[1]
-    const answer = request.answer === undefined
+    const reply = request.reply === undefined
       ? styleText(
         "red",
         request.executed === undefined ? "connection lost" : `reply lost (code ${request.executed.code})`
       )
-      : `${request.answer.status}, code ${request.answer.code}`
+      : `${request.reply.status}, code ${request.reply.code}`
     const what = target === undefined ? request.endpoint : `${request.endpoint} to ${target}`
-    yield* Console.log(`  ${String(request.at - start).padStart(6)} ms  ${what.padEnd(24)} ${answer}`)
+    yield* Console.log(`  ${String(request.at - start).padStart(6)} ms  ${what.padEnd(24)} ${reply}`)
   }
 })
 

@@ -1,37 +1,35 @@
 /**
- * A stateful Feishu for tests and demos, written from the official documents.
+ * A simulated Feishu for tests and demos: stateful, and written from the official documentation.
  *
  * **Details**
  *
- * It knows apps, tenants, users and meetings, and answers with the documented envelopes, codes, HTTP statuses and
- * preconditions:
+ * It has apps, tenants, users and meetings, and replies with the documented envelopes, codes and HTTP statuses:
  *
- * - meetings: `meeting.get`, `set_host`, `end`.
- * - `auth/v3`: tenant and app tokens of custom and of store apps, and `app_ticket/resend`. The same token while half an
- *   hour is left, then a new one beside the old.
- * - logins: `authorize` for browsers, or by hand; OAuth v2 and v3 with PKCE, single-use codes and refresh tokens, and
+ * - Meetings: `get`, `set_host`, `end`.
+ * - `auth/v3`: tenant and app tokens for custom and store apps, and `app_ticket/resend`. A token is issued again while it is
+ *   valid for half an hour; after that a new one is issued and both are valid.
+ * - Logins: `authorize` for browsers and in tests; OAuth v2 and v3 with PKCE, single-use codes and refresh tokens, and
  *   `client_credentials`; `user_info`.
- * - pushes: the `app_ticket` of a store app, hourly and on demand, encrypted, signed and redelivered as documented.
+ * - Pushes: the `app_ticket` of a store app, hourly and on request, encrypted, signed and redelivered.
  *
- * The same app is served two ways:
+ * `layer` is an `HttpClient`: it opens no sockets, accepts any host name, and is deterministic under `TestClock`.
+ * `layerServer` serves the same app on an `HttpServer`, for clients in any language.
  *
- * - `layer` is an `HttpClient`: no sockets, any host name, deterministic under `TestClock`.
- * - `layerServer` puts it on whatever `HttpServer` it is given, for any client in any language.
+ * Faults (`Fault`) and people who move the host meanwhile (`Rival`) are data with schemas, so `Arbitrary.schema` generates
+ * and shrinks them. An endpoint that the simulator lacks is added with `endpoint`. The `Simulator` service shows the
+ * requests and their effects.
  *
- * Faults (`Fault`) and people who move the host in between (`Rival`) are data with schemas, so that
- * `Arbitrary.schema` can generate and shrink them. The `Simulator` service shows what arrived and what happened.
- *
- * A request that has arrived is carried out even if its client hangs up or times out, as a real server would.
+ * A request that has arrived is executed even if its client disconnects or times out.
  *
  * **Gotchas**
  *
- * - State lives as long as the layer. Building the layer again gives a new Feishu.
- * - `nth` and `millis` of a rule count from the moment it is added, so `nth: 0` is the next request.
- * - Where the documents are silent, `Behavior` chooses; the defaults are the likeliest reading, not knowledge.
- * - Tokens, codes and tickets are counted, not random: never let anyone but a test depend on them.
- * - Hosts are not told apart: what belongs to `accounts.feishu.cn` answers on `open.feishu.cn` too. The log has the host.
- * - A digest or a cipher takes real time, whatever the clock says: of a push that is encrypted, and of a code that comes
- *   with a verifier, await the effect, not the clock.
+ * - The state lives as long as the layer. A layer that is built again has new state.
+ * - `nth` and `millis` of a rule count from the moment when it is added: `nth: 0` is the next request.
+ * - Where the documentation is silent, `Behavior` decides. The defaults are the likeliest reading.
+ * - Tokens, codes and tickets are counted, not random.
+ * - Every endpoint is on every host: those of `accounts.feishu.cn` also reply on `open.feishu.cn`. The log has the host.
+ * - Digests and ciphers take real time, not `TestClock` time: await the effect of an encrypted push, or of a code that is
+ *   exchanged with a verifier, instead of adjusting the clock.
  *
  * **Example** (A rival wins the race)
  *
@@ -77,8 +75,9 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import * as Row from "./Simulator/EndpointRow.ts"
 import type { FaultRule } from "./Simulator/Fault.ts"
-import { hangUp } from "./Simulator/HangUp.ts"
+import { hangUp } from "./Simulator/hangUp.ts"
 import { make } from "./Simulator/make.ts"
 import type { Meeting } from "./Simulator/Meeting.ts"
 import type { Options } from "./Simulator/Options.ts"
@@ -86,12 +85,14 @@ import type { Deliver, EventOptions, PushRecord } from "./Simulator/Push.ts"
 import type { RequestRecord } from "./Simulator/RequestLog.ts"
 import type { Rival } from "./Simulator/Rival.ts"
 import type { SessionRecord } from "./Simulator/Sessions.ts"
-import type { TokenRecord } from "./Simulator/Tokens.ts"
+import type { TokenRecord, TokenRule } from "./Simulator/Tokens.ts"
 import type { User, UserInput } from "./Simulator/User.ts"
 import type { Write } from "./Simulator/World.ts"
 
 export { type AppOptions, defaultApp, defaultTenant } from "./Simulator/App.ts"
+export type { ArrivedRequest } from "./Simulator/ArrivedRequest.ts"
 export type { Behavior, BehaviorOptions } from "./Simulator/Behavior.ts"
+export type { EndpointOptions, EndpointRow } from "./Simulator/EndpointRow.ts"
 export { Endpoint, Fault, FaultRule } from "./Simulator/Fault.ts"
 export type {
   Meeting,
@@ -103,19 +104,20 @@ export type {
 } from "./Simulator/Meeting.ts"
 export type { Options } from "./Simulator/Options.ts"
 export type { Deliver, EventOptions, PushRecord, WebhookOptions } from "./Simulator/Push.ts"
-export type { Answer, RequestRecord } from "./Simulator/RequestLog.ts"
+export { failure, json, type MeetingCode, type Reply, success } from "./Simulator/Reply.ts"
+export type { ReplyRecord, RequestRecord } from "./Simulator/RequestLog.ts"
 export { Rival } from "./Simulator/Rival.ts"
 export type { SessionRecord } from "./Simulator/Sessions.ts"
-export type { TokenKind, TokenRecord } from "./Simulator/Tokens.ts"
+export type { Operators, TokenKind, TokenRecord, TokenRule } from "./Simulator/Tokens.ts"
 export { type User, UserInput } from "./Simulator/User.ts"
-export type { Write } from "./Simulator/World.ts"
+export type { WorldOptions, Write } from "./Simulator/World.ts"
 
 /**
- * Looks into a simulated Feishu and pulls its strings.
+ * Inspects and controls the simulator.
  *
  * **Gotchas**
  *
- * Naming a meeting that does not exist is a mistake in the test and therefore a defect.
+ * The id of a meeting that does not exist is a defect, and so is the name of an endpoint that does not exist.
  *
  * @since 0.1.0
  * @category services
@@ -123,50 +125,114 @@ export type { Write } from "./Simulator/World.ts"
 export class Simulator extends Context.Service<Simulator, {
   /** Every request so far, in order of arrival. */
   readonly requests: Effect.Effect<ReadonlyArray<RequestRecord>>
-  /** Every host change so far, in order. */
+  /** Every change of a host so far, in order. */
   readonly writes: Effect.Effect<ReadonlyArray<Write>>
-  /** Every access token issued to a request so far; one that was handed out again counts once. */
+  /** Every access token that was issued in a reply. A token that was issued again counts once. */
   readonly tokensMinted: Effect.Effect<ReadonlyArray<TokenRecord>>
-  /** Every refresh token issued so far, and who used it when. */
+  /** Every refresh token that was issued, and when it was used. */
   readonly sessions: Effect.Effect<ReadonlyArray<SessionRecord>>
-  /** Every event pushed so far, in order. */
+  /** Every event that was pushed, in order. */
   readonly pushes: Effect.Effect<ReadonlyArray<PushRecord>>
-  /** The host of a meeting; `undefined` when it has none. */
+  /** The host of a meeting; `undefined` if it has none. */
   readonly host: (meetingId: string) => Effect.Effect<User | undefined>
   readonly meeting: (meetingId: string) => Effect.Effect<Meeting>
-  /** A human makes this user the host, now. Who is not in the meeting joins it. */
+  /** Makes a user the host, as a person in the meeting would. The new host joins the meeting. */
   readonly moveHost: (meetingId: string, user: UserInput) => Effect.Effect<void>
-  /** A user_access_token, valid for two hours unless told otherwise. */
+  /** A user access token. It is valid for two hours by default. */
   readonly userToken: (
     user: UserInput,
     options?: { readonly expiresIn?: Duration.Input | undefined }
   ) => Effect.Effect<Redacted.Redacted>
-  /** The user opens the URL of a login and agrees, or declines: where the platform sends the browser then. */
+  /** Opens the URL of a login as this user, who consents or declines: the URL to which the browser is redirected. */
   readonly authorize: (
     url: string,
     user: UserInput,
     options?: { readonly deny?: boolean | undefined }
   ) => Effect.Effect<URL>
-  /** The user takes back what he agreed to: his refresh tokens (20064) and access tokens are dead. */
+  /** The user withdraws consent: all refresh tokens (20064) and access tokens of the user are revoked. */
   readonly revokeSessions: (user: UserInput) => Effect.Effect<void>
-  /** From now on no tenant token issued so far is accepted or handed out again. */
+  /** Revokes all tenant tokens issued so far. */
   readonly rejectTokens: Effect.Effect<void>
-  /** The same in one tenant. */
+  /** Revokes all tenant tokens issued so far in one tenant. */
   readonly rejectTokensOf: (tenant: string) => Effect.Effect<void>
-  /** The request that would bring a ticket to the webhook, encrypted and signed as configured. It is not sent. */
+  /** The request that would push a ticket to the webhook, encrypted and signed as configured. It is not sent. */
   readonly appTicketEvent: (options?: EventOptions) => Effect.Effect<HttpClientRequest.HttpClientRequest>
-  /** Pushes a new ticket to the webhook now, and waits for the answer; after none it is pushed again in the background. */
+  /** Pushes a new ticket to the webhook and waits for the response. Redeliveries run in the background. */
   readonly pushTicket: Effect.Effect<void>
-  /** From now on pushes travel like this. */
+  /** Replaces `webhook.deliver`. */
   readonly deliverTo: (deliver: Deliver) => Effect.Effect<void>
-  /** Pushes a `url_verification`: whether the webhook echoes the challenge in time, as the console demands. */
+  /** Pushes a `url_verification`: whether the webhook echoes the challenge within a second. */
   readonly verifyUrl: Effect.Effect<boolean>
-  readonly addFaults: (rules: ReadonlyArray<FaultRule>) => Effect.Effect<void>
+  /** Adds fault rules. For an endpoint of `options.endpoints` give its name: `addFaults<"kickout">([…])`. */
+  readonly addFaults: <Name extends string = never>(
+    rules: ReadonlyArray<FaultRule<NoInfer<Name>>>
+  ) => Effect.Effect<void>
   readonly addRivals: (rivals: ReadonlyArray<Rival>) => Effect.Effect<void>
 }>()("effect-lark-meetings/Simulator") {}
 
 /**
- * A simulated Feishu in place of the network: an `HttpClient` that answers whatever host a URL names.
+ * An endpoint to add to the simulator.
+ *
+ * **Details**
+ *
+ * Faults, rivals, rate limits, the token check and the log of requests apply to it as to the simulator's own endpoints. Its
+ * name can be used in fault rules. Rows with one name and different paths are one endpoint to fault rules.
+ *
+ * The handler replies with `success`, `failure` or `json`. It can be an effect, and use the `Simulator` service.
+ *
+ * **Gotchas**
+ *
+ * Building the layer dies if two endpoints have the same method and path.
+ *
+ * **Example** (Who is the host?)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { HttpClient, HttpClientRequest } from "effect/http"
+ * import * as Simulator from "effect-lark-meetings/Simulator"
+ *
+ * const whoIsHost = Simulator.endpoint({
+ *   name: "who_is_host",
+ *   method: "GET",
+ *   path: "/open-apis/example/v1/meetings/:meeting_id/host",
+ *   token: "user",
+ *   handle: ({ operator, params }) =>
+ *     Effect.gen(function*() {
+ *       const host = yield* (yield* Simulator.Simulator).host(params.meeting_id)
+ *       return Simulator.success({ host: host?.openId, asked_by: operator.user.openId })
+ *     })
+ * })
+ *
+ * const program = Effect.gen(function*() {
+ *   const request = HttpClientRequest.get("https://open.feishu.cn/open-apis/example/v1/meetings/1/host").pipe(
+ *     HttpClientRequest.bearerToken(yield* (yield* Simulator.Simulator).userToken("ou_bob"))
+ *   )
+ *   const throttled = yield* HttpClient.execute(request)
+ *   const response = yield* HttpClient.execute(request)
+ *   return `${throttled.status}, then ${yield* response.text}`
+ * })
+ *
+ * const feishu = Simulator.layer({
+ *   endpoints: [whoIsHost],
+ *   meetings: [{ id: "1", host: "ou_alice" }],
+ *   faults: [{ endpoint: "who_is_host", nth: 0, fault: { _tag: "Throttle", reset: 1, status: 429 } }]
+ * })
+ * console.log(await Effect.runPromise(Effect.provide(program, feishu)))
+ * // => 429, then {"code":0,"msg":"success","data":{"host":"ou_alice","asked_by":"ou_bob"}}
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const endpoint = <const Name extends string, const Path extends `/${string}`, Rule extends TokenRule>(
+  options: Row.EndpointOptions<Name, Path, Rule, Simulator>
+): Row.EndpointRow<Name, Simulator> => Row.make(options)
+
+const makeSimulator = (options: Options<string, Simulator>) =>
+  make(options, (controls) => Context.make(Simulator, Simulator.of(controls)))
+
+/**
+ * A simulated Feishu in place of the network: an `HttpClient` that accepts any host name.
  *
  * **Details**
  *
@@ -175,14 +241,16 @@ export class Simulator extends Context.Service<Simulator, {
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options = {}): Layer.Layer<HttpClient.HttpClient | Simulator> =>
-  Layer.effectContext(Effect.map(make(options), ({ app, controls }) => {
+export const layer = <Name extends string = never>(
+  options: Options<Name, Simulator> = {}
+): Layer.Layer<HttpClient.HttpClient | Simulator> =>
+  Layer.effectContext(Effect.map(makeSimulator(options), ({ app, services }) => {
     const client = HttpClient.make((request) =>
       app.pipe(
         Effect.provideService(HttpServerRequest.HttpServerRequest, HttpServerRequest.fromClientRequest(request)),
         Effect.map((response) => HttpServerResponse.toClientResponse(response, { request })),
         Effect.mapError(() => {
-          // What Node reports when the other side hangs up.
+          // The error that Node reports when the server closes the socket.
           const cause = Object.assign(new Error("socket hang up"), { code: "ECONNRESET" })
           return new HttpClientError.HttpClientError({
             reason: new HttpClientError.TransportError({ request, cause, description: "connection lost" })
@@ -191,30 +259,31 @@ export const layer = (options: Options = {}): Layer.Layer<HttpClient.HttpClient 
         Effect.scoped
       )
     )
-    return Context.make(HttpClient.HttpClient, client).pipe(Context.add(Simulator, Simulator.of(controls)))
+    return Context.add(services, HttpClient.HttpClient, client)
   }))
 
 /**
- * A simulated Feishu on a port: serves the same app on the `HttpServer` it is given.
+ * A simulated Feishu on a port: serves the app on an `HttpServer`.
  *
  * **Details**
  *
- * With `NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })` it listens on a free port of this machine.
- * A lost connection destroys the socket.
+ * `NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })` listens on a free port of this machine. A lost
+ * connection destroys the socket.
  *
  * **Gotchas**
  *
- * On a server that does not show its sockets a lost connection turns into a 502 without a body.
+ * On a server that does not expose its sockets, a lost connection is a 502 without a body.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layerServer = (options: Options = {}): Layer.Layer<Simulator, never, HttpServer.HttpServer> =>
-  Layer.effect(
-    Simulator,
+export const layerServer = <Name extends string = never>(
+  options: Options<Name, Simulator> = {}
+): Layer.Layer<Simulator, never, HttpServer.HttpServer> =>
+  Layer.effectContext(
     Effect.gen(function*() {
-      const { app, controls } = yield* make(options)
+      const { app, services } = yield* makeSimulator(options)
       yield* HttpServer.serveEffect(Effect.catchTag(app, "ConnectionLost", () => hangUp))
-      return Simulator.of(controls)
+      return services
     })
   )

@@ -665,7 +665,7 @@ describe("a burst of 10,000 operations", () => {
       yield* TestClock.adjust("2 minutes")
       assert.isDefined(reads.pollUnsafe())
       assert.lengthOf(yield* simulator.tokensMinted, 1)
-      const answers = (yield* simulator.requests).map(({ answer }) => answer?.code)
+      const answers = (yield* simulator.requests).map(({ reply }) => reply?.code)
       assert.lengthOf(answers.filter((code) => code === 99991663), 1)
       assert.lengthOf((yield* codes).filter((code) => code === 99991400), 0)
     }).pipe(limitedTo({

@@ -148,7 +148,7 @@ describe("authorize", () => {
           assert.match(page.headers["content-type"] ?? "", /^text\/html/)
           assert.isUndefined(page.headers["location"])
           const log = (yield* (yield* Simulator.Simulator).requests)[0]
-          assert.deepStrictEqual([log?.endpoint, log?.answer?.code], ["authorize", code])
+          assert.deepStrictEqual([log?.endpoint, log?.reply?.code], ["authorize", code])
           if (code !== undefined) {
             assert.include(page.text, String(code))
             const exit = yield* Effect.exit((yield* Simulator.Simulator).authorize(url, "ou_alice"))

@@ -197,7 +197,7 @@ describe("the official SDK, for a store app", () => {
             assert.strictEqual((yield* read("tenant_a")).data?.meeting?.id, id)
             assert.isTrue(Schema.is(Schema.Struct({ cause: Rejection }))(yield* Effect.flip(read("tenant_b"))))
             assert.deepStrictEqual(
-              (yield* simulator.requests).map(({ answer, endpoint }) => [endpoint, answer?.code]),
+              (yield* simulator.requests).map(({ endpoint, reply }) => [endpoint, reply?.code]),
               [
                 ["app_access_token", 0],
                 ["tenant_access_token", 0],

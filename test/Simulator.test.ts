@@ -544,13 +544,13 @@ describe("the logs", () => {
           method: "PATCH",
           host: "open.feishu.cn",
           path: `/open-apis/vc/v1/meetings/${id}/set_host`,
+          params: { meeting_id: id },
           query: { user_id_type: "open_id" },
           token: "tenant",
           body,
-          meetingId: id,
           fault: undefined,
           executed: { status: 200, code: 0, at: 5 },
-          answer: { status: 200, code: 0, at: 5 }
+          reply: { status: 200, code: 0, at: 5 }
         })
         const log = JSON.stringify(requests)
         assert.notInclude(log, token)
@@ -593,10 +593,10 @@ describe("latency", () => {
         assert.strictEqual(yield* hostNow, "ou_alice")
         yield* TestClock.adjust("1 millis")
         assert.strictEqual(yield* hostNow, "ou_bob")
-        assert.isUndefined((yield* simulator.requests)[0]?.answer)
+        assert.isUndefined((yield* simulator.requests)[0]?.reply)
         yield* TestClock.adjust("50 millis")
         assert.deepStrictEqual(outcome(yield* Fiber.join(request)), [200, 0])
-        assert.strictEqual((yield* simulator.requests)[0]?.answer?.at, 100)
+        assert.strictEqual((yield* simulator.requests)[0]?.reply?.at, 100)
       })
     ))
 
@@ -656,7 +656,7 @@ describe("faults", () => {
       assert.strictEqual(reply, "TransportError")
       assert.strictEqual(host, "ou_alice")
       assert.isUndefined(log?.executed)
-      assert.isUndefined(log?.answer)
+      assert.isUndefined(log?.reply)
     }))
 
   it.effect("DropAfter loses the reply", () =>
@@ -664,7 +664,7 @@ describe("faults", () => {
       assert.strictEqual(reply, "TransportError")
       assert.strictEqual(host, "ou_bob")
       assert.strictEqual(log?.executed?.code, 0)
-      assert.isUndefined(log?.answer)
+      assert.isUndefined(log?.reply)
     }))
 
   it.effect("Late loses the connection and executes afterwards", () =>

@@ -1,23 +1,21 @@
 import * as Redacted from "effect/Redacted"
 import type { App } from "./App.ts"
-import { type Call, isRecord, parseJson } from "./Call.ts"
+import type { JsonObject } from "./ArrivedRequest.ts"
 import * as Reply from "./Reply.ts"
 import type { World } from "./World.ts"
 
 /**
- * A refusal by the endpoints of `auth/v3`: it comes with HTTP 200.
+ * A failure of an `auth/v3` endpoint: it comes with HTTP 200.
  */
 export const refused = (code: number, msg: string): Reply.Reply => Reply.json(200, { code, msg })
 
 /**
- * The named fields of a JSON body, or the refusal of one that lacks them.
+ * The named fields of a JSON body, or the refusal of a body that lacks one.
  */
 export const fieldsOf = <Name extends string>(
-  call: Call,
+  body: JsonObject = {},
   names: ReadonlyArray<Name>
 ): Readonly<Record<Name, string>> | Reply.Reply => {
-  const parsed = parseJson(call.body)
-  const body = parsed.ok && isRecord(parsed.value) ? parsed.value : {}
   const fields: Partial<Record<Name, string>> = {}
   for (const name of names) {
     const value = body[name]
@@ -31,7 +29,7 @@ export const fieldsOf = <Name extends string>(
 export const isSecretOf = (app: App, secret: string): boolean => Redacted.value(app.secret) === secret
 
 /**
- * The app that these credentials are for, or the refusal of them.
+ * The app with these credentials, or the refusal of them.
  */
 export const appOf = (
   world: World,

@@ -1,35 +1,26 @@
 import * as Schema from "effect/Schema"
+import { names } from "./endpoints.ts"
 
-// The bounds keep generated plans small enough to matter: a fault at request 10^12 or a delay of a year tests nothing.
+// The bounds keep generated values useful: no test reaches request 10^12 or a delay of a year.
 const Nth = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 9_999 }))
 const Millis = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 3_600_000 }))
 const Status = Schema.Int.check(Schema.isBetween({ minimum: 200, maximum: 599 }))
 
 /**
- * The endpoints that can be faulty.
+ * The name of an endpoint.
  *
  * **Details**
  *
- * `tenant_access_token` and `app_access_token` are those of `auth/v3`, of both types of apps each; `oauth_token` is the
- * token endpoint of OAuth v2 and of v3.
+ * - `tenant_access_token`, `app_access_token`: the `auth/v3` endpoints, for custom and for store apps.
+ * - `oauth_token`: the token endpoints of OAuth v2 and v3.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const Endpoint = Schema.Literals([
-  "set_host",
-  "get",
-  "end",
-  "tenant_access_token",
-  "app_access_token",
-  "app_ticket_resend",
-  "authorize",
-  "oauth_token",
-  "user_info"
-])
+export const Endpoint = Schema.Literals(names)
 
 /**
- * The endpoints that can be faulty.
+ * The name of an endpoint.
  *
  * @since 0.1.0
  * @category models
@@ -37,24 +28,25 @@ export const Endpoint = Schema.Literals([
 export type Endpoint = typeof Endpoint.Type
 
 /**
- * What goes wrong with one request.
+ * A failure of one request.
  *
  * **Details**
  *
- * - `Delay`: it takes this much longer to arrive.
- * - `DropBefore`: the connection is lost and nothing is executed.
- * - `DropAfter`: it is executed and the reply is lost.
- * - `Late`: the connection is lost now and the request is executed this much later.
- * - `ServerError`: a 5xx, with the envelope of that endpoint's internal error or with a gateway's HTML, executed (`applied`) or not.
- * - `Throttle`: 99991400, not executed, with `x-ogw-ratelimit-reset` in seconds.
- * - `RejectToken`: 99991663 for a tenant token, 99991668 for a user token; not executed. The token is dead afterwards,
- *   unless `revoked` is `false`: then the refusal was a whim, and the same token may be handed out again.
- * - `ConflictWithoutHost`: if the answer is 121006, it does not name a usable host.
- * - `ConflictAsOk`: if the answer is 121006, it comes with HTTP 200.
- * - `GarbageBody`, `EmptyBody`: an answer that is no envelope, executed or not.
+ * - `Delay`: executed this many milliseconds later.
+ * - `DropBefore`: the connection is lost, nothing is executed.
+ * - `DropAfter`: executed, then the connection is lost.
+ * - `Late`: the connection is lost now, and the request is executed this many milliseconds later.
+ * - `ServerError`: a 5xx with the endpoint's internal error or with a gateway's HTML; executed if `applied`.
+ * - `Throttle`: 99991400 with `x-ogw-ratelimit-reset` in seconds; not executed.
+ * - `RejectToken`: 99991663 for a tenant token, 99991668 for a user token; not executed. It revokes the token, unless
+ *   `revoked` is `false`: then the token stays valid and can be issued again.
+ * - `ConflictWithoutHost`: a 121006 that names no usable host.
+ * - `ConflictAsOk`: a 121006 with HTTP 200.
+ * - `GarbageBody`, `EmptyBody`: a body that is not an envelope; executed if `applied`.
  *
- * Requests that carry no token have no use for `RejectToken`, and those that swap nothing none for the conflict faults:
- * they are answered as usual.
+ * **Gotchas**
+ *
+ * `RejectToken` has no effect on an endpoint that takes no token, and the conflict faults none on one that does not swap.
  *
  * @since 0.1.0
  * @category schemas
@@ -81,7 +73,7 @@ export const Fault = Schema.TaggedUnion({
 })
 
 /**
- * What goes wrong with one request.
+ * A failure of one request.
  *
  * @since 0.1.0
  * @category models
@@ -89,11 +81,11 @@ export const Fault = Schema.TaggedUnion({
 export type Fault = typeof Fault.Type
 
 /**
- * Which request a fault hits: the one with `nth` others to that endpoint before it since the rule was added.
+ * A fault and the request that it hits: the `nth` to that endpoint, counted from 0 since the rule was added.
  *
  * **Details**
  *
- * A rule is used once. Of two rules for the same request the first counts; the other is never used.
+ * A rule is used once. If two rules hit the same request, the first applies and the other is never used.
  *
  * @since 0.1.0
  * @category schemas
@@ -101,23 +93,27 @@ export type Fault = typeof Fault.Type
 export const FaultRule = Schema.Struct({ endpoint: Endpoint, nth: Nth, fault: Fault })
 
 /**
- * Which request a fault hits.
+ * A fault and the request that it hits. `Name` are the names of endpoints that were added to the simulator.
  *
  * @since 0.1.0
  * @category models
  */
-export type FaultRule = typeof FaultRule.Type
+export interface FaultRule<Name extends string = never> {
+  readonly endpoint: Endpoint | Name
+  readonly nth: number
+  readonly fault: Fault
+}
 
 export interface FaultPlan {
-  readonly add: (rules: ReadonlyArray<FaultRule>) => void
-  /** Counts one more request to the endpoint and gives the fault that hits it. */
-  readonly take: (endpoint: Endpoint) => Fault | undefined
+  readonly add: (rules: ReadonlyArray<FaultRule<string>>) => void
+  /** Counts one more request to the endpoint: the fault that hits it. */
+  readonly take: (endpoint: string) => Fault | undefined
 }
 
 export const makePlan = (): FaultPlan => {
-  const seen = new Map<Endpoint, number>()
-  const count = (endpoint: Endpoint): number => seen.get(endpoint) ?? 0
-  const waiting: Array<{ readonly endpoint: Endpoint; readonly at: number; readonly fault: Fault }> = []
+  const seen = new Map<string, number>()
+  const count = (endpoint: string): number => seen.get(endpoint) ?? 0
+  const waiting: Array<{ readonly endpoint: string; readonly at: number; readonly fault: Fault }> = []
   return {
     add: (rules) => {
       for (const { endpoint, fault, nth } of rules) waiting.push({ endpoint, at: count(endpoint) + nth, fault })

@@ -1,30 +1,21 @@
-import { isRecord, parseJson } from "./Call.ts"
-import type { Endpoint, Fault } from "./Fault.ts"
-import { oauthFailure } from "./OAuthError.ts"
+import { isRecord, parseJson } from "./ArrivedRequest.ts"
+import type { EndpointRow } from "./EndpointRow.ts"
+import type { Fault } from "./Fault.ts"
 import * as Reply from "./Reply.ts"
 
 type Of<Tag extends Fault["_tag"]> = Extract<Fault, { readonly _tag: Tag }>
 
-export const serverError = (fault: Of<"ServerError">, endpoint: Endpoint): Reply.Reply => {
-  if (fault.body === "html") {
-    const page = `<html><head><title>${fault.status}</title></head><body><h1>${fault.status}</h1></body></html>`
-    return Reply.text(fault.status, page, "text/html")
-  }
-  switch (endpoint) {
-    case "oauth_token":
-      return { ...oauthFailure(fault.status === 503 ? 20072 : 20050), status: fault.status }
-    case "authorize":
-      return Reply.page(fault.status, 20050, "20050: system error")
-    case "user_info":
-      return Reply.json(fault.status, { code: 20050, msg: "System error" })
-    case "tenant_access_token":
-    case "app_access_token":
-    case "app_ticket_resend":
-      return Reply.json(fault.status, { code: 5000, msg: "internal error" })
-    default:
-      return Reply.json(fault.status, { code: 121001, msg: "internal error" })
-  }
-}
+export const serverError = (
+  { body, status }: Of<"ServerError">,
+  { internalError }: Pick<EndpointRow<string>, "internalError">
+): Reply.Reply =>
+  body === "envelope"
+    ? internalError(status)
+    : Reply.text(
+      status,
+      `<html><head><title>${status}</title></head><body><h1>${status}</h1></body></html>`,
+      "text/html"
+    )
 
 export const throttled = (
   fault: Pick<Of<"Throttle">, "reset" | "status">,
@@ -44,9 +35,8 @@ export const empty = (fault: Of<"EmptyBody">): Reply.Reply => Reply.text(fault.s
 const conflict = 121006
 
 const hostId = (reply: Reply.Reply): unknown => {
-  const parsed = parseJson(reply.body)
-  if (!parsed.ok || !isRecord(parsed.value) || !isRecord(parsed.value["data"])) return undefined
-  const host = parsed.value["data"]["host_user"]
+  const data = parseJson(reply.body)?.["data"]
+  const host = isRecord(data) ? data["host_user"] : undefined
   return isRecord(host) ? host["id"] : undefined
 }
 

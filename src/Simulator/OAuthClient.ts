@@ -1,7 +1,7 @@
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
 import type { App } from "./App.ts"
-import { type Call, isRecord, parseJson } from "./Call.ts"
+import type { Arrival } from "./ArrivedRequest.ts"
 import { isSecretOf } from "./Credentials.ts"
 import { oauthFailure } from "./OAuthError.ts"
 import type * as Reply from "./Reply.ts"
@@ -15,14 +15,13 @@ export const isForm = (contentType: string | undefined): boolean =>
   contentType?.toLowerCase().startsWith("application/x-www-form-urlencoded") === true
 
 /**
- * The parameters of a request for a token: JSON, and with v3 a form just as well. An empty one is one that is missing.
+ * The parameters of a token request: JSON, or with v3 a form too. A parameter that is `null` counts as missing.
  */
-export const parametersOf = (call: Call, version: Version): Fields | undefined => {
-  if (version === "v3" && isForm(call.contentType)) return Object.fromEntries(new URLSearchParams(call.body))
-  const parsed = parseJson(call.body)
-  if (!parsed.ok || !isRecord(parsed.value)) return undefined
+export const parametersOf = ({ body, contentType, json }: Arrival, version: Version): Fields | undefined => {
+  if (version === "v3" && isForm(contentType)) return Object.fromEntries(new URLSearchParams(body))
+  if (json === undefined) return undefined
   const fields: Record<string, string> = {}
-  for (const [name, value] of Object.entries(parsed.value)) {
+  for (const [name, value] of Object.entries(json)) {
     if (value === null) continue
     if (typeof value !== "string") return undefined
     fields[name] = value
@@ -40,10 +39,15 @@ const basicOf = (authorization: string | undefined): { readonly id: string; read
 }
 
 /**
- * The app that asks, or the refusal of its credentials. They are in the body; with v3 they may be in a header instead.
+ * The app with these credentials, or the refusal of them. They are in the body, or with v3 in the `Authorization` header.
  */
-export const clientOf = (world: World, call: Call, fields: Fields, version: Version): App | Reply.Reply => {
-  const basic = basicOf(call.authorization)
+export const clientOf = (
+  world: World,
+  { authorization }: Arrival,
+  fields: Fields,
+  version: Version
+): App | Reply.Reply => {
+  const basic = basicOf(authorization)
   if (basic !== undefined && fields["client_secret"] !== undefined) return oauthFailure(20070)
   const header = version === "v3" ? basic : undefined
   const id = header?.id ?? fields["client_id"] ?? ""

@@ -1,37 +1,32 @@
 import type * as Duration from "effect/Duration"
-import type { AppOptions } from "./App.ts"
-import type { BehaviorOptions } from "./Behavior.ts"
+import type { EndpointRow } from "./EndpointRow.ts"
 import type { FaultRule } from "./Fault.ts"
-import type { MeetingOptions } from "./Meeting.ts"
 import type { WebhookOptions } from "./Push.ts"
 import type { Rival } from "./Rival.ts"
-import type { UserInput } from "./User.ts"
+import type { WorldOptions } from "./World.ts"
 
 /**
- * What the simulated Feishu starts with.
+ * The initial state of a simulated Feishu, and what happens to its requests.
  *
  * **Details**
  *
- * Users are open ids (`"ou_alice"`), the client's own open-id users, or records that spell out all three ids. From
- * `ou_alice` alone follow the union id `on_alice`, the user id and the name `alice`, and user type 1.
+ * A user is an open id (`"ou_alice"`), an open-id user of the client, or a record with all three ids. `ou_alice` alone has
+ * the union id `on_alice`, the user id and the name `alice`, and the user type 1.
+ *
+ * `Name` are the names of `endpoints`, and `R` the services that their handlers use.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Options extends BehaviorOptions {
-  /** Default `defaultApp`. */
-  readonly app?: AppOptions | undefined
-  /** Further apps, each with tokens of its own. */
-  readonly otherApps?: ReadonlyArray<AppOptions> | undefined
-  readonly meetings?: ReadonlyArray<MeetingOptions> | undefined
-  /** Who is logged in in every browser, and agrees to every login. Default: nobody. */
-  readonly login?: { readonly user: UserInput } | undefined
-  /** Where the tickets of store apps go. Default: nowhere. */
-  readonly webhook?: WebhookOptions | undefined
-  readonly faults?: ReadonlyArray<FaultRule> | undefined
+export interface Options<Name extends string = never, R = never> extends WorldOptions {
+  /** Endpoints beside those of the simulator, made by `endpoint`. */
+  readonly endpoints?: ReadonlyArray<EndpointRow<Name, R>> | undefined
+  readonly faults?: ReadonlyArray<FaultRule<NoInfer<Name>>> | undefined
   readonly rivals?: ReadonlyArray<Rival> | undefined
-  /** Whether the meeting endpoints take 50 requests a second and 1000 a minute, of an app in a tenant. Default `false`. */
+  /** Where the tickets of store apps are pushed. Default: nowhere. */
+  readonly webhook?: WebhookOptions | undefined
+  /** Limits each endpoint that takes a token to 50 requests a second and 1000 a minute, per app and tenant. Default `false`. */
   readonly rateLimits?: boolean | undefined
-  /** How long every request takes, half of it each way. Default zero. */
+  /** The round-trip time of every request. Half of it passes before the request is executed. Default zero. */
   readonly latency?: Duration.Input | undefined
 }

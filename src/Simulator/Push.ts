@@ -6,12 +6,12 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as App from "./App.ts"
-import { isRecord, parseJson } from "./Call.ts"
+import { parseJson } from "./ArrivedRequest.ts"
 import * as SignedRequest from "./SignedRequest.ts"
 import type { World } from "./World.ts"
 
 /**
- * How a push travels: what an `HttpClient` does with a request. Whatever goes wrong means that no answer came.
+ * Sends a push, as `HttpClient.execute` does. Any failure counts as no response.
  *
  * @since 0.1.0
  * @category models
@@ -21,65 +21,65 @@ export type Deliver = (
 ) => Effect.Effect<HttpClientResponse.HttpClientResponse, unknown>
 
 /**
- * Where events go.
+ * The webhook to which events are pushed.
  *
  * @since 0.1.0
  * @category models
  */
 export interface WebhookOptions {
   readonly url: string
-  /** With it every push is encrypted and signed. */
+  /** If set, every push is encrypted and signed with it. */
   readonly encryptKey?: string | Redacted.Redacted | undefined
-  /** What every push carries as its `token`. Default `"simulated-verification-token"`. */
+  /** The `token` in every push. Default `"simulated-verification-token"`. */
   readonly verificationToken?: string | Redacted.Redacted | undefined
-  /** How a push travels. Default: through the `HttpClient` around the simulator, if there is one. */
+  /** Sends pushes. Default: the `HttpClient` in the context of the layer, if there is one. */
   readonly deliver?: Deliver | undefined
-  /** How long after `app_ticket/resend` the ticket comes. Default zero; two minutes were seen. */
+  /** The time between `app_ticket/resend` and the push. Default zero; two minutes have been observed. */
   readonly resendDelay?: Duration.Input | undefined
 }
 
 /**
- * An event that was pushed: at most five times, until it was answered with 200 within three seconds.
+ * A pushed event. It is pushed up to five times, until the webhook responds with 200 within three seconds.
  *
  * @since 0.1.0
  * @category models
  */
 export interface PushRecord {
   readonly type: "app_ticket" | "url_verification"
-  /** The same on every redelivery; a `url_verification` has none. */
+  /** The same in every redelivery; `undefined` for a `url_verification`. */
   readonly uuid: string | undefined
-  /** When it was sent, in milliseconds, and the status of the answer if one came in time. */
+  /** When each was sent, in milliseconds since 1970, and the status of the response if it came in time. */
   readonly attempts: ReadonlyArray<{ readonly at: number; readonly status: number | undefined }>
 }
 
 /**
- * What an event may say that the simulator itself would not.
+ * The parts of an event that a test can choose.
  *
  * @since 0.1.0
  * @category models
  */
 export interface EventOptions {
   readonly appId?: string | undefined
-  /** Default: a new one, which the server accepts from now on. */
+  /** Default: a new ticket, which the server accepts. */
   readonly ticket?: string | undefined
   readonly uuid?: string | undefined
   readonly verificationToken?: string | undefined
-  /** `null` for an event that is neither encrypted nor signed. */
+  /** `null`: neither encrypted nor signed. */
   readonly encryptKey?: string | null | undefined
 }
 
-// The documents: an answer within 3 s, or again after about 15 s, 5 min, 1 h and 6 h.
-const answerWithin = Duration.seconds(3)
+// Documented: without a response within 3 s, pushed again after about 15 s, 5 min, 1 h and 6 h.
+const respondWithin = Duration.seconds(3)
 const redeliveries = [Duration.seconds(15), Duration.minutes(5), Duration.hours(1), Duration.hours(6)]
 
-// The documents: the challenge comes back within 1 s.
+// Documented: the webhook echoes the challenge within 1 s.
 const challengeWithin = Duration.seconds(1)
 
 export interface Pushes {
   readonly all: () => ReadonlyArray<PushRecord>
   readonly deliverTo: (deliver: Deliver) => void
   readonly ticketEvent: (options: EventOptions) => Effect.Effect<HttpClientRequest.HttpClientRequest>
-  /** Sends a new ticket to the app. Until this is answered with 200, it is sent again in the background. */
+  /** Pushes a new ticket to the app and waits for the response. Redeliveries run in the background. */
   readonly ticket: (appId: string) => Effect.Effect<void>
   readonly verifyUrl: Effect.Effect<boolean>
 }
@@ -122,18 +122,18 @@ export const make = Effect.fnUntraced(function*(
       })
     })
 
-  /** One attempt: the answer, if it comes in time. */
+  /** Pushes once: the response, if it comes in time. */
   const attempt = Effect.fnUntraced(function*(body: string, attempts: Attempts, within: Duration.Duration) {
     const at = yield* Clock.currentTimeMillis
     const request = yield* wrap.request(url, body, key)
-    const answer = deliver === undefined ? undefined : yield* deliver(request).pipe(
+    const response = deliver === undefined ? undefined : yield* deliver(request).pipe(
       Effect.flatMap((response) => Effect.map(response.text, (text) => ({ status: response.status, text }))),
       Effect.timeout(within),
       Effect.orElseSucceed(() => undefined),
       Effect.catchDefect(() => Effect.succeed(undefined))
     )
-    attempts.push({ at, status: answer?.status })
-    return answer
+    attempts.push({ at, status: response?.status })
+    return response
   })
 
   return {
@@ -151,19 +151,18 @@ export const make = Effect.fnUntraced(function*(
       const uuid = nextUuid()
       const attempts = open("app_ticket", uuid)
       const body = yield* wrap.body(yield* ticketJson({ appId, uuid }), key)
-      const send = Effect.map(attempt(body, attempts, answerWithin), (answer) => answer?.status === 200)
+      const send = Effect.map(attempt(body, attempts, respondWithin), (response) => response?.status === 200)
       if (yield* send) return
-      const again = Effect.gen(function*() {
+      const redeliver = Effect.gen(function*() {
         for (const delay of redeliveries) if (yield* Effect.delay(send, delay)) return
       })
-      yield* Effect.forkIn(again, scope, { startImmediately: true })
+      yield* Effect.forkIn(redeliver, scope, { startImmediately: true })
     }),
     verifyUrl: Effect.gen(function*() {
       const challenge = `simulatedchallenge${String(++events).padStart(8, "0")}`
       const body = yield* wrap.body(JSON.stringify({ challenge, token, type: "url_verification" }), key)
-      const answer = yield* attempt(body, open("url_verification", undefined), challengeWithin)
-      const echo = parseJson(answer?.text ?? "")
-      return answer?.status === 200 && echo.ok && isRecord(echo.value) && echo.value["challenge"] === challenge
+      const response = yield* attempt(body, open("url_verification", undefined), challengeWithin)
+      return response?.status === 200 && parseJson(response.text)?.["challenge"] === challenge
     })
   }
 })

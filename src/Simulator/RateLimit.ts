@@ -1,23 +1,22 @@
-/** Requests in a window, in milliseconds: tier 4 of the documents. */
+/** Tier 4 of the documentation: requests per window, in milliseconds. */
 const tier = [{ count: 50, millis: 1_000 }, { count: 1_000, millis: 60_000 }] as const
 
 const longest = 60_000
 
-/**
- * Which limit a request exceeds, and how many milliseconds until it would not.
- */
 interface Excess {
+  /** The limit that the request exceeds. */
   readonly count: number
+  /** Milliseconds until a request is admitted. */
   readonly wait: number
 }
 
 export interface RateLimit {
-  /** Counts a request at this time, unless it exceeds a limit. */
+  /** Counts a request, unless it exceeds a limit. */
   readonly take: (key: string, now: number) => Excess | undefined
 }
 
 /**
- * Counts in windows that slide: the documents do not say where a window begins, and this is the strictest reading.
+ * Sliding windows. The documentation does not say when a window begins; this is the strictest reading.
  */
 export const make = (): RateLimit => {
   const taken = new Map<string, Array<number>>()

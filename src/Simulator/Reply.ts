@@ -1,5 +1,8 @@
 /**
- * An answer as it goes on the wire. `code` repeats the one in the body, for the request log.
+ * A reply as it is sent. `code` repeats the one in the body, for the log of requests.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Reply {
   readonly status: number
@@ -9,38 +12,35 @@ export interface Reply {
   readonly headers: Readonly<Record<string, string>>
 }
 
-const statusOf = {
-  121001: 500,
-  121002: 400,
-  121003: 400,
-  121004: 404,
-  121005: 403,
-  121006: 409,
-  122001: 400,
-  122002: 404,
-  122003: 400,
-  122004: 400,
-  122005: 400,
-  122009: 400
+const meetingErrors = {
+  121001: [500, "internal error"],
+  121002: [400, "not support"],
+  121003: [400, "param error"],
+  121004: [404, "data not exist"],
+  121005: [403, "no permission"],
+  121006: [409, "data conflict"],
+  122001: [400, "meeting status unexpected"],
+  122002: [404, "meeting not exist"],
+  122003: [400, "operator user not in meeting"],
+  122004: [400, "target user not in meeting"],
+  122005: [400, "cannot operate self"],
+  122009: [400, "participant status not expected"]
 } as const
 
-export type MeetingCode = keyof typeof statusOf
+/**
+ * The codes of the meeting endpoints.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type MeetingCode = keyof typeof meetingErrors
 
-const messageOf: Record<MeetingCode, string> = {
-  121001: "internal error",
-  121002: "not support",
-  121003: "param error",
-  121004: "data not exist",
-  121005: "no permission",
-  121006: "data conflict",
-  122001: "meeting status unexpected",
-  122002: "meeting not exist",
-  122003: "operator user not in meeting",
-  122004: "target user not in meeting",
-  122005: "cannot operate self",
-  122009: "participant status not expected"
-}
-
+/**
+ * A JSON body as it is, without an envelope around it.
+ *
+ * @since 0.1.0
+ * @category replies
+ */
 export const json = (status: number, body: { readonly code: number; readonly [key: string]: unknown }): Reply => ({
   status,
   code: body.code,
@@ -57,13 +57,29 @@ export const text = (status: number, body: string, contentType = "text/plain; ch
   headers: {}
 })
 
+/**
+ * A success: the envelope with code 0 and this data.
+ *
+ * @since 0.1.0
+ * @category replies
+ */
 export const success = (data: object): Reply => json(200, { code: 0, msg: "success", data })
 
-export const failure = (code: MeetingCode, data?: object): Reply =>
-  json(statusOf[code], { code, msg: messageOf[code], ...(data === undefined ? {} : { data }) })
+/**
+ * A failure with a code of the meeting endpoints, its documented status and message.
+ *
+ * @since 0.1.0
+ * @category replies
+ */
+export const failure = (code: MeetingCode, data?: object): Reply => {
+  const [status, msg] = meetingErrors[code]
+  return json(status, { code, msg, ...(data === undefined ? {} : { data }) })
+}
+
+export const internalError = (code: number, msg: string) => (status: number): Reply => json(status, { code, msg })
 
 /**
- * A refusal by the gateway in front of every endpoint: the 9999xxxx codes, which explain themselves in `error`.
+ * A refusal by the gateway in front of every endpoint: a 9999xxxx code with details in `error`.
  */
 export const refusal = (
   status: number,
@@ -82,9 +98,10 @@ export const refusal = (
     }
   })
 
-export const is = (value: object): value is Reply => "contentType" in value && "headers" in value
+export const is = (value: unknown): value is Reply =>
+  typeof value === "object" && value !== null && "contentType" in value && "headers" in value
 
-/** A page for the eyes of a user. */
+/** An HTML page for the user. */
 export const page = (status: number, code: number | undefined, title: string): Reply => ({
   ...text(status, `<!doctype html><title>Feishu, simulated</title><h1>${title}</h1>\n`, "text/html; charset=utf-8"),
   code

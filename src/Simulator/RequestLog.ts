@@ -1,71 +1,73 @@
-import { isRecord } from "./Call.ts"
+import { isRecord } from "./ArrivedRequest.ts"
 import type { Endpoint, Fault } from "./Fault.ts"
 import type { Reply } from "./Reply.ts"
 import type { TokenKind } from "./Tokens.ts"
 
 /**
- * The outcome of a request, as far as a log needs it.
+ * A reply in the log of requests.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Answer {
+export interface ReplyRecord {
   readonly status: number
-  /** The `code` of the envelope; `undefined` when the body is not one. */
+  /** The `code` of the envelope; `undefined` if the body is not an envelope. */
   readonly code: number | undefined
+  /** In milliseconds since 1970. */
   readonly at: number
 }
 
 /**
- * A request that arrived. Tokens, codes, tickets and secrets are blanked out.
+ * A request that arrived. Its tokens, codes, tickets and secrets are redacted.
  *
  * @since 0.1.0
  * @category models
  */
 export interface RequestRecord {
   readonly index: number
-  /** When it arrived, in milliseconds. */
+  /** When it arrived, in milliseconds since 1970. */
   readonly at: number
-  readonly endpoint: Endpoint | "unknown"
+  /** The name of the endpoint: one of the simulator's, one that was added, or `"unknown"`. */
+  readonly endpoint: Endpoint | "unknown" | (string & {})
   readonly method: string
-  /** The host that was asked, with its port. */
+  /** The host and port in its URL or `Host` header. */
   readonly host: string
   readonly path: string
+  /** The parameters in the path, such as `meeting_id`. */
+  readonly params: Readonly<Record<string, string>>
   readonly query: Readonly<Record<string, string>>
   readonly token: TokenKind
-  /** The body as JSON, as text when it is not JSON, `undefined` when there is none. */
+  /** The body: parsed if it is JSON, else as text; `undefined` if it is empty. */
   readonly body: unknown
-  readonly meetingId: string | undefined
   readonly fault: Fault | undefined
-  /** What the endpoint itself decided; `undefined` as long as it has not run. */
-  readonly executed: Answer | undefined
-  /** What was sent back; `undefined` as long as nothing was, which is for ever when the connection was lost. */
-  readonly answer: Answer | undefined
+  /** The reply of the endpoint before any fault; `undefined` if the endpoint did not run, or not yet. */
+  readonly executed: ReplyRecord | undefined
+  /** The reply that was sent; `undefined` if none was, for example because the connection was lost. */
+  readonly reply: ReplyRecord | undefined
 }
 
-type Arrival = Omit<RequestRecord, "index" | "executed" | "answer">
-
 export interface RequestLog {
-  readonly open: (arrival: Arrival) => number
-  readonly note: (index: number, what: "executed" | "answer", reply: Reply, at: number) => void
+  /** Adds a request that arrived, and returns its index. */
+  readonly add: (request: Omit<RequestRecord, "index" | "executed" | "reply">) => number
+  readonly note: (index: number, what: "executed" | "reply", reply: Reply, at: number) => void
   readonly all: () => ReadonlyArray<RequestRecord>
 }
 
 export const make = (): RequestLog => {
   const records: Array<RequestRecord> = []
   return {
-    open: (arrival) => records.push({ index: records.length, ...arrival, executed: undefined, answer: undefined }) - 1,
-    note: (index, what, reply, at) => {
+    add: (request) => records.push({ index: records.length, ...request, executed: undefined, reply: undefined }) - 1,
+    note: (index, what, { code, status }, at) => {
       const record = records[index]
-      if (record !== undefined) records[index] = { ...record, [what]: { status: reply.status, code: reply.code, at } }
+      if (record !== undefined) records[index] = { ...record, [what]: { status, code, at } }
     },
     all: () => [...records]
   }
 }
 
-const blank = "<redacted>"
+const redacted = "<redacted>"
 
-/** What opens something, wherever it stands in a body or a query. A challenge of the method `plain` is the verifier. */
+/** Secrets, by the names of fields and parameters. With the method `plain` a challenge is the verifier itself. */
 const secretFields = new Set([
   "app_secret",
   "app_ticket",
@@ -79,24 +81,24 @@ const secretFields = new Set([
   "state"
 ])
 
-const withoutSecrets = (name: string, value: unknown): unknown => secretFields.has(name) ? blank : value
+const withoutSecrets = (name: string, value: unknown): unknown => secretFields.has(name) ? redacted : value
 
 export const readableQuery = (query: URLSearchParams): Readonly<Record<string, string>> =>
-  Object.fromEntries([...query].map(([name, value]) => [name, secretFields.has(name) ? blank : value]))
+  Object.fromEntries([...query].map(([name, value]) => [name, secretFields.has(name) ? redacted : value]))
 
 /**
- * A body as a reader of the log needs it. One that cannot be read is not shown where it may be full of secrets.
+ * A body for the log. One that cannot be parsed is hidden where it would contain secrets.
  */
 export const readableBody = (
   body: string,
-  { asksForToken, form }: { readonly asksForToken: boolean; readonly form: boolean }
+  { form, secret }: { readonly form: boolean; readonly secret: boolean }
 ): unknown => {
   if (body === "") return undefined
   if (form) return readableQuery(new URLSearchParams(body))
   try {
     const value: unknown = JSON.parse(body, withoutSecrets)
-    return asksForToken && !isRecord(value) ? blank : value
+    return secret && !isRecord(value) ? redacted : value
   } catch {
-    return asksForToken ? blank : body
+    return secret ? redacted : body
   }
 }

@@ -5,15 +5,16 @@ const Nth = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 9_999 }))
 const move = { host: UserInput, meetingId: Schema.optionalKey(Schema.String) }
 
 /**
- * A human who makes somebody the host while the client is at work.
+ * A person who moves the host while the client is at work.
  *
  * **Details**
  *
- * - `BeforeSwap`, `AfterSwap`: just before or after a `set_host` request is evaluated, the one with `nth` others before
- *   it since the rival was added. Requests that never get past the token check are not evaluated.
- * - `At`: this long after the rival was added, by the `Clock`.
+ * - `BeforeSwap`, `AfterSwap`: just before or after the `nth` swap is executed, counted from 0 since the rival was added.
+ *   A request whose token is refused is not executed.
+ * - `At`: this many milliseconds after the rival was added, by the `Clock`.
  *
- * The meeting is the first one unless named. Whoever becomes host joins the meeting. Nothing happens in one that is over.
+ * The meeting is the first one, unless `meetingId` names another. The new host joins the meeting. In a meeting that has
+ * ended nothing happens.
  *
  * @since 0.1.0
  * @category schemas
@@ -25,7 +26,7 @@ export const Rival = Schema.TaggedUnion({
 })
 
 /**
- * A human who makes somebody the host while the client is at work.
+ * A person who moves the host while the client is at work.
  *
  * @since 0.1.0
  * @category models
@@ -36,14 +37,14 @@ type Moment = "BeforeSwap" | "AfterSwap"
 
 export interface RivalPlan {
   readonly add: (moment: Moment, nth: number, move: (at: number) => void) => void
-  /** Lets those act who come just before the set_host request that is evaluated next. */
+  /** Runs the rivals that come before the next swap. */
   readonly before: (at: number) => void
-  /** Counts that request as evaluated and lets those act who come just after it. */
+  /** Counts a swap, and runs the rivals that come after it. */
   readonly after: (at: number) => void
 }
 
 export const makePlan = (): RivalPlan => {
-  let evaluated = 0
+  let executed = 0
   const waiting: Array<{ readonly moment: Moment; readonly nth: number; readonly move: (at: number) => void }> = []
 
   const act = (moment: Moment, nth: number, at: number): void => {
@@ -56,9 +57,9 @@ export const makePlan = (): RivalPlan => {
 
   return {
     add: (moment, nth, move) => {
-      waiting.push({ moment, nth: evaluated + nth, move })
+      waiting.push({ moment, nth: executed + nth, move })
     },
-    before: (at) => act("BeforeSwap", evaluated, at),
-    after: (at) => act("AfterSwap", evaluated++, at)
+    before: (at) => act("BeforeSwap", executed, at),
+    after: (at) => act("AfterSwap", executed++, at)
   }
 }

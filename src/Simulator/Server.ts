@@ -1,4 +1,5 @@
 import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -7,42 +8,81 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as Scope from "effect/Scope"
-import type { Call } from "./Call.ts"
-import * as Endpoints from "./Endpoints.ts"
-import type { Endpoint, Fault, FaultPlan } from "./Fault.ts"
+import { type Arrival, parseJson } from "./ArrivedRequest.ts"
+import type { EndpointRow } from "./EndpointRow.ts"
+import type { Fault, FaultPlan } from "./Fault.ts"
 import * as FaultyReply from "./FaultyReply.ts"
 import { isForm } from "./OAuthClient.ts"
+import type { RateLimit } from "./RateLimit.ts"
 import * as Reply from "./Reply.ts"
 import * as RequestLog from "./RequestLog.ts"
+import type { RivalPlan } from "./Rival.ts"
+import type { World } from "./World.ts"
 
 /**
- * The connection broke before an answer came. What that looks like depends on how the app is served.
+ * The connection is lost before a reply is sent. How the client sees it depends on how the app is served.
  */
 export class ConnectionLost extends Data.TaggedError("ConnectionLost") {}
 
-export interface Server {
-  readonly room: Endpoints.Room
+export interface Server<R> {
+  readonly endpoints: ReadonlyArray<EndpointRow<string, R>>
+  /** The services that handlers use. */
+  readonly services: Context.Context<R>
+  readonly world: World
   readonly log: RequestLog.RequestLog
   readonly faults: FaultPlan
+  readonly rivals: RivalPlan
+  /** `undefined` if requests are not limited. */
+  readonly rateLimit: RateLimit | undefined
   readonly latency: Duration.Duration
-  /** Requests run here: a client that hangs up does not undo what it has sent. */
+  /** Requests run here, so that a client that disconnects does not interrupt them. */
   readonly scope: Scope.Scope
 }
 
-const execute = (server: Server, endpoint: Endpoint, call: Omit<Call, "now">): Effect.Effect<Reply.Reply> =>
+type Row<R> = EndpointRow<string, R>
+
+/** A request without the time of its execution. */
+type Received = Omit<Arrival<string>, "now">
+
+/** Checks the token and the rate limit, and runs the handler. Unless that is an effect, it is one synchronous step. */
+const reply = <R>(
+  { rateLimit, rivals, services, world }: Server<R>,
+  row: Row<R>,
+  request: Arrival<string>
+): Effect.Effect<Reply.Reply> => {
+  const handle = row.admit(request, world)
+  if (Reply.is(handle)) return Effect.succeed(handle)
+  if (row.limited) {
+    const excess = rateLimit?.take(`${row.name} ${world.tokens.ownerOf(request.authorization)}`, request.now)
+    if (excess !== undefined) {
+      const reset = Math.ceil(excess.wait / 1_000)
+      return Effect.succeed(FaultyReply.throttled({ reset, status: 429 }, request.logId, excess.count))
+    }
+  }
+  if (row.swaps) rivals.before(request.now)
+  const handled = handle()
+  const after = () => {
+    if (row.swaps) rivals.after(request.now)
+  }
+  if (Effect.isEffect(handled)) return Effect.tap(Effect.provideContext(handled, services), () => Effect.sync(after))
+  after()
+  return Effect.succeed(handled)
+}
+
+const execute = <R>(server: Server<R>, row: Row<R>, request: Received): Effect.Effect<Reply.Reply> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
     Effect.tap(
-      Endpoints.answer(server.room, endpoint, { ...call, now }),
-      (reply) => Effect.sync(() => server.log.note(call.index, "executed", reply, now))
+      reply(server, row, { ...request, now }),
+      (executed) => Effect.sync(() => server.log.note(request.index, "executed", executed, now))
     ))
 
-const answer = (
-  server: Server,
-  endpoint: Endpoint,
-  call: Omit<Call, "now">,
+const executeUnder = <R>(
+  server: Server<R>,
+  row: Row<R>,
+  request: Received,
   fault: Fault | undefined
 ): Effect.Effect<Reply.Reply, ConnectionLost> => {
-  const executed = execute(server, endpoint, call)
+  const executed = execute(server, row, request)
   const executedIf = (applied: boolean): Effect.Effect<unknown> => applied ? executed : Effect.void
   if (fault === undefined) return executed
   switch (fault._tag) {
@@ -58,21 +98,21 @@ const answer = (
         Effect.fail(new ConnectionLost())
       )
     case "ServerError":
-      return Effect.as(executedIf(fault.applied), FaultyReply.serverError(fault, endpoint))
+      return Effect.as(executedIf(fault.applied), FaultyReply.serverError(fault, row))
     case "Throttle":
-      return Effect.succeed(FaultyReply.throttled(fault, call.logId))
+      return Effect.succeed(FaultyReply.throttled(fault, request.logId))
     case "RejectToken": {
-      if (!Endpoints.takesToken(endpoint)) return executed
+      if (!row.takesToken) return executed
       return Effect.sync(() => {
-        const { tokens } = server.room.world
-        if (fault.revoked !== false) tokens.revoke(call.authorization)
-        return tokens.rejection(call, fault.status)
+        const { tokens } = server.world
+        if (fault.revoked !== false) tokens.revoke(request.authorization)
+        return tokens.reject(request, fault.status)
       })
     }
     case "ConflictWithoutHost":
-      return Effect.map(executed, (reply) => FaultyReply.withoutHost(fault, reply))
+      return row.swaps ? Effect.map(executed, (reply) => FaultyReply.withoutHost(fault, reply)) : executed
     case "ConflictAsOk":
-      return Effect.map(executed, FaultyReply.conflictAsOk)
+      return row.swaps ? Effect.map(executed, FaultyReply.conflictAsOk) : executed
     case "GarbageBody":
       return Effect.as(executedIf(fault.applied), FaultyReply.garbage(fault))
     case "EmptyBody":
@@ -83,12 +123,12 @@ const answer = (
 const logIdOf = (index: number): string => `simulated${String(index).padStart(12, "0")}`
 
 const send = (
-  server: Server,
+  log: RequestLog.RequestLog,
   index: number,
   reply: Reply.Reply
 ): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
   Effect.map(Clock.currentTimeMillis, (now) => {
-    server.log.note(index, "answer", reply, now)
+    log.note(index, "reply", reply, now)
     return HttpServerResponse.text(reply.body, {
       status: reply.status,
       contentType: reply.contentType,
@@ -96,64 +136,71 @@ const send = (
     })
   })
 
-/** What was asked for, and of whom: on a port a request names its host in a header. */
+/** The URL of a request. On a port its host is in a header. */
 const urlOf = ({ headers, originalUrl }: HttpServerRequest.HttpServerRequest): URL => {
   const base = URL.parse(`http://${headers["host"] ?? ""}`) ?? new URL("http://localhost")
   return URL.parse(originalUrl, base) ?? base
 }
 
-const receive = Effect.fnUntraced(function*(server: Server, endpoint: Endpoint | "unknown", meetingId?: string) {
+const receive = Effect.fnUntraced(function*<R>(
+  server: Server<R>,
+  row?: Row<R>,
+  params: Readonly<Record<string, string>> = {}
+) {
   const request = yield* HttpServerRequest.HttpServerRequest
-  // A body that breaks off is judged like any other body that makes no sense.
+  // A body that breaks off is treated like any other invalid body.
   const body = yield* Effect.orElseSucceed(request.text, () => "")
   const at = yield* Clock.currentTimeMillis
   const url = urlOf(request)
   const authorization = request.headers["authorization"]
   const contentType = request.headers["content-type"]
-  const fault = endpoint === "unknown" ? undefined : server.faults.take(endpoint)
-  const index = server.log.open({
+  const fault = row === undefined ? undefined : server.faults.take(row.name)
+  const index = server.log.add({
     at,
-    endpoint,
+    endpoint: row?.name ?? "unknown",
     method: request.method,
     host: url.host,
     path: url.pathname,
+    params,
     query: RequestLog.readableQuery(url.searchParams),
-    token: server.room.world.tokens.kindOf(authorization),
-    body: RequestLog.readableBody(body, {
-      asksForToken: !Endpoints.takesToken(endpoint),
-      form: isForm(contentType)
-    }),
-    meetingId,
+    token: server.world.tokens.kindOf(authorization),
+    body: RequestLog.readableBody(body, { form: isForm(contentType), secret: row?.takesToken !== true }),
     fault
   })
-  if (endpoint === "unknown") return yield* send(server, index, Reply.notFound)
+  if (row === undefined) return yield* send(server.log, index, Reply.notFound)
 
-  const call = {
+  const received: Received = {
     index,
     logId: logIdOf(index),
-    meetingId: meetingId ?? "",
-    path: url.pathname,
+    params,
     query: Object.fromEntries(url.searchParams),
     authorization,
     contentType,
-    body
+    body,
+    json: parseJson(body)
   }
   const oneWay = Duration.divideUnsafe(server.latency, 2)
   const travel = Duration.isZero(oneWay) ? Effect.void : Effect.sleep(oneWay)
-  const exchange = travel.pipe(
-    Effect.andThen(answer(server, endpoint, call, fault)),
+  const handling = travel.pipe(
+    Effect.andThen(executeUnder(server, row, received, fault)),
     Effect.tap(travel),
-    Effect.flatMap((reply) => send(server, index, reply))
+    Effect.flatMap((reply) => send(server.log, index, reply))
   )
-  const fiber = yield* Effect.forkIn(exchange, server.scope, { startImmediately: true })
+  const fiber = yield* Effect.forkIn(handling, server.scope, { startImmediately: true })
   return yield* Fiber.join(fiber)
 })
 
+const params = Effect.map(HttpRouter.params, (matched) => {
+  const params: Record<string, string> = {}
+  for (const [name, value] of Object.entries(matched)) if (value !== undefined) params[name] = value
+  return params
+})
+
 /**
- * The whole of Feishu as one effect per request.
+ * The app: an effect that handles one request.
  */
-export const make = (
-  server: Server
+export const make = <R>(
+  server: Server<R>
 ): Effect.Effect<
   Effect.Effect<
     HttpServerResponse.HttpServerResponse,
@@ -163,17 +210,11 @@ export const make = (
   never,
   Scope.Scope
 > => {
-  const routes = HttpRouter.addAll(
-    Endpoints.paths.map(([method, path, endpoint]) =>
-      HttpRouter.route(
-        method,
-        path,
-        Effect.flatMap(HttpRouter.params, (params) => receive(server, endpoint, params["meeting_id"]))
-      )
-    )
+  const routes = server.endpoints.map((row) =>
+    HttpRouter.route(row.method, row.path, Effect.flatMap(params, (matched) => receive(server, row, matched)))
   )
   return Effect.map(
-    HttpRouter.toHttpEffect(routes),
-    Effect.catchTag("HttpServerError", () => receive(server, "unknown"))
+    HttpRouter.toHttpEffect(HttpRouter.addAll(routes)),
+    Effect.catchTag("HttpServerError", () => receive(server))
   )
 }

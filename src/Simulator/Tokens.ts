@@ -1,12 +1,11 @@
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as Redacted from "effect/Redacted"
 import type { App } from "./App.ts"
-import type { Call } from "./Call.ts"
 import * as Reply from "./Reply.ts"
 import { same, type User } from "./User.ts"
 
 /**
- * An access token that was issued in answer to a request; times are in milliseconds.
+ * An access token that was issued in a reply. Times are in milliseconds since 1970.
  *
  * @since 0.1.0
  * @category models
@@ -14,44 +13,64 @@ import { same, type User } from "./User.ts"
 export interface TokenRecord {
   readonly kind: "tenant" | "app" | "user"
   readonly appId: string
-  /** The tenant it acts in; `undefined` for a store app's own token. */
+  /** The key of the tenant where it is valid; `undefined` for the app token of a store app. */
   readonly tenant: string | undefined
   readonly value: Redacted.Redacted
   readonly issuedAt: number
   readonly expiresAt: number
-  /** Whether the server has stopped accepting it before its time. */
+  /** Whether it was invalidated before it expired. */
   readonly revoked: boolean
   /** How many requests were refused because of it. */
   readonly rejections: number
 }
 
-/**
- * Who makes a call: an app in a tenant, or a user.
- */
-export type Operator =
-  | { readonly _tag: "App"; readonly tenant: string }
-  | { readonly _tag: "User"; readonly user: User }
+interface AppOperator {
+  readonly _tag: "App"
+  /** The key of the tenant in which it acts. */
+  readonly tenant: string
+}
+
+interface UserOperator {
+  readonly _tag: "User"
+  readonly user: User
+}
 
 /**
- * What a request carried as its token. One that was never issued is judged by its looks alone.
+ * The caller of an endpoint, by the token that the endpoint takes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Operators {
+  readonly none: undefined
+  readonly app: AppOperator
+  readonly user: UserOperator
+  readonly either: AppOperator | UserOperator
+}
+
+/**
+ * Which token an endpoint takes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type TokenRule = keyof Operators
+
+/**
+ * The kind of a request's token. The kind of an unknown token follows from its prefix.
  *
  * @since 0.1.0
  * @category models
  */
 export type TokenKind = "tenant" | "app" | "user" | "malformed" | "none"
 
-/** The older tokens are short words with a prefix, those of OAuth v3 long JWTs. */
+/** OAuth v3 issues JWTs; the other endpoints issue short opaque tokens. */
 export type Format = "opaque" | "jwt"
 
-interface Issued {
-  readonly kind: "tenant" | "app" | "user"
-  readonly appId: string
-  readonly tenant: string | undefined
+interface Issued extends Omit<TokenRecord, "value" | "revoked" | "rejections"> {
   readonly user: User | undefined
   readonly format: Format
-  readonly issuedAt: number
-  readonly expiresAt: number
-  /** Whether a request asked for it, and not the hand that holds the simulator. */
+  /** Whether it was issued in a reply, and not by the controls. */
   readonly requested: boolean
 }
 
@@ -61,18 +80,33 @@ interface Entry extends Issued {
   rejections: number
 }
 
-// Feishu hands the same token out again while it has this long to live.
+/** What a token check needs of a request. */
+interface Bearer {
+  readonly authorization: string | undefined
+  readonly logId: string
+  readonly now: number
+}
+
+type Authorize = {
+  readonly [Rule in TokenRule]: (
+    request: Bearer,
+    /** The reply to a user token that is not accepted. Default: the gateway's. */
+    invalidUserToken?: Reply.Reply
+  ) => Operators[Rule] | Reply.Reply
+}
+
+// Feishu issues the same token again while it is valid for this long.
 const reuseMillis = 30 * 60 * 1000
 
 const prefix = { tenant: "t", app: "a", user: "u", refresh: "ur" } as const
 
 /**
- * The text of a token. A counter is enough: tokens open nothing but this simulator, and tests stay reproducible.
+ * The text of a token. It is counted, not random, so that tests are reproducible.
  */
 export const textOf = (kind: keyof typeof prefix, serial: number, format: Format): string => {
   const id = `simulated${String(serial).padStart(8, "0")}`
   if (format === "opaque") return `${prefix[kind]}-${id}`
-  // As long as the documents warn that such a token is, so that a header or a column too short for it shows.
+  // As long as documented, so that a header or a column that is too short shows in a test.
   const parts = [{ alg: "ES256", typ: "JWT" }, { jti: `${kind}-${id}`, pad: "simulated".repeat(100) }]
   return [...parts.map((part) => JSON.stringify(part)), `${kind}-${id}`].map(Base64Url.encode).join(".")
 }
@@ -80,13 +114,19 @@ export const textOf = (kind: keyof typeof prefix, serial: number, format: Format
 const bearer = (authorization: string | undefined): string | undefined =>
   authorization?.startsWith("Bearer ") === true ? authorization.slice("Bearer ".length) : undefined
 
-const looksLike = (token: string): TokenKind => {
+const kindOfUnknown = (token: string): TokenKind => {
   if (token.startsWith("t-")) return "tenant"
   if (token.startsWith("a-")) return "app"
   return token.startsWith("u-") || token.startsWith("eyJ") ? "user" : "malformed"
 }
 
-const invalid = "Invalid access token for authorization. Please make a request with token attached."
+const messages = {
+  99991661: "Missing access token for authorization. Please make a request with token attached.",
+  99991663: "Invalid access token for authorization. Please make a request with token attached.",
+  99991668: "Invalid access token for authorization. Please make a request with token attached.",
+  99991671: "Invalid access token for authorization: it must start with t- or u-.",
+  99991677: "Authentication token expired. Please make a request with token attached."
+} as const
 
 export interface Tokens {
   readonly tenant: (app: App, tenant: string, now: number, format: Format) => Entry
@@ -101,15 +141,15 @@ export interface Tokens {
       readonly requested: boolean
     }
   ) => Entry
-  /** The app token with this text, while it is accepted. */
+  /** The app token with this text, if it is valid. */
   readonly findApp: (text: string, now: number) => { readonly appId: string } | undefined
-  /** The user of this token, while it is accepted. */
-  readonly findUser: (authorization: string | undefined, now: number) => User | undefined
-  /** The app and tenant of this token, which requests are counted by. */
+  /** The app and tenant of a token, as a key for rate limits. */
   readonly ownerOf: (authorization: string | undefined) => string
   readonly kindOf: (authorization: string | undefined) => TokenKind
-  readonly authorize: (call: Call, accepts: "both" | "user") => Operator | Reply.Reply
-  readonly rejection: (call: Pick<Call, "authorization" | "logId">, status: number) => Reply.Reply
+  /** The token checks of the gateway: each gives the operator, or the refusal of the token. */
+  readonly authorize: Authorize
+  /** Refuses a token, whether it is valid or not. */
+  readonly reject: (request: Pick<Bearer, "authorization" | "logId">, status: number) => Reply.Reply
   readonly revoke: (authorization: string | undefined) => void
   readonly revokeTenantTokens: (tenant: string | undefined) => void
   readonly revokeUser: (user: User) => void
@@ -126,7 +166,7 @@ export const make = (): Tokens => {
     return entry
   }
 
-  /** The last token of its kind while it has half an hour to live, else a new one. */
+  /** The latest token like this one while it is valid for half an hour, else this one. */
   const current = (wanted: Issued): Entry => {
     const last = [...entries.values()].findLast((entry) =>
       entry.kind === wanted.kind && entry.appId === wanted.appId && entry.tenant === wanted.tenant &&
@@ -140,23 +180,49 @@ export const make = (): Tokens => {
     return token === undefined ? undefined : entries.get(token)
   }
 
-  const accepted = (entry: Entry | undefined, now: number): entry is Entry =>
+  const isValid = (entry: Entry | undefined, now: number): entry is Entry =>
     entry !== undefined && !entry.revoked && entry.expiresAt > now
 
   const kindOf = (authorization: string | undefined): TokenKind => {
     const token = bearer(authorization)
-    return token === undefined ? "none" : entries.get(token)?.kind ?? looksLike(token)
+    return token === undefined ? "none" : entries.get(token)?.kind ?? kindOfUnknown(token)
   }
 
-  const refused = (authorization: string | undefined): void => {
+  const revokeAll = (which: (entry: Entry) => boolean): void => {
+    for (const entry of entries.values()) if (which(entry)) entry.revoked = true
+  }
+
+  const refuse = (
+    { authorization, logId }: Pick<Bearer, "authorization" | "logId">,
+    code: keyof typeof messages,
+    status = 400
+  ): Reply.Reply => {
     const entry = find(authorization)
     if (entry !== undefined) entry.rejections++
+    return Reply.refusal(status, code, messages[code], logId)
   }
 
-  const rejection: Tokens["rejection"] = (call, status) => {
-    refused(call.authorization)
-    const code = kindOf(call.authorization) === "user" ? 99991668 : 99991663
-    return Reply.refusal(status, code, invalid, call.logId)
+  const reject: Tokens["reject"] = (request, status) =>
+    refuse(request, kindOf(request.authorization) === "user" ? 99991668 : 99991663, status)
+
+  const either: Authorize["either"] = (request, invalidUserToken) => {
+    const entry = find(request.authorization)
+    switch (kindOf(request.authorization)) {
+      case "none":
+        return refuse(request, 99991661)
+      case "app":
+      case "malformed":
+        return refuse(request, 99991671)
+      case "tenant":
+        return isValid(entry, request.now) && entry.tenant !== undefined
+          ? { _tag: "App", tenant: entry.tenant }
+          : refuse(request, 99991663)
+      case "user": {
+        if (isValid(entry, request.now) && entry.user !== undefined) return { _tag: "User", user: entry.user }
+        const refusal = refuse(request, entry === undefined || entry.revoked ? 99991668 : 99991677)
+        return invalidUserToken ?? refusal
+      }
+    }
   }
 
   return {
@@ -195,69 +261,39 @@ export const make = (): Tokens => {
       }),
     findApp: (text, now) => {
       const entry = entries.get(text)
-      return accepted(entry, now) && entry.kind === "app" ? entry : undefined
-    },
-    findUser: (authorization, now) => {
-      const entry = find(authorization)
-      if (accepted(entry, now)) return entry.user
-      refused(authorization)
-      return undefined
+      return isValid(entry, now) && entry.kind === "app" ? entry : undefined
     },
     ownerOf: (authorization) => {
       const entry = find(authorization)
       return `${entry?.appId} ${entry?.tenant}`
     },
     kindOf,
-    rejection,
-    authorize: (call, accepts) => {
-      const entry = find(call.authorization)
-      switch (kindOf(call.authorization)) {
-        case "none": {
-          const msg = "Missing access token for authorization. Please make a request with token attached."
-          return Reply.refusal(400, 99991661, msg, call.logId)
-        }
-        case "app":
-        case "malformed": {
-          const msg = "Invalid access token for authorization: it must start with t- or u-."
-          return Reply.refusal(400, 99991671, msg, call.logId)
-        }
-        case "tenant":
-          return accepts === "both" && accepted(entry, call.now) && entry.tenant !== undefined
-            ? { _tag: "App", tenant: entry.tenant }
-            : rejection(call, 400)
-        case "user": {
-          if (accepted(entry, call.now) && entry.user !== undefined) return { _tag: "User", user: entry.user }
-          if (entry === undefined || entry.revoked) return rejection(call, 400)
-          entry.rejections++
-          const msg = "Authentication token expired. Please make a request with token attached."
-          return Reply.refusal(400, 99991677, msg, call.logId)
-        }
+    reject,
+    authorize: {
+      none: () => undefined,
+      either,
+      app: (request) => {
+        const operator = either(request)
+        return Reply.is(operator) || operator._tag === "App" ? operator : reject(request, 400)
+      },
+      user: (request, invalidUserToken) => {
+        const operator = either(request, invalidUserToken)
+        return Reply.is(operator) || operator._tag === "User" ? operator : reject(request, 400)
       }
     },
     revoke: (authorization) => {
-      const entry = find(authorization)
-      if (entry !== undefined) entry.revoked = true
+      const revoked = find(authorization)
+      revokeAll((entry) => entry === revoked)
     },
     revokeTenantTokens: (tenant) => {
-      for (const entry of entries.values()) {
-        if (entry.kind === "tenant" && (tenant === undefined || entry.tenant === tenant)) entry.revoked = true
-      }
+      revokeAll((entry) => entry.kind === "tenant" && (tenant === undefined || entry.tenant === tenant))
     },
     revokeUser: (user) => {
-      for (const entry of entries.values()) {
-        if (entry.user !== undefined && same(entry.user, user)) entry.revoked = true
-      }
+      revokeAll((entry) => entry.user !== undefined && same(entry.user, user))
     },
     minted: () =>
-      [...entries.values()].filter((entry) => entry.requested).map((entry) => ({
-        kind: entry.kind,
-        appId: entry.appId,
-        tenant: entry.tenant,
-        value: Redacted.make(entry.text),
-        issuedAt: entry.issuedAt,
-        expiresAt: entry.expiresAt,
-        revoked: entry.revoked,
-        rejections: entry.rejections
-      }))
+      [...entries.values()].filter((entry) => entry.requested).map(
+        ({ format: _, requested: __, text, user: ___, ...token }) => ({ ...token, value: Redacted.make(text) })
+      )
   }
 }

@@ -1,18 +1,35 @@
-import * as Redacted from "effect/Redacted"
+import type * as Digest from "effect/crypto/Digest"
+import type * as Effect from "effect/Effect"
 import * as App from "./App.ts"
-import type { Behavior } from "./Behavior.ts"
+import * as Behavior from "./Behavior.ts"
 import * as Meeting from "./Meeting.ts"
 import * as Sessions from "./Sessions.ts"
 import { makeTickets, type Tickets } from "./Tickets.ts"
 import * as Tokens from "./Tokens.ts"
-import { type Directory, makeDirectory, type User } from "./User.ts"
+import { type Directory, makeDirectory, type User, type UserInput } from "./User.ts"
 
 /**
- * A host change that happened.
+ * The apps, the meetings and the behavior of a simulated Feishu.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WorldOptions extends Behavior.BehaviorOptions {
+  /** Default `defaultApp`. */
+  readonly app?: App.AppOptions | undefined
+  /** More apps, each with its own tokens. */
+  readonly otherApps?: ReadonlyArray<App.AppOptions> | undefined
+  readonly meetings?: ReadonlyArray<Meeting.MeetingOptions> | undefined
+  /** The user who is logged in in every browser and consents to every login. Default: none. */
+  readonly login?: { readonly user: UserInput } | undefined
+}
+
+/**
+ * A change of the host that was applied.
  *
  * **Details**
  *
- * A swap from a host to himself is one too: the server applied it.
+ * A swap from a host to the same host counts as one.
  *
  * @since 0.1.0
  * @category models
@@ -22,50 +39,60 @@ export interface Write {
   readonly before: User | undefined
   readonly after: User
   readonly by: "request" | "rival" | "control"
-  /** The index of the request that did it. */
+  /** The index of the request that applied it. */
   readonly request: number | undefined
   readonly at: number
 }
 
 /**
- * All that the server remembers. Only synchronous code touches it, so every change is atomic.
+ * The state of the platform, and the effects that its endpoints use. Only synchronous code changes the state, so every
+ * change is atomic.
  */
 export interface World {
-  /** The app that was asked for; `apps` has the others too. */
+  /** The app of `options.app`. */
   readonly app: App.App
+  /** Every app, by its id. */
   readonly apps: ReadonlyMap<string, App.App>
-  readonly behavior: Behavior
+  readonly behavior: Behavior.Behavior
   readonly directory: Directory
+  /** The user who is logged in in every browser. */
+  readonly login: User | undefined
   readonly tokens: Tokens.Tokens
   readonly tickets: Tickets
   readonly sessions: Sessions.Sessions
   readonly meetings: Map<string, Meeting.Meeting>
   readonly writes: Array<Write>
+  readonly digest: Digest.Digest["Service"]
+  /** Pushes a new ticket to the app in the background. */
+  readonly resendTicket: (appId: string) => Effect.Effect<void>
 }
 
 export const make = (
-  main: App.AppOptions,
-  others: ReadonlyArray<App.AppOptions>,
-  behavior: Behavior,
-  meetings: ReadonlyArray<Meeting.MeetingOptions>,
-  now: number
+  options: WorldOptions,
+  now: number,
+  effects: Pick<World, "digest" | "resendTicket">
 ): World => {
+  const main: App.AppOptions = options.app ?? App.defaultApp
+  const others = options.otherApps ?? []
   const app = App.make(main)
   const home = App.homeTenant(app)
   const directory = makeDirectory(home)
   const tickets = makeTickets()
   for (const { appId, ticket } of [main, ...others]) {
-    if (ticket !== undefined) tickets.add(appId, Redacted.value(App.redacted(ticket)))
+    if (ticket !== undefined) tickets.add(appId, App.reveal(ticket))
   }
+  const meetings = (options.meetings ?? []).map((meeting) => Meeting.make(meeting, directory, home, now))
   return {
+    ...effects,
     app,
     apps: new Map([...others.map(App.make), app].map((known) => [known.id, known])),
-    behavior,
+    behavior: Behavior.fromOptions(options),
     directory,
+    login: options.login === undefined ? undefined : directory.resolve(options.login.user),
     tokens: Tokens.make(),
     tickets,
     sessions: Sessions.make(),
-    meetings: new Map(meetings.map((options) => [options.id, Meeting.make(options, directory, home, now)])),
+    meetings: new Map(meetings.map((meeting) => [meeting.id, meeting])),
     writes: []
   }
 }
@@ -81,11 +108,11 @@ export const moveHost = (
 }
 
 /**
- * The meeting that an operator sees under an id. What an app sees of another tenant's is `undefined`, or `"foreign"`.
+ * The meeting as the operator sees it. To an app a meeting of another tenant is `"foreign"` or does not exist.
  */
 export const meetingFor = (
   world: World,
-  operator: Tokens.Operator,
+  operator: Tokens.Operators["either"],
   id: string
 ): Meeting.Meeting | "foreign" | undefined => {
   const meeting = world.meetings.get(id)

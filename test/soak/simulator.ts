@@ -72,11 +72,11 @@ const program = Effect.gen(function*() {
     // They go where the traffic is.
     const moves = news.filter(({ endpoint }) => endpoint === "set_host" && random.chance(rivalsPerSwap))
     rivals = rivals + moves.length
-    yield* simulator.addRivals(moves.map(({ meetingId }): Simulator.Rival => ({
+    yield* simulator.addRivals(moves.map(({ params }): Simulator.Rival => ({
       _tag: "At",
       millis: random.below(pace),
       host: openIdOf(people[random.below(people.length)] ?? firstHost),
-      ...(meetingId === undefined ? {} : { meetingId })
+      ...params["meeting_id"] === undefined ? {} : { meetingId: params["meeting_id"] }
     })))
     if (news.length > 0 && random.chance(pace / 1_000 / secondsBetweenRevocations)) {
       revocations = revocations + 1
@@ -120,7 +120,9 @@ const program = Effect.gen(function*() {
     undecided = candidates.filter((index) => {
       const record = allRequests[index]
       if (record?.endpoint !== "end") return false
-      if (record.executed?.code === 0) endings.push({ meeting: record.meetingId ?? "", operation: operationOf(record) })
+      if (record.executed?.code === 0) {
+        endings.push({ meeting: record.params["meeting_id"] ?? "", operation: operationOf(record) })
+      }
       return record.executed === undefined
     })
 

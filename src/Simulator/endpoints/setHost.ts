@@ -1,9 +1,8 @@
-import { type Call, idTypeOf, isRecord, parseJson } from "./Call.ts"
-import * as Meeting from "./Meeting.ts"
-import * as Reply from "./Reply.ts"
-import type { Operator } from "./Tokens.ts"
-import { isUser, same, toWire, type WireUser } from "./User.ts"
-import * as World from "./World.ts"
+import { type ArrivedRequest, idTypeOf, isRecord } from "../ArrivedRequest.ts"
+import * as Meeting from "../Meeting.ts"
+import * as Reply from "../Reply.ts"
+import { isUser, same, toWire, type WireUser } from "../User.ts"
+import * as World from "../World.ts"
 
 const wireUser = (value: unknown): WireUser | undefined => {
   if (!isRecord(value)) return undefined
@@ -16,21 +15,20 @@ const wireUser = (value: unknown): WireUser | undefined => {
 /**
  * `PATCH /vc/v1/meetings/:meeting_id/set_host`.
  */
-export const setHost = (world: World.World, operator: Operator, call: Call): Reply.Reply => {
-  const idType = idTypeOf(call, world.behavior.userIdScope)
-  if (typeof idType !== "string") return idType
+export const setHost = (request: ArrivedRequest<"either", "meeting_id">, world: World.World): Reply.Reply => {
+  const { json, operator } = request
+  const idType = idTypeOf(request, world.behavior.userIdScope)
+  if (Reply.is(idType)) return idType
 
-  const parsed = parseJson(call.body)
-  if (!parsed.ok || !isRecord(parsed.value)) return Reply.failure(121003)
-  const old = parsed.value["old_host_user"] ?? undefined
+  const old = json?.["old_host_user"] ?? undefined
   const expected = wireUser(old)
-  const wanted = wireUser(parsed.value["host_user"])
+  const wanted = wireUser(json?.["host_user"])
   if (wanted === undefined) return Reply.failure(121003)
   if (old === undefined ? world.behavior.withoutOldHost === "paramError" : expected === undefined) {
     return Reply.failure(121003)
   }
 
-  const meeting = World.meetingFor(world, operator, call.meetingId)
+  const meeting = World.meetingFor(world, operator, request.params.meeting_id)
   if (meeting === undefined) return Reply.failure(122002)
   if (meeting === "foreign") return Reply.failure(121005)
   if (meeting.status !== "in_progress") return Reply.failure(122001)
@@ -55,6 +53,6 @@ export const setHost = (world: World.World, operator: Operator, call: Call): Rep
     return Reply.failure(121006, host === undefined ? {} : { host_user: toWire(host, idType) })
   }
 
-  World.moveHost(world, meeting, target.user, { by: "request", request: call.index, at: call.now })
+  World.moveHost(world, meeting, target.user, { by: "request", request: request.index, at: request.now })
   return Reply.success({ host_user: toWire(target.user, idType) })
 }

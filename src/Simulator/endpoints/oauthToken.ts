@@ -1,19 +1,20 @@
 import * as Digest from "effect/crypto/Digest"
 import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
-import { type App, homeTenant } from "./App.ts"
-import type { Call } from "./Call.ts"
-import { secondsLeft } from "./Credentials.ts"
-import { clientOf, type Fields, parametersOf, type Version } from "./OAuthClient.ts"
-import { oauthFailure } from "./OAuthError.ts"
-import * as Reply from "./Reply.ts"
-import type { Code, Consent, RefreshToken } from "./Sessions.ts"
-import type { World } from "./World.ts"
+import { type App, homeTenant } from "../App.ts"
+import type { Arrival } from "../ArrivedRequest.ts"
+import { secondsLeft } from "../Credentials.ts"
+import { clientOf, type Fields, parametersOf, type Version } from "../OAuthClient.ts"
+import { oauthFailure } from "../OAuthError.ts"
+import * as Reply from "../Reply.ts"
+import type { Code, Consent, RefreshToken } from "../Sessions.ts"
+import type { World } from "../World.ts"
 
-// The documents: an authorization code lives five minutes.
+// Documented: an authorization code is valid for five minutes.
 const codeMillis = 5 * 60 * 1000
 
-interface Asked {
+/** A token request whose app is authenticated. */
+interface TokenRequest {
   readonly version: Version
   readonly fields: Fields
   readonly app: App
@@ -22,17 +23,17 @@ interface Asked {
 
 const formatOf = (version: Version) => version === "v3" ? "jwt" as const : "opaque" as const
 
-/** The scopes of the access token: all that were granted, or fewer if the request says so. */
+/** The scopes of the access token: all that were granted, or the subset that the request names. */
 const scopesOf = (fields: Fields, granted: ReadonlyArray<string>): ReadonlyArray<string> | Reply.Reply => {
-  const asked = (fields["scope"] ?? "").split(" ").filter((scope) => scope !== "")
-  if (asked.length === 0) return granted
-  if (new Set(asked).size < asked.length) return oauthFailure(20067)
-  return asked.every((scope) => granted.includes(scope)) ? asked : oauthFailure(20068)
+  const wanted = (fields["scope"] ?? "").split(" ").filter((scope) => scope !== "")
+  if (wanted.length === 0) return granted
+  if (new Set(wanted).size < wanted.length) return oauthFailure(20067)
+  return wanted.every((scope) => granted.includes(scope)) ? wanted : oauthFailure(20068)
 }
 
 const granted = (
   world: World,
-  { app, now, version }: Asked,
+  { app, now, version }: TokenRequest,
   { refresh, scopes, user }: {
     readonly user: Consent["user"]
     readonly scopes: ReadonlyArray<string>
@@ -58,17 +59,17 @@ const granted = (
 
 const isVerifier = (text: string): boolean => /^[A-Za-z0-9\-._~]{43,128}$/.test(text)
 
-/** Whether the client proves that it is the one that began the login. */
-const proves = (code: Code, { fields, version }: Asked, s256: string): boolean => {
+/** Whether the `code_verifier` matches the login's challenge. `s256` is the digest of the verifier. */
+const verifies = (code: Code, { fields, version }: TokenRequest, s256: string): boolean => {
   const verifier = fields["code_verifier"]
-  // What was wrong with v2 according to the documents of v3: it does not mind a verifier that nobody announced.
+  // The v3 documents name this as a flaw of v2: it accepts a verifier although the login had no challenge.
   if (code.challenge === undefined) return version === "v2" || verifier === undefined
   if (verifier === undefined || !isVerifier(verifier)) return false
   return code.challenge.text === (code.challenge.method === "S256" ? s256 : verifier)
 }
 
-const byCode = (world: World, asked: Asked, s256: string): Reply.Reply => {
-  const { app, fields, now, version } = asked
+const byCode = (world: World, request: TokenRequest, s256: string): Reply.Reply => {
+  const { app, fields, now, version } = request
   const text = fields["code"] ?? ""
   if (text === "") return oauthFailure(20001)
   const code = world.sessions.code(text)
@@ -78,7 +79,7 @@ const byCode = (world: World, asked: Asked, s256: string): Reply.Reply => {
   if (now >= code.at + codeMillis) return oauthFailure(20004)
   const redirectUri = fields["redirect_uri"]
   if (redirectUri !== undefined && redirectUri !== code.redirectUri) return oauthFailure(20071)
-  if (!proves(code, asked, s256)) return oauthFailure(20049)
+  if (!verifies(code, request, s256)) return oauthFailure(20049)
   const scopes = scopesOf(fields, code.scopes)
   if (Reply.is(scopes)) return scopes
 
@@ -86,11 +87,11 @@ const byCode = (world: World, asked: Asked, s256: string): Reply.Reply => {
   const refresh = code.offline
     ? world.sessions.issue(app, { consent: code, after: undefined }, now, formatOf(version))
     : undefined
-  return granted(world, asked, { user: code.user, scopes, refresh })
+  return granted(world, request, { user: code.user, scopes, refresh })
 }
 
-const byRefreshToken = (world: World, asked: Asked): Reply.Reply => {
-  const { app, fields, now, version } = asked
+const byRefreshToken = (world: World, request: TokenRequest): Reply.Reply => {
+  const { app, fields, now, version } = request
   const text = fields["refresh_token"] ?? ""
   if (text === "") return oauthFailure(20001)
   const token = world.sessions.refreshToken(text)
@@ -111,31 +112,35 @@ const byRefreshToken = (world: World, asked: Asked): Reply.Reply => {
 
   token.usedAt ??= now
   const refresh = world.sessions.issue(app, { consent: token.consent, after: token }, now, formatOf(version))
-  return granted(world, asked, { user: token.consent.user, scopes, refresh })
+  return granted(world, request, { user: token.consent.user, scopes, refresh })
 }
 
-const byCredentials = (world: World, { app, now }: Asked): Reply.Reply => {
-  // The documents say who may do this, not what anybody else is told.
+const byCredentials = (world: World, { app, now }: TokenRequest): Reply.Reply => {
+  // Documented for custom apps; the error of other apps is not documented.
   if (app.type !== "custom") return oauthFailure(20036)
   const token = world.tokens.tenant(app, homeTenant(app), now, "jwt")
   const body = { access_token: token.text, expires_in: secondsLeft(token, now), token_type: "Bearer" }
   return Reply.text(200, JSON.stringify(body), "application/json; charset=utf-8")
 }
 
-const answer = (world: World, call: Call, version: Version, fields: Fields | undefined, s256: string): Reply.Reply => {
-  if (fields === undefined) return oauthFailure(20063)
+const replyTo = (
+  world: World,
+  arrival: Arrival,
+  { fields, version }: Pick<TokenRequest, "fields" | "version">,
+  s256: string
+): Reply.Reply => {
   const grantType = fields["grant_type"] ?? ""
   if (grantType === "") return oauthFailure(20001)
-  const app = clientOf(world, call, fields, version)
+  const app = clientOf(world, arrival, fields, version)
   if (Reply.is(app)) return app
-  const asked: Asked = { version, fields, app, now: call.now }
+  const request: TokenRequest = { version, fields, app, now: arrival.now }
   switch (grantType) {
     case "authorization_code":
-      return byCode(world, asked, s256)
+      return byCode(world, request, s256)
     case "refresh_token":
-      return byRefreshToken(world, asked)
+      return byRefreshToken(world, request)
     case "client_credentials":
-      return version === "v3" ? byCredentials(world, asked) : oauthFailure(20036)
+      return version === "v3" ? byCredentials(world, request) : oauthFailure(20036)
     default:
       return oauthFailure(20036)
   }
@@ -144,18 +149,16 @@ const answer = (world: World, call: Call, version: Version, fields: Fields | und
 /**
  * `POST /authen/v2/oauth/token`, and `POST /oauth/v3/token` on the host of the login.
  *
- * Only the digest takes time; the rest is one synchronous step, so that of two requests with one code one is too late.
+ * Only the digest is asynchronous. The rest is one synchronous step, so a code or a refresh token cannot be used twice
+ * by concurrent requests.
  */
-export const oauthToken = Effect.fnUntraced(function*(
-  digest: Digest.Digest["Service"],
-  world: World,
-  call: Call,
-  version: Version
-) {
-  const fields = parametersOf(call, version)
-  const verifier = fields?.["code_verifier"]
-  const s256 = verifier === undefined
-    ? ""
-    : Base64Url.encode(yield* digest.digest(Digest.sha256, new TextEncoder().encode(verifier)))
-  return answer(world, call, version, fields, s256)
-})
+export const oauthToken = (version: Version) =>
+  Effect.fnUntraced(function*(arrival: Arrival, world: World) {
+    const fields = parametersOf(arrival, version)
+    if (fields === undefined) return oauthFailure(20063)
+    const verifier = fields["code_verifier"]
+    const s256 = verifier === undefined
+      ? ""
+      : Base64Url.encode(yield* world.digest.digest(Digest.sha256, new TextEncoder().encode(verifier)))
+    return replyTo(world, arrival, { fields, version }, s256)
+  })

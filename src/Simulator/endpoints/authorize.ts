@@ -1,12 +1,10 @@
-import * as Reply from "./Reply.ts"
-import type { Challenge } from "./Sessions.ts"
-import type { User } from "./User.ts"
-import type { World } from "./World.ts"
+import type { Arrival } from "../ArrivedRequest.ts"
+import * as Reply from "../Reply.ts"
+import type { Challenge } from "../Sessions.ts"
+import type { User } from "../User.ts"
+import type { World } from "../World.ts"
 
-/**
- * What a login asks for, as the query of `GET /authen/v1/authorize`.
- */
-export type LoginQuery = Readonly<Record<string, string>>
+type LoginQuery = Readonly<Record<string, string>>
 
 const challengeOf = (query: LoginQuery): Challenge | undefined | "unknown" => {
   const text = query["code_challenge"]
@@ -16,14 +14,14 @@ const challengeOf = (query: LoginQuery): Challenge | undefined | "unknown" => {
 }
 
 /**
- * Shows a user the page on which he agrees or declines, and gives the URL to which it sends him back. What is wrong with
- * the login itself he reads on the page: nothing of it reaches the app.
+ * The consent page: the URL to which it sends the user back, with a code or a denial. An invalid login is explained on
+ * the page, and the app never learns of it.
  */
 export const authorize = (
   world: World,
   query: LoginQuery,
   user: User,
-  answer: { readonly denied: boolean; readonly now: number }
+  { denied, now }: { readonly denied: boolean; readonly now: number }
 ): URL | Reply.Reply => {
   const app = world.apps.get(query["client_id"] ?? "")
   if (app === undefined) return Reply.page(400, 20048, "20048: the app does not exist")
@@ -38,7 +36,7 @@ export const authorize = (
     return Reply.page(400, 20027, "20027: the app does not have a scope that it asks for")
   }
 
-  if (answer.denied) {
+  if (denied) {
     callback.searchParams.set("error", "access_denied")
   } else {
     const code = world.sessions.addCode({
@@ -48,7 +46,7 @@ export const authorize = (
       offline: scopes.includes("offline_access"),
       redirectUri: query["redirect_uri"] ?? "",
       challenge,
-      at: answer.now
+      at: now
     })
     callback.searchParams.set("code", code)
   }
@@ -57,18 +55,13 @@ export const authorize = (
 }
 
 /**
- * `GET /authen/v1/authorize` from a browser in which somebody is logged in, who agrees at once.
+ * `GET /authen/v1/authorize` in a browser where a user is logged in and consents at once.
  *
- * The query may say who (`simulated_user`, an open id) and that he declines (`simulated_denial=true`).
+ * The query can name another user (`simulated_user`, an open id) and decline (`simulated_denial=true`).
  */
-export const authorizePage = (
-  world: World,
-  login: User | undefined,
-  query: LoginQuery,
-  now: number
-): Reply.Reply => {
+export const authorizePage = ({ now, query }: Arrival, world: World): Reply.Reply => {
   const named = query["simulated_user"]
-  const user = named === undefined || named === "" ? login : world.directory.resolve(named)
+  const user = named === undefined || named === "" ? world.login : world.directory.resolve(named)
   if (user === undefined) {
     return Reply.page(400, undefined, "Nobody is logged in: add simulated_user=ou_… to the URL")
   }

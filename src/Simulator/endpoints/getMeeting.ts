@@ -1,10 +1,14 @@
-import { type Call, idTypeOf } from "./Call.ts"
-import type { Meeting, MeetingStatus, Participant, ParticipantStatus } from "./Meeting.ts"
-import { participantOf } from "./Meeting.ts"
-import * as Reply from "./Reply.ts"
-import type { Operator } from "./Tokens.ts"
-import { idOf, type IdType, larkUserType, same, toWire } from "./User.ts"
-import * as World from "./World.ts"
+import { type ArrivedRequest, idTypeOf } from "../ArrivedRequest.ts"
+import {
+  type Meeting,
+  type MeetingStatus,
+  type Participant,
+  participantOf,
+  type ParticipantStatus
+} from "../Meeting.ts"
+import * as Reply from "../Reply.ts"
+import { idOf, type IdType, larkUserType, same, toWire } from "../User.ts"
+import * as World from "../World.ts"
 
 const meetingStatus: Record<MeetingStatus, number> = { calling: 1, in_progress: 2, ended: 3 }
 
@@ -12,7 +16,9 @@ const participantStatus: Record<ParticipantStatus, number> = { calling: 1, in_me
 
 const seconds = (millis: number): string => String(Math.floor(millis / 1000))
 
-const flag = (call: Call, name: string): boolean => call.query[name] === "true"
+type GetRequest = ArrivedRequest<"either", "meeting_id">
+
+const flag = ({ query }: GetRequest, name: string): boolean => query[name] === "true"
 
 const participantView = (meeting: Meeting, participant: Participant, idType: IdType, now: number) => {
   const until = meeting.endedAt ?? now
@@ -35,7 +41,7 @@ const listed = (meeting: Meeting, idType: IdType): ReadonlyArray<Participant> =>
     ? meeting.participants.filter((participant) => participant.user.userType === larkUserType)
     : meeting.participants
 
-const meetingView = (meeting: Meeting, operator: Operator, call: Call, idType: IdType) => ({
+const meetingView = (meeting: Meeting, request: GetRequest, idType: IdType) => ({
   id: meeting.id,
   topic: meeting.topic,
   url: `https://vc.feishu.cn/j/${meeting.meetingNo}`,
@@ -49,10 +55,10 @@ const meetingView = (meeting: Meeting, operator: Operator, call: Call, idType: I
   status: meetingStatus[meeting.status],
   participant_count: String(meeting.participants.length),
   participant_count_accumulated: String(meeting.participants.length),
-  ...(flag(call, "with_participants")
-    ? { participants: listed(meeting, idType).map((one) => participantView(meeting, one, idType, call.now)) }
+  ...(flag(request, "with_participants")
+    ? { participants: listed(meeting, idType).map((one) => participantView(meeting, one, idType, request.now)) }
     : {}),
-  ...(flag(call, "with_meeting_ability") && operator._tag === "App"
+  ...(flag(request, "with_meeting_ability") && request.operator._tag === "App"
     ? {
       ability: {
         use_video: true,
@@ -69,13 +75,14 @@ const meetingView = (meeting: Meeting, operator: Operator, call: Call, idType: I
 /**
  * `GET /vc/v1/meetings/:meeting_id`.
  */
-export const getMeeting = (world: World.World, operator: Operator, call: Call): Reply.Reply => {
-  const idType = idTypeOf(call, world.behavior.userIdScope)
-  if (typeof idType !== "string") return idType
-  const mode = call.query["query_mode"] ?? "0"
+export const getMeeting = (request: GetRequest, world: World.World): Reply.Reply => {
+  const { operator, params, query } = request
+  const idType = idTypeOf(request, world.behavior.userIdScope)
+  if (Reply.is(idType)) return idType
+  const mode = query["query_mode"] ?? "0"
   if (mode !== "0" && mode !== "1") return Reply.failure(121003)
 
-  const meeting = World.meetingFor(world, operator, call.meetingId)
+  const meeting = World.meetingFor(world, operator, params.meeting_id)
   if (meeting === undefined) return Reply.failure(121004)
   if (meeting === "foreign") return Reply.failure(121005)
   const owns = operator._tag === "App" || participantOf(meeting, operator.user) !== undefined ||
@@ -84,5 +91,5 @@ export const getMeeting = (world: World.World, operator: Operator, call: Call): 
 
   return mode === "1"
     ? Reply.success({ related_artifacts: { note_doc_token: "", verbatim_doc_token: "" } })
-    : Reply.success({ meeting: meetingView(meeting, operator, call, idType) })
+    : Reply.success({ meeting: meetingView(meeting, request, idType) })
 }

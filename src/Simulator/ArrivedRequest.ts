@@ -1,0 +1,78 @@
+import * as Reply from "./Reply.ts"
+import type { Operators, TokenRule } from "./Tokens.ts"
+import { type IdType, idTypes } from "./User.ts"
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+export const isRecord = (value: unknown): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+export const parseJson = (text: string): JsonObject | undefined => {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isRecord(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * A request that arrived at an endpoint.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Arrival<Param extends string = never> {
+  /** Its index in the log of requests. */
+  readonly index: number
+  readonly logId: string
+  /** The parameters of the endpoint's path, decoded. */
+  readonly params: Readonly<Record<Param, string>>
+  readonly query: Readonly<Record<string, string>>
+  readonly authorization: string | undefined
+  readonly contentType: string | undefined
+  readonly body: string
+  /** The body, if it is a JSON object. */
+  readonly json: JsonObject | undefined
+  /** When it is executed, in milliseconds since 1970. */
+  readonly now: number
+}
+
+/**
+ * A request whose token was accepted.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ArrivedRequest<Rule extends TokenRule = TokenRule, Param extends string = never>
+  extends Arrival<Param>
+{
+  /** The app or user that the token belongs to; `undefined` where no token is taken. */
+  readonly operator: Operators[Rule]
+}
+
+/**
+ * The id type that a request wants, or the refusal of an unknown or forbidden one.
+ */
+export const idTypeOf = ({ logId, query }: Arrival, mayUseUserId: boolean): IdType | Reply.Reply => {
+  const wanted = query["user_id_type"]
+  if (wanted === undefined || wanted === "") return "open_id"
+  const idType = idTypes.find((known) => known === wanted)
+  if (idType === undefined) {
+    return Reply.refusal(400, 99992402, "field validation failed", logId, {
+      field_violations: [{
+        field: "user_id_type",
+        value: wanted,
+        description: `user_id_type is optional, options: [${idTypes.join(",")}]`
+      }]
+    })
+  }
+  if (idType === "user_id" && !mayUseUserId) {
+    const scope = "contact:user.employee_id:readonly"
+    const msg = `Access denied. One of the following scopes is required: [${scope}].`
+    return Reply.refusal(400, 99991672, msg, logId, {
+      permission_violations: [{ type: "field_scope_required", subject: scope }]
+    })
+  }
+  return idType
+}

@@ -1,0 +1,110 @@
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import { authorize } from "./endpoints/authorize.ts"
+import type { FaultPlan, FaultRule } from "./Fault.ts"
+import type { Meeting } from "./Meeting.ts"
+import type { Deliver, EventOptions, Pushes } from "./Push.ts"
+import * as Reply from "./Reply.ts"
+import type { RequestLog } from "./RequestLog.ts"
+import type { Rival, RivalPlan } from "./Rival.ts"
+import { same, type UserInput } from "./User.ts"
+import * as World from "./World.ts"
+
+/** The test is wrong, so it is a defect. */
+const mistake = (message: string) => Effect.die(new Error(message))
+
+/**
+ * The members of the `Simulator` service.
+ */
+export const make = ({ endpoints, faults, log, pushes, rivals, scope, world }: {
+  /** The names of all endpoints. */
+  readonly endpoints: ReadonlySet<string>
+  readonly world: World.World
+  readonly log: RequestLog
+  readonly faults: FaultPlan
+  readonly rivals: RivalPlan
+  readonly pushes: Pushes
+  readonly scope: Scope.Scope
+}) => {
+  const meeting = (meetingId: string): Effect.Effect<Meeting> =>
+    Effect.suspend(() => {
+      const found = world.meetings.get(meetingId)
+      return found === undefined ? mistake(`The simulator has no meeting ${meetingId}`) : Effect.succeed(found)
+    })
+
+  const firstMeeting: Effect.Effect<Meeting> = Effect.suspend(() => {
+    const first = world.meetings.values().next().value
+    return first === undefined ? mistake("The simulator has no meeting") : Effect.succeed(first)
+  })
+
+  const moveRival = (rival: Rival, meetingId: string, at: number): void => {
+    const target = world.meetings.get(meetingId)
+    // Nobody can move the host of a meeting that has ended.
+    if (target === undefined || target.status === "ended") return
+    World.moveHost(world, target, world.directory.resolve(rival.host), { by: "rival", request: undefined, at })
+  }
+
+  const addRival = (rival: Rival): Effect.Effect<void> =>
+    Effect.flatMap(rival.meetingId === undefined ? firstMeeting : meeting(rival.meetingId), ({ id }) => {
+      if (rival._tag !== "At") {
+        return Effect.sync(() => rivals.add(rival._tag, rival.nth, (at) => moveRival(rival, id, at)))
+      }
+      const move = Effect.map(Clock.currentTimeMillis, (now) => moveRival(rival, id, now))
+      return Effect.asVoid(Effect.forkIn(Effect.delay(move, rival.millis), scope, { startImmediately: true }))
+    })
+
+  return {
+    requests: Effect.sync(log.all),
+    writes: Effect.sync(() => [...world.writes]),
+    tokensMinted: Effect.sync(world.tokens.minted),
+    sessions: Effect.sync(world.sessions.all),
+    pushes: Effect.sync(pushes.all),
+    meeting,
+    host: (meetingId: string) => Effect.map(meeting(meetingId), ({ host }) => host),
+    moveHost: (meetingId: string, user: UserInput) =>
+      Effect.map(
+        Effect.zip(meeting(meetingId), Clock.currentTimeMillis),
+        ([found, at]) =>
+          World.moveHost(world, found, world.directory.resolve(user), { by: "control", request: undefined, at })
+      ),
+    userToken: (user: UserInput, options?: { readonly expiresIn?: Duration.Input | undefined }) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const lifetimeMillis = Duration.toMillis(options?.expiresIn ?? Duration.hours(2))
+        const given = { now, lifetimeMillis, format: "opaque", requested: false } as const
+        return Redacted.make(world.tokens.user(world.app, world.directory.resolve(user), given).text)
+      }),
+    authorize: (url: string, user: UserInput, options?: { readonly deny?: boolean | undefined }) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        const login = URL.parse(url)
+        if (login === null) return mistake(`A login needs a URL, not ${url}`)
+        const query = Object.fromEntries(login.searchParams)
+        const denied = options?.deny ?? false
+        const callback = authorize(world, query, world.directory.resolve(user), { denied, now })
+        return Reply.is(callback)
+          ? mistake(`The login was refused with code ${callback.code}`)
+          : Effect.succeed(callback)
+      }),
+    revokeSessions: (user: UserInput) =>
+      Effect.sync(() => {
+        const revoked = world.directory.resolve(user)
+        world.sessions.revoke((token) => same(token.consent.user, revoked))
+        world.tokens.revokeUser(revoked)
+      }),
+    rejectTokens: Effect.sync(() => world.tokens.revokeTenantTokens(undefined)),
+    rejectTokensOf: (tenant: string) => Effect.sync(() => world.tokens.revokeTenantTokens(tenant)),
+    appTicketEvent: (options: EventOptions = {}) => pushes.ticketEvent(options),
+    pushTicket: Effect.suspend(() => pushes.ticket(world.app.id)),
+    deliverTo: (deliver: Deliver) => Effect.sync(() => pushes.deliverTo(deliver)),
+    verifyUrl: pushes.verifyUrl,
+    addFaults: (rules: ReadonlyArray<FaultRule<string>>) => {
+      const unknown = rules.find(({ endpoint }) => !endpoints.has(endpoint))
+      return unknown === undefined
+        ? Effect.sync(() => faults.add(rules))
+        : mistake(`The simulator has no endpoint ${unknown.endpoint}`)
+    },
+    addRivals: (added: ReadonlyArray<Rival>) => Effect.forEach(added, addRival, { discard: true })
+  }
+}
