@@ -2,7 +2,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer, Result } from "effect"
-import { Cas, Lark, MeetingId, Meetings, MeetingUser, UserToken } from "effect-lark-meetings"
+import { Cas, Lark, Meeting, MeetingId, Meetings, MeetingUser, UserToken } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpServer } from "effect/http"
 import { createServer } from "node:http"
@@ -90,7 +90,7 @@ const demo = Effect.gen(function*() {
     Effect.andThen(Meetings.get(id)),
     Effect.provide(Lark.layer({ ...Simulator.defaultApp, baseUrl }))
   )
-  const ended = meeting.status === Meetings.MeetingStatus.Ended
+  const ended = meeting.status === Meeting.Status.Ended
   yield* Console.log(`  ${host} ends the meeting as a user: ${ended ? "the meeting has ended" : "it goes on"}.`)
   if (!ended || results.some(Result.isFailure)) return yield* Effect.die("the demo did not go as it should")
 })

@@ -10,7 +10,7 @@
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Lark, Meetings, MeetingId, UserToken } from "effect-lark-meetings"
+ * import { Lark, Meeting, Meetings, MeetingId, UserToken } from "effect-lark-meetings"
  * import * as Simulator from "effect-lark-meetings/Simulator"
  *
  * const id = MeetingId.make("6911188411932033028")
@@ -18,7 +18,7 @@
  *   const simulator = yield* Simulator.Simulator
  *   const token = yield* simulator.userToken("ou_alice")
  *   yield* Meetings.end(id).pipe(Lark.asUser(UserToken.fromAccessToken(token)))
- *   return (yield* Meetings.get(id)).status === Meetings.MeetingStatus.Ended
+ *   return (yield* Meetings.get(id)).status === Meeting.Status.Ended
  * })
  * const ended = await Effect.runPromise(program.pipe(
  *   Effect.provide(Lark.layer(Simulator.defaultApp)),

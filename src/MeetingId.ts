@@ -3,9 +3,14 @@
  *
  * **Details**
  *
- * Meeting id, meeting number (nine digits, what people dial) and reserve id are three different things; only the first
- * works here. It is a string of 19 digits, more than a JavaScript number can hold, and exists once the meeting has
- * started. Source: Feishu, vc-v1 `meeting`.
+ * Meeting id, meeting number (`MeetingNo`, nine digits, what people dial) and reserve id (`ReserveId`) are three
+ * different things; the operations on a meeting take the first. It is a string of 19 digits, more than a JavaScript
+ * number can hold, and exists once the meeting has started. Source: Feishu, vc-v1 `meeting`.
+ *
+ * **Gotchas**
+ *
+ * A reserve id has the same form, so only the platform can refuse it: `get` fails with `DataNotExist`, the other
+ * operations with `MeetingNotExist`. Its meeting id comes from `GET /vc/v1/reserves/:reserve_id/get_active_meeting`.
  *
  * **Example** (From a constant, and from input)
  *
@@ -15,8 +20,8 @@
  *
  * const id = MeetingId.make("6911188411932033028")
  * console.log(id) // => 6911188411932033028
- * const refused = await Effect.runPromise(Effect.flip(MeetingId.makeEffect("../../x?y=1#")))
- * console.log(refused._tag) // => InvalidMeetingId
+ * const refused = await Effect.runPromise(Effect.flip(MeetingId.makeEffect("123456789")))
+ * console.log(refused._tag, "looks like a", refused.looksLike) // => InvalidMeetingId looks like a meeting number
  * ```
  *
  * @since 0.1.0
@@ -25,6 +30,8 @@ import type * as Brand from "effect/Brand"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { kind, type LooksLike } from "./internal/meetingNumber.ts"
 
 /**
  * A meeting id; a plain string is not one.
@@ -34,15 +41,31 @@ import * as Result from "effect/Result"
  */
 export type MeetingId = string & Brand.Brand<"effect-lark-meetings/MeetingId">
 
+const form = kind<MeetingId>(
+  "meeting id or reserve id",
+  "nine digits are a meeting number; its meeting ids come from GET /vc/v1/meetings/list_by_no, or from events"
+)
+
 /**
- * The text cannot be the id of a meeting.
+ * The schema of a meeting id: a string in JSON.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const MeetingId = Schema.String.check(form.check).pipe(Schema.brand("effect-lark-meetings/MeetingId"))
+
+/**
+ * The text cannot be the id of a meeting. `looksLike` names the number that it may be instead.
  *
  * @since 0.1.0
  * @category errors
  */
-export class InvalidMeetingId extends Data.TaggedError("InvalidMeetingId")<{ readonly reason: string }> {
+export class InvalidMeetingId extends Data.TaggedError("InvalidMeetingId")<{
+  readonly reason: string
+  readonly looksLike: LooksLike
+}> {
   override get message() {
-    return `Not a meeting id: ${this.reason}. A meeting id is a string of 10 to 32 digits (usually 19).`
+    return `Not a meeting id: ${this.reason}. A meeting id is ${form.expected}.`
   }
 }
 
@@ -52,23 +75,7 @@ export class InvalidMeetingId extends Data.TaggedError("InvalidMeetingId")<{ rea
  * @since 0.1.0
  * @category guards
  */
-export const isMeetingId = (text: string): text is MeetingId => typeof text === "string" && /^[0-9]{10,32}$/.test(text)
-
-const parse = (text: string): Result.Result<MeetingId, InvalidMeetingId> =>
-  isMeetingId(text)
-    ? Result.succeed(text)
-    : Result.fail(new InvalidMeetingId({ reason: reasonOf(text) }))
-
-const reasonOf = (text: string): string =>
-  typeof text !== "string"
-    ? "ids have 19 digits, more than a number can hold, and must stay strings"
-    : text === ""
-    ? "it is empty"
-    : /^[0-9]{9}$/.test(text)
-    ? "nine digits are a meeting number; the meeting id comes from events or from looking the number up"
-    : /^[0-9]+$/.test(text)
-    ? `it has ${text.length} digits`
-    : `it has ${text.length} characters, not all of them digits`
+export const isMeetingId: (text: string) => text is MeetingId = form.is
 
 /**
  * The meeting id in a text that is known to hold one.
@@ -80,7 +87,8 @@ const reasonOf = (text: string): string =>
  * @since 0.1.0
  * @category constructors
  */
-export const make = (text: string): MeetingId => Result.getOrThrowWith(parse(text), (error) => error)
+export const make = (text: string): MeetingId =>
+  Result.getOrThrowWith(form.parse(text), (refusal) => new InvalidMeetingId(refusal))
 
 /**
  * The meeting id in a text from outside; fails with `InvalidMeetingId` if it cannot be one.
@@ -88,4 +96,5 @@ export const make = (text: string): MeetingId => Result.getOrThrowWith(parse(tex
  * @since 0.1.0
  * @category constructors
  */
-export const makeEffect = (text: string): Effect.Effect<MeetingId, InvalidMeetingId> => Effect.fromResult(parse(text))
+export const makeEffect = (text: string): Effect.Effect<MeetingId, InvalidMeetingId> =>
+  Effect.fromResult(Result.mapError(form.parse(text), (refusal) => new InvalidMeetingId(refusal)))

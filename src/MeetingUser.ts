@@ -3,13 +3,14 @@
  *
  * **Details**
  *
- * One person has a different id under each kind: `open_id` (per app), `union_id` (per vendor), `user_id` (per tenant).
- * The kind is part of the type, so that kinds cannot be mixed in one operation, and it is what is sent as
- * `user_id_type`. Two users are equal when id and user type are, under one kind.
+ * One person has a different id of each kind: `open_id` (per app), `union_id` (per vendor), `user_id` (per tenant). The
+ * kind is part of the type, so that kinds cannot be mixed in one operation, and is sent as `user_id_type`. Two users are
+ * equal when id, user type and kind are equal.
  *
  * **Gotchas**
  *
- * An `open_id` from another app names nobody. `user_id` needs the field scope `contact:user.employee_id:readonly`.
+ * An `open_id` of another app names nobody. The platform tells a `user_id` only to apps with the field scope
+ * `contact:user.employee_id:readonly`.
  *
  * **Example** (Users)
  *
@@ -26,7 +27,10 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
 
 /**
  * The kinds of user id, as `user_id_type` names them.
@@ -55,7 +59,7 @@ export const UserType = {
 } as const
 
 /**
- * A user of one id kind.
+ * A user, named by an id of one kind.
  *
  * @since 0.1.0
  * @category models
@@ -67,7 +71,16 @@ export interface MeetingUser<out T extends IdType = IdType> {
 }
 
 /**
- * A user that cannot be: the id is empty or has blanks in it, or the user type is not a whole number.
+ * The user that an event tells of, under each kind of id that the event names.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type EventUser = { readonly [T in IdType]: Option.Option<MeetingUser<T>> }
+
+/**
+ * Not a user: the id is empty, longer than 256 characters, or has whitespace or control characters in it, or the user
+ * type is not a positive whole number.
  *
  * @since 0.1.0
  * @category errors
@@ -80,22 +93,60 @@ export class InvalidMeetingUser extends Data.TaggedError("InvalidMeetingUser")<{
 
 const maxLength = 256
 
+const forbidden = /[\s\p{Cc}]/u
+
+/** What is wrong with an id. */
+const faultOf = (id: string): string | undefined =>
+  typeof id !== "string" || id === ""
+    ? "is missing"
+    : id.length > maxLength
+    ? `has ${id.length} characters, more than ${maxLength}`
+    : forbidden.test(id)
+    ? "has whitespace or control characters in it"
+    : undefined
+
 const parse = <T extends IdType>(
   idType: T,
   id: string,
   userType: number
-): Result.Result<MeetingUser<T>, InvalidMeetingUser> =>
-  typeof id !== "string" || id === ""
-    ? Result.fail(new InvalidMeetingUser({ reason: `its ${idType} is missing` }))
-    : id.length > maxLength
-    ? Result.fail(
-      new InvalidMeetingUser({ reason: `its ${idType} has ${id.length} characters, more than ${maxLength}` })
-    )
-    : /[\s\p{Cc}]/u.test(id)
-    ? Result.fail(new InvalidMeetingUser({ reason: `its ${idType} has blanks or control characters in it` }))
+): Result.Result<MeetingUser<T>, InvalidMeetingUser> => {
+  const fault = faultOf(id)
+  return fault !== undefined
+    ? Result.fail(new InvalidMeetingUser({ reason: `its ${idType} ${fault}` }))
     : Number.isSafeInteger(userType) && userType > 0
     ? Result.succeed({ idType, id, userType })
     : Result.fail(new InvalidMeetingUser({ reason: `user type ${userType} is not a positive whole number` }))
+}
+
+const Id = Schema.String.check(
+  Schema.makeFilter((id: string) => {
+    const fault = faultOf(id)
+    return fault === undefined || `the id ${fault}`
+  }, { expected: "a user id", arbitraryConstraint: { patterns: [{ source: "^[!-~]{1,40}$", flags: "" }] } })
+)
+
+const Type = Schema.Int.check(Schema.isGreaterThan(0))
+
+/**
+ * The schema of users that are named by one kind of id. In JSON: `{ idType, id, userType }`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const schema = <T extends IdType>(idType: T): Schema.Codec<MeetingUser<T>> =>
+  Schema.Struct({ idType: Schema.Literal(idType), id: Id, userType: Type })
+
+/**
+ * The schema of users, named by any kind of id. In JSON: `{ idType, id, userType }`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const MeetingUser: Schema.Codec<MeetingUser> = Schema.Union([
+  schema("open_id"),
+  schema("union_id"),
+  schema("user_id")
+])
 
 /**
  * A user from parts that come from outside; fails with `InvalidMeetingUser`.
@@ -147,7 +198,7 @@ export const equals = (a: MeetingUser, b: MeetingUser): boolean =>
   a.idType === b.idType && a.id === b.id && a.userType === b.userType
 
 /**
- * Whether a user is named by an id of that kind.
+ * Whether a user is named by an id of this kind.
  *
  * @since 0.1.0
  * @category guards
@@ -174,7 +225,63 @@ export const toWire = (user: MeetingUser): { readonly id: string; readonly user_
  * @category decoding
  */
 export const fromWire = <T extends IdType>(idType: T, wire: unknown): Option.Option<MeetingUser<T>> =>
-  typeof wire === "object" && wire !== null && "id" in wire && typeof wire.id === "string"
-    && "user_type" in wire && typeof wire.user_type === "number"
-    ? Result.getSuccess(parse(idType, wire.id, wire.user_type))
+  Predicate.isObject(wire) && typeof wire["id"] === "string" && typeof wire["user_type"] === "number"
+    ? Result.getSuccess(parse(idType, wire["id"], wire["user_type"]))
     : Option.none()
+
+/**
+ * The user in an event: `{ id: { union_id, user_id, open_id }, user_type }`, or its ids alone, which name a Feishu or Lark
+ * user. A kind of id that is absent, empty or `null` is none; nothing fails.
+ *
+ * **Gotchas**
+ *
+ * `user_id` is absent unless the app has the field scope `contact:user.employee_id:readonly`. An event's host is the host
+ * at its time: a hint for `Meetings.setHost`, never the state.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const fromEvent = (wire: unknown): EventUser => {
+  const user = Predicate.isObject(wire) ? wire : {}
+  const ids = Predicate.isObject(user["id"]) ? user["id"] : user
+  const userType = user["user_type"] ?? UserType.User
+  const named = <T extends IdType>(idType: T) => fromWire(idType, { id: ids[idType], user_type: userType })
+  return { open_id: named("open_id"), union_id: named("union_id"), user_id: named("user_id") }
+}
+
+const EventId = Schema.optional(Schema.NullOr(Schema.String))
+
+const idOf = (user: Option.Option<MeetingUser>): string | undefined => Option.getOrUndefined(user)?.id
+
+/**
+ * The schema of the user in an event, as `fromEvent` reads it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const EventUser: Schema.Codec<EventUser, {
+  readonly id: { readonly [T in IdType]?: string | null | undefined }
+  readonly user_type?: number | undefined
+}> = Schema.Struct({
+  id: Schema.Struct({ open_id: EventId, union_id: EventId, user_id: EventId }),
+  user_type: Schema.optional(Schema.Finite)
+}).pipe(
+  Schema.decodeTo(
+    Schema.Struct({
+      open_id: Schema.Option(schema("open_id")),
+      union_id: Schema.Option(schema("union_id")),
+      user_id: Schema.Option(schema("user_id"))
+    }),
+    {
+      decode: SchemaGetter.transform(fromEvent),
+      encode: SchemaGetter.transform(({ open_id, union_id, user_id }: EventUser) => {
+        // One user under three ids, so of one type.
+        const named = Option.firstSomeOf<MeetingUser>([open_id, union_id, user_id])
+        return {
+          id: { open_id: idOf(open_id), union_id: idOf(union_id), user_id: idOf(user_id) },
+          user_type: Option.getOrUndefined(named)?.userType
+        }
+      })
+    }
+  )
+)

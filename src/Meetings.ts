@@ -42,19 +42,17 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Cas from "./Cas.ts"
+import { fromWire } from "./internal/meeting.ts"
 import { withSpan } from "./internal/tracing.ts"
 import type * as LarkError from "./LarkError.ts"
 import { LarkHttp } from "./LarkHttp.ts"
+import type { Meeting } from "./Meeting.ts"
 import type { MeetingId } from "./MeetingId.ts"
 import * as endpoints from "./Meetings/endpoints.ts"
 import * as hostRegister from "./Meetings/hostRegister.ts"
-import * as Meeting from "./Meetings/Meeting.ts"
 import * as MeetingUser from "./MeetingUser.ts"
 import { Tenant } from "./TenantToken.ts"
 import { UserToken } from "./UserToken.ts"
-
-export type { Ability, Meeting, Participant } from "./Meetings/Meeting.ts"
-export { MeetingStatus, ParticipantStatus } from "./Meetings/Meeting.ts"
 
 /**
  * How `get` fails: the codes documented for `GET /vc/v1/meetings/:meeting_id`, and the generic ones.
@@ -138,11 +136,11 @@ export interface Get<R = never> {
   (
     meetingId: MeetingId,
     options?: GetOptions & { readonly idType?: "open_id" | undefined }
-  ): Effect.Effect<Meeting.Meeting<"open_id">, GetError, R>
+  ): Effect.Effect<Meeting<"open_id">, GetError, R>
   <T extends MeetingUser.IdType>(
     meetingId: MeetingId,
     options: GetOptions & { readonly idType: T }
-  ): Effect.Effect<Meeting.Meeting<T>, GetError, R>
+  ): Effect.Effect<Meeting<T>, GetError, R>
 }
 
 /**
@@ -231,14 +229,14 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
           with_meeting_ability: options?.withAbility
         }
       }),
-      (data) => Meeting.fromWire(idType, data)
+      (data) => fromWire(idType, meetingId, data)
     )
 
-  function get(meetingId: MeetingId, options?: GetOptions): Effect.Effect<Meeting.Meeting<"open_id">, GetError>
+  function get(meetingId: MeetingId, options?: GetOptions): Effect.Effect<Meeting<"open_id">, GetError>
   function get<T extends MeetingUser.IdType>(
     meetingId: MeetingId,
     options: GetOptions & { readonly idType: T }
-  ): Effect.Effect<Meeting.Meeting<T>, GetError>
+  ): Effect.Effect<Meeting<T>, GetError>
   function get(meetingId: MeetingId, options?: GetOptions & { readonly idType?: MeetingUser.IdType }) {
     return withSpan(getBy(meetingId, options?.idType ?? "open_id", options), "Meetings.get", {
       "lark.meeting_id": meetingId

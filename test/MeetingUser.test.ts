@@ -1,5 +1,5 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option, Schema } from "effect"
+import { assert, describe, expectTypeOf, it } from "@effect/vitest"
+import { Effect, Option, Result, Schema } from "effect"
 import { MeetingUser } from "effect-lark-meetings"
 
 /** What a program without types may pass. */
@@ -16,14 +16,14 @@ const constructors = {
 
 const idTypes = ["open_id", "union_id", "user_id"] as const
 
-const hostile: ReadonlyArray<readonly [what: string, id: unknown, userType: unknown, says: RegExp]> = [
+const invalid: ReadonlyArray<readonly [what: string, id: unknown, userType: unknown, says: RegExp]> = [
   ["no id", "", 1, /open_id is missing/],
   ["an undefined id", undefined, 1, /open_id is missing/],
   ["a number for an id", 7, 1, /open_id is missing/],
   ["an endless id", "x".repeat(10_000), 1, /10000 characters, more than 256/],
-  ["a blank in the id", "ou_a b", 1, /blanks or control characters/],
-  ["a line feed in the id", "ou_alice\n", 1, /blanks or control characters/],
-  ["a null character in the id", "ou_\0", 1, /blanks or control characters/],
+  ["a space in the id", "ou_a b", 1, /whitespace or control characters/],
+  ["a line feed in the id", "ou_alice\n", 1, /whitespace or control characters/],
+  ["a null character in the id", "ou_\0", 1, /whitespace or control characters/],
   ["a fractional user type", "ou_alice", 1.5, /user type 1.5/],
   ["user type zero", "ou_alice", 0, /user type 0/],
   ["a negative user type", "ou_alice", -1, /user type -1/],
@@ -44,7 +44,7 @@ describe("a user", () => {
     assert.strictEqual(MeetingUser.openId("x", { userType: 4711 }).userType, 4711)
   })
 
-  it.effect.each(hostile)("with %s is refused", ([, id, userType, says]) =>
+  it.effect.each(invalid)("with %s is refused", ([, id, userType, says]) =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(MeetingUser.makeEffect("open_id", untyped(id), untypedNumber(userType)))
       assert.strictEqual(error._tag, "InvalidMeetingUser")
@@ -107,5 +107,79 @@ describe("the meeting_user object", () => {
 
   it.prop("is never a defect", { wire: Schema.Json }, ({ wire }) => {
     assert.isTrue(Option.isOption(MeetingUser.fromWire("open_id", wire)))
+  })
+})
+
+describe("a user in JSON", () => {
+  const json = (user: MeetingUser.MeetingUser) => Schema.encodeSync(Schema.toCodecJson(MeetingUser.MeetingUser))(user)
+
+  it.prop("comes back as it was", { user: MeetingUser.MeetingUser }, ({ user }) => {
+    const back = Schema.decodeUnknownSync(MeetingUser.MeetingUser)(JSON.parse(JSON.stringify(json(user))))
+    assert.deepStrictEqual(back, user)
+    assert.deepStrictEqual(MeetingUser.makeEffect(user.idType, user.id, user.userType), Effect.succeed(user))
+  })
+
+  it("is its kind of id, its id and its type", () => {
+    assert.deepStrictEqual<unknown>(json(MeetingUser.unionId("on_1", { userType: 2 })), {
+      idType: "union_id",
+      id: "on_1",
+      userType: 2
+    })
+  })
+
+  it.each(idTypes)("is refused by the schema of another kind than %s", (idType) => {
+    const decode = Schema.decodeUnknownResult(MeetingUser.schema(idType))
+    for (const other of idTypes) {
+      assert.strictEqual(Result.isSuccess(decode(json(constructors[other]("x")))), other === idType)
+    }
+  })
+
+  it.each(invalid)("is refused with %s", (_, id, userType) => {
+    const decode = Schema.decodeUnknownResult(MeetingUser.MeetingUser)
+    assert.isTrue(Result.isFailure(decode({ idType: "open_id", id, userType })))
+  })
+})
+
+describe("the user in an event", () => {
+  const ids = { open_id: "ou_1", union_id: "on_1", user_id: "1" }
+  const room = { userType: MeetingUser.UserType.Room }
+
+  it("is named in every kind of id, each of its own type", () => {
+    const user = MeetingUser.fromEvent({ id: ids, user_role: 2, user_type: 2 })
+    assert.deepStrictEqual(user, {
+      open_id: Option.some(MeetingUser.openId("ou_1", room)),
+      union_id: Option.some(MeetingUser.unionId("on_1", room)),
+      user_id: Option.some(MeetingUser.userId("1", room))
+    })
+    expectTypeOf(user.union_id).toEqualTypeOf<Option.Option<MeetingUser.MeetingUser<"union_id">>>()
+  })
+
+  it("is an ordinary one where the event has the ids alone", () => {
+    assert.deepStrictEqual(MeetingUser.fromEvent(ids).open_id, Option.some(MeetingUser.openId("ou_1")))
+  })
+
+  it("is not named in a kind that is absent, empty, null or something else", () => {
+    for (const user_id of [undefined, null, "", "a b", 7, {}]) {
+      const user = MeetingUser.fromEvent({ id: { ...ids, user_id }, user_type: 1 })
+      assert.deepStrictEqual(user.user_id, Option.none())
+      assert.deepStrictEqual(user.open_id, Option.some(MeetingUser.openId("ou_1")))
+    }
+    const nobody = { open_id: Option.none(), union_id: Option.none(), user_id: Option.none() }
+    for (const wire of [undefined, null, "ou_1", [], {}, { id: "ou_1" }, { id: ids, user_type: "1" }, { id: null }]) {
+      assert.deepStrictEqual<object>(MeetingUser.fromEvent(wire), nobody)
+    }
+  })
+
+  it.prop("is never a defect", { wire: Schema.Json }, ({ wire }) => {
+    assert.hasAllKeys(MeetingUser.fromEvent(wire), [...idTypes])
+  })
+
+  it("has a schema that decodes and encodes it", () => {
+    const wire = { id: { ...ids, user_id: null }, user_type: 2 }
+    const user = Schema.decodeUnknownSync(MeetingUser.EventUser)(wire)
+    assert.deepStrictEqual(user, MeetingUser.fromEvent(wire))
+    const json = Schema.encodeSync(Schema.toCodecJson(MeetingUser.EventUser))(user)
+    assert.deepStrictEqual<unknown>(json, wire)
+    assert.isTrue(Result.isFailure(Schema.decodeUnknownResult(MeetingUser.EventUser)({ id: "ou_1" })))
   })
 })

@@ -102,9 +102,9 @@ describe("a bundle", () => {
     expect(modules.filter((name) => !name.startsWith("Cas"))).toEqual([])
   })
 
-  it("of one module is that module", async () => {
+  it("of one module is that module and what it imports", async () => {
     const { modules } = await bundle(`import { MeetingId } from "effect-lark-meetings"; export default MeetingId.make`)
-    expect(modules).toEqual(["MeetingId.ts"])
+    expect(modules).toEqual(["MeetingId.ts", "internal/meetingNumber.ts"])
   })
 })
 

@@ -5,7 +5,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Option, Redacted } from "effect"
-import { Lark, MeetingId, Meetings, MeetingUser, UndiciHttpClient, UserToken } from "effect-lark-meetings"
+import { Lark, Meeting, MeetingId, Meetings, MeetingUser, UndiciHttpClient, UserToken } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { FetchHttpClient, type HttpClient, HttpServer } from "effect/http"
 import { createServer, type RequestListener } from "node:http"
@@ -53,7 +53,7 @@ describe.each(transports)("%s", (_, transport) => {
         assert.strictEqual((yield* Meetings.setHost(id, bob)).outcome, "swapped")
         assert.deepStrictEqual((yield* Meetings.get(id)).hostUser, Option.some(bob))
         yield* Lark.asUser(UserToken.fromAccessToken(token))(Meetings.end(id))
-        assert.strictEqual((yield* Meetings.get(id)).status, Meetings.MeetingStatus.Ended)
+        assert.strictEqual((yield* Meetings.get(id)).status, Meeting.Status.Ended)
       }))
       const requests = yield* simulator.requests
       assert.deepStrictEqual(requests.find((request) => request.endpoint === "end")?.body, undefined)

@@ -8,9 +8,9 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as Meeting from "../internal/meeting.ts"
 import * as LarkError from "../LarkError.ts"
 import { endpoint } from "../LarkHttp.ts"
-import * as Meeting from "./Meeting.ts"
 
 /** What `set_host` answers. */
 export interface Swap {

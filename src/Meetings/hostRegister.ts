@@ -6,9 +6,9 @@
 import * as Effect from "effect/Effect"
 import * as Cas from "../Cas.ts"
 import type * as LarkError from "../LarkError.ts"
+import type { Meeting } from "../Meeting.ts"
 import * as MeetingUser from "../MeetingUser.ts"
 import * as endpoints from "./endpoints.ts"
-import type { Meeting } from "./Meeting.ts"
 
 type TransientTag = "InternalError" | "PlatformError" | "RateLimited" | "TransportError"
 

@@ -1,7 +1,7 @@
 /**
- * A meeting as the platform describes it.
+ * A meeting in the answers of the platform.
  *
- * @since 0.1.0
+ * @internal
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -9,89 +9,16 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
+import type { Meeting } from "../Meeting.ts"
+import { isMeetingId, type MeetingId } from "../MeetingId.ts"
+import { isMeetingNo } from "../MeetingNo.ts"
 import * as MeetingUser from "../MeetingUser.ts"
-
-/**
- * The documented values of a meeting's `status`. The server may send others; they are kept as they are.
- *
- * @since 0.1.0
- * @category models
- */
-export const MeetingStatus = { Calling: 1, InProgress: 2, Ended: 3 } as const
-
-/**
- * The documented values of a participant's `status`. The server may send others; they are kept as they are.
- *
- * @since 0.1.0
- * @category models
- */
-export const ParticipantStatus = { Calling: 1, InMeeting: 2, Ringing: 3, Left: 4 } as const
-
-/**
- * Somebody who is, was or is being called into a meeting.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Participant<out T extends MeetingUser.IdType = MeetingUser.IdType> {
-  readonly user: MeetingUser.MeetingUser<T>
-  readonly isHost: boolean
-  readonly isCohost: boolean
-  readonly isExternal: boolean
-  readonly status: number
-  readonly firstJoinTime: Option.Option<DateTime.Utc>
-  readonly finalLeaveTime: Option.Option<DateTime.Utc>
-}
-
-/**
- * What a meeting allows.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Ability {
-  readonly useVideo: boolean
-  readonly useAudio: boolean
-  readonly useShareScreen: boolean
-  readonly useFollowScreen: boolean
-  readonly useRecording: boolean
-  readonly usePstn: boolean
-}
-
-/**
- * A meeting. What the platform did not tell is none, empty, or absent from a list.
- *
- * **Gotchas**
- *
- * `password` is what people type to join. `hostUser` is none when nobody is host, or when the app may not see who is.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Meeting<out T extends MeetingUser.IdType = MeetingUser.IdType> {
-  readonly id: string
-  readonly topic: string
-  readonly url: string
-  readonly meetingNo: string
-  readonly password: Option.Option<string>
-  readonly status: number
-  readonly hostUser: Option.Option<MeetingUser.MeetingUser<T>>
-  readonly createTime: Option.Option<DateTime.Utc>
-  readonly startTime: Option.Option<DateTime.Utc>
-  readonly endTime: Option.Option<DateTime.Utc>
-  /** The most who were in it at one time, in digits as the platform sends it. */
-  readonly participantCount: Option.Option<string>
-  /** Empty unless asked for. */
-  readonly participants: ReadonlyArray<Participant<T>>
-  /** None unless asked for, as the app. */
-  readonly ability: Option.Option<Ability>
-}
 
 const Text = Schema.optional(Schema.String)
 const Flag = Schema.optional(Schema.Boolean)
 const Number_ = Schema.optional(Schema.Finite)
 
-/** Unix seconds in a string; empty, "0" and absent all mean that there is none. */
+/** Unix seconds in a string. Empty, "0" and absent mean that there is no time. */
 const Time = Schema.optional(
   Schema.Union([Schema.String, Schema.Finite]).pipe(
     Schema.decodeTo(Schema.Option(Schema.DateTimeUtc), {
@@ -111,7 +38,7 @@ const Time = Schema.optional(
   )
 )
 
-/** The `data` of `meeting.get`, with every field that may be missing. */
+/** The `data` of an answer with a meeting, of which every field but the id may be missing. */
 export const Wire = Schema.Struct({
   meeting: Schema.Struct({
     id: Schema.String,
@@ -151,12 +78,16 @@ const time = (value: Option.Option<DateTime.Utc> | undefined) => value ?? Option
 const count = (text: string | undefined): Option.Option<string> =>
   text !== undefined && /^[0-9]+$/.test(text) ? Option.some(text) : Option.none()
 
-/** The meeting in the `data` of an answer to a request for that kind of id. */
-export const fromWire = <T extends MeetingUser.IdType>(idType: T, { meeting }: typeof Wire.Type): Meeting<T> => ({
-  id: meeting.id,
+/** The meeting in an answer that names users by `idType`; `asked` is the id that the request named. */
+export const fromWire = <T extends MeetingUser.IdType>(
+  idType: T,
+  asked: MeetingId,
+  { meeting }: typeof Wire.Type
+): Meeting<T> => ({
+  id: isMeetingId(meeting.id) ? meeting.id : asked,
   topic: meeting.topic ?? "",
   url: meeting.url ?? "",
-  meetingNo: meeting.meeting_no ?? "",
+  meetingNo: Option.filter(Option.fromUndefinedOr(meeting.meeting_no), isMeetingNo),
   password: Option.filter(Option.fromUndefinedOr(meeting.password), (password) => password !== ""),
   status: meeting.status ?? 0,
   hostUser: MeetingUser.fromWire(idType, meeting.host_user),

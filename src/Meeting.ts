@@ -1,0 +1,186 @@
+/**
+ * A meeting as the platform describes it.
+ *
+ * **Example** (Through a queue, as JSON)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Lark, Meeting, MeetingId, Meetings } from "effect-lark-meetings"
+ * import * as Simulator from "effect-lark-meetings/Simulator"
+ *
+ * const id = MeetingId.make("6911188411932033028")
+ * const codec = Schema.fromJsonString(Schema.toCodecJson(Meeting.schema("open_id")))
+ * const program = Effect.gen(function*() {
+ *   const json = yield* Schema.encodeEffect(codec)(yield* Meetings.get(id))
+ *   return yield* Schema.decodeEffect(codec)(json)
+ * })
+ * const meeting = await Effect.runPromise(program.pipe(
+ *   Effect.provide(Lark.layer(Simulator.defaultApp)),
+ *   Effect.provide(Simulator.layer({ meetings: [{ id, host: "ou_alice", topic: "Weekly" }] }))
+ * ))
+ * console.log(meeting.topic, meeting.status === Meeting.Status.InProgress) // => Weekly true
+ * ```
+ *
+ * @since 0.1.0
+ */
+import type * as DateTime from "effect/DateTime"
+import type * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as MeetingId from "./MeetingId.ts"
+import * as MeetingNo from "./MeetingNo.ts"
+import * as MeetingUser from "./MeetingUser.ts"
+
+/**
+ * The documented values of a meeting's `status`. The server may send others; they are kept as they are.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Status = { Calling: 1, InProgress: 2, Ended: 3 } as const
+
+/**
+ * The documented values of a participant's `status`. The server may send others; they are kept as they are.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const ParticipantStatus = { Calling: 1, InMeeting: 2, Ringing: 3, Left: 4 } as const
+
+/**
+ * A person, room or telephone that is or was in a meeting, or is being called into it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Participant<out T extends MeetingUser.IdType = MeetingUser.IdType> {
+  readonly user: MeetingUser.MeetingUser<T>
+  readonly isHost: boolean
+  readonly isCohost: boolean
+  readonly isExternal: boolean
+  readonly status: number
+  readonly firstJoinTime: Option.Option<DateTime.Utc>
+  readonly finalLeaveTime: Option.Option<DateTime.Utc>
+}
+
+/**
+ * What a meeting allows.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Ability {
+  readonly useVideo: boolean
+  readonly useAudio: boolean
+  readonly useShareScreen: boolean
+  readonly useFollowScreen: boolean
+  readonly useRecording: boolean
+  readonly usePstn: boolean
+}
+
+/**
+ * A meeting.
+ *
+ * **Details**
+ *
+ * What the platform leaves out is `None`, empty text, 0, or absent from a list: no field beside `id` fails a read. An `id`
+ * that has not the form of a meeting id is replaced by the id that was asked for.
+ *
+ * **Gotchas**
+ *
+ * `password` is what people type to join. `hostUser` is `None` when nobody is host, or when the app may not see who is.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Meeting<out T extends MeetingUser.IdType = MeetingUser.IdType> {
+  readonly id: MeetingId.MeetingId
+  readonly topic: string
+  readonly url: string
+  /** What people dial; `None` if the platform sends none, or something other than nine digits. */
+  readonly meetingNo: Option.Option<MeetingNo.MeetingNo>
+  readonly password: Option.Option<string>
+  readonly status: number
+  readonly hostUser: Option.Option<MeetingUser.MeetingUser<T>>
+  readonly createTime: Option.Option<DateTime.Utc>
+  readonly startTime: Option.Option<DateTime.Utc>
+  readonly endTime: Option.Option<DateTime.Utc>
+  /** The most participants it had at one time: decimal digits, as the platform sends them. */
+  readonly participantCount: Option.Option<string>
+  /** Empty unless asked for. */
+  readonly participants: ReadonlyArray<Participant<T>>
+  /** `None` unless asked for, as the app. */
+  readonly ability: Option.Option<Ability>
+}
+
+const participantOf = <T extends MeetingUser.IdType>(
+  user: Schema.Codec<MeetingUser.MeetingUser<T>>
+): Schema.Codec<Participant<T>> =>
+  Schema.toType(Schema.Struct({
+    user,
+    isHost: Schema.Boolean,
+    isCohost: Schema.Boolean,
+    isExternal: Schema.Boolean,
+    status: Schema.Finite,
+    firstJoinTime: Schema.Option(Schema.DateTimeUtc),
+    finalLeaveTime: Schema.Option(Schema.DateTimeUtc)
+  }))
+
+const meetingOf = <T extends MeetingUser.IdType>(
+  user: Schema.Codec<MeetingUser.MeetingUser<T>>
+): Schema.Codec<Meeting<T>> =>
+  Schema.toType(Schema.Struct({
+    id: MeetingId.MeetingId,
+    topic: Schema.String,
+    url: Schema.String,
+    meetingNo: Schema.Option(MeetingNo.MeetingNo),
+    password: Schema.Option(Schema.String),
+    status: Schema.Finite,
+    hostUser: Schema.Option(user),
+    createTime: Schema.Option(Schema.DateTimeUtc),
+    startTime: Schema.Option(Schema.DateTimeUtc),
+    endTime: Schema.Option(Schema.DateTimeUtc),
+    participantCount: Schema.Option(Schema.String),
+    participants: Schema.Array(participantOf(user)),
+    ability: Schema.Option(Schema.Struct({
+      useVideo: Schema.Boolean,
+      useAudio: Schema.Boolean,
+      useShareScreen: Schema.Boolean,
+      useFollowScreen: Schema.Boolean,
+      useRecording: Schema.Boolean,
+      usePstn: Schema.Boolean
+    }))
+  }))
+
+/**
+ * The schema of participants that are named by one kind of id. For JSON, use it with `Schema.toCodecJson`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const participantSchema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Participant<T>> =>
+  participantOf(MeetingUser.schema(idType))
+
+/**
+ * The schema of participants, named by any kind of id. For JSON, use it with `Schema.toCodecJson`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Participant: Schema.Codec<Participant> = participantOf(MeetingUser.MeetingUser)
+
+/**
+ * The schema of meetings whose users are named by one kind of id. For JSON, use it with `Schema.toCodecJson`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const schema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Meeting<T>> =>
+  meetingOf(MeetingUser.schema(idType))
+
+/**
+ * The schema of meetings whose users are named by any kind of id. For JSON, use it with `Schema.toCodecJson`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Meeting: Schema.Codec<Meeting> = meetingOf(MeetingUser.MeetingUser)

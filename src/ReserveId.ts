@@ -1,0 +1,97 @@
+/**
+ * The id of a reservation, which exists before its meeting does.
+ *
+ * **Details**
+ *
+ * A string of 19 digits, more than a JavaScript number can hold. It is neither the meeting id (`MeetingId`) nor the
+ * meeting number (`MeetingNo`). Source: Feishu, vc-v1 `reserve`.
+ *
+ * **Gotchas**
+ *
+ * A meeting id has the same form, so only the platform can refuse it: with `DataNotExist`.
+ *
+ * **Example** (From input)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ReserveId } from "effect-lark-meetings"
+ *
+ * console.log(ReserveId.make("6911188411932033028")) // => 6911188411932033028
+ * const refused = await Effect.runPromise(Effect.flip(ReserveId.makeEffect("123456789")))
+ * console.log(refused._tag, "looks like a", refused.looksLike) // => InvalidReserveId looks like a meeting number
+ * ```
+ *
+ * @since 0.1.0
+ */
+import type * as Brand from "effect/Brand"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { kind, type LooksLike } from "./internal/meetingNumber.ts"
+
+/**
+ * A reserve id; a plain string is not one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ReserveId = string & Brand.Brand<"effect-lark-meetings/ReserveId">
+
+const form = kind<ReserveId>(
+  "meeting id or reserve id",
+  "nine digits are a meeting number; the reserve id is in the answer of POST /vc/v1/reserves/apply, which named both"
+)
+
+/**
+ * The schema of a reserve id: a string in JSON.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ReserveId = Schema.String.check(form.check).pipe(Schema.brand("effect-lark-meetings/ReserveId"))
+
+/**
+ * The text cannot be the id of a reservation. `looksLike` names the number that it may be instead.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidReserveId extends Data.TaggedError("InvalidReserveId")<{
+  readonly reason: string
+  readonly looksLike: LooksLike
+}> {
+  override get message() {
+    return `Not a reserve id: ${this.reason}. A reserve id is ${form.expected}.`
+  }
+}
+
+/**
+ * Whether a text has the form of a reserve id.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isReserveId: (text: string) => text is ReserveId = form.is
+
+/**
+ * The reserve id in a text that is known to hold one.
+ *
+ * **Gotchas**
+ *
+ * Throws `InvalidReserveId`; for input from outside use `makeEffect`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (text: string): ReserveId =>
+  Result.getOrThrowWith(form.parse(text), (refusal) => new InvalidReserveId(refusal))
+
+/**
+ * The reserve id in a text from outside; fails with `InvalidReserveId` if it cannot be one.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeEffect = (text: string): Effect.Effect<ReserveId, InvalidReserveId> =>
+  Effect.fromResult(Result.mapError(form.parse(text), (refusal) => new InvalidReserveId(refusal)))
