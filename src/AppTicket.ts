@@ -1,25 +1,24 @@
 /**
- * The `app_ticket` of a store app: what the platform pushes, and its app token is made of.
+ * The `app_ticket` of a store app: the platform pushes it, and the app token is issued for it.
  *
  * **Details**
  *
- * The platform pushes a ticket about once an hour, to the webhook (`Webhook.layerStore`), and soon after it was asked to.
- * The ticket outlives the process: it is kept in the `KeyValueStore`, sealed, under the id of the app, where all
- * processes of the app find the one that any of them received.
+ * The platform pushes a ticket to the webhook (`Webhook.layerStore`) about once an hour, and shortly after a request for one. The
+ * ticket is kept in the `KeyValueStore`, sealed, under the id of the app: it survives a restart, and all processes of the app
+ * find the one that any of them received.
  *
- * When there is none, or the one there is was rejected, `get` asks the platform to push one, once a minute at most, and
- * waits for the push until two seconds after it asked: a first start succeeds without a retry, a webhook that is not
- * mounted holds nobody up.
+ * When there is no ticket, or it was rejected, `get` asks the platform to push one, at most once a minute, and waits for the
+ * push until two seconds after the request. A first start succeeds without a retry, and a webhook that is not mounted delays a
+ * call by two seconds at most.
  *
  * **Gotchas**
  *
- * A push goes to one process. The others find it in the store, so they have to share it; with
- * `KeyValueStore.layerMemory` each would need a push of its own.
+ * - A push goes to one process. The others find it in the store, so they have to share it; with `KeyValueStore.layerMemory`
+ *   each process needs a push of its own.
+ * - A `KeyValueStore` has no compare-and-swap. A late push to one process may replace a newer ticket that another process stores
+ *   at the same moment. If the platform then refuses it, another one is requested.
  *
- * A `KeyValueStore` cannot compare: should a push that comes late reach another process in the very moment in which a newer
- * ticket is stored, it may replace that. If the platform then refuses it, another one is asked for.
- *
- * **Example** (A ticket that came by another way)
+ * **Example** (A ticket from elsewhere)
  *
  * ```ts
  * import { Effect, Layer, Redacted } from "effect"
@@ -51,6 +50,8 @@ import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import { constFalse } from "effect/Function"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -59,8 +60,9 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
+import * as renewing from "./internal/renewing.ts"
 import { requestToken } from "./internal/requestToken.ts"
-import * as singleFlight from "./internal/singleFlight.ts"
+import { monotonicMillis } from "./internal/tokenLifetime.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import { AppTicketMissing, SessionStoreError } from "./LarkError.ts"
 import { Seal } from "./Seal.ts"
@@ -70,13 +72,14 @@ import { Seal } from "./Seal.ts"
  *
  * **Details**
  *
- * - `get`: the ticket. Fails with `AppTicketMissing` when there is none or it was rejected, and none came after asking;
- *   with `SessionStoreError` when the store cannot be read (`unavailable`), or holds what cannot be opened and no other
- *   came after asking (`unreadable`).
- * - `put`: the platform pushed this ticket, in an event of `createdAt`. A ticket of an earlier event than the one that is
- *   stored comes late (what is not answered is sent again for hours), and changes nothing. Fails with `SessionStoreError`
- *   when it cannot be stored.
- * - `reject`: the platform refused this ticket. It is not given out again, until it is pushed again.
+ * - `get`: the ticket. Fails with `AppTicketMissing` when there is none or it was rejected, and none arrived after a request for
+ *   one. Fails with `SessionStoreError` when the store cannot be read (`unavailable`), or when it holds data that the seal
+ *   cannot open and no ticket arrived after a request for one (`unreadable`).
+ * - `put`: stores a ticket that the platform pushed, in an event of `createdAt`. A ticket of an earlier event than the stored one
+ *   is ignored, since the platform repeats an unanswered push for hours. The times are compared with each other, not with the
+ *   clock of this machine; a time more than a day ahead of it counts as unknown. Fails with `SessionStoreError` when the store
+ *   cannot be read or written.
+ * - `reject`: reports that the platform refused this ticket. `get` does not return it until it is pushed again.
  *
  * @since 0.1.0
  * @category services
@@ -93,23 +96,32 @@ export class AppTicket extends Context.Service<AppTicket, {
 const endpoint = "auth.v3.app_ticket.resend"
 
 const second = 1_000
-/** The platform is not asked more often, however many want a ticket. */
-const interval = 60 * second
-/** How long after it was asked a push is waited for. */
-const patience = 2 * second
+/** The platform is asked for a push no more often, however many callers need a ticket. */
+const requestInterval = 60 * second
+/** How long after the request callers wait for the push. */
+const pushTimeout = 2 * second
+/** An event time that far in the future is an error of the platform, not of the clock of this machine. */
+const largestSkew = 24 * 60 * 60 * second
 
 interface Stored {
   readonly ticket: Redacted.Redacted
-  /** In milliseconds, of the event that brought it; 0 if that is not known. */
+  /** Milliseconds, of the event that brought it; 0 if unknown. */
   readonly createdAt: number
 }
 
-/** What is sealed: two lines, or the ticket alone. */
+/** Sealed as two lines. The second is missing if an earlier version wrote it. */
 const write = ({ createdAt, ticket }: Stored) => Redacted.make(`${Redacted.value(ticket)}\n${createdAt}`)
 
 const read = (text: Redacted.Redacted): Stored => {
   const [ticket = "", createdAt = 0] = Redacted.value(text).split("\n")
   return { ticket: Redacted.make(ticket, { label: "app_ticket" }), createdAt: Number(createdAt) }
+}
+
+/** A request for a push. */
+interface Requested {
+  /** In milliseconds on the monotonic clock. */
+  readonly at: number
+  readonly resend: "requested" | "failed"
 }
 
 const unavailable = (error: KeyValueStore.KeyValueStoreError) =>
@@ -118,7 +130,7 @@ const unavailable = (error: KeyValueStore.KeyValueStoreError) =>
   )
 
 /**
- * The ticket, in the store that is provided.
+ * Provides the ticket of the configured app, kept in the `KeyValueStore`.
  *
  * @since 0.1.0
  * @category constructors
@@ -132,18 +144,16 @@ export const make: Effect.Effect<
   const client = yield* HttpClient.HttpClient
   const store = yield* KeyValueStore.KeyValueStore
   const seal = yield* Seal
+  const context = yield* Effect.context<Scope.Scope>()
+  const clock = Context.get(context, Clock.Clock)
   const key = `effect-lark-meetings/app_ticket/${appId}`
 
-  // One compares and writes at a time; a `KeyValueStore` cannot do both at once.
+  // A `KeyValueStore` cannot compare and write at once, so one fiber does both at a time.
   const puts = yield* Semaphore.make(1)
   let arrival = Deferred.makeUnsafe<void>()
   let rejected: Redacted.Redacted | undefined
-  let asked: { readonly at: number; readonly resend: "requested" | "failed" } | undefined
 
-  const isRejected = (ticket: Redacted.Redacted) =>
-    rejected !== undefined && Redacted.value(rejected) === Redacted.value(ticket)
-
-  /** Fails if the store does; what it holds may be unreadable. */
+  /** Fails if the store does. Data that the seal cannot open is a failure inside. */
   const stored = Effect.flatMap(
     Effect.catchTag(store.get(key), "KeyValueStoreError", unavailable),
     (sealed) =>
@@ -152,26 +162,29 @@ export const make: Effect.Effect<
       )
   )
 
-  const asking = singleFlight.make(yield* Effect.context<Scope.Scope>(), () =>
-    Effect.gen(function*() {
-      const answer = yield* Effect.result(requestToken(client, endpoint, `${baseUrl}/auth/v3/app_ticket/resend`, {
-        app_id: appId,
-        app_secret: appSecret
-      }))
-      const at = yield* Clock.currentTimeMillis
-      return asked = { at, resend: Result.isSuccess(answer) ? "requested" : "failed" }
-    }))
-
-  const ask = Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    asked !== undefined && now < asked.at + interval
-      ? Effect.succeed(asked)
-      : Effect.flatMap(asking, Deferred.await))
-
-  // What cannot be opened is as good as none, if another comes.
-  const held = (found: Effect.Success<typeof stored>) => Option.flatten(Result.getSuccess(found))
+  const readable = (found: Effect.Success<typeof stored>) => Option.flatten(Result.getSuccess(found))
 
   const usable = (found: Effect.Success<typeof stored>) =>
-    Option.filter(Option.map(held(found), ({ ticket }) => ticket), (ticket) => !isRejected(ticket))
+    Option.filter(
+      Option.map(readable(found), ({ ticket }) => ticket),
+      (ticket) => !Equal.equals(ticket, rejected)
+    )
+
+  const resending = renewing.make<Requested, never>({
+    context,
+    delays: constFalse,
+    fetch: ({ hold }) =>
+      Effect.gen(function*() {
+        const answer = yield* Effect.result(requestToken(client, endpoint, `${baseUrl}/auth/v3/app_ticket/resend`, {
+          app_id: appId,
+          app_secret: appSecret
+        }))
+        const at = monotonicMillis(clock)
+        const until = at + requestInterval
+        const resend = Result.isSuccess(answer) ? "requested" : "failed"
+        return hold({ at, resend }, { renewFrom: until, usableUntil: until })
+      })
+  })
 
   return AppTicket.of({
     get: Effect.gen(function*() {
@@ -180,10 +193,10 @@ export const make: Effect.Effect<
       const kept = usable(before)
       if (Option.isSome(kept)) return kept.value
 
-      const { at, resend } = yield* ask
-      const left = resend === "requested" ? at + patience - (yield* Clock.currentTimeMillis) : 0
+      const { at, resend } = yield* resending.get
+      const left = resend === "requested" ? at + pushTimeout - monotonicMillis(clock) : 0
       if (left > 0) yield* Effect.timeoutOption(Deferred.await(push), left)
-      // The push may also have gone to another process.
+      // Another process may have received the push.
       const after = left > 0 ? yield* stored : before
       const ticket = usable(after)
       if (Option.isSome(ticket)) return ticket.value
@@ -192,13 +205,15 @@ export const make: Effect.Effect<
     }),
     put: (ticket, options) =>
       Effect.gen(function*() {
-        const now = yield* Clock.currentTimeMillis
-        // A time to come is the mistake of a clock, and must not keep out the next tickets until then.
-        const createdAt = options?.createdAt && Math.min(DateTime.toEpochMillis(options.createdAt), now)
-        if (createdAt !== undefined && Option.exists(held(yield* stored), (kept) => createdAt < kept.createdAt)) return
+        const latest = clock.currentTimeMillisUnsafe() + largestSkew
+        const claimed = options?.createdAt && DateTime.toEpochMillis(options.createdAt)
+        const createdAt = claimed === undefined || claimed > latest ? undefined : claimed
+        if (
+          createdAt !== undefined && Option.exists(readable(yield* stored), (kept) => createdAt < kept.createdAt)
+        ) return
         const sealed = yield* seal.seal(key, write({ ticket, createdAt: createdAt ?? 0 }))
         yield* Effect.catchTag(store.set(key, sealed), "KeyValueStoreError", unavailable)
-        if (isRejected(ticket)) rejected = undefined
+        if (Equal.equals(ticket, rejected)) rejected = undefined
         Deferred.doneUnsafe(arrival, Effect.void)
         arrival = Deferred.makeUnsafe()
       }).pipe(puts.withPermit),
@@ -207,7 +222,7 @@ export const make: Effect.Effect<
 })
 
 /**
- * The ticket, in the `KeyValueStore` that is provided.
+ * The ticket of the configured app, kept in the `KeyValueStore`.
  *
  * @since 0.1.0
  * @category layers

@@ -1,14 +1,14 @@
 /**
- * The `app_access_token`: what the app itself is known by, in no tenant.
+ * The `app_access_token`, which authenticates the app itself, outside any tenant.
  *
  * **Details**
  *
- * A few endpoints take it, and a store app makes its tenant tokens of it. `layer` is for custom apps, `layerStore` for
- * store apps, whose token is made of the `app_ticket` (`AppTicket`). It is provisioned as a tenant token is: one request
- * however many fibers ask, renewed in the background in its last 30 minutes. Source: Feishu, auth-v3
- * `app_access_token_internal` and `app_access_token`.
+ * Some endpoints take it, and a store app gets its tenant tokens with it. `layer` is for custom apps. `layerStore` is for store
+ * apps, whose token is issued for the `app_ticket` (`AppTicket`). One request serves all fibers that need the token; it is
+ * renewed in the background in the last 30 minutes of its life. Source: Feishu, auth-v3 `app_access_token_internal` and
+ * `app_access_token`.
  *
- * **Example** (A token of your own making)
+ * **Example** (A token from elsewhere)
  *
  * ```ts
  * import { Effect, Layer, Redacted } from "effect"
@@ -26,25 +26,39 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { AppTicket } from "./AppTicket.ts"
-import { AppToken } from "./internal/appToken.ts"
-import * as renewing from "./internal/renewingToken.ts"
-import { type Granted, requestToken } from "./internal/requestToken.ts"
+import * as mintedToken from "./internal/mintedToken.ts"
+import { requestToken } from "./internal/requestToken.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import type { GenericError } from "./LarkError.ts"
 
-export { AppToken } from "./internal/appToken.ts"
+/**
+ * The token of the app.
+ *
+ * **Details**
+ *
+ * - `get`: the current token. Fails with a generic error of the token endpoint. `CredentialsRejected` is repeated for five
+ *   seconds without another request. A store app also fails with `AppTicketMissing` or `SessionStoreError`.
+ * - `reject`: reports that the platform rejected this token. Returns true if `get` may return another one.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class AppToken extends Context.Service<AppToken, {
+  readonly get: Effect.Effect<Redacted.Redacted, GenericError>
+  readonly reject: (token: Redacted.Redacted) => Effect.Effect<boolean>
+}>()("effect-lark-meetings/AppToken") {}
 
-const minted = Effect.fnUntraced(function*(granted: Granted) {
-  return { token: yield* granted.token("app_access_token"), expiresIn: yield* granted.seconds("expire") }
-})
+const fields = { token: "app_access_token", expiresIn: "expire" }
 
 /**
- * Provisions the token of a custom app.
+ * Provides the token of a custom app.
  *
  * @since 0.1.0
  * @category constructors
@@ -56,14 +70,15 @@ export const make: Effect.Effect<
 > = Effect.gen(function*() {
   const { appId, appSecret, baseUrl } = yield* LarkConfig
   const client = yield* HttpClient.HttpClient
+  const context = yield* Effect.context<Scope.Scope>()
   const endpoint = "auth.v3.app_access_token.internal"
   const url = `${baseUrl}/auth/v3/app_access_token/internal`
-  const mint = Effect.flatMap(requestToken(client, endpoint, url, { app_id: appId, app_secret: appSecret }), minted)
-  return AppToken.of(yield* renewing.make("app", endpoint, mint))
+  const request = requestToken(client, endpoint, url, { app_id: appId, app_secret: appSecret })
+  return AppToken.of(mintedToken.make(context, { kind: "app", endpoint, request, fields }))
 })
 
 /**
- * The token of a custom app, provisioned as needed.
+ * The token of a custom app.
  *
  * @since 0.1.0
  * @category layers
@@ -73,13 +88,15 @@ export const layer: Layer.Layer<AppToken, never, LarkConfig | HttpClient.HttpCli
 /** The ticket is wrong or outdated. */
 const ticketRefused = 10012
 
+const isTicketRefused = (error: GenericError) => "code" in error && error.code === ticketRefused
+
 /**
- * Provisions the token of a store app.
+ * Provides the token of a store app.
  *
  * **Details**
  *
- * A ticket that the platform refuses is rejected, and the next one tried, if there is one: once. If that is refused as
- * well, the answer is `CredentialsRejected` (10012).
+ * If the platform refuses the ticket, it is rejected and the next ticket is tried, once. If that one is refused too, the error
+ * is `CredentialsRejected` (10012).
  *
  * @since 0.1.0
  * @category constructors
@@ -92,27 +109,23 @@ export const makeStore: Effect.Effect<
   const { appId, appSecret, baseUrl } = yield* LarkConfig
   const client = yield* HttpClient.HttpClient
   const tickets = yield* AppTicket
+  const context = yield* Effect.context<Scope.Scope>()
   const endpoint = "auth.v3.app_access_token.create"
   const url = `${baseUrl}/auth/v3/app_access_token`
 
-  const request = Effect.flatMap(
+  const attempt = Effect.flatMap(
     tickets.get,
     (ticket) =>
       requestToken(client, endpoint, url, { app_id: appId, app_secret: appSecret, app_ticket: ticket }).pipe(
         Effect.tapError((error) => isTicketRefused(error) ? tickets.reject(ticket) : Effect.void)
       )
   )
-  const mint = request.pipe(
-    Effect.catchIf(isTicketRefused, () => request),
-    Effect.flatMap(minted)
-  )
-  return AppToken.of(yield* renewing.make("app", endpoint, mint))
+  const request = Effect.catchIf(attempt, isTicketRefused, () => attempt)
+  return AppToken.of(mintedToken.make(context, { kind: "app", endpoint, request, fields }))
 })
 
-const isTicketRefused = (error: GenericError) => "code" in error && error.code === ticketRefused
-
 /**
- * The token of a store app, provisioned as needed.
+ * The token of a store app.
  *
  * @since 0.1.0
  * @category layers

@@ -1,10 +1,10 @@
 /**
- * The front door of a store app (ISV app): as `Lark`, with the tokens of many tenants.
+ * Everything that a store app (ISV app) needs to call the platform, as one layer: `Lark`, with the tokens of many tenants.
  *
  * **Details**
  *
- * The app acts in the tenants that `Lark.asTenant` names. Its `app_ticket` is pushed to `Webhook.layerStore` and kept,
- * sealed, in the `KeyValueStore`; that and the `Seal` are required beside the `HttpClient`.
+ * The app acts in the tenants that `Lark.asTenant` names. The platform pushes its `app_ticket` to `Webhook.layerStore`, and it
+ * is kept, sealed, in the `KeyValueStore`. The layer requires an `HttpClient`, a `KeyValueStore` and a `Seal`.
  *
  * **Example** (A meeting of one tenant)
  *
@@ -17,7 +17,7 @@
  * const app = { appId: "cli_store", appSecret: Redacted.make("secret") }
  * const id = MeetingId.make("6911188411932033028")
  * const program = Effect.gen(function*() {
- *   // What `Webhook.layerStore` does with a push of the platform.
+ *   // `Webhook.layerStore` does this when the platform pushes a ticket.
  *   yield* AppTicket.AppTicket.use((tickets) => tickets.put(Redacted.make("g-1")))
  *   return (yield* Meetings.get(id).pipe(Lark.asTenant("tenant_a"))).topic
  * })
@@ -37,36 +37,135 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
-import type * as HttpClient from "effect/http/HttpClient"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as KeyValueStore from "effect/persistence/KeyValueStore"
+import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import * as AppTicket from "./AppTicket.ts"
 import * as AppToken from "./AppToken.ts"
+import * as lruMap from "./internal/lruMap.ts"
+import * as mintedToken from "./internal/mintedToken.ts"
+import { requestToken } from "./internal/requestToken.ts"
 import type { Services as LarkServices } from "./Lark.ts"
 import * as LarkConfig from "./LarkConfig.ts"
+import * as LarkError from "./LarkError.ts"
 import * as LarkHttp from "./LarkHttp.ts"
 import * as Meetings from "./Meetings.ts"
 import type * as Seal from "./Seal.ts"
-import * as TenantToken from "./TenantToken.ts"
+import { Tenant, TenantToken } from "./TenantToken.ts"
 
 /**
- * The services that the front door provides.
+ * The services that the layer provides.
  *
  * @since 0.1.0
  * @category models
  */
 export type Services = LarkServices | AppTicket.AppTicket | AppToken.AppToken
 
+const endpoint = "auth.v3.tenant_access_token.create"
+
+/** No tenant token was issued: the app is not installed in the tenant, or its app token is not valid. */
+const noTenantToken = 10013
+
+const mayBeAppToken = (error: LarkError.GenericError) =>
+  "code" in error && error.code !== undefined
+  && (LarkError.isTokenRejected(error.code) || error.code === noTenantToken)
+
+/** A token is valid for two hours at most, so a tenant that was idle for that long holds no usable one. */
+const kept = { capacity: 10_000, idleTime: Duration.hours(2) }
+
+/**
+ * Provides the tokens of the tenants.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeTenantToken: Effect.Effect<
+  TenantToken["Service"],
+  never,
+  LarkConfig.LarkConfig | HttpClient.HttpClient | AppToken.AppToken | Scope.Scope
+> = Effect.gen(function*() {
+  const { baseUrl } = yield* LarkConfig.LarkConfig
+  const client = yield* HttpClient.HttpClient
+  const appTokens = yield* AppToken.AppToken
+  const context = yield* Effect.context<Scope.Scope>()
+
+  const requestWith = (tenantKey: string, appToken: Redacted.Redacted) =>
+    requestToken(client, endpoint, `${baseUrl}/auth/v3/tenant_access_token`, {
+      app_access_token: appToken,
+      tenant_key: tenantKey
+    })
+
+  const requestFor = (tenantKey: string) =>
+    Effect.flatMap(
+      appTokens.get,
+      (appToken) =>
+        Effect.catchIf(requestWith(tenantKey, appToken), mayBeAppToken, (error) =>
+          Effect.flatMap(appTokens.reject(appToken), (isReplaced) =>
+            isReplaced
+              ? Effect.flatMap(appTokens.get, (renewed) =>
+                requestWith(tenantKey, renewed))
+              : Effect.fail(error)))
+    )
+
+  const tokenOf = lruMap.make(Context.get(context, Clock.Clock), kept, (tenantKey) =>
+    mintedToken.make(context, {
+      kind: "tenant",
+      endpoint,
+      request: requestFor(tenantKey),
+      fields: { token: "tenant_access_token", expiresIn: "expire" }
+    }))
+
+  const tokenInForce = Effect.flatMap(Effect.serviceOption(Tenant), (tenant) =>
+    Option.isNone(tenant)
+      ? Effect.fail(new LarkError.InvalidTenant({ endpoint, reason: "missing" }))
+      : tenant.value.trim() === ""
+      ? Effect.fail(new LarkError.InvalidTenant({ endpoint, reason: "empty" }))
+      : Effect.succeed(tokenOf(tenant.value)))
+
+  return TenantToken.of({
+    get: Effect.flatMap(tokenInForce, ({ get }) => get),
+    reject: (rejected) =>
+      Effect.catch(
+        Effect.flatMap(tokenInForce, ({ reject }) => reject(rejected)),
+        () => Effect.succeed(false)
+      )
+  })
+})
+
+/**
+ * The tokens of the tenants, one for each tenant that the app acts in.
+ *
+ * **Details**
+ *
+ * `get` and `reject` concern the tenant that `Lark.asTenant` names; outside of it, `get` fails with `InvalidTenant`. A token is
+ * dropped when it was not used for two hours, or when 10,000 other tenants were used after it.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerTenantToken: Layer.Layer<
+  TenantToken,
+  never,
+  LarkConfig.LarkConfig | HttpClient.HttpClient | AppToken.AppToken
+> = Layer.effect(TenantToken, makeTenantToken)
+
 const services = Meetings.layer.pipe(
   Layer.provideMerge(LarkHttp.layer),
-  Layer.provideMerge(TenantToken.layerStore),
+  Layer.provideMerge(layerTenantToken),
   Layer.provideMerge(AppToken.layerStore),
   Layer.provideMerge(AppTicket.layer)
 )
 
 /**
- * Everything, for one store app. Fails with `InvalidLarkConfig` when an option is missing or wrong.
+ * Everything for one store app. Fails with `InvalidLarkConfig` when an option is missing or wrong.
  *
  * @since 0.1.0
  * @category layers
@@ -80,7 +179,7 @@ export const layer = (
 > => Layer.provideMerge(services, LarkConfig.layer(options))
 
 /**
- * Everything, for the store app that the variables of `Lark.layerConfig` configure, or configs of your own. Fails with
+ * Everything for the store app that the variables of `Lark.layerConfig` configure, or configs of your own. Fails with
  * `InvalidLarkConfig`, which names the variable that is missing or wrong.
  *
  * @since 0.1.0

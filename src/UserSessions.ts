@@ -1,33 +1,35 @@
 /**
- * The sessions of users: stored sealed, shared by any number of processes, refreshed in time and never twice at once.
+ * The sessions of users: stored sealed, shared by any number of processes, refreshed before they expire and never twice at once.
  *
  * **Details**
  *
- * A user's access token lives about two hours; the refresh token that renews it works **once**, and the reply carries its
- * successor. Two refreshes with one token end the session (20064, 20073), and so does a successor that is lost. So:
+ * A user's access token is valid for about two hours. The refresh token that renews it works **once**, and the reply carries its
+ * successor. Two refreshes with one token end the session (20064, 20073), and so does a lost successor. Therefore:
  *
- * - One refresh at a time. In this process everybody waits for the one under way; among processes the refresh token is
- *   claimed in the record first, which is a compare-and-swap (`SessionStore`, `Cas`).
- * - Nobody waits for it while the access token serves: renewal begins with a call in the last five minutes of the token's
- *   life, in the background, and after a failure pauses for half a minute.
- * - The successor is stored before anybody uses it; to close the scope of the layer waits for a refresh under way.
- * - A process that dies holds its claim until it lapses (`claimTime`); then another takes over. If the dead one had sent the
- *   token already, it is sent once more: if it was used up, the session was lost with its successor anyway.
- * - The same after a reply that was lost (no answer, 20050, 20072): when the claim has lapsed, one more request. A session
- *   ends only if the platform says so, and then it is not asked again.
+ * - One refresh at a time. In this process all fibers wait for the refresh in flight; among processes the refresh token is first
+ *   claimed in the record by a compare-and-swap (`SessionStore`, `Cas`).
+ * - Callers do not wait while the access token is valid. A call in the last five minutes of its life starts the refresh in the
+ *   background; after a failure the next one starts 30 seconds later.
+ * - A failed refresh delays the next one: for as long as the platform asks to wait (a minute at most), or for five seconds after a
+ *   refusal, calls fail with the same error; after any other failure they wait one, two, then four seconds.
+ * - The successor is stored before it is used. Closing the scope of the layer waits for a refresh in flight.
+ * - If a process dies, its claim lapses after `claimTime`, and another process takes over. If the dead process had sent the token,
+ *   it is sent once more: if it was used up, the session was lost with its successor anyway.
+ * - The same holds after a lost reply (no answer, 20050, 20072): one more request when the claim has lapsed. A session ends only
+ *   if the platform says so, and then its token is not sent again.
  *
- * `get` gives a `UserToken` for `Lark.asUser`. Its errors to handle: `ReauthorizationRequired` (`noSession`, `expired`,
- * `noRefreshToken`, or `refused` with the platform's code), `SessionStoreError`, and the generic ones of a refresh.
+ * `get` returns a `UserToken` for `Lark.asUser`. Errors to handle: `ReauthorizationRequired` (`noSession`, `expired`,
+ * `noRefreshToken`, or `refused` with the platform's code), `SessionStoreError`, and the generic errors of a refresh.
  *
  * **Gotchas**
  *
- * - What is known of a user stays in memory for an hour after it was last asked for, of the 10,000 asked for last; then it is
- *   read from the store again.
- * - Sessions belong to one app and one id of the user: save under the id that you will ask for.
- * - The clocks of the processes must agree to within 15 seconds (half of the default `claimTime`): a clock ahead of the others
- *   sees their claims lapse too early. A process that is suspended at the very moment between marking and sending a token,
- *   for longer than its claim, sends it all the same.
- * - Another process notices `remove` and `save` when it next reads the record: at the latest when the token it has expires.
+ * - The state of a user stays in memory for an hour after its last use, for the 10,000 users that were used last. After that it
+ *   is read from the store again.
+ * - A session belongs to one app and one id of the user: save it under the id that you will use.
+ * - The clocks of the processes must agree to within 15 seconds (half of the default `claimTime`): a process whose clock is ahead
+ *   sees the claims of others lapse too early. A process that is suspended for longer than its claim, between marking and sending
+ *   a token, still sends it.
+ * - Another process notices `remove` and `save` when it next reads the record: at the latest when its token expires.
  *
  * **Example** (A user who has not logged in)
  *
@@ -60,6 +62,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Duration from "effect/Duration"
@@ -67,6 +70,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as lruMap from "./internal/lruMap.ts"
 import * as Record from "./internal/session/record.ts"
 import * as Rotation from "./internal/session/rotation.ts"
 import { InvalidLarkConfig, LarkConfig } from "./LarkConfig.ts"
@@ -75,7 +79,6 @@ import type { MeetingUser } from "./MeetingUser.ts"
 import { type Grant, OAuth } from "./OAuth.ts"
 import { Seal } from "./Seal.ts"
 import { SessionStore } from "./SessionStore.ts"
-import * as Recent from "./UserSessions/lruMap.ts"
 import { UserToken } from "./UserToken.ts"
 
 /**
@@ -86,8 +89,8 @@ import { UserToken } from "./UserToken.ts"
  */
 export interface Options {
   /**
-   * How long a claim on a refresh token lasts, unless it is given back: 30 seconds unless given, a second at least. A
-   * refresh that takes two thirds of it is given up, so that it ends before its claim does.
+   * How long a claim on a refresh token lasts unless it is released: 30 seconds by default, at least one second. A refresh is
+   * cut off after two thirds of it, so that it ends before its claim lapses.
    */
   readonly claimTime?: Duration.Input | undefined
 }
@@ -97,11 +100,11 @@ export interface Options {
  *
  * **Details**
  *
- * - `save`: begins a session with what `OAuth.exchange` granted, in the place of any there is.
- * - `get`: the token of a user, whether there is a session or not; nothing is read before the token is asked for. The
- *   platform's rejecting it is a reason to look for another one in the store, and only then to refresh.
- * - `remove`: forgets the session, and no later login: not even if a reply of the store is lost and it has to look again. At
- *   the platform its tokens live on until they expire. To repeat it after an error is another removal, of what is there then.
+ * - `save`: starts a session with the grant of `OAuth.exchange`, in place of any other.
+ * - `get`: the token of a user, whether there is a session or not: the store is read when the token is needed. When the platform
+ *   rejects a token, the store is searched for another one before a refresh.
+ * - `remove`: deletes the session that was seen. A login that happens meanwhile survives, even across a lost reply of the store.
+ *   Calling it again after an error may delete a newer session. On the platform the tokens stay valid until they expire.
  *
  * `save` and `remove` fail with `SessionStoreError`.
  *
@@ -125,9 +128,10 @@ const claimTimeOf = (input: Duration.Input): Effect.Effect<Duration.Duration, In
   )
 }
 
+const kept = { capacity: 10_000, idleTime: Duration.hours(1) }
+
 /**
- * Builds the service from its store, its key and the login. Fails with `InvalidLarkConfig` when the claim time makes no
- * sense.
+ * Builds the service. Fails with `InvalidLarkConfig` when the claim time is invalid.
  *
  * @since 0.1.0
  * @category constructors
@@ -148,7 +152,7 @@ export const make = (
     const { appId } = yield* LarkConfig
     const random = yield* SecureRandom.SecureRandom
 
-    const rotationOfKey = Recent.make({ capacity: 10_000, idleTime: "1 hour" }, (key) =>
+    const rotationOf = lruMap.make(Context.get(context, Clock.Clock), kept, (key) =>
       Rotation.make({
         record: Record.fromStore(store, seal, key),
         refresh: (refreshToken) => oauth.refresh(refreshToken),
@@ -157,18 +161,19 @@ export const make = (
         context
       }))
 
-    const rotationOf = ({ id, idType, userType }: MeetingUser) =>
-      rotationOfKey(JSON.stringify([appId, idType, userType, id]))
+    const keyOf = ({ id, idType, userType }: MeetingUser) => JSON.stringify([appId, idType, userType, id])
 
     return UserSessions.of({
-      save: (user, grant) => Effect.flatMap(rotationOf(user), (rotation) => rotation.save(grant)),
-      get: (user) =>
-        UserToken.of({
-          get: Effect.flatMap(rotationOf(user), (rotation) => rotation.get),
-          reject: (token) => Effect.flatMap(rotationOf(user), (rotation) => rotation.reject(token)),
+      save: (user, grant) => Effect.suspend(() => rotationOf(keyOf(user)).save(grant)),
+      get: (user) => {
+        const key = keyOf(user)
+        return UserToken.of({
+          get: Effect.suspend(() => rotationOf(key).get),
+          reject: (token) => Effect.suspend(() => rotationOf(key).reject(token)),
           user: Option.some(user)
-        }),
-      remove: (user) => Effect.flatMap(rotationOf(user), (rotation) => rotation.remove)
+        })
+      },
+      remove: (user) => Effect.suspend(() => rotationOf(keyOf(user)).remove)
     })
   })
 
@@ -184,7 +189,7 @@ export const layer = (
   Layer.effect(UserSessions, make(options)).pipe(Layer.provide(SecureRandom.layerWebCrypto))
 
 /**
- * Begins a session with what the login granted.
+ * Starts a session with the grant of a login.
  *
  * @since 0.1.0
  * @category accessors
@@ -202,7 +207,7 @@ export const get = (user: MeetingUser): Effect.Effect<UserToken["Service"], neve
   UserSessions.useSync((sessions) => sessions.get(user))
 
 /**
- * Forgets the session of a user.
+ * Deletes the session of a user.
  *
  * @since 0.1.0
  * @category accessors

@@ -1,14 +1,14 @@
 /**
- * The `user_access_token`: what a call as a user is made with.
+ * The `user_access_token`, which authenticates calls as a user.
  *
  * **Details**
  *
- * `UserSessions` keeps sessions for many users and processes. Here is what needs no store: a bare access token
- * (`fromAccessToken`, `layerStatic`), and a refresh token that you keep yourself (`fromRefreshToken`).
+ * `UserSessions` keeps the sessions of many users for many processes. This module needs no store: `fromAccessToken` and
+ * `layerStatic` use a bare access token, `fromRefreshToken` a refresh token that you keep yourself.
  *
  * **Gotchas**
  *
- * A bare access token lives about two hours and cannot be renewed; when the platform rejects it, the call fails with
+ * A bare access token is valid for about two hours and cannot be renewed. When the platform rejects it, the call fails with
  * `TokenRejected`.
  *
  * **Example** (A token from elsewhere)
@@ -34,7 +34,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import * as Unshared from "./internal/session/inMemoryRecord.ts"
+import * as InMemoryRecord from "./internal/session/inMemoryRecord.ts"
 import * as Rotation from "./internal/session/rotation.ts"
 import type { GenericError } from "./LarkError.ts"
 import type { MeetingUser } from "./MeetingUser.ts"
@@ -45,10 +45,10 @@ import { type Grant, OAuth } from "./OAuth.ts"
  *
  * **Details**
  *
- * - `get`: a token to call with.
- * - `reject`: the platform refused this token; true if another one may now be had.
- * - `user`: who it belongs to, if known. A user can move the host only while being the host, so knowing who it is saves
- *   calls that cannot succeed.
+ * - `get`: the current token.
+ * - `reject`: reports that the platform rejected this token. Returns true if `get` may return another one.
+ * - `user`: the owner of the token, if known. A user can move the host role only while holding it, so the owner saves requests
+ *   that cannot succeed.
  *
  * @since 0.1.0
  * @category services
@@ -60,7 +60,7 @@ export class UserToken extends Context.Service<UserToken, {
 }>()("effect-lark-meetings/UserToken") {}
 
 /**
- * A session with a token that was obtained elsewhere and is used as it is.
+ * A session with an access token from elsewhere, which is never renewed.
  *
  * @since 0.1.0
  * @category constructors
@@ -76,7 +76,7 @@ export const fromAccessToken = (
   })
 
 /**
- * A session with a token that was obtained elsewhere, for a whole program.
+ * A session with an access token from elsewhere, for a whole program.
  *
  * @since 0.1.0
  * @category layers
@@ -87,19 +87,19 @@ export const layerStatic = (
 ): Layer.Layer<UserToken> => Layer.succeed(UserToken, fromAccessToken(token, options))
 
 /**
- * A session of one process that refreshes itself from a refresh token, which you keep.
+ * A session of one process that renews itself with a refresh token, which you keep.
  *
  * **Details**
  *
- * The first token is fetched when it is first asked for; from then on it is as with `UserSessions`: one refresh at a time,
- * in the background while the token serves. Each uses the refresh token up. `onRotate` is given what was granted in its
- * place, and has to store it: the new access token is not used before that is done. A failure of it is tried again, for as
- * long as the scope is open, and reaches those who wait as `SessionStoreError`.
+ * The first access token is fetched when it is first needed. After that it is renewed as with `UserSessions`: one refresh at a
+ * time, in the background while the access token is valid. Each refresh uses the refresh token up. `onRotate` gets the grant that
+ * replaces it, and has to store it: the new access token is not used before that. If `onRotate` fails, waiting callers get
+ * `SessionStoreError`, and it is called again while the scope is open.
  *
  * **Gotchas**
  *
- * - Two of these with one refresh token, in one process or two, end the session.
- * - `onRotate` may be called again with the same grant, if it takes more than ten seconds or fails.
+ * - Two sessions with the same refresh token, in one process or two, end each other.
+ * - `onRotate` may be called again with the same grant if it takes more than ten seconds or fails.
  *
  * **Example** (Keeping the successor)
  *
@@ -107,7 +107,7 @@ export const layerStatic = (
  * import { DateTime, Effect, Option, Redacted } from "effect"
  * import { OAuth, UserToken } from "effect-lark-meetings"
  *
- * // As much of the login as a refresh needs.
+ * // The part of the login that a refresh needs.
  * const oauth = OAuth.OAuth.of({
  *   authorize: () => Effect.die("not needed"),
  *   exchange: () => Effect.die("not needed"),
@@ -151,7 +151,7 @@ export const fromRefreshToken = <E, R>(
     const random = yield* SecureRandom.SecureRandom
     const context = yield* Effect.context<R | Scope.Scope>()
     const { get, reject } = Rotation.make({
-      record: Unshared.make(refreshToken, (grant) => Effect.provideContext(options.onRotate(grant), context)),
+      record: InMemoryRecord.make(refreshToken, (grant) => Effect.provideContext(options.onRotate(grant), context)),
       refresh: (token) => oauth.refresh(token),
       claimTime: Duration.seconds(30),
       newId: random.uuidV4(),

@@ -159,7 +159,7 @@ describe("the token of a tenant", () => {
       const feishu = prompt.make(ofTenant)
       let isIssued = true
       const missing = new LarkError.AppTicketMissing({ endpoint: "stub", reason: "none", resend: "failed" })
-      const layer = TenantToken.layerStore.pipe(Layer.provide([
+      const layer = StoreApp.layerTenantToken.pipe(Layer.provide([
         feishu.layer,
         LarkConfig.layer(app),
         Layer.succeed(AppToken.AppToken, {
@@ -183,8 +183,11 @@ describe("the token of a tenant", () => {
       yield* textOf("tenant_later")
       yield* passBy(1_001, 10_000)
       assert.strictEqual(yield* textOf("tenant_early"), "t-tenant_early-0")
-      yield* passBy(10_000, 10_001)
-      // Now `tenant_early` has been used last but for one, and a thousand others have gone.
+      yield* passBy(10_000, 11_000)
+      // 9,999 others were used after `tenant_later`.
+      assert.strictEqual(yield* textOf("tenant_later"), "t-tenant_later-1")
+      assert.strictEqual(yield* textOf("tenant_early"), "t-tenant_early-0")
+      yield* passBy(11_000, 20_998)
       assert.strictEqual(yield* textOf("tenant_early"), "t-tenant_early-0")
       assert.strictEqual(yield* textOf("tenant_later"), "t-tenant_later-2")
     }))

@@ -1,27 +1,29 @@
 /**
- * The record of a session, and the moves it makes: pure, with the time as an argument.
+ * The record of a session and its transitions: pure, with the time as an argument.
  *
  * **Details**
  *
- * A refresh token works once, so whoever wants to use it claims it, marks that it is about to be sent, sends it, and
- * publishes what came of it; each but the sending is one swap of the record. A claim lapses after a while, for its owner
- * may be dead. If that owner had marked, the token may be used up; but then its successor has died with the owner, and
- * nothing is lost by trying: a lapsed claim is taken over either way.
+ * A refresh token works once. A process claims it, marks that it is about to be sent, sends it, and publishes the successor;
+ * every step but the request is one swap of the record. A claim lapses, since its owner may have died. If the owner had
+ * marked the token, it may be used up; its successor then died with the owner, so another attempt loses nothing. A lapsed
+ * claim is therefore taken over whether the token was marked or not.
  *
- * `login` and `generation` name one refresh token. Whoever holds its successor may publish it as long as the record is
- * about that token, whatever has become of the claim: nobody else can get a successor of it any more.
+ * `login` and `generation` identify one refresh token. A successor may be published while the record is still about that
+ * token, even if the claim was taken over: no other process can get another successor.
+ *
+ * All times are in milliseconds on the wall clock, since other processes read them.
  *
  * @internal
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
-import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Cas from "../../Cas.ts"
 import { ReauthorizationRequired, SessionStoreError } from "../../LarkError.ts"
 import type { Grant } from "../../OAuth.ts"
+import { type Lifetime, lifetime } from "../tokenLifetime.ts"
 
 const Token = Schema.RedactedFromValue(Schema.String)
 const Millis = Schema.Finite
@@ -32,9 +34,9 @@ const Refresh = Schema.Struct({ token: Token, expiresAt: Schema.optionalKey(Mill
 
 const State = Schema.TaggedUnion({
   Idle: {},
-  /** Claimed. `sent` is marked just before the refresh token goes out. */
+  /** Claimed. `sent` is set just before the refresh token is sent. */
   Refreshing: { by: Schema.String, at: Millis, sent: Schema.Boolean },
-  /** The platform refused the refresh token, which is gone from the record. The access token may serve to its end. */
+  /** The platform refused the refresh token, which was removed from the record. The access token is used until it expires. */
   Ended: {
     endpoint: Schema.String,
     code: Schema.optionalKey(Schema.Int),
@@ -45,9 +47,9 @@ const State = Schema.TaggedUnion({
 })
 
 const Live = Schema.TaggedStruct("Live", {
-  /** One for each time the user has logged in. */
+  /** An id for each login of the user. */
   login: Schema.String,
-  /** One for each refresh token of a login. */
+  /** Counts the refreshes of a login. */
   generation: Schema.Int,
   access: Schema.optionalKey(Access),
   refresh: Schema.optionalKey(Refresh),
@@ -55,53 +57,69 @@ const Live = Schema.TaggedStruct("Live", {
   state: State
 })
 
-/** What is stored of a user: a session, or that it was removed. */
+/** What is stored for a user: a session, or that it was removed. */
 export const Session = Schema.Union([Live, Schema.TaggedStruct("Removed", {})])
 
 export type Session = typeof Session.Type
 export type Live = typeof Live.Type
-type Access = typeof Access.Type
+export type Access = typeof Access.Type
 type Refresh = typeof Refresh.Type
 
-/** What is found under a key: nothing, a session, or what the key at hand does not open. */
+/** What a read finds: nothing, a session, or data that the seal cannot open. */
 export type Content = Session | "nothing" | "unreadable"
 
-const minute = 60_000
+/** Before the access token expires. */
+const renewal = 5 * 60_000
 
-const lifetimeOf = (access: Access) => Math.max(access.expiresAt - access.obtainedAt, 0)
+const lifetimeOf = (access: Access, issuedAt = access.obtainedAt): Lifetime =>
+  lifetime(issuedAt, Math.max(access.expiresAt - access.obtainedAt, 0), renewal)
 
-/** Not used in the last minute of its life, or the last tenth, so that it does not expire on its way. */
-export const usableUntil = (access: Access): number => access.expiresAt - Math.min(minute, lifetimeOf(access) / 10)
+/** On the monotonic clock of this process, by the age that the token has on the wall clock. */
+export const monotonicLifetimeOf = (access: Access, now: number, monotonicNow: number): Lifetime =>
+  // A token from the future is the error of a clock.
+  lifetimeOf(access, monotonicNow - Math.max(now - access.obtainedAt, 0))
 
-/** Renewed in the last five minutes of its life; of a short life, it is the last quarter. */
-export const renewFrom = (access: Access): number => access.expiresAt - Math.min(5 * minute, lifetimeOf(access) / 4)
-
-/** The session that a grant begins, or goes on with. */
-export const fromGrant = (grant: Grant, now: number, of: { login: string; generation: number }): Live => {
-  const refreshExpiresAt = Option.getOrUndefined(Option.map(grant.refreshExpiresAt, DateTime.toEpochMillis))
-  const refresh = Option.getOrUndefined(
-    Option.map(
-      grant.refreshToken,
-      (token): Refresh => refreshExpiresAt === undefined ? { token } : { token, expiresAt: refreshExpiresAt }
-    )
-  )
-  const access = { token: grant.accessToken, obtainedAt: now, expiresAt: DateTime.toEpochMillis(grant.expiresAt) }
-  const { generation, login } = of
-  const live: Live = { _tag: "Live", login, generation, access, scopes: grant.scopes, state: { _tag: "Idle" } }
-  return refresh === undefined ? live : { ...live, refresh }
+const fromGrant = (
+  { accessToken, expiresAt, refreshExpiresAt, refreshToken, scopes }: Grant,
+  now: number,
+  { generation, login, refresh }: Pick<Live, "login" | "generation" | "refresh">
+): Live => {
+  const live: Live = {
+    _tag: "Live",
+    login,
+    generation,
+    access: { token: accessToken, obtainedAt: now, expiresAt: DateTime.toEpochMillis(expiresAt) },
+    scopes,
+    state: { _tag: "Idle" }
+  }
+  if (Option.isNone(refreshToken)) return refresh === undefined ? live : { ...live, refresh }
+  const token = refreshToken.value
+  return {
+    ...live,
+    refresh: Option.isNone(refreshExpiresAt)
+      ? { token }
+      : { token, expiresAt: DateTime.toEpochMillis(refreshExpiresAt.value) }
+  }
 }
 
-/** How a session is looked at. */
+/** The session that a login starts. */
+export const start = (login: string, grant: Grant, now: number): Live => fromGrant(grant, now, { login, generation: 0 })
+
+/** The session after a refresh. A reply without a refresh token leaves the old one in use (RFC 6749, section 6). */
+export const successorOf = (session: Live, grant: Grant, now: number): Live =>
+  fromGrant(grant, now, { ...session, generation: session.generation + 1 })
+
+/** How a session is judged. */
 export interface Look {
   readonly now: number
-  /** The access token that the platform has rejected. */
-  readonly rejected: Redacted.Redacted | undefined
+  /** Whether the platform has rejected this access token. */
+  readonly isRejected: (token: Redacted.Redacted) => boolean
   readonly claimTime: Duration.Duration
 }
 
 /**
- * What there is to do about a session: `Use` its access token, `Claim` its refresh token, `Wait` for whoever has claimed
- * it, or send the user to log in (`Over`). While the access token serves, `access` is it.
+ * What to do with a session: `Use` its access token, `Claim` its refresh token, `Wait` for the process that has claimed it, or
+ * fail (`Over`). `access` is the access token if it can be used.
  */
 export type Verdict =
   | { readonly _tag: "Use"; readonly access: Access }
@@ -125,10 +143,10 @@ const unreadable: Verdict = {
   })
 }
 
-const isServing = (access: Access, { now, rejected }: Look) =>
-  now < usableUntil(access) && !Equal.equals(access.token, rejected)
+const isUsable = (access: Access, { isRejected, now }: Look) =>
+  now < lifetimeOf(access).usableUntil && !isRejected(access.token)
 
-/** A claim from a distant future is the mistake of a clock, and must not last until then. */
+/** A claim from a distant future is the error of a clock, and must not last until then. */
 const isLapsed = (claimedAt: number, { claimTime, now }: Look) =>
   Math.abs(now - claimedAt) >= Duration.toMillis(claimTime)
 
@@ -136,10 +154,10 @@ export const verdict = (content: Content, look: Look): Verdict => {
   if (content === "unreadable") return unreadable
   if (content === "nothing" || content._tag === "Removed") return reauthorize("noSession")
   const { refresh, state } = content
-  const access = content.access !== undefined && isServing(content.access, look) ? content.access : undefined
+  const access = content.access !== undefined && isUsable(content.access, look) ? content.access : undefined
   const useUntil = (end: Verdict): Verdict => access === undefined ? end : { _tag: "Use", access }
 
-  if (access !== undefined && look.now < renewFrom(access)) return { _tag: "Use", access }
+  if (access !== undefined && look.now < lifetimeOf(access).renewFrom) return { _tag: "Use", access }
   if (state._tag === "Ended") {
     const { _tag, ...failure } = state
     return useUntil({ _tag: "Over", error: new ReauthorizationRequired({ ...failure, reason: "refused" }) })
@@ -151,34 +169,34 @@ export const verdict = (content: Content, look: Look): Verdict => {
     : { _tag: "Claim", session: content, refresh, access }
 }
 
-type Move = (content: Content) => Cas.Decision<Content>
+type Transition = (content: Content) => Cas.Decision<Content>
 
 const swap = (to: Session): Cas.Decision<Content> => ({ _tag: "Swap", to })
 const refuse = (reason: string): Cas.Decision<Content> => ({ _tag: "Refuse", reason })
 
-/** Claims the refresh token, if that is what there is to do. */
-export const claim = (by: string, look: Look): Move => (content) => {
+/** Claims the refresh token, if it has to be used. */
+export const claim = (by: string, look: Look): Transition => (content) => {
   const found = verdict(content, look)
   return found._tag === "Claim"
     ? swap({ ...found.session, state: { _tag: "Refreshing", by, at: look.now, sent: false } })
     : refuse(found._tag)
 }
 
-const ifClaimed = (by: string, move: (session: Live) => Session): Move => (content) =>
+const ifClaimed = (by: string, change: (session: Live) => Session): Transition => (content) =>
   typeof content === "object" && content._tag === "Live" && content.state._tag === "Refreshing"
     && content.state.by === by
-    ? swap(move(content))
+    ? swap(change(content))
     : refuse("the claim has lapsed and was taken over")
 
-/** Says that the refresh token goes out now, and claims it anew for the time that takes. */
-export const mark = (by: string, now: number): Move =>
+/** Records that the refresh token is sent now, and restarts the time of the claim. */
+export const mark = (by: string, now: number): Transition =>
   ifClaimed(by, (session) => ({ ...session, state: { _tag: "Refreshing", by, at: now, sent: true } }))
 
-/** Gives the claim back: the refresh token was certainly not used. */
-export const release = (by: string): Move => ifClaimed(by, (session) => ({ ...session, state: { _tag: "Idle" } }))
+/** Releases the claim: the refresh token was certainly not used. */
+export const release = (by: string): Transition => ifClaimed(by, (session) => ({ ...session, state: { _tag: "Idle" } }))
 
-/** Puts the refresh token out of use. */
-export const end = (by: string, error: ReauthorizationRequired): Move =>
+/** Removes the refresh token, which the platform refused. */
+export const end = (by: string, error: ReauthorizationRequired): Transition =>
   ifClaimed(by, ({ refresh: _, ...session }) => {
     const { code, logId, msg, status } = error
     return {
@@ -194,15 +212,15 @@ export const end = (by: string, error: ReauthorizationRequired): Move =>
     }
   })
 
-/** Puts the successor in the place of the refresh token it was granted for. */
-export const publish = (successor: Live): Move => (content) =>
+/** Stores the successor, if the record still holds the refresh token that it was granted for. */
+export const publish = (successor: Live): Transition => (content) =>
   typeof content === "object" && content._tag === "Live" && content.login === successor.login
     && content.generation === successor.generation - 1
     ? swap(successor)
     : refuse("the session has moved on")
 
-/** Begins a session, over whatever is there but itself: it may have begun without a reply, and have been refreshed since. */
-export const begin = (session: Live): Move => (content) =>
+/** Starts a session in place of any other. It stays as it is if it was stored already, and may have been refreshed since. */
+export const begin = (session: Live): Transition => (content) =>
   typeof content === "object" && content._tag === "Live" && content.login === session.login
     ? { _tag: "Keep" }
     : swap(session)
@@ -210,8 +228,8 @@ export const begin = (session: Live): Move => (content) =>
 const loginOf = (content: Content): string =>
   typeof content === "string" ? content : content._tag === "Live" ? content.login : content._tag
 
-/** Ends the session that was seen for good, however often it was refreshed since; not one that began after that. */
-export const remove = (seen: Content): Move => (content) =>
+/** Removes the session that was seen, even if it was refreshed since, but not one that started after it. */
+export const remove = (seen: Content): Transition => (content) =>
   content === "nothing" || loginOf(content) !== loginOf(seen)
     ? { _tag: "Keep" }
     : swap({ _tag: "Removed" })

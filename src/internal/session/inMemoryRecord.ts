@@ -1,5 +1,5 @@
 /**
- * The record of a session of one process, whose owner keeps the refresh token.
+ * The record of a session in the memory of one process. The application keeps the refresh token.
  *
  * @internal
  */
@@ -10,13 +10,13 @@ import type * as Redacted from "effect/Redacted"
 import * as Cas from "../../Cas.ts"
 import { SessionStoreError } from "../../LarkError.ts"
 import type { Grant } from "../../OAuth.ts"
-import { equals, type Record, type Versioned } from "./record.ts"
+import { equals, type SessionRecord, type Versioned } from "./record.ts"
 import type { Content } from "./Session.ts"
 
 const dateTime = (millis: number | undefined) =>
   Option.map(Option.fromUndefinedOr(millis), (time) => DateTime.makeUnsafe(time))
 
-/** What was granted, if this is the first to hold it. */
+/** The grant in `content`, if it is not in `before`. */
 const grantIn = (content: Content, before: Content): Option.Option<Grant> => {
   if (typeof content === "string" || content._tag === "Removed") return Option.none()
   if (typeof before === "string" || before._tag === "Removed") return Option.none()
@@ -30,17 +30,17 @@ const grantIn = (content: Content, before: Content): Option.Option<Grant> => {
   })
 }
 
-const unkept = new SessionStoreError({
+const notKept = new SessionStoreError({
   endpoint: "UserToken.fromRefreshToken",
   reason: "unavailable",
-  detail: "onRotate has failed, so that the new tokens are not kept and not used"
+  detail: "onRotate failed, so the new tokens are not used; it is called again"
 })
 
-/** A new pair is handed over before it is in place. */
+/** A new pair of tokens is passed to `onRotate` before it is used. */
 export const make = <E>(
   refreshToken: Redacted.Redacted,
   onRotate: (grant: Grant) => Effect.Effect<void, E>
-): Record => {
+): SessionRecord => {
   let current: Versioned & { readonly version: number } = {
     version: 1,
     content: {
@@ -64,7 +64,7 @@ export const make = <E>(
           onSome: onRotate
         })
         return Effect.matchCause(handOver, {
-          onFailure: () => Cas.unsent({ cause: unkept }),
+          onFailure: () => Cas.unsent({ cause: notKept }),
           onSuccess: (): Cas.Outcome<Versioned> => {
             current = next
             return Cas.appliedWith(current)

@@ -1,5 +1,5 @@
 /**
- * A session as a register of the engine: sealed in a store that can compare.
+ * A session as a register of the compare-and-swap engine, sealed in a session store.
  *
  * @internal
  */
@@ -14,13 +14,13 @@ import type { Seal } from "../../Seal.ts"
 import type { SessionStore, Stored } from "../../SessionStore.ts"
 import { type Content, Session } from "./Session.ts"
 
-/** What is stored has a version; what is only wanted has none yet. */
+/** A stored value has a version; one to be stored has none yet. */
 export interface Versioned {
   readonly version?: number | undefined
   readonly content: Content
 }
 
-export type Record = Cas.Register<Versioned, SessionStoreError>
+export type SessionRecord = Cas.Register<Versioned, SessionStoreError>
 
 export const equals = (a: Versioned, b: Versioned): boolean =>
   a.version !== undefined && b.version !== undefined ? a.version === b.version : Equal.equals(a.content, b.content)
@@ -31,12 +31,12 @@ const decode = Schema.decodeEffect(Json)
 
 const nothing: Versioned = { version: 0, content: "nothing" }
 
-/** The session of the key. An error of the store that leaves nothing behind is for the engine to try again. */
+/** The session of a key. The engine retries what failed because the store was unavailable. */
 export const fromStore = (
   store: SessionStore["Service"],
   seal: Seal["Service"],
   key: string
-): Record => {
+): SessionRecord => {
   const purpose = `user session ${key}`
 
   const open = ({ value, version }: Stored): Effect.Effect<Versioned> =>
@@ -64,9 +64,9 @@ export const fromStore = (
     swap: (expected, { content }) =>
       Effect.gen(function*() {
         if (expected.version === undefined || typeof content === "string") {
-          return yield* Effect.die(new Error("a swap of a session that was not stored"))
+          return yield* Effect.die(new Error("A session can be swapped only for one that was read"))
         }
-        // A schema that encodes itself: it has no reason to fail.
+        // Encoding a decoded value cannot fail.
         const text = yield* Effect.orDie(encode(content))
         const outcome = yield* store.swap(key, expected.version, yield* seal.seal(purpose, Redacted.make(text)))
         if (outcome._tag === "Applied") return Cas.appliedWith({ version: expected.version + 1, content })
@@ -80,15 +80,15 @@ export const fromStore = (
 
 const policy = Cas.Policy.make({ onUnknown: "reassert" })
 
-/** A move that was made, or refused, and what the record holds now. */
+/** Whether a transition was made, and what the record holds now. */
 export interface Moved {
   readonly isMade: boolean
   readonly record: Versioned
 }
 
-/** Makes a move, or finds that it is not to be made. Safe to repeat whatever was lost: moves decide on what they find. */
+/** Makes a transition unless it is refused. Repeated after a lost reply, it decides on what it finds. */
 export const move = (
-  record: Record,
+  record: SessionRecord,
   decide: (content: Content) => Cas.Decision<Content>,
   hint?: Versioned
 ): Effect.Effect<Moved, SessionStoreError> => {
@@ -106,7 +106,7 @@ export const move = (
   )
 }
 
-/** The engine adds its report to an error of the store: a copy leaves it off. */
+/** A copy without the report of the engine. */
 const storeError = (
   error: { readonly _tag: string; readonly limit?: unknown; readonly cause?: unknown }
 ): SessionStoreError => {
@@ -117,7 +117,7 @@ const storeError = (
     : {
       endpoint: "UserSessions",
       reason: "unavailable" as const,
-      detail: `no answer that settles it (${error._tag} ${error.limit ?? ""})`
+      detail: `the outcome of a write is unknown (${error._tag} ${error.limit ?? ""})`
     }
   return new SessionStoreError({ endpoint, reason, detail })
 }

@@ -1,16 +1,13 @@
 /**
- * The token of one user, which renews itself: one refresh at a time in this process and, by claims on the record, among
- * all processes that share it.
+ * The token of one user: refreshed by one fiber at a time in this process and, by a claim on the record, by one process at a
+ * time among all that share it.
  *
  * @internal
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Equal from "effect/Equal"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -18,18 +15,19 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { type GenericError, SessionStoreError, TransportError } from "../../LarkError.ts"
 import type { Grant } from "../../OAuth.ts"
-import * as singleFlight from "../singleFlight.ts"
-import { move, type Moved, type Record, type Versioned } from "./record.ts"
+import * as renewing from "../renewing.ts"
+import { monotonicMillis } from "../tokenLifetime.ts"
+import { move, type Moved, type SessionRecord, type Versioned } from "./record.ts"
 import * as Session from "./Session.ts"
 
 export interface Options {
-  readonly record: Record
+  readonly record: SessionRecord
   /** One request. */
   readonly refresh: (refreshToken: Redacted.Redacted) => Effect.Effect<Grant, GenericError>
   readonly claimTime: Duration.Duration
-  /** Another one each time, in all processes. */
+  /** A different id each time it runs, in all processes. */
   readonly newId: Effect.Effect<string>
-  /** In which refreshes run. */
+  /** The context in which refreshes run. */
   readonly context: Context.Context<Scope.Scope>
 }
 
@@ -40,49 +38,23 @@ export interface Rotation {
   readonly remove: Effect.Effect<void, SessionStoreError>
 }
 
-interface Current {
-  readonly token: Redacted.Redacted
-  readonly usableUntil: number
-  readonly renewFrom: number
-}
-
-/** After a failed renewal, while the current token still serves. */
-const pause = 30_000
-
 const polling = Schedule.jittered(Schedule.min([Schedule.exponential("50 millis", 1.5), Schedule.spaced("1 second")]))
 
 const publishing = Schedule.spaced("5 seconds")
 
-/** Runs to its end even if this fiber is interrupted; what it waits for can still time out. */
+/** Runs to its end even if this fiber is interrupted. Timeouts inside it still work. */
 const drained = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.uninterruptible(Effect.flatMap(Effect.forkChild(Effect.interruptible(self)), Fiber.join))
 
 export const make = (options: Options): Rotation => {
   const { claimTime, context, newId, record } = options
   const clock = Context.get(context, Clock.Clock)
-  // Of the time of a claim, what the mark may take, and then the request; the rest is for publishing.
+  // Shares of the claim: the mark may take a sixth, the request two thirds. The rest is for publishing.
   const markTime = Duration.toMillis(claimTime) / 6
   const requestTime = Duration.times(claimTime, 2 / 3)
 
-  let current: Current | undefined
-  let rejected: Redacted.Redacted | undefined
-  /** The version of the record that `current` comes from. */
+  /** The version of the record that the current token is from. */
   let version = 0
-  let pausedUntil = 0
-
-  const adopt = (found: Versioned, access: NonNullable<Session.Live["access"]>): Redacted.Redacted => {
-    if ((found.version ?? 0) >= version && !Equal.equals(access.token, rejected)) {
-      version = found.version ?? version
-      current = {
-        token: access.token,
-        usableUntil: Session.usableUntil(access),
-        renewFrom: Session.renewFrom(access)
-      }
-    }
-    return access.token
-  }
-
-  const looking = Effect.map(Clock.currentTimeMillis, (now): Session.Look => ({ now, rejected, claimTime }))
 
   const request = (refreshToken: Redacted.Redacted) =>
     Effect.timeoutOrElse(options.refresh(refreshToken), {
@@ -107,28 +79,28 @@ export const make = (options: Options): Rotation => {
       ? { _tag: "Token", token: adopt(record, successor.access) }
       : { _tag: "Again" }
 
-  /** From the claim to what came of it. */
+  /** From the mark to the published successor. */
   const rotate = Effect.fnUntraced(function*(
     by: string,
     claimed: Versioned
   ): Effect.fn.Return<Outcome, GenericError> {
-    const startedAt = yield* Clock.currentTimeMillis
-    const marked = yield* move(record, Session.mark(by, startedAt), claimed)
+    const startedAt = monotonicMillis(clock)
+    const marked = yield* move(record, Session.mark(by, clock.currentTimeMillisUnsafe()), claimed)
     const session = marked.record.content
     if (!marked.isMade || typeof session === "string" || session._tag !== "Live") return { _tag: "Again" }
     if (session.refresh === undefined) return { _tag: "Again" }
     const release = Effect.ignore(move(record, Session.release(by), marked.record))
 
-    const sentAt = yield* Clock.currentTimeMillis
-    if (sentAt - startedAt > markTime) {
+    const took = Math.round(monotonicMillis(clock) - startedAt)
+    if (took > markTime) {
       yield* release
-      const detail = `it took ${sentAt - startedAt} ms for one write, too long to hold a claim`
+      const detail = `one write took ${took} ms, too long to hold a claim`
       return yield* new SessionStoreError({ endpoint: "UserSessions", reason: "unavailable", detail })
     }
+    const sentAt = clock.currentTimeMillisUnsafe()
     const answer = yield* Effect.result(request(session.refresh.token))
     if (Result.isSuccess(answer)) {
-      const { generation, login } = session
-      const successor = Session.fromGrant(answer.success, sentAt, { login, generation: generation + 1 })
+      const successor = Session.successorOf(session, answer.success, sentAt)
       return yield* Effect.match(move(record, Session.publish(successor), marked.record), {
         onFailure: (error): Outcome => ({ _tag: "Unpublished", successor, error }),
         onSuccess: (moved) => published(moved, successor)
@@ -137,85 +109,77 @@ export const make = (options: Options): Rotation => {
     const error = answer.failure
     if (error._tag === "ReauthorizationRequired") {
       const ended = yield* move(record, Session.end(by, error), marked.record)
-      // Not ended: another has published a successor, or the user has logged in anew.
+      // If not: another process has published a successor, or the user has logged in again.
       return ended.isMade ? yield* Effect.fail(error) : { _tag: "Again" }
     }
-    // A claim of unknown outcome stays until it lapses: the request may still be on its way.
+    // After an unknown outcome the claim stays until it lapses: the request may still arrive.
     if (error.retry !== "unknown") yield* release
     return yield* Effect.fail(error)
   })
 
-  const fly = ({ serve, settle }: singleFlight.Flight<Redacted.Redacted, GenericError>) =>
-    Effect.gen(function*() {
-      /** Looks at the record, and claims it if that is what there is to do. */
-      const look = Effect.gen(function*() {
-        const by = yield* newId
-        const looked = yield* looking
-        const { isMade, record: found } = yield* move(record, Session.claim(by, looked))
-        const verdict = Session.verdict(found.content, isMade ? looked : yield* looking)
-        if ("access" in verdict && verdict.access !== undefined) serve(adopt(found, verdict.access))
-        return { by, isMade, found, verdict }
-      })
-
-      while (true) {
-        const { by, found, isMade, verdict } = yield* Effect.repeat(look, {
-          until: ({ isMade, verdict }) => isMade || verdict._tag !== "Wait",
-          schedule: polling
+  const token = renewing.make<Redacted.Redacted, GenericError>({
+    context,
+    // The store has its own retries, and the end of a session is read from the store.
+    delays: (error) => error._tag !== "SessionStoreError" && error._tag !== "ReauthorizationRequired",
+    fetch: ({ failWaiting, isRejected }) =>
+      Effect.gen(function*() {
+        const looking = Effect.sync((): Session.Look => ({
+          now: clock.currentTimeMillisUnsafe(),
+          isRejected,
+          claimTime
+        }))
+        /** Reads the record, and claims the refresh token if it has to be used. */
+        const look = Effect.gen(function*() {
+          const by = yield* newId
+          const looked = yield* looking
+          const { isMade, record: found } = yield* move(record, Session.claim(by, looked))
+          const verdict = Session.verdict(found.content, isMade ? looked : yield* looking)
+          if ("access" in verdict && verdict.access !== undefined) adopt(found, verdict.access)
+          return { by, isMade, found, verdict }
         })
-        if (isMade) {
-          const outcome = yield* drained(rotate(by, found))
-          if (outcome._tag === "Token") return outcome.token
-          if (outcome._tag === "Unpublished") {
-            const { error, successor } = outcome
-            // Until it is published nobody may use it: those who wait, and those who come meanwhile, are told at once.
-            settle(Exit.fail(error))
-            const late = published(yield* Effect.retry(move(record, Session.publish(successor)), publishing), successor)
-            return late._tag === "Token" ? late.token : yield* Effect.fail(error)
+
+        while (true) {
+          const { by, found, isMade, verdict } = yield* Effect.repeat(look, {
+            until: ({ isMade, verdict }) => isMade || verdict._tag !== "Wait",
+            schedule: polling
+          })
+          if (isMade) {
+            const outcome = yield* drained(rotate(by, found))
+            if (outcome._tag === "Token") return outcome.token
+            if (outcome._tag === "Unpublished") {
+              const { error, successor } = outcome
+              // The token is not used before it is published, and callers do not wait for that.
+              failWaiting(error)
+              const late = published(
+                yield* Effect.retry(move(record, Session.publish(successor)), publishing),
+                successor
+              )
+              return late._tag === "Token" ? late.token : yield* Effect.fail(error)
+            }
+          } else if (verdict._tag === "Use") {
+            return verdict.access.token
+          } else if (verdict._tag === "Over") {
+            return yield* Effect.fail(verdict.error)
           }
-        } else if (verdict._tag === "Use") {
-          // Used to its end, because there is nothing to renew it with: to look again at each call would not help.
-          if (clock.currentTimeMillisUnsafe() >= Session.renewFrom(verdict.access)) pauseRenewal()
-          return verdict.access.token
-        } else if (verdict._tag === "Over") {
-          return yield* Effect.fail(verdict.error)
         }
-      }
-    }).pipe(Effect.tapCause(() => Effect.sync(pauseRenewal)))
-
-  const flight = singleFlight.make(context, fly)
-
-  const pauseRenewal = () => {
-    pausedUntil = clock.currentTimeMillisUnsafe() + pause
-  }
-
-  const get: Rotation["get"] = Effect.suspend(() => {
-    const now = clock.currentTimeMillisUnsafe()
-    if (current === undefined || now >= current.usableUntil) {
-      return Effect.flatMap(Effect.flatMap(flight, Deferred.await), unlessRejected)
-    }
-    const { renewFrom, token } = current
-    return now >= renewFrom && now >= pausedUntil ? Effect.as(flight, token) : Effect.succeed(token)
+      })
   })
 
-  /** A token may be rejected between its being found and its being handed on. */
-  const unlessRejected = (token: Redacted.Redacted) => Equal.equals(token, rejected) ? get : Effect.succeed(token)
+  /** Makes a token of the record the current one, unless a later version is known or the token was rejected meanwhile. */
+  const adopt = (found: Versioned, access: Session.Access): Redacted.Redacted => {
+    if ((found.version ?? 0) < version || token.isRejected(access.token)) return access.token
+    version = found.version ?? version
+    const now = clock.currentTimeMillisUnsafe()
+    return token.hold(access.token, Session.monotonicLifetimeOf(access, now, monotonicMillis(clock)))
+  }
 
   return {
-    get,
-    reject: (token) =>
-      Effect.sync(() => {
-        if (current === undefined || Equal.equals(current.token, token)) {
-          rejected = token
-          current = undefined
-        }
-        return true
-      }),
+    get: token.get,
+    reject: token.reject,
     save: (grant) =>
       Effect.gen(function*() {
-        const now = yield* Clock.currentTimeMillis
-        const session = Session.fromGrant(grant, now, { login: yield* newId, generation: 0 })
+        const session = Session.start(yield* newId, grant, clock.currentTimeMillisUnsafe())
         const { record: saved } = yield* move(record, Session.begin(session))
-        pausedUntil = 0
         if (session.access !== undefined) adopt(saved, session.access)
       }),
     remove: Effect.suspend(() => {
@@ -225,7 +189,7 @@ export const make = (options: Options): Rotation => {
     }).pipe(
       Effect.map(({ record: removed }) => {
         version = Math.max(version, removed.version ?? 0)
-        current = undefined
+        token.drop()
       })
     )
   }

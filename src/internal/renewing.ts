@@ -1,0 +1,191 @@
+/**
+ * A value that is fetched when it is first needed and renewed before it expires, with one fetch at a time: the core of every
+ * token.
+ *
+ * **Details**
+ *
+ * - `get` returns the current value. From `renewFrom` on it also starts a fetch in the background. Without a usable value it
+ *   waits for the fetch in flight, or starts one.
+ * - A fetch serves all callers. It runs in the context of the layer, as the root of its own trace, continues when a caller is
+ *   interrupted, and ends with the scope of the layer.
+ * - A failed fetch delays the next one. A wait that the platform asks for holds, up to a minute; a refusal (`retry` is
+ *   `never`) holds for five seconds; until then `get` fails with the same error. After any other failure `get` waits, and the
+ *   next fetch starts one, two, then four seconds later.
+ * - While the current value is usable, the next renewal starts 30 seconds after one that failed or brought nothing newer.
+ *
+ * Times are in milliseconds on the monotonic clock. Effect's `Cache` and `RcMap` use the wall clock, and make callers wait
+ * while they renew.
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import type { GenericError } from "../LarkError.ts"
+import { renewalFailed } from "./telemetry.ts"
+import { type Lifetime, monotonicMillis } from "./tokenLifetime.ts"
+
+export interface Renewing<A, E> {
+  readonly get: Effect.Effect<A, E>
+  /**
+   * Drops the value if it is the current one. Returns false if it stays in use, because it was fetched again within the last
+   * 30 seconds although it had been rejected.
+   */
+  readonly reject: (value: A) => Effect.Effect<boolean>
+  readonly isRejected: (value: A) => boolean
+  /** Makes a value the current one, and answers the callers that wait for the fetch in flight. Returns the value. */
+  readonly hold: (value: A, lifetime: Lifetime) => A
+  readonly drop: () => void
+  /** Fails the callers that wait for the fetch in flight, and those that come before it ends. */
+  readonly failWaiting: (error: E) => void
+}
+
+export interface Options<A, E> {
+  /** The context in which fetches run. */
+  readonly context: Context.Context<Scope.Scope>
+  /** Fetches a value and holds it. Its result is the answer of the callers that still wait. */
+  readonly fetch: (self: Renewing<A, E>) => Effect.Effect<A, E>
+  /** Whether a failure delays the next fetch. A failure that has a delay of its own does not. */
+  readonly delays: (error: E) => boolean
+}
+
+interface Failure<E> {
+  readonly error: E
+  /** The number of failures in a row. */
+  readonly times: number
+  readonly nextFetchFrom: number
+  /** Whether `get` fails with the error until then. */
+  readonly isAnswer: boolean
+}
+
+const second = 1_000
+const pause = 30 * second
+const refusalDelay = 5 * second
+/** The longest window of the platform's limits. */
+const longestRequestedDelay = 60 * second
+
+/** A gateway's page is no refusal of the platform, whatever its status. */
+const isRefusal = (error: GenericError) => error.retry === "never" && error._tag !== "MalformedResponse"
+
+const failureOf = <E extends GenericError>(error: E, times: number, now: number): Failure<E> => {
+  const requested = "retryAfter" in error ? error.retryAfter : undefined
+  if (requested !== undefined) {
+    const delay = Math.min(Duration.toMillis(requested), longestRequestedDelay)
+    return { error, times, nextFetchFrom: now + delay, isAnswer: true }
+  }
+  return isRefusal(error)
+    ? { error, times, nextFetchFrom: now + refusalDelay, isAnswer: true }
+    : { error, times, nextFetchFrom: now + Math.min(second * 2 ** (times - 1), 4 * second), isAnswer: false }
+}
+
+export const make = <A, E extends GenericError>({ context, delays, fetch }: Options<A, E>): Renewing<A, E> => {
+  const clock = Context.get(context, Clock.Clock)
+  const scope = Context.get(context, Scope.Scope)
+  let current: Lifetime & { readonly value: A } | undefined
+  let rejected: A | undefined
+  /** Until then the current value is not dropped: the platform issued it again although it had been rejected. */
+  let insistedUntil = 0
+  let failure: Failure<E> | undefined
+  let pausedUntil = 0
+  let answer: Deferred.Deferred<A, E> | undefined
+
+  const run = Effect.suspend(() => {
+    const delay = failure === undefined ? 0 : failure.nextFetchFrom - monotonicMillis(clock)
+    return delay > 0 ? Effect.delay(fetch(self), delay) : fetch(self)
+  }).pipe(
+    Effect.tap(() =>
+      Effect.sync(() => {
+        const now = monotonicMillis(clock)
+        if (current !== undefined && now >= current.renewFrom) pausedUntil = now + pause
+      })
+    ),
+    Effect.tapError((error) =>
+      Effect.sync(() => {
+        if (delays(error)) failure = failureOf(error, (failure?.times ?? 0) + 1, monotonicMillis(clock))
+      })
+    ),
+    Effect.tapCause((cause) =>
+      Effect.suspend(() => {
+        const now = monotonicMillis(clock)
+        pausedUntil = Math.max(now + pause, failure?.nextFetchFrom ?? 0)
+        // No caller waits for it, so no caller gets the error.
+        return current !== undefined && now < current.usableUntil ? renewalFailed(cause) : Effect.void
+      })
+    ),
+    Effect.updateContext((_: Context.Context<never>) => Context.omit(Tracer.ParentSpan)(context))
+  )
+
+  const start = Effect.suspend(() => {
+    const started = answer = Deferred.makeUnsafe<A, E>()
+    return Effect.map(Effect.forkIn(run, scope), (fiber) => {
+      // It also ends without having started: when the scope has been closed.
+      fiber.addObserver((exit) => {
+        const unanswered = answer ?? started
+        answer = undefined
+        Deferred.doneUnsafe(unanswered, exit)
+      })
+      return started
+    })
+  })
+
+  // Uninterruptible, so that no fetch is started without an observer.
+  const fetching = Effect.uninterruptible(Effect.suspend(() => answer === undefined ? start : Effect.succeed(answer)))
+
+  /** A value may be rejected after it was fetched and before its waiting caller resumes. */
+  const unlessRejected = (value: A): Effect.Effect<A, E> =>
+    isRejected(value) && current?.value !== value ? get : Effect.succeed(value)
+
+  const fetched = Effect.flatMap(Effect.flatMap(fetching, Deferred.await), unlessRejected)
+
+  const get = Effect.suspend((): Effect.Effect<A, E> => {
+    const now = monotonicMillis(clock)
+    if (current === undefined || now >= current.usableUntil) {
+      return failure !== undefined && failure.isAnswer && now < failure.nextFetchFrom
+        ? Effect.fail(failure.error)
+        : fetched
+    }
+    const { renewFrom, value } = current
+    return now >= renewFrom && now >= pausedUntil ? Effect.as(fetching, value) : Effect.succeed(value)
+  })
+
+  const isRejected = (value: A) => rejected !== undefined && Equal.equals(rejected, value)
+
+  const self: Renewing<A, E> = {
+    get,
+    reject: (value) =>
+      Effect.sync(() => {
+        if (current !== undefined) {
+          if (!Equal.equals(current.value, value)) return true
+          if (monotonicMillis(clock) < insistedUntil) return false
+        }
+        rejected = value
+        current = undefined
+        return true
+      }),
+    isRejected,
+    hold: (value, { renewFrom, usableUntil }) => {
+      current = { value, renewFrom, usableUntil }
+      insistedUntil = isRejected(value) ? monotonicMillis(clock) + pause : 0
+      failure = undefined
+      pausedUntil = 0
+      if (answer !== undefined) {
+        const waiting = answer
+        answer = Deferred.makeUnsafe()
+        Deferred.doneUnsafe(waiting, Effect.succeed(value))
+      }
+      return value
+    },
+    drop: () => {
+      current = undefined
+    },
+    failWaiting: (error) => {
+      if (answer !== undefined) Deferred.doneUnsafe(answer, Effect.fail(error))
+    }
+  }
+  return self
+}
