@@ -183,11 +183,11 @@ describe("the token of a tenant", () => {
       yield* textOf("tenant_later")
       yield* passBy(1_001, 10_000)
       assert.strictEqual(yield* textOf("tenant_early"), "t-tenant_early-0")
-      yield* passBy(10_000, 11_000)
+      yield* passBy(10_000, 10_999)
       // 9,999 others were used after `tenant_later`.
       assert.strictEqual(yield* textOf("tenant_later"), "t-tenant_later-1")
       assert.strictEqual(yield* textOf("tenant_early"), "t-tenant_early-0")
-      yield* passBy(11_000, 20_998)
+      yield* passBy(11_000, 20_999)
       assert.strictEqual(yield* textOf("tenant_early"), "t-tenant_early-0")
       assert.strictEqual(yield* textOf("tenant_later"), "t-tenant_later-2")
     }))
