@@ -64,6 +64,12 @@ export class InvalidMeetingId extends Data.TaggedError("InvalidMeetingId")<{
   readonly reason: string
   readonly looksLike: LooksLike
 }> {
+  get kind() {
+    return "caller" as const
+  }
+  get retry() {
+    return "never" as const
+  }
   override get message() {
     return `Not a meeting id: ${this.reason}. A meeting id is ${form.expected}.`
   }

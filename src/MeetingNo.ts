@@ -57,6 +57,12 @@ export class InvalidMeetingNo extends Data.TaggedError("InvalidMeetingNo")<{
   readonly reason: string
   readonly looksLike: LooksLike
 }> {
+  get kind() {
+    return "caller" as const
+  }
+  get retry() {
+    return "never" as const
+  }
   override get message() {
     return `Not a meeting number: ${this.reason}. A meeting number is ${form.expected}.`
   }

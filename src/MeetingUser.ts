@@ -86,6 +86,12 @@ export type EventUser = { readonly [T in IdType]: Option.Option<MeetingUser<T>> 
  * @category errors
  */
 export class InvalidMeetingUser extends Data.TaggedError("InvalidMeetingUser")<{ readonly reason: string }> {
+  get kind() {
+    return "caller" as const
+  }
+  get retry() {
+    return "never" as const
+  }
   override get message() {
     return `Not a meeting user: ${this.reason}.`
   }

@@ -61,6 +61,12 @@ export class InvalidReserveId extends Data.TaggedError("InvalidReserveId")<{
   readonly reason: string
   readonly looksLike: LooksLike
 }> {
+  get kind() {
+    return "caller" as const
+  }
+  get retry() {
+    return "never" as const
+  }
   override get message() {
     return `Not a reserve id: ${this.reason}. A reserve id is ${form.expected}.`
   }
