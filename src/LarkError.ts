@@ -43,16 +43,19 @@
  *
  * @since 0.1.0
  */
-import type { ErrorClass, Failure, Row } from "./LarkError/ApiError.ts"
+import * as Schema from "effect/Schema"
+import { type ErrorClass, type Failure, type Row, withoutFrames } from "./LarkError/ApiError.ts"
 import * as Generic from "./LarkError/generic.ts"
 import * as Meeting from "./LarkError/meeting.ts"
+import { schemaOf } from "./LarkError/schema.ts"
 import * as Session from "./LarkError/session.ts"
-import type { MalformedResponse, TransportError } from "./LarkError/transport.ts"
+import { MalformedResponse, TransportError } from "./LarkError/transport.ts"
 
 export { ApiError } from "./LarkError/ApiError.ts"
 export type { Classified, ErrorClass, Failure, Kind, Retry, Row } from "./LarkError/ApiError.ts"
 export * from "./LarkError/generic.ts"
 export * from "./LarkError/meeting.ts"
+export { schemaOf } from "./LarkError/schema.ts"
 export * from "./LarkError/session.ts"
 export * from "./LarkError/transport.ts"
 
@@ -109,6 +112,41 @@ export const table: ReadonlyArray<Row> = [...Object.values(Meeting), ...generic]
   .flatMap(({ codes }): ReadonlyArray<Row> => codes)
   .sort((a, b) => a.code - b.code)
 
+/**
+ * Every error of the platform, as JSON.
+ *
+ * **Details**
+ *
+ * Decodes to instances of the classes, with message, advice, `kind` and `retry`. `retryAfter` is text such as
+ * `1500 millis`. The report that an error of `Meetings.setHost` carries is not part of it.
+ *
+ * **Example** (An error that crosses a process)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { LarkError } from "effect-lark-meetings"
+ *
+ * const error = new LarkError.MeetingNotExist({ code: 122002, msg: "meeting not exist", status: 404, endpoint: "e" })
+ * const json = Schema.encodeSync(LarkError.schema)(error)
+ * console.log(JSON.stringify(json))
+ * // => {"_tag":"MeetingNotExist","code":122002,"msg":"meeting not exist","status":404,"endpoint":"e"}
+ * console.log(Schema.decodeUnknownSync(LarkError.schema)(json).kind) // => caller
+ * ```
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const schema: Schema.Codec<LarkError, Schema.Json> = Schema.Union([
+  ...Object.values(Meeting),
+  ...generic,
+  Generic.UnknownApiError,
+  TransportError,
+  MalformedResponse,
+  Session.SessionStoreError,
+  Session.AppTicketMissing,
+  Session.InvalidTenant
+].map((Class) => schemaOf<LarkError>(Class)))
+
 const indexOf = <C extends ErrorClass>(classes: ReadonlyArray<C>): ReadonlyMap<number, C> => {
   const index = new Map<number, C>()
   for (const Class of classes) {
@@ -138,7 +176,7 @@ const documentedIndex = (documented: ReadonlyArray<ErrorClass>) => {
  * **Details**
  *
  * A code that neither has is an `UnknownApiError`. The error's stack has no frames: they would be those of the reply's
- * decoding, and taking them costs more than all else that this library does for a conflict.
+ * decoder.
  *
  * @since 0.1.0
  * @category constructors
@@ -149,16 +187,12 @@ export const fromFailure = <const Documented extends ReadonlyArray<ErrorClass>>(
 ): InstanceType<Documented[number]> | GenericError => {
   const Class = documentedIndex(documented).get(failure.code) ?? genericIndex.get(failure.code)
   const { data, ...bare } = failure
-  const limit: unknown = Reflect.get(Error, "stackTraceLimit")
-  // Where the limit is frozen, `set` does nothing, and the frames are taken.
-  Reflect.set(Error, "stackTraceLimit", 0)
-  try {
-    if (Class === undefined) return new Generic.UnknownApiError(bare)
-    // The class is of the list or of the generic ones: an index holds no others.
-    return new Class(Class.keepsData ? failure : bare) as InstanceType<Documented[number]> | GenericError
-  } finally {
-    Reflect.set(Error, "stackTraceLimit", limit)
-  }
+  return withoutFrames(() =>
+    Class === undefined
+      ? new Generic.UnknownApiError(bare)
+      // The class is of the list or of the generic ones: an index holds no others.
+      : new Class(Class.keepsData ? failure : bare) as InstanceType<Documented[number]> | GenericError
+  )
 }
 
 const rejections = new Set(Generic.TokenRejected.codes.map(({ code }) => code))

@@ -131,6 +131,21 @@ export const describe = ({ code, endpoint, logId, msg, status }: Failure, advice
   return `[${code}] ${msg} (${source.join(", ")}). ${advice}`
 }
 
+/**
+ * Makes an error whose stack has no frames: they would be those of a decoder, and taking them costs more than all else
+ * that this library does for a conflict.
+ */
+export const withoutFrames = <E>(make: () => E): E => {
+  const limit: unknown = Reflect.get(Error, "stackTraceLimit")
+  // Where the limit is frozen, `set` does nothing, and the frames are taken.
+  Reflect.set(Error, "stackTraceLimit", 0)
+  try {
+    return make()
+  } finally {
+    Reflect.set(Error, "stackTraceLimit", limit)
+  }
+}
+
 /** What a class declares of its codes, each of which may have its own. */
 interface Codes<K extends Kind, R extends Retry, CodeK extends Kind, CodeR extends Retry> {
   readonly kind: K
