@@ -127,16 +127,16 @@ export const table: ReadonlyArray<Row> = [...Object.values(Meeting), ...generic]
  * import { LarkError } from "effect-lark-meetings"
  *
  * const error = new LarkError.MeetingNotExist({ code: 122002, msg: "meeting not exist", status: 404, endpoint: "e" })
- * const json = Schema.encodeSync(LarkError.schema)(error)
+ * const json = Schema.encodeSync(LarkError.LarkError)(error)
  * console.log(JSON.stringify(json))
  * // => {"_tag":"MeetingNotExist","code":122002,"msg":"meeting not exist","status":404,"endpoint":"e"}
- * console.log(Schema.decodeUnknownSync(LarkError.schema)(json).kind) // => caller
+ * console.log(Schema.decodeUnknownSync(LarkError.LarkError)(json).kind) // => caller
  * ```
  *
  * @since 0.1.0
  * @category schemas
  */
-export const schema: Schema.Codec<LarkError, Schema.Json> = Schema.Union([
+export const LarkError: Schema.Codec<LarkError, Schema.Json> = Schema.Union([
   ...Object.values(Meeting),
   ...generic,
   Generic.UnknownApiError,

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Result, Schema } from "effect"
 import { Cas, LarkError } from "effect-lark-meetings"
 
-const encode = Schema.encodeSync(LarkError.schema)
-const decode = Schema.decodeUnknownSync(LarkError.schema)
+const encode = Schema.encodeSync(LarkError.LarkError)
+const decode = Schema.decodeUnknownSync(LarkError.LarkError)
 
 /** What reaches another process. */
 const crossed = (error: LarkError.LarkError): LarkError.LarkError => decode(JSON.parse(JSON.stringify(encode(error))))
@@ -63,7 +63,7 @@ const isErrorClass = (value: unknown): value is LarkError.ErrorClass<LarkError.A
 const classes = Object.values<unknown>(LarkError).filter(isErrorClass)
 
 describe("an error as JSON", () => {
-  it.prop("comes back as it was", { error: LarkError.schema }, ({ error }) => isSame(error, crossed(error)))
+  it.prop("comes back as it was", { error: LarkError.LarkError }, ({ error }) => isSame(error, crossed(error)))
 
   it("comes back from every class, with every field, and without those that it has not", () => {
     assert.isAbove(classes.length, 35)
@@ -123,7 +123,7 @@ describe("an error as JSON", () => {
   })
 
   it("of no class is refused", () => {
-    const result = (json: unknown) => Schema.decodeUnknownResult(LarkError.schema)(json)
+    const result = (json: unknown) => Schema.decodeUnknownResult(LarkError.LarkError)(json)
     const { code, endpoint, msg, status } = failure
     for (
       const json of [
