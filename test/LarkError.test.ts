@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Predicate, Redacted, Schema } from "effect"
+import { Duration, Effect, Predicate, Redacted, Result, Schema } from "effect"
 import { Lark, LarkError, MeetingId, Meetings, MeetingUser, UserToken } from "effect-lark-meetings"
 import { documented } from "../scripts/errors-page.ts"
 import * as platform from "./fixtures/http/platform.ts"
@@ -455,6 +455,34 @@ describe("what a failure proves", () => {
     for (const status of [400, 401, 403, 404, 413]) assert.strictEqual(retry(status), "never")
     assert.strictEqual(retry(429), "wait")
     for (const status of [200, 204, 302, 408, 500, 502, 503, 504]) assert.strictEqual(retry(status), "unknown")
+  })
+
+  it("an error without a code knows who can do something about it, too", () => {
+    const transport = { endpoint: "e", reason: "" } as const
+    const errors: ReadonlyArray<readonly [LarkError.Classified, LarkError.Kind, LarkError.Retry]> = [
+      [new LarkError.TransportError({ ...transport, executed: "no" }), "platform", "wait"],
+      [new LarkError.TransportError({ ...transport, executed: "unknown" }), "platform", "unknown"],
+      [new LarkError.MalformedResponse({ ...transport, status: 404 }), "setup", "never"],
+      [new LarkError.MalformedResponse({ ...transport, status: 429 }), "platform", "wait"],
+      [new LarkError.MalformedResponse({ ...transport, status: 200 }), "platform", "unknown"],
+      [new LarkError.UnknownApiError(failure(424242, 400)), "caller", "never"],
+      [new LarkError.UnknownApiError(failure(424242, 408)), "platform", "unknown"],
+      [new LarkError.UnknownApiError(failure(424242, 429)), "platform", "wait"],
+      [new LarkError.ReauthorizationRequired({ endpoint: "e", reason: "noSession" }), "caller", "never"],
+      [new LarkError.SessionStoreError({ endpoint: "e", reason: "unavailable", detail: "" }), "platform", "wait"],
+      [new LarkError.SessionStoreError({ endpoint: "e", reason: "unreadable", detail: "" }), "setup", "never"],
+      [new LarkError.AppTicketMissing({ endpoint: "e", reason: "none", resend: "failed" }), "setup", "never"],
+      [new LarkError.InvalidTenant({ endpoint: "e", reason: "empty" }), "caller", "never"],
+      [Result.getOrThrow(Result.flip(Effect.runSync(Effect.result(MeetingId.makeEffect("x"))))), "caller", "never"],
+      [
+        Result.getOrThrow(Result.flip(Effect.runSync(Effect.result(MeetingUser.makeEffect("open_id", ""))))),
+        "caller",
+        "never"
+      ]
+    ]
+    for (const [error, kind, retry] of errors) {
+      assert.deepStrictEqual([error.kind, error.retry], [kind, retry], error._tag)
+    }
   })
 
   it("errors carry the wait the platform asks for", () => {
