@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Config, ConfigProvider, Effect, Layer, Redacted } from "effect"
 import { LarkConfig } from "effect-lark-meetings"
-import { inspect } from "node:util"
+import { shown } from "./fixtures/shown.ts"
 
 const secret = "S3cr3t-in-no-output"
 
@@ -25,11 +25,7 @@ const refused = (error: LarkConfig.InvalidLarkConfig, setting: string, says: Reg
   assert.deepStrictEqual([error.kind, error.retry], ["setup", "never"])
   assert.isTrue(error.message.startsWith(`${setting} `), error.message)
   assert.match(error.message, says)
-  for (
-    const text of [error.message, String(error), JSON.stringify(error), inspect(error, { depth: 20, showHidden: true })]
-  ) {
-    assert.notInclude(text, secret)
-  }
+  for (const text of shown(error)) assert.notInclude(text, secret)
 }
 
 describe("environment variables", () => {
@@ -39,7 +35,7 @@ describe("environment variables", () => {
       assert.strictEqual(config.appId, "cli_a")
       assert.strictEqual(Redacted.value(config.appSecret), secret)
       assert.strictEqual(config.baseUrl, "https://open.feishu.cn/open-apis")
-      assert.notInclude(inspect(config, { depth: 20, showHidden: true }), secret)
+      for (const text of shown(config)) assert.notInclude(text, secret)
     }))
 
   it.effect("select the host by the brand", () =>
