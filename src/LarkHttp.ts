@@ -51,7 +51,7 @@ import { CircuitBreaker } from "./internal/circuitBreaker.ts"
 import type { Envelope } from "./internal/envelope.ts"
 import { exchange } from "./internal/exchange.ts"
 import { failure } from "./internal/failure.ts"
-import { type Call, type Limit, RateLimits, tier4 } from "./internal/rateLimits.ts"
+import { type Admission, type Limit, RateLimits, tier4 } from "./internal/rateLimits.ts"
 import { withoutSecrets } from "./internal/secrets.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as LarkError from "./LarkError.ts"
@@ -206,13 +206,13 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
     const limitedBy = <Path extends string>(
       endpoint: Endpoint<Path, unknown, LarkError.ErrorClass>,
       { params }: Input<Path>
-    ): Effect.Effect<Call> =>
+    ): Effect.Effect<Admission> =>
       Effect.map(Effect.serviceOption(Tenant), (tenant) => ({
         app: appId,
         endpoint: endpoint.name,
         limits: endpoint.limits,
         tenant: Option.getOrElse(tenant, () => ""),
-        turn: Object.values(params).join(" ")
+        fairnessKey: Object.values(params).join(" ")
       }))
 
     const credentialInForce: Effect.Effect<Credential> = Effect.map(

@@ -1,29 +1,29 @@
 /**
- * Keeps requests within the platform's rate limits, so that none is answered with 429.
+ * Client-side rate limiting, so that the platform does not answer with 429.
  *
  * **Details**
  *
- * The platform counts by endpoint, app and tenant: 50 requests a second and 1000 a minute for the meeting endpoints
- * (tier 4). With this layer a request waits until it fits: no window of that length holds more than the limit, wherever the
- * platform begins its own. Requests of different meetings take turns, so that a burst for one
- * does not hold up another. Should a 429 arrive all the same (another process, a lower limit), all requests of that
- * endpoint and tenant wait for `x-ogw-ratelimit-reset`, or else for the shortest window, and a lower
- * `x-ogw-ratelimit-limit` is kept to from then on.
+ * The platform counts requests by endpoint, app and tenant: 50 per second and 1000 per minute for the meeting endpoints
+ * (tier 4). With this layer a request waits until it is admitted. No window of that length holds more requests than the
+ * limit, wherever the platform starts its own windows. Requests for different meetings are admitted round-robin, so a
+ * burst for one meeting does not delay another.
  *
- * Of which window that limit is, is not documented. It is taken for the shortest that can still be open at the reset: no
- * shorter window may hold more than a longer one, so that no request waits without need. Should a longer one be meant, a
- * later 429 will tell by its reset.
+ * After a 429 (another process, a lower limit) all requests of that endpoint, app and tenant wait for
+ * `x-ogw-ratelimit-reset`, or for the shortest window if the response has none. A lower `x-ogw-ratelimit-limit` is kept
+ * from then on. The docs do not say which window it refers to. It is applied to the shortest window that can still be
+ * open at the reset, so that no request waits longer than needed; if a longer window was meant, the reset of a later 429
+ * shows that.
  *
- * It counts in Effect's `RateLimiter`: in memory, or in Redis for several processes. Without this layer nothing waits,
- * and a `setHost` that meets a 429 waits as long as the platform asks.
+ * Requests are counted by Effect's `RateLimiter`: in memory, or in Redis for several processes. Without this layer
+ * requests are sent at once, and a `setHost` that gets a 429 waits as long as the platform asks.
  *
- * Source: Feishu Open Platform, frequency control.
+ * Source: Feishu Open Platform, "Frequency control".
  *
  * **Gotchas**
  *
- * - A store that fails lets the request through: the platform's own limit is still there.
- * - Counted is when a request is let through. A network that holds some back and not others can still bunch them.
- * - When the layer's scope closes, those who wait go on waiting, within the limits; nobody is interrupted.
+ * - If the store fails, requests are admitted without counting: the platform's own limit remains.
+ * - A request is counted when it is admitted. A network that delays some requests and not others can still bunch them.
+ * - When the layer's scope closes, waiting requests keep waiting within the limits and are not interrupted.
  *
  * **Example** (A burst within the limits)
  *
@@ -61,20 +61,29 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import type * as Scope from "effect/Scope"
-import { type Call, type Limit, RateLimits, type Throttled } from "./internal/rateLimits.ts"
-import * as turns from "./RateLimits/fairSemaphore.ts"
+import { type Admission, type Limit, RateLimits, type Throttled } from "./internal/rateLimits.ts"
+import * as FairSemaphore from "./RateLimits/fairSemaphore.ts"
 
-export { type Call, type Limit, RateLimits, type Throttled, tier4 } from "./internal/rateLimits.ts"
+export { type Admission, type Limit, RateLimits, type Throttled, tier4 } from "./internal/rateLimits.ts"
 
-/** How a token bucket keeps to a limit: it holds `burst` tokens and gets a new one every `interval` milliseconds. */
+/**
+ * A token bucket: it holds at most `burst` tokens and gets one every `interval` milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Pace {
   readonly burst: number
   readonly interval: number
 }
 
 /**
- * The pace that keeps to a limit wherever its window begins: a window can hold the whole burst and what the bucket gets
- * while it lasts, so the two share it. A twentieth is kept back, since the network bunches requests.
+ * The token bucket that keeps a limit in every window.
+ *
+ * **Details**
+ *
+ * A window can hold the whole burst and the tokens that arrive during it, so both together stay within the limit. The
+ * bucket fills 5 % slower than that, because network jitter can bunch requests.
  *
  * @since 0.1.0
  * @category constructors
@@ -86,21 +95,21 @@ export const pace = ({ requests, window }: Limit): Pace => {
 
 const second = Duration.seconds(1)
 
-/** The shortest window that a 429 can have been of: none takes longer than itself to begin anew. */
+/** The limit that a 429 refers to: the shortest whose window can still be open at the reset. */
 const exceeded = (limits: ReadonlyArray<Limit>, reset: Duration.Duration): Limit | undefined =>
   limits.findLast((limit) => Duration.isLessThanOrEqualTo(reset, limit.window)) ?? limits[0]
 
-/** What the requests of one endpoint, app and tenant pass one by one. */
+/** The state of one endpoint, app and tenant. */
 interface Gate {
-  readonly inTurn: turns.Turns<string>
-  /** The place that is waited for. */
-  place: Fiber.Fiber<void> | undefined
-  /** The lowest that was named for a window, by its milliseconds. */
+  readonly semaphore: FairSemaphore.FairSemaphore<string>
+  /** The reservation of the next slot, while it is waited for. */
+  slot: Fiber.Fiber<void> | undefined
+  /** The lowest `x-ogw-ratelimit-limit` of a window, by its milliseconds. */
   readonly ceilings: Map<number, number>
   epoch: number
 }
 
-const makeGate = (): Gate => ({ inTurn: turns.make(), place: undefined, ceilings: new Map(), epoch: 0 })
+const makeGate = (): Gate => ({ semaphore: FairSemaphore.make(), slot: undefined, ceilings: new Map(), epoch: 0 })
 
 const lowered = (limits: ReadonlyArray<Limit>, { ceilings }: Gate): ReadonlyArray<Limit> =>
   limits.map(({ requests, window }) => ({
@@ -109,7 +118,7 @@ const lowered = (limits: ReadonlyArray<Limit>, { ceilings }: Gate): ReadonlyArra
   }))
 
 /**
- * Counts in the `RateLimiter` it is given.
+ * Builds the service. The `RateLimiter` counts the requests.
  *
  * @since 0.1.0
  * @category constructors
@@ -119,14 +128,14 @@ export const make: Effect.Effect<RateLimits, never, RateLimiter.RateLimiter | Sc
   const scope = yield* Effect.scope
   const gates = yield* Cache.make({ capacity: 10_000, lookup: (_key: string) => Effect.sync(makeGate) })
 
-  const keyOf = (call: Call) => `effect-lark-meetings ${call.app} ${call.tenant} ${call.endpoint}`
+  const keyOf = ({ app, endpoint, tenant }: Admission) => `effect-lark-meetings ${app} ${tenant} ${endpoint}`
 
-  const letThrough = (admission: Effect.Effect<void, RateLimiter.RateLimiterError>) =>
-    Effect.catch(admission, (error) => Effect.logWarning(`The store of the rate limiter failed: ${error.reason._tag}`))
+  const ignoreStoreErrors = (self: Effect.Effect<void, RateLimiter.RateLimiterError>) =>
+    Effect.catch(self, (error) => Effect.logWarning(`The store of the rate limiter failed: ${error.reason._tag}`))
 
   const wait = (delay: Duration.Duration) => Duration.isZero(delay) ? Effect.void : Effect.sleep(delay)
 
-  /** Takes the next place within all limits, and waits until it has come. */
+  /** Reserves the next slot within all limits and waits for it. */
   const reserve = Effect.fnUntraced(function*(gate: Gate, key: string, given: ReadonlyArray<Limit>) {
     const limits = lowered(given, gate)
     const [longest] = limits
@@ -150,46 +159,42 @@ export const make: Effect.Effect<RateLimits, never, RateLimiter.RateLimiter | Sc
       })
       yield* wait(taken.delay)
     }
-  }, letThrough)
+  }, ignoreStoreErrors)
 
   return {
-    admit: Effect.fnUntraced(function*(call) {
-      const key = keyOf(call)
+    admit: Effect.fnUntraced(function*(admission) {
+      const key = keyOf(admission)
       const gate = yield* Cache.get(gates, key)
-      const reserved = reserve(gate, key, call.limits)
-      // A request that is interrupted leaves the place it waits for to the next.
-      const place = Effect.suspend(() =>
-        gate.place !== undefined && gate.place.pollUnsafe() === undefined
-          ? Effect.succeed(gate.place)
-          : Effect.map(Effect.forkIn(reserved, scope, { startImmediately: true }), (place) => {
-            gate.place = place
-            return place
-          })
+      const reserved = reserve(gate, key, admission.limits)
+      // A reservation outlives an interrupted request, so that the next one takes over its slot.
+      const slot = Effect.suspend(() =>
+        gate.slot !== undefined && gate.slot.pollUnsafe() === undefined
+          ? Effect.succeed(gate.slot)
+          : Effect.map(Effect.forkIn(reserved, scope, { startImmediately: true }), (slot) => gate.slot = slot)
       )
-      yield* place.pipe(
+      yield* slot.pipe(
         Effect.flatMap(Fiber.await),
-        // The layer's scope has closed, which is no reason to interrupt those who wait.
+        // The scope of the layer closed: waiting requests go on without it.
         Effect.flatMap((exit) => Exit.hasInterrupts(exit) ? reserved : exit),
-        gate.inTurn(call.turn)
+        gate.semaphore(admission.fairnessKey)
       )
     }),
-    throttled: Effect.fnUntraced(function*(call: Call, { ceiling, retryAfter }: Throttled) {
-      const key = keyOf(call)
+    throttled: Effect.fnUntraced(function*(admission: Admission, { ceiling, retryAfter }: Throttled) {
+      const key = keyOf(admission)
       const gate = yield* Cache.get(gates, key)
-      const reset = retryAfter ?? call.limits.at(-1)?.window ?? second
-      const limit = exceeded(call.limits, reset)
+      const reset = retryAfter ?? admission.limits.at(-1)?.window ?? second
+      const limit = exceeded(admission.limits, reset)
       if (limit !== undefined && ceiling !== undefined && ceiling >= 1) {
         const window = Duration.toMillis(limit.window)
         gate.ceilings.set(window, Math.min(Math.floor(ceiling), gate.ceilings.get(window) ?? limit.requests))
       }
       yield* limiter.adaptiveFeedback({ key, epoch: gate.epoch, tokens: 1, status: 429, retryAfter: reset })
-    }, letThrough)
+    }, ignoreStoreErrors)
   }
 })
 
 /**
- * Keeps to the limits, counting in the `RateLimiter` it is given: `RateLimiter.layerStoreRedis` shares the count among
- * processes.
+ * Limits all requests, counted by a `RateLimiter`: `RateLimiter.layerStoreRedis` shares the count among processes.
  *
  * @since 0.1.0
  * @category layers
@@ -197,7 +202,7 @@ export const make: Effect.Effect<RateLimits, never, RateLimiter.RateLimiter | Sc
 export const layer: Layer.Layer<never, never, RateLimiter.RateLimiter> = Layer.effect(RateLimits, make)
 
 /**
- * Keeps to the limits in this process.
+ * Limits all requests, counted in memory.
  *
  * @since 0.1.0
  * @category layers

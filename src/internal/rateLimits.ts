@@ -1,5 +1,5 @@
 /**
- * The rate limits that calls ask for, apart from the module that keeps them: few programs load it.
+ * The service, apart from the module that builds it, so that programs without rate limiting do not load that.
  *
  * @internal
  */
@@ -8,7 +8,7 @@ import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 
 /**
- * So many requests in a window of time.
+ * A number of requests in a window of time.
  *
  * @since 0.1.0
  * @category models
@@ -19,7 +19,11 @@ export interface Limit {
 }
 
 /**
- * The limits of the meeting endpoints: 50 requests a second, 1000 a minute.
+ * The limits of the meeting endpoints: 50 requests per second and 1000 per minute.
+ *
+ * **Details**
+ *
+ * Source: Feishu Open Platform, "Frequency control", tier 4.
  *
  * @since 0.1.0
  * @category constants
@@ -30,54 +34,55 @@ export const tier4: ReadonlyArray<Limit> = [
 ]
 
 /**
- * A request that asks to be let through.
+ * A request that waits for admission.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Call {
+export interface Admission {
   /** The app id. */
   readonly app: string
+  /** The name of the endpoint, such as `vc.v1.meeting.get`. */
   readonly endpoint: string
-  /** The longest window first. */
+  /** The limits of the endpoint, the longest window first. */
   readonly limits: ReadonlyArray<Limit>
-  /** The `tenant_key`, for a store app. */
+  /** The `tenant_key` of a store app; empty for a custom app. */
   readonly tenant: string
-  /** Requests with different turns are served in turn: the meeting id. */
-  readonly turn: string
+  /** The meeting id: requests with different keys are admitted round-robin. */
+  readonly fairnessKey: string
 }
 
 /**
- * What the platform said when it throttled a request.
+ * What a response to a throttled request says.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Throttled {
-  /** `x-ogw-ratelimit-reset`; without it, the shortest window. */
+  /** `x-ogw-ratelimit-reset`; the shortest window if it is missing. */
   readonly retryAfter: Duration.Duration | undefined
-  /** `x-ogw-ratelimit-limit`: the requests that a window holds, the shortest that can still be open at the reset. */
+  /** `x-ogw-ratelimit-limit`: the number of requests in the shortest window that can still be open at the reset. */
   readonly ceiling: number | undefined
 }
 
 /**
- * How requests are let through.
+ * Admits requests within the limits.
  *
  * **Details**
  *
- * - `admit`: ends when the request may be sent.
- * - `throttled`: the request was answered with 429.
+ * - `admit`: waits until the request may be sent.
+ * - `throttled`: takes account of a response with 429 or code 99991400.
  *
  * @since 0.1.0
  * @category models
  */
 export interface RateLimits {
-  readonly admit: (call: Call) => Effect.Effect<void>
-  readonly throttled: (call: Call, answer: Throttled) => Effect.Effect<void>
+  readonly admit: (admission: Admission) => Effect.Effect<void>
+  readonly throttled: (admission: Admission, response: Throttled) => Effect.Effect<void>
 }
 
 /**
- * The limits in force: none, unless a layer of this module is provided.
+ * The rate limiter of requests; `undefined` without a layer of this module.
  *
  * @since 0.1.0
  * @category services
