@@ -9,7 +9,7 @@ type Dispatch = UndiciHttpClient.Dispatcher["dispatch"]
 type Handler = Parameters<Dispatch>[1]
 type Options = Parameters<Dispatch>[0]
 
-/** A dispatcher whose connections are this test: it notes what it is given, and answers when it is told to. */
+/** A dispatcher that records requests and lets the test respond. */
 const scripted = (react: (handler: Handler, controller: { readonly abort: (reason: Error) => void }) => void) => {
   const dispatched: Array<Options> = []
   const aborted: Array<string> = []
@@ -26,7 +26,7 @@ const scripted = (react: (handler: Handler, controller: { readonly abort: (reaso
   return { client: UndiciHttpClient.make({ dispatch }), dispatched, aborted }
 }
 
-/** A dispatcher that never answers, with a connection at once or when it is told to. */
+/** A dispatcher without responses, which connects at once or when `connect` is called. */
 const connecting = (isConnected: boolean) => {
   let connect = () => {}
   const dispatcher = scripted((handler, controller) => {
@@ -38,12 +38,12 @@ const connecting = (isConnected: boolean) => {
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-/** Answers with these pieces. */
-const replying = (status: number, headers: Record<string, string | Array<string>>, ...pieces: ReadonlyArray<string>) =>
+/** A dispatcher that responds with these chunks. */
+const replying = (status: number, headers: Record<string, string | Array<string>>, ...chunks: ReadonlyArray<string>) =>
   scripted((handler, controller) => {
     handler.onRequestStart(controller)
     handler.onResponseStart(controller, status, headers)
-    for (const piece of pieces) handler.onResponseData(controller, bytes(piece))
+    for (const chunk of chunks) handler.onResponseData(controller, bytes(chunk))
     handler.onResponseEnd()
   })
 
@@ -53,7 +53,7 @@ const end = Lark.asUser(UserToken.fromAccessToken(Redacted.make("u-1")))(
   Meetings.end(MeetingId.make("6911188411932033028"))
 )
 
-/** Calls the platform through that client. */
+/** Provides the layer of the library on this client. */
 const through = (client: HttpClient.HttpClient) =>
   Effect.provide(
     Layer.provide(
@@ -93,7 +93,7 @@ describe("a request", () => {
       )
   )
 
-  it.effect("of bytes is sent as those bytes", () =>
+  it.effect("with bytes sends them unchanged", () =>
     Effect.gen(function*() {
       const { client, dispatched } = replying(200, {})
       const body = new Uint8Array([0, 255, 128])
@@ -101,7 +101,7 @@ describe("a request", () => {
       assert.deepStrictEqual(dispatched[0]?.body, body)
     }))
 
-  it.effect("with a body that is read while it is sent, or for an upgrade, is refused before anything is sent", () =>
+  it.effect("with a stream or a form, or for an upgrade, fails before anything is sent", () =>
     Effect.gen(function*() {
       const { client, dispatched } = replying(200, {})
       const requests = [
@@ -117,7 +117,7 @@ describe("a request", () => {
       assert.deepStrictEqual(dispatched, [])
     }))
 
-  it.effect("to no address is refused before anything is sent, traced or not", () =>
+  it.effect("to an invalid URL fails before anything is sent, traced or not", () =>
     Effect.gen(function*() {
       const { client, dispatched } = replying(200, {})
       for (const isDisabled of [true, false]) {
@@ -135,11 +135,11 @@ describe("a request", () => {
       (some) => some.join("")
     )
 
-  /** As often as not, none. */
+  /** Empty half of the time. */
   const maybe = (texts: ReadonlyArray<string>) =>
     Arbitrary.schema(Schema.Union([Schema.Literal(""), Schema.Literals(texts)]))
 
-  /** Of parts that a URL would leave alone, change, or refuse. */
+  /** Of parts that `URL` keeps, normalizes or refuses. */
   const Address = Arbitrary.map(
     Arbitrary.all([
       Arbitrary.schema(Schema.Literals(["http://", "https://"])),
@@ -163,7 +163,7 @@ describe("a request", () => {
           Effect.provideService(client.execute(request), HttpClient.TracerDisabledWhen, () => true)
         )
         const url = URL.parse(request.url)
-        // Undici makes a URL of the origin, too. A query without a sign is none.
+        // undici parses the origin as a URL, too. An empty query is dropped.
         const sent = dispatched.map(({ origin, path }) => {
           assert.notMatch(origin, /[A-Z@]/)
           return [URL.parse(origin)?.origin, path.replace(/^([^?]*)\?$/, "$1")]
@@ -178,7 +178,7 @@ describe("a request", () => {
     { arbitrary: { runs: 300 } }
   )
 
-  it.effect("is aborted by an interruption, on its way or before it has a connection", () =>
+  it.effect("is aborted by an interruption, before or after it is connected", () =>
     Effect.gen(function*() {
       for (const isConnected of [true, false]) {
         const { aborted, client, connect } = connecting(isConnected)
@@ -190,7 +190,7 @@ describe("a request", () => {
       }
     }))
 
-  it.effect("to the platform is aborted after ten seconds, on its way or before it has a connection", () =>
+  it.effect("to the platform is aborted after ten seconds, before or after it is connected", () =>
     Effect.gen(function*() {
       for (const isConnected of [true, false]) {
         const { aborted, client, connect } = connecting(isConnected)
@@ -211,7 +211,7 @@ describe("a request", () => {
       }
     }))
 
-  it.effect("to the platform leaves no timer when it is interrupted, even before it has a connection", () =>
+  it.effect("to the platform leaves no timer when it is interrupted, also before it is connected", () =>
     Effect.gen(function*() {
       const { calls, clock } = yield* countedClock
       const { client } = scripted(() => {})
@@ -316,7 +316,7 @@ describe("a request", () => {
       })
   )
 
-  it.effect("has a span and tells its trace, unless that is disabled", () =>
+  it.effect("has a span and propagates its trace, unless that is disabled", () =>
     Effect.gen(function*() {
       const { client, dispatched } = replying(200, {}, "{}")
       const spans: Array<string> = []
@@ -335,7 +335,7 @@ describe("a request", () => {
 })
 
 describe("a response", () => {
-  it.effect("is whole, however many pieces it came in", () =>
+  it.effect("is complete for any number of chunks", () =>
     Effect.gen(function*() {
       for (const pieces of [[], ["{\"a\":\"ä\"}"], ["{\"a\":", "\"ä", "\"}"]]) {
         const { client } = replying(207, { "X-Many": ["a", "b"], "x-one": "1" }, ...pieces)
@@ -350,7 +350,7 @@ describe("a response", () => {
       }
     }))
 
-  it.effect("with a letter split between two pieces", () =>
+  it.effect("decodes a character that is split between two chunks", () =>
     Effect.gen(function*() {
       const [first, second] = bytes("ä")
       assert(first !== undefined && second !== undefined)
@@ -364,7 +364,7 @@ describe("a response", () => {
       assert.strictEqual(yield* Effect.flatMap(client.get(url), ({ text }) => text), "ä")
     }))
 
-  it.effect("is read as a form, as parameters, and for its cookies", () =>
+  it.effect("is read as a form, as parameters and as cookies", () =>
     Effect.gen(function*() {
       const type = "application/x-www-form-urlencoded"
       const { client } = replying(200, { "content-type": type, "set-cookie": ["a=b; Path=/", "c=d"] }, "e=f&g=h")
@@ -375,7 +375,7 @@ describe("a response", () => {
       assert.deepStrictEqual(response.remoteAddress, Option.none())
     }))
 
-  it.effect("that is not what it is read as is a DecodeError", () =>
+  it.effect("that cannot be decoded fails with DecodeError", () =>
     Effect.gen(function*() {
       const response = yield* replying(200, {}, "<html>").client.get(url)
       for (const read of [Effect.asVoid(response.json), Effect.asVoid(response.formData)]) {
@@ -384,7 +384,7 @@ describe("a response", () => {
       assert.strictEqual((yield* Effect.flip(response.upgrade)).reason._tag, "StatusCodeError")
     }))
 
-  it.effect("that announces another one is not it", () =>
+  it.effect("follows informational responses", () =>
     Effect.gen(function*() {
       const { client } = scripted((handler, controller) => {
         handler.onRequestStart(controller)
@@ -396,7 +396,7 @@ describe("a response", () => {
       assert.deepStrictEqual([status, { ...headers }], [404, { "x-last": "1" }])
     }))
 
-  it.effect("that breaks off, and a dispatcher that throws, are a TransportError with their cause", () =>
+  it.effect("that is cut off, and a dispatcher that throws, fail with TransportError and the cause", () =>
     Effect.gen(function*() {
       const broken = new Error("other side closed")
       const { client } = scripted((handler, controller) => {

@@ -1,6 +1,5 @@
 /**
- * What an application carries of this library, with Effect left out: only what it uses, and little. And what it loads, if
- * nobody bundles it.
+ * The bundle size of an application without Effect, and the modules that an application loads without a bundler.
  */
 import { build } from "esbuild"
 import { readFileSync } from "node:fs"
@@ -11,7 +10,7 @@ import { markPure } from "../scripts/markPure.ts"
 
 const root = path.join(import.meta.dirname, "..")
 
-/** The bundle of a program, and the modules that it holds something of. */
+/** The size of the bundle of a program, and the modules in it. */
 const bundle = async (program: string) => {
   const { metafile, outputFiles: [file] } = await build({
     stdin: { contents: program, resolveDir: root, loader: "ts" },
@@ -23,7 +22,7 @@ const bundle = async (program: string) => {
     external: ["effect", "effect/*"],
     metafile: true,
     write: false,
-    // The build marks what it publishes.
+    // As the build does before it publishes.
     plugins: [{
       name: "pure",
       setup: (build) => {
@@ -43,7 +42,7 @@ const bundle = async (program: string) => {
   }
 }
 
-/** The modules that Node would load with a program, whether it uses anything of them or not. */
+/** The modules that Node loads with a program, used or not. */
 const loadedWith = async (program: string) => {
   const { metafile } = await build({
     stdin: { contents: program, resolveDir: root, loader: "js" },
@@ -67,20 +66,20 @@ const moveHost = (imports: string) => `
 const names = ["Lark", "MeetingId", "Meetings", "MeetingUser"]
 const modules = names.map((name) => `import * as ${name} from "effect-lark-meetings/${name}"`).join("\n")
 const fromModules = moveHost(modules)
-// Of a namespace that is imported by name, esbuild keeps every export.
+// esbuild keeps every export of a namespace that is imported by name.
 const fromIndex = moveHost(`import { ${names.join(", ")} } from "effect-lark-meetings"`)
 
 describe("a bundle", () => {
   it.each([
     ["its modules", fromModules, 25_000],
     ["the index", fromIndex, 25_000]
-  ])("that moves a host, imported from %s, is small compressed", async (_, program, most) => {
+  ])("of setHost, imported from %s, stays within its size", async (_, program, most) => {
     const { bytes } = await bundle(program)
     expect(bytes).toBeGreaterThan(1_000)
     expect(bytes).toBeLessThanOrEqual(most)
   })
 
-  it("of one accessor is little more than its name", async () => {
+  it("of one accessor is at most 500 bytes", async () => {
     const { bytes } = await bundle(
       `import * as Meetings from "effect-lark-meetings/Meetings"; export default Meetings.get`
     )
@@ -90,19 +89,19 @@ describe("a bundle", () => {
   it.each([
     ["the layer and an operation", fromIndex],
     ["an operation", `import { Meetings } from "effect-lark-meetings"; export default Meetings.get`]
-  ])("of %s has nothing of the simulator, of logins and of events", async (_, program) => {
+  ])("of %s contains no simulator, login or webhook", async (_, program) => {
     const { modules } = await bundle(program)
     expect(modules).toContain("Meetings.ts")
     expect(modules.filter((name) => /Simulator|OAuth|Webhook|Event/.test(name))).toEqual([])
   })
 
-  it("of the engine has nothing of the platform", async () => {
+  it("of the engine contains no module of the platform", async () => {
     const { modules } = await bundle(`import { Cas } from "effect-lark-meetings"; export default Cas.run`)
     expect(modules).toContain("Cas/run.ts")
     expect(modules.filter((name) => !name.startsWith("Cas"))).toEqual([])
   })
 
-  it("of one module is that module and what it imports", async () => {
+  it("of one module contains that module and its imports only", async () => {
     const { modules } = await bundle(`import { MeetingId } from "effect-lark-meetings"; export default MeetingId.make`)
     expect(modules).toEqual(["MeetingId.ts", "internal/meetingNumber.ts"])
   })
@@ -115,7 +114,7 @@ describe("an import", () => {
     expect(loaded.filter((name) => name.includes("Simulator"))).toEqual([])
   })
 
-  it("of the layer and the operations loads no limiter, no store, nothing of events and of the simulator", async () => {
+  it("of the layer and the operations loads no rate limiter, store, webhook or simulator", async () => {
     const loaded = await loadedWith(modules)
     expect(loaded).toContain("src/Lark.ts")
     expect(loaded.filter((name) => /persistence|sql|AppTicket|Seal|Webhook|Simulator/.test(name)))

@@ -1,6 +1,6 @@
 /**
- * Every `ts` fence of the README, of `docs/` and of the doc comments in `src/` compiles under the settings of this
- * repository, runs, and prints what its `// =>` comments say. A fence marked `ts ignore` is left alone.
+ * Every `ts` fence in the README, in `docs/` and in the doc comments of `src/` compiles under the settings of this
+ * repository, runs, and prints what its `// =>` comments say. A fence marked `ts ignore` is skipped.
  */
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
@@ -37,18 +37,18 @@ const examplesOf = (source: string): ReadonlyArray<Example> => {
       open = undefined
     }
   })
-  if (open !== undefined) throw new Error(`${source}:${open.line}: this fence is never closed`)
+  if (open !== undefined) throw new Error(`${source}:${open.line}: this fence is not closed`)
   return examples
 }
 
 const examples = sources.flatMap(examplesOf)
 
-// The examples live under the root, so that they find `node_modules` and the package itself as a user's file would.
+// The examples are written below the root, so that they resolve `node_modules` and the package as a user's file does.
 const directory = fs.mkdtempSync(path.join(root, ".doc-examples-"))
 const fileOf = ({ line, source }: Example) =>
   path.join(directory, `${source.replaceAll(path.sep, "__")}.${line + 1}.ts`)
 
-// Blank lines in front keep the line numbers of the document.
+// Empty lines in front keep the line numbers of the document.
 for (const example of examples) {
   fs.writeFileSync(fileOf(example), "\n".repeat(example.line) + example.code + "\n")
 }
@@ -79,8 +79,8 @@ const run = (...args: ReadonlyArray<string>) =>
     }
   )
 
-// Loaded before each example: the package's name means its sources, as `paths` says in tsconfig.json (tsx would do, in
-// twice the time), and a look-up of another machine's name ends the run.
+// Loaded before each example: resolves the package's name to its sources, as `paths` in tsconfig.json does (tsx takes
+// twice the time), and ends the run on a DNS look-up.
 const preload = `data:text/javascript,${
   encodeURIComponent(`
     import dns from "node:dns"
@@ -94,7 +94,7 @@ const preload = `data:text/javascript,${
     const lookup = dns.lookup
     dns.lookup = (host, ...rest) => {
       if (host === "localhost") return lookup(host, ...rest)
-      console.error("An example may not use the network, this one asked for " + host)
+      console.error("An example must not use the network; this one looked up " + host)
       process.exit(1)
     }
   `)

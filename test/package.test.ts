@@ -1,5 +1,5 @@
 /**
- * What `npm pack` makes is installed into a project of its own, compiled there and run.
+ * The result of `npm pack` is installed into a project of its own, compiled there and run.
  */
 import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
@@ -14,7 +14,7 @@ const consumer = path.join(temporary, "consumer")
 const installed = path.join(consumer, "node_modules/effect-lark-meetings")
 
 const run = (cwd: string, command: string, ...args: ReadonlyArray<string>) => {
-  // npm writes to its cache, and the one at home may be out of reach.
+  // npm writes to its cache, and the one in the home directory may be read-only.
   const env = { ...process.env, npm_config_cache: path.join(temporary, "cache") }
   const { error, status, stderr, stdout } = spawnSync(command, args, { cwd, env, encoding: "utf8" })
   if (status !== 0) throw new Error(`${command} ${args.join(" ")}\n${stdout}${stderr}`, { cause: error })
@@ -32,11 +32,11 @@ const filesUnder = (directory: string, suffix: string) =>
     .map((file) => file.slice(0, -suffix.length))
 
 beforeAll(() => {
-  // Packed in a copy, so that a build never touches the `dist` of the checkout.
-  const left = ["node_modules", ".git", "dist"].map((name) => path.join(root, name))
+  // Packed in a copy, so that the build does not touch the `dist` of the checkout.
+  const excluded = ["node_modules", ".git", "dist"].map((name) => path.join(root, name))
   fs.cpSync(root, checkout, {
     recursive: true,
-    filter: (source) => !left.includes(source) && !path.basename(source).startsWith(".doc-examples-")
+    filter: (source) => !excluded.includes(source) && !path.basename(source).startsWith(".doc-examples-")
   })
   fs.symlinkSync(path.join(root, "node_modules"), path.join(checkout, "node_modules"), "junction")
   run(checkout, "npm", "pack", "--pack-destination", temporary)
@@ -74,7 +74,7 @@ beforeAll(() => {
 afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
 
 describe("the published package", () => {
-  it("contains build, documentation and examples, nothing else, in a quarter of a megabyte", () => {
+  it("contains build, documentation and examples only, in less than 250 kB", () => {
     const allowed =
       /^(package\.json|LICENSE|README\.md|docs\/.+\.(md|json|svg)|examples\/[\w-]+\.ts|dist\/.+\.(js|d\.ts))$/
     const files = fs.readdirSync(installed, { recursive: true, withFileTypes: true })
@@ -86,7 +86,7 @@ describe("the published package", () => {
     expect(fs.statSync(tarball()).size).toBeLessThan(250_000)
   })
 
-  it("has what its documentation links", () => {
+  it("contains every file that its documentation links", () => {
     const pages = ["README.md", ...fs.readdirSync(path.join(installed, "docs")).map((name) => path.join("docs", name))]
     const links = pages.filter((page) => page.endsWith(".md")).flatMap((page) =>
       Array.from(
@@ -98,7 +98,7 @@ describe("the published package", () => {
     expect(links.filter((link) => !fs.existsSync(path.join(installed, link)))).toEqual([])
   })
 
-  it("needs `effect` and nothing else", () => {
+  it("has `effect` as its only dependency", () => {
     const manifest = JSON.parse(fs.readFileSync(path.join(installed, "package.json"), "utf8"))
     expect(manifest.dependencies).toBeUndefined()
     expect(Object.keys(manifest.peerDependencies)).toEqual(["effect"])
@@ -126,7 +126,7 @@ describe("the published package", () => {
     }
   )
 
-  it("lets the declarations of others name its types", { timeout: 300_000 }, () => {
+  it("has types that declarations of other packages can name", { timeout: 300_000 }, () => {
     const names = ["Lark", "LarkHttp", "Meetings", "TenantToken"]
     write(
       "copies.ts",
@@ -154,11 +154,11 @@ describe("the published package", () => {
     expect(named.filter((name) => name.split("/").length > 2)).toEqual([])
   })
 
-  it("runs, and every module but the simulator is the same by its own path and in the index", () => {
+  it("runs, and every module except the simulator is the same by its own path and in the index", () => {
     expect(run(consumer, process.execPath, "program.ts").trim()).toBe("true Simulator")
   })
 
-  it("keeps its private parts private", () => {
+  it("exports no private module", () => {
     const inner = filesUnder("dist", ".js").filter((name) => name.includes(path.sep))
     const closed = [...inner, "index"].map((name) => `effect-lark-meetings/${name.replaceAll(path.sep, "/")}`)
     write(

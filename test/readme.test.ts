@@ -23,10 +23,10 @@ it("the README links every numbered example", () => {
   assert.deepStrictEqual(numbered.filter((name) => !readme.includes(`examples/${name}`)), [])
 })
 
-/** What a translation leaves as it is. */
+/** The parts of a page that a translation keeps. */
 const untranslated = (page: string) => ({
   code: Array.from(read(page).matchAll(fence), ([block]) => block.replaceAll(/ *(?:#|\/\/) .*/g, "")),
-  // By paragraph and by row of a table, in order; the order within them is the language's.
+  // By paragraph and by row of a table, in order; the order within a block may differ.
   blocks: proseOf(page).split(/\n(?=\n|\|)/).map((block) => ({
     names: block.match(/`[^`]+`|\d+(?:\.\d+)?/g)?.toSorted(),
     links: linksOf(page, block).filter((link) => !link.includes("README")).toSorted()
@@ -43,7 +43,7 @@ it("each README begins with a link to the other", () => {
   assert.strictEqual(linksOf("docs/README.zh-CN.md")[0], hrefOf("README.md"))
 })
 
-it("every link in the documentation leads to a file", () => {
+it("every link in the documentation points to a file", () => {
   const files = pages.flatMap((page) => linksOf(page)).filter((link) => link.startsWith("file:"))
   assert.isAbove(files.length, 0)
   assert.deepStrictEqual(files.filter((file) => !existsSync(new URL(file))), [])
@@ -56,13 +56,13 @@ it("every script that the documentation names exists", () => {
   assert.deepStrictEqual(names.filter((name) => !Object.hasOwn(scripts, name)), [])
 })
 
-it("docs/architecture.md names every room of src/, and no other", () => {
+it("docs/architecture.md lists the modules of src/", () => {
   const rows = proseOf("docs/architecture.md").match(/^\| `[^|]+/gm) ?? []
   const named = rows.join().matchAll(/`(\w+)\/?`/g)
-  const rooms = readdirSync(new URL("src", root)).map((entry) => entry.replace(".ts", ""))
+  const modules = readdirSync(new URL("src", root)).map((entry) => entry.replace(".ts", ""))
   assert.sameMembers(
-    [...new Set(Array.from(named, ([, room]) => room))],
-    [...new Set(rooms)].filter((room) => room !== "index")
+    [...new Set(Array.from(named, ([, module]) => module))],
+    [...new Set(modules)].filter((module) => module !== "index")
   )
 })
 

@@ -1,5 +1,5 @@
 /**
- * Which module may import which.
+ * The rules of imports between modules.
  */
 import { globSync, readFileSync } from "node:fs"
 import * as path from "node:path"
@@ -30,15 +30,28 @@ describe("the modules of src", () => {
     assert.isAbove(imports.length, 300)
   })
 
-  it("leave each other's private parts alone", () => {
+  it("import no private part of another module", () => {
     assert.deepStrictEqual(crossing((_, to, target) => isPrivate(target) && to !== "internal"), [])
   })
 
-  it("do not know the simulator, nor does it know them", () => {
+  it("depend on each other in the order of the walk, never upwards", () => {
+    const walk = ["Lark.ts", "Meetings.ts", "LarkHttp.ts", "TenantToken.ts", "LarkConfig.ts"]
+    const reachable = (from: string, found = new Set<string>()): ReadonlySet<string> => {
+      for (const { file, target } of imports) {
+        if (file === from && !found.has(target)) reachable(target, found.add(target))
+      }
+      return found
+    }
+    for (const [index, file] of walk.entries()) {
+      assert.deepStrictEqual(walk.filter((other) => reachable(file).has(other)), walk.slice(index + 1))
+    }
+  })
+
+  it("are independent of the simulator, and it of them", () => {
     assert.deepStrictEqual(crossing((from, to) => from === "Simulator" || to === "Simulator"), [])
   })
 
-  it("keep the engine generic", () => {
+  it("are not imported by the engine", () => {
     assert.deepStrictEqual(crossing((from) => from === "Cas"), [])
   })
 })
