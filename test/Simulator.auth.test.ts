@@ -6,7 +6,7 @@ import { Effect, Redacted } from "effect"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpClientRequest } from "effect/http"
 import { TestClock } from "effect/testing"
-import { type Answered, credentials, get, on, open, outcome, post, send } from "./fixtures/simulated.ts"
+import { credentials, get, on, open, outcome, post, type Reply, send } from "./fixtures/simulated.ts"
 
 const auth = `${open}/open-apis/auth/v3`
 const store: Simulator.AppOptions = {
@@ -25,7 +25,7 @@ const storeTenant = (app_access_token: unknown, tenant_key: unknown) =>
   post(`${auth}/tenant_access_token`, { app_access_token, tenant_key })
 const resend = (body: unknown = credentials) => post(`${auth}/app_ticket/resend`, body)
 
-const text = (reply: Answered, field: string): string => {
+const text = (reply: Reply, field: string): string => {
   const value = reply.json[field]
   if (typeof value !== "string") throw new Error(`${field} of ${reply.text}`)
   return value
@@ -34,11 +34,11 @@ const text = (reply: Answered, field: string): string => {
 const meeting = (id: string) => `${open}/open-apis/vc/v1/meetings/${id}`
 
 describe("app_access_token/internal", () => {
-  it.effect("is the tenant token of the custom app, under two names", () =>
+  it.effect("issues the tenant token of the custom app, in two fields", () =>
     on(
       {},
       Effect.gen(function*() {
-        // What the hand issues that holds the simulator does not count.
+        // A token that the controls issue is not listed.
         yield* (yield* Simulator.Simulator).userToken("ou_alice")
         const reply = yield* customApp()
         const token = text(reply, "app_access_token")
@@ -74,7 +74,7 @@ describe("a store app", () => {
   const tenantToken = (key: string) =>
     Effect.flatMap(storeApp(), (app) => Effect.map(storeTenant(app.json["app_access_token"], key), (reply) => reply))
 
-  it.effect("gets an app token for a ticket, and a tenant token for that", () =>
+  it.effect("exchanges a ticket for an app token, and that for a tenant token", () =>
     on(
       { app: store },
       Effect.gen(function*() {
@@ -93,7 +93,7 @@ describe("a store app", () => {
       })
     ))
 
-  it.effect("keeps each token for itself: the same while half an hour is left, then two at once", () =>
+  it.effect("has tokens of its own, issued again while they are valid for half an hour", () =>
     on(
       { app: store, otherApps: [{ ...store, appId: "cli_other" }], meetings: [{ id: "1", tenant: "tenant_a" }] },
       Effect.gen(function*() {
@@ -121,7 +121,7 @@ describe("a store app", () => {
         for (const token of [first[2], second[2]]) {
           assert.deepStrictEqual(outcome(yield* get(meeting("1"), token)), [200, 0])
         }
-        // An old app token buys tenant tokens until it expires.
+        // An old app token works until it expires.
         assert.deepStrictEqual(outcome(yield* storeTenant(first[0], "tenant_a")), [200, 0])
         yield* TestClock.adjust("1799 seconds")
         assert.deepStrictEqual(outcome(yield* storeTenant(first[0], "tenant_a")), [200, 10013])
@@ -130,7 +130,7 @@ describe("a store app", () => {
       })
     ))
 
-  it.effect("sees the meetings of a tenant with its token, and of no other", () =>
+  it.effect("sees only the meetings of the tenant of its token", () =>
     Effect.gen(function*() {
       const codes = (options: Simulator.Options) =>
         on(
@@ -160,7 +160,7 @@ describe("a store app", () => {
       ])
     }))
 
-  it.effect("can lose the tokens of one tenant", () =>
+  it.effect("loses the tokens of one tenant by rejectTokensOf", () =>
     on(
       { app: store, meetings: [{ id: "1", tenant: "tenant_a" }, { id: "2", tenant: "tenant_b" }] },
       Effect.gen(function*() {
@@ -179,7 +179,7 @@ describe("a store app", () => {
       })
     ))
 
-  it.effect("cannot do anything with its app token but that", () =>
+  it.effect("cannot call meeting endpoints with its app token", () =>
     on(
       { app: store, meetings: [{ id: "1" }] },
       Effect.gen(function*() {
@@ -208,10 +208,10 @@ describe("failures of auth/v3 come with HTTP 200", () => {
     ]] as const).flatMap(([name, ask]) =>
       ([
         ["no body", {}, ask(null), 10003],
-        ["no JSON object", {}, ask([]), 10003],
+        ["a body that is not an object", {}, ask([]), 10003],
         ["no secret", {}, ask({ app_id: "cli_simulator" }), 10003],
         ["an empty secret", {}, ask({ ...credentials, app_secret: "" }), 10003],
-        ["no text", {}, ask({ ...credentials, app_secret: 1 }), 10003],
+        ["a secret that is not a string", {}, ask({ ...credentials, app_secret: 1 }), 10003],
         ["an unknown app", {}, ask(unknown), 99991543],
         ["an unknown app, otherwise", { unknownApp: 10014 }, ask(unknown), 10014],
         ["a wrong secret", {}, ask(wrong), 10015],
@@ -245,7 +245,7 @@ describe("failures of auth/v3 come with HTTP 200", () => {
       20014
     ],
     [
-      "tenant_access_token: a tenant token for an app token",
+      "tenant_access_token: a tenant token in place of an app token",
       { app: store, otherApps: [{ ...Simulator.defaultApp, tenants: ["tenant_a"] }] },
       Effect.flatMap(customApp(), (app) => storeTenant(app.json["app_access_token"], "tenant_a")),
       10013
@@ -271,8 +271,8 @@ describe("failures of auth/v3 come with HTTP 200", () => {
   }
 })
 
-describe("tickets", () => {
-  it.effect("are accepted until a newer one, or for ever, as the behavior says", () =>
+describe("a ticket", () => {
+  it.effect("is accepted after a newer one was pushed, or not, as configured", () =>
     Effect.gen(function*() {
       const codes = (olderTicketAccepted: boolean) =>
         on(

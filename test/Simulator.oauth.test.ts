@@ -1,95 +1,37 @@
 /**
- * The login of users, and OAuth v2 and v3.
+ * Logins, and the first tokens of OAuth v2 and v3.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Effect, Fiber, Redacted, Schema } from "effect"
+import { Effect } from "effect"
 import * as Simulator from "effect-lark-meetings/Simulator"
-import { HttpClientRequest, UrlParams } from "effect/http"
+import { HttpClientRequest } from "effect/http"
 import { TestClock } from "effect/testing"
+import { accounts, credentials, get, type Json, on, open, outcome, post, send } from "./fixtures/simulated.ts"
 import {
-  accounts,
-  type Answered,
-  credentials,
-  get,
-  type Json,
-  on,
-  open,
-  outcome,
-  post,
-  send
-} from "./fixtures/simulated.ts"
-
-const client = { client_id: credentials.app_id, client_secret: credentials.app_secret }
-const redirectUri = "https://example.com/callback?from=feishu#/login"
-// The pair of RFC 7636, appendix B.
-const verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-const challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-
-const loginUrl = (query: Readonly<Record<string, string | undefined>> = {}) => {
-  const url = new URL(`${accounts}/open-apis/authen/v1/authorize`)
-  const all = {
-    client_id: client.client_id,
-    response_type: "code",
-    redirect_uri: redirectUri,
-    scope: "offline_access vc:meeting",
-    state: "some-state",
-    ...query
-  }
-  for (const [name, value] of Object.entries(all)) if (value !== undefined) url.searchParams.set(name, value)
-  return url.href
-}
-
-/** Somebody logs in, and agrees. */
-const login = (query?: Readonly<Record<string, string | undefined>>, user: Simulator.UserInput = "ou_alice") =>
-  Effect.gen(function*() {
-    const callback = yield* (yield* Simulator.Simulator).authorize(loginUrl(query), user)
-    return callback.searchParams.get("code") ?? ""
-  })
-
-const v2 = (body: Json) => post(`${open}/open-apis/authen/v2/oauth/token`, { ...client, ...body })
-const v3 = (body: Json) => post(`${accounts}/oauth/v3/token`, { ...client, ...body })
-const ask = { v2, v3 }
-
-const exchange = (code: unknown, more: Json = {}, version: "v2" | "v3" = "v2") =>
-  ask[version]({ grant_type: "authorization_code", code, redirect_uri: redirectUri, ...more })
-
-const refresh = (refresh_token: unknown, more: Json = {}, version: "v2" | "v3" = "v2") =>
-  ask[version]({ grant_type: "refresh_token", refresh_token, ...more })
-
-const refreshTokenOf = (reply: Answered) => reply.json["refresh_token"]
-
-/** Somebody logs in and the app gets its first pair. */
-const session = (version: "v2" | "v3" = "v2", user?: Simulator.UserInput) =>
-  Effect.flatMap(login({}, user), (code) => exchange(code, {}, version))
-
-const userInfo = (token: unknown) => get(`${open}/open-apis/authen/v1/user_info`, String(token))
-
-const otherApp = { appId: "cli_other", appSecret: "other-secret" }
-const other = { client_id: otherApp.appId, client_secret: otherApp.appSecret }
-
-type Ask = Effect.Effect<Answered, string, Effect.Services<ReturnType<typeof session>>>
-
-const raw = (version: "v2" | "v3", body: unknown): Ask =>
-  post(version === "v2" ? `${open}/open-apis/authen/v2/oauth/token` : `${accounts}/oauth/v3/token`, body)
-
-const basic = (secret = client.client_secret) => ({
-  authorization: `Basic ${Buffer.from(`${client.client_id}:${secret}`).toString("base64")}`
-})
-
-const form = (
-  body: Readonly<Record<string, string>>,
-  headers: Readonly<Record<string, string>> = {},
-  url = `${accounts}/oauth/v3/token`
-) =>
-  send(
-    HttpClientRequest.post(url).pipe(
-      HttpClientRequest.bodyUrlParams(UrlParams.fromInput(body)),
-      HttpClientRequest.setHeaders(headers)
-    )
-  )
+  type Ask,
+  basic,
+  challenge,
+  client,
+  exchange,
+  form,
+  login,
+  loginUrl,
+  other,
+  otherApp,
+  raw,
+  redirectUri,
+  refresh,
+  refreshTokenOf,
+  request,
+  session,
+  userInfo,
+  v2,
+  v3,
+  verifier
+} from "./fixtures/simulatedLogin.ts"
 
 describe("authorize", () => {
-  it.effect("sends the browser back with a code and the state", () =>
+  it.effect("redirects the browser with a code and the state", () =>
     on(
       { login: { user: "ou_alice" } },
       Effect.gen(function*() {
@@ -108,7 +50,7 @@ describe("authorize", () => {
       })
     ))
 
-  it.effect("the query may say who logs in, and that he declines", () =>
+  it.effect("takes the user, and whether the user declines, from the query", () =>
     on(
       { login: { user: "ou_alice" } },
       Effect.gen(function*() {
@@ -133,13 +75,13 @@ describe("authorize", () => {
     ["an unknown app", {}, loginUrl({ client_id: "cli_unknown" }), 20048],
     ["a stopped app", { app: { ...Simulator.defaultApp, stopped: true } }, loginUrl(), 20069],
     ["no redirect_uri", {}, loginUrl({ redirect_uri: undefined }), 20029],
-    ["a redirect_uri that is none", {}, loginUrl({ redirect_uri: "callback" }), 20029],
+    ["an invalid redirect_uri", {}, loginUrl({ redirect_uri: "callback" }), 20029],
     ["another response_type", {}, loginUrl({ response_type: "token" }), 20001],
     ["another challenge method", {}, loginUrl({ code_challenge: "x", code_challenge_method: "S512" }), 20001],
     ["a scope that the app lacks", { app: { ...Simulator.defaultApp, scopes: ["vc:meeting"] } }, loginUrl(), 20027]
   ]
   for (const [name, options, url, code] of pages) {
-    it.effect(`${name}: a page, and no redirect`, () =>
+    it.effect(`shows a page instead of redirecting: ${name}`, () =>
       on(
         { login: { user: "ou_alice" }, ...options },
         Effect.gen(function*() {
@@ -161,7 +103,7 @@ describe("authorize", () => {
 
 describe("authorization_code", () => {
   for (const version of ["v2", "v3"] as const) {
-    it.effect(`${version} gives a pair, with which one acts as the user`, () =>
+    it.effect(`issues a pair of tokens in ${version}, with which the app acts as the user`, () =>
       on(
         { meetings: [{ id: "1", host: "ou_alice" }] },
         Effect.gen(function*() {
@@ -185,7 +127,7 @@ describe("authorization_code", () => {
       ))
   }
 
-  it.effect("the code of a success may be a number or a text, in v2", () =>
+  it.effect("has the code of a success as a number or a string, in v2", () =>
     on(
       { oauthSuccessCode: "string" },
       Effect.gen(function*() {
@@ -196,7 +138,7 @@ describe("authorization_code", () => {
       })
     ))
 
-  it.effect("no refresh token unless this login asked for offline_access", () =>
+  it.effect("issues a refresh token only if this login requested offline_access", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -204,13 +146,13 @@ describe("authorization_code", () => {
         const reply = yield* exchange(yield* login({ scope: "vc:room" }))
         assert.isFalse("refresh_token" in reply.json)
         assert.isFalse("refresh_token_expires_in" in reply.json)
-        // What a user has granted adds up.
+        // The scopes of all logins add up.
         assert.strictEqual(reply.json["scope"], "offline_access vc:meeting vc:room")
         assert.strictEqual((yield* exchange(yield* login({ scope: undefined }, "ou_bob"))).json["scope"], "")
       })
     ))
 
-  it.effect("the scopes may be narrowed, each time anew", () =>
+  it.effect("narrows the scopes of each token on request", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -226,7 +168,7 @@ describe("authorization_code", () => {
       })
     ))
 
-  it.effect("lives five minutes and works once", () =>
+  it.effect("is valid for five minutes, once", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -240,7 +182,7 @@ describe("authorization_code", () => {
       })
     ))
 
-  it.effect("of two exchanges at once one is too late", () =>
+  it.effect("fails for one of two concurrent exchanges", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -265,8 +207,14 @@ describe("authorization_code", () => {
     ["plain, the wrong verifier", plain, { code_verifier: challenge }, 20049, 20049],
     ["too short a verifier", { code_challenge: "short" }, { code_verifier: "short" }, 20049, 20049],
     ["too long a verifier", { code_challenge: "x".repeat(129) }, { code_verifier: "x".repeat(129) }, 20049, 20049],
-    ["a strange verifier", { code_challenge: "!".repeat(43) }, { code_verifier: "!".repeat(43) }, 20049, 20049],
-    ["a verifier that nobody announced", {}, { code_verifier: verifier }, 0, 20049],
+    [
+      "a verifier with invalid characters",
+      { code_challenge: "!".repeat(43) },
+      { code_verifier: "!".repeat(43) },
+      20049,
+      20049
+    ],
+    ["a verifier without a challenge", {}, { code_verifier: verifier }, 0, 20049],
     ["no PKCE", {}, {}, 0, 0]
   ]
   for (const [name, query, more, inV2, inV3] of proofs) {
@@ -280,7 +228,7 @@ describe("authorization_code", () => {
       ))
   }
 
-  it.effect("a failed proof does not consume the code", () =>
+  it.effect("is not used up by a wrong verifier", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -292,347 +240,14 @@ describe("authorization_code", () => {
     ))
 })
 
-describe("refresh_token", () => {
-  it.effect("rotates: the old one is dead at once, the old access token lives on", () =>
-    on(
-      {},
-      Effect.gen(function*() {
-        const first = yield* session()
-        yield* TestClock.adjust("1 hour")
-        const second = yield* refresh(refreshTokenOf(first))
-        assert.deepStrictEqual(outcome(second), [200, 0])
-        assert.notStrictEqual(refreshTokenOf(second), refreshTokenOf(first))
-        assert.strictEqual(second.json["refresh_token_expires_in"], 604_800)
-        assert.deepStrictEqual(outcome(yield* userInfo(first.json["access_token"])), [200, 0])
-        assert.deepStrictEqual(outcome(yield* refresh(refreshTokenOf(first))), [400, 20073])
-        yield* TestClock.adjust("1 hour")
-        assert.deepStrictEqual(outcome(yield* userInfo(first.json["access_token"])), [200, 20005])
-        assert.deepStrictEqual(outcome(yield* userInfo(second.json["access_token"])), [200, 0])
-        const third = yield* refresh(refreshTokenOf(second))
-        assert.deepStrictEqual(outcome(third), [200, 0])
-
-        const sessions = yield* (yield* Simulator.Simulator).sessions
-        assert.deepStrictEqual(
-          sessions.map(({ user, value, ...rest }) => [user.openId, Redacted.value(value), rest]),
-          [first, second, third].map((reply, generation) => [
-            "ou_alice",
-            refreshTokenOf(reply),
-            {
-              session: 0,
-              generation,
-              appId: "cli_simulator",
-              issuedAt: [0, 3_600_000, 7_200_000][generation],
-              expiresAt: [604_800_000, 608_400_000, 612_000_000][generation],
-              usedAt: [3_600_000, 7_200_000, undefined][generation],
-              reusedAt: generation === 0 ? [3_600_000] : [],
-              revoked: false
-            }
-          ])
-        )
-      })
-    ))
-
-  it.effect.prop(
-    "of every generation one token works, and once, whoever comes with whatever it has kept",
-    { picks: Arbitrary.array(Arbitrary.schema(Schema.Natural), { maxLength: 20 }) },
-    ({ picks }) =>
-      on(
-        {},
-        Effect.gen(function*() {
-          const kept = [refreshTokenOf(yield* session())]
-          for (const pick of picks) {
-            const place = pick % kept.length
-            const reply = yield* refresh(kept[place])
-            const newest = place === kept.length - 1
-            assert.deepStrictEqual(outcome(reply), newest ? [200, 0] : [400, 20073])
-            if (newest) kept.push(refreshTokenOf(reply))
-          }
-          const sessions = yield* (yield* Simulator.Simulator).sessions
-          assert.deepStrictEqual(sessions.map(({ value }) => Redacted.value(value)), kept)
-          assert.deepStrictEqual(sessions.map(({ generation }) => generation), [...kept.keys()])
-          assert.strictEqual(sessions.filter(({ usedAt }) => usedAt === undefined).length, 1)
-          const reuses = sessions.flatMap(({ reusedAt }) => reusedAt).length
-          assert.strictEqual(reuses + kept.length - 1, picks.length)
-        })
-      ),
-    { arbitrary: { runs: 25 } }
-  )
-
-  it.effect("may end the session when it is used again", () =>
-    on(
-      { reuseEndsSession: true },
-      Effect.gen(function*() {
-        const first = yield* session()
-        const untouched = yield* session()
-        const second = yield* refresh(refreshTokenOf(first))
-        assert.deepStrictEqual(outcome(yield* refresh(refreshTokenOf(first))), [400, 20073])
-        assert.deepStrictEqual(outcome(yield* refresh(refreshTokenOf(second))), [400, 20064])
-        assert.deepStrictEqual(outcome(yield* refresh(refreshTokenOf(untouched))), [200, 0])
-        assert.deepStrictEqual(outcome(yield* userInfo(second.json["access_token"])), [200, 0])
-      })
-    ))
-
-  it.effect("may work again for a while", () =>
-    on(
-      { refreshGrace: 10 },
-      Effect.gen(function*() {
-        const first = yield* session()
-        const second = yield* refresh(refreshTokenOf(first))
-        yield* TestClock.adjust("9999 millis")
-        const again = yield* refresh(refreshTokenOf(first))
-        assert.deepStrictEqual(outcome(again), [200, 0])
-        yield* TestClock.adjust("1 millis")
-        assert.deepStrictEqual(outcome(yield* refresh(refreshTokenOf(first))), [400, 20073])
-        assert.deepStrictEqual(outcome(yield* refresh(refreshTokenOf(second))), [200, 0])
-        assert.deepStrictEqual(outcome(yield* refresh(refreshTokenOf(again))), [200, 0])
-        const [record] = yield* (yield* Simulator.Simulator).sessions
-        assert.deepStrictEqual([record?.usedAt, record?.reusedAt], [0, [9999, 10_000]])
-      })
-    ))
-
-  it.effect("expires, and 365 days after the login nothing helps", () =>
-    on(
-      { app: { ...Simulator.defaultApp, refreshExpire: 300 * 86_400 } },
-      Effect.gen(function*() {
-        const late = yield* session()
-        const first = yield* session()
-        yield* TestClock.adjust("200 days")
-        const second = yield* refresh(refreshTokenOf(first))
-        assert.strictEqual(second.json["refresh_token_expires_in"], 165 * 86_400)
-        yield* TestClock.adjust("100 days")
-        assert.deepStrictEqual(outcome(yield* refresh(refreshTokenOf(late))), [400, 20037])
-        yield* TestClock.adjust("65 days")
-        assert.deepStrictEqual(outcome(yield* refresh(refreshTokenOf(second))), [400, 20037])
-      })
-    ))
-
-  it.effect("is dead once the user takes back what he agreed to", () =>
-    on(
-      { meetings: [{ id: "1", host: "ou_alice" }] },
-      Effect.gen(function*() {
-        const alice = yield* session()
-        const bob = yield* session("v2", "ou_bob")
-        const app = yield* v3({ grant_type: "client_credentials" })
-        yield* (yield* Simulator.Simulator).revokeSessions("ou_alice")
-        assert.deepStrictEqual(outcome(yield* refresh(refreshTokenOf(alice))), [400, 20064])
-        assert.deepStrictEqual(
-          outcome(yield* get(`${open}/open-apis/vc/v1/meetings/1`, String(alice.json["access_token"]))),
-          [400, 99991668]
-        )
-        assert.deepStrictEqual(outcome(yield* refresh(refreshTokenOf(bob))), [200, 0])
-        assert.deepStrictEqual(outcome(yield* userInfo(bob.json["access_token"])), [200, 0])
-        assert.strictEqual(
-          (yield* v3({ grant_type: "client_credentials" })).json["access_token"],
-          app.json["access_token"]
-        )
-      })
-    ))
-
-  it.effect("v3 takes the tokens of v2, v2 not those of v3", () =>
-    on(
-      {},
-      Effect.gen(function*() {
-        const first = yield* session("v2")
-        const second = yield* refresh(refreshTokenOf(first), {}, "v3")
-        assert.deepStrictEqual(outcome(second), [200, 0])
-        assert.match(String(refreshTokenOf(second)), /^eyJ/)
-        assert.deepStrictEqual(outcome(yield* refresh(refreshTokenOf(second), {}, "v2")), [400, 20026])
-        assert.deepStrictEqual(outcome(yield* refresh(refreshTokenOf(second), {}, "v3")), [200, 0])
-      })
-    ))
-
-  it.effect("lives as long as the app says", () =>
-    on(
-      { app: { ...Simulator.defaultApp, userExpire: 60, refreshExpire: 120 } },
-      Effect.gen(function*() {
-        const first = yield* session()
-        assert.deepStrictEqual([first.json["expires_in"], first.json["refresh_token_expires_in"]], [60, 120])
-        yield* TestClock.adjust("119999 millis")
-        assert.deepStrictEqual(outcome(yield* refresh(refreshTokenOf(first))), [200, 0])
-        const late = yield* session()
-        yield* TestClock.adjust("120 seconds")
-        assert.deepStrictEqual(outcome(yield* refresh(refreshTokenOf(late))), [400, 20037])
-      })
-    ))
-})
-
-describe("faults", () => {
-  /** A login, a refresh under a fault, and one after it with the same refresh token. */
-  const twice = (fault: Simulator.Fault) =>
-    on(
-      { faults: [{ endpoint: "oauth_token", nth: 1, fault }] },
-      Effect.gen(function*() {
-        const first = yield* session()
-        const faulty = yield* Effect.match(refresh(refreshTokenOf(first)), {
-          onFailure: (tag) => tag,
-          onSuccess: outcome
-        })
-        yield* TestClock.adjust("1 minute")
-        const sessions = yield* (yield* Simulator.Simulator).sessions
-        return [faulty, outcome(yield* refresh(refreshTokenOf(first))), sessions.length] as const
-      })
-    )
-
-  const lost: ReadonlyArray<readonly [string, Simulator.Fault, unknown, boolean]> = [
-    ["the request is lost", { _tag: "DropBefore" }, "TransportError", false],
-    ["the reply is lost", { _tag: "DropAfter" }, "TransportError", true],
-    ["it arrives late", { _tag: "Late", millis: 60_000 }, "TransportError", true],
-    ["it is throttled", { _tag: "Throttle", reset: 1, status: 429 }, [429, 99991400], false],
-    ["the server fails", { _tag: "ServerError", status: 500, applied: false, body: "envelope" }, [500, 20050], false],
-    [
-      "the server fails afterwards",
-      { _tag: "ServerError", status: 500, applied: true, body: "envelope" },
-      [500, 20050],
-      true
-    ],
-    ["the server is away", { _tag: "ServerError", status: 503, applied: false, body: "envelope" }, [503, 20072], false],
-    ["a gateway answers", { _tag: "ServerError", status: 502, applied: true, body: "html" }, [502, undefined], true],
-    ["the answer is garbage", { _tag: "GarbageBody", body: "<<<", status: 200, applied: true }, [200, undefined], true],
-    ["the answer is empty", { _tag: "EmptyBody", status: 200, applied: true }, [200, undefined], true],
-    ["a fault of other endpoints", { _tag: "RejectToken", status: 400 }, [200, 0], true]
-  ]
-  for (const [name, fault, answered, rotated] of lost) {
-    it.effect(`a refresh, when ${name}, has ${rotated ? "" : "not "}rotated`, () =>
-      Effect.gen(function*() {
-        const [faulty, again, tokens] = yield* twice(fault)
-        assert.deepStrictEqual(faulty, answered)
-        assert.deepStrictEqual(again, rotated ? [400, 20073] : [200, 0])
-        assert.strictEqual(tokens, rotated ? 2 : 1)
-      }))
-  }
-
-  it.effect("a slow answer is one all the same", () =>
-    on(
-      { faults: [{ endpoint: "oauth_token", nth: 0, fault: { _tag: "Delay", millis: 5000 } }] },
-      Effect.gen(function*() {
-        const fiber = yield* Effect.forkChild(session(), { startImmediately: true })
-        yield* TestClock.adjust("4999 millis")
-        assert.isUndefined(fiber.pollUnsafe())
-        yield* TestClock.adjust("1 millis")
-        assert.deepStrictEqual(outcome(yield* Fiber.join(fiber)), [200, 0])
-      })
-    ))
-
-  const system = { _tag: "ServerError", status: 500, applied: false, body: "envelope" } as const
-  const asks: ReadonlyArray<readonly [Simulator.Endpoint, Ask, number | undefined]> = [
-    ["tenant_access_token", post(`${open}/open-apis/auth/v3/tenant_access_token/internal`, credentials), 5000],
-    ["tenant_access_token", post(`${open}/open-apis/auth/v3/tenant_access_token`, {}), 5000],
-    ["app_access_token", post(`${open}/open-apis/auth/v3/app_access_token/internal`, credentials), 5000],
-    ["app_access_token", post(`${open}/open-apis/auth/v3/app_access_token`, {}), 5000],
-    ["app_ticket_resend", post(`${open}/open-apis/auth/v3/app_ticket/resend`, credentials), 5000],
-    ["authorize", get(loginUrl()), undefined],
-    ["oauth_token", v2({}), 20050],
-    ["oauth_token", v3({}), 20050],
-    ["user_info", userInfo("u-x"), 20050],
-    ["get", get(`${open}/open-apis/vc/v1/meetings/1`), 121001]
-  ]
-  for (const [endpoint, request, code] of asks) {
-    it.effect(`${endpoint} can be faulty, and answers in its own words: ${code}`, () =>
-      on(
-        { faults: [{ endpoint, nth: 0, fault: system }, { endpoint, nth: 1, fault: { _tag: "DropBefore" } }] },
-        Effect.gen(function*() {
-          assert.deepStrictEqual(outcome(yield* request), [500, code])
-          assert.strictEqual(yield* Effect.flip(request), "TransportError")
-          const log = yield* (yield* Simulator.Simulator).requests
-          assert.deepStrictEqual(log.map((one) => one.endpoint), [endpoint, endpoint])
-          yield* request
-        })
-      ))
-  }
-
-  it.effect("user_info can reject a token", () =>
-    on(
-      { faults: [{ endpoint: "user_info", nth: 0, fault: { _tag: "RejectToken", status: 400 } }] },
-      Effect.gen(function*() {
-        const { json } = yield* session()
-        assert.deepStrictEqual(outcome(yield* userInfo(json["access_token"])), [400, 99991668])
-        assert.deepStrictEqual(outcome(yield* userInfo(json["access_token"])), [200, 20005])
-        const [minted] = yield* (yield* Simulator.Simulator).tokensMinted
-        assert.deepStrictEqual([minted?.kind, minted?.revoked, minted?.rejections], ["user", true, 2])
-      })
-    ))
-})
-
-describe("the log", () => {
-  it.effect("shows what was asked, and no secret", () =>
-    on(
-      { login: { user: "ou_alice" } },
-      Effect.gen(function*() {
-        const simulator = yield* Simulator.Simulator
-        const page = yield* get(loginUrl({ code_challenge: verifier }))
-        const code = new URL(page.headers["location"] ?? "").searchParams.get("code") ?? ""
-        const first = yield* exchange(code, { code_verifier: verifier })
-        const second = yield* form(
-          { grant_type: "refresh_token", refresh_token: String(refreshTokenOf(first)) },
-          basic()
-        )
-        const third = yield* refresh(refreshTokenOf(second), {}, "v3")
-        yield* userInfo(third.json["access_token"])
-        yield* post(`${open}/open-apis/auth/v3/app_access_token`, { ...credentials, app_ticket: "some-ticket" })
-        yield* post(`${open}/open-apis/auth/v3/tenant_access_token`, { app_access_token: "a-token", tenant_key: "t" })
-        yield* post(`${open}/open-apis/auth/v3/wrong/path`, [{ inside: credentials }])
-        yield* post(`${accounts}/oauth/v3/token`, client.client_secret)
-        yield* send(
-          HttpClientRequest.post(`${accounts}/oauth/v3/token`).pipe(
-            HttpClientRequest.bodyText(`{"client_secret":"${client.client_secret}"`, "application/json")
-          )
-        )
-        yield* send(
-          HttpClientRequest.post(`${accounts}/wrong/path`).pipe(
-            HttpClientRequest.bodyText(`secret=${client.client_secret}`, "text/plain")
-          )
-        )
-
-        const requests = yield* simulator.requests
-        assert.deepStrictEqual(requests[0]?.query, {
-          client_id: client.client_id,
-          response_type: "code",
-          redirect_uri: redirectUri,
-          scope: "offline_access vc:meeting",
-          state: "<redacted>",
-          code_challenge: "<redacted>"
-        })
-        assert.strictEqual(requests[0]?.host, "accounts.feishu.cn")
-        assert.deepStrictEqual(requests[1]?.body, {
-          client_id: client.client_id,
-          client_secret: "<redacted>",
-          grant_type: "authorization_code",
-          code: "<redacted>",
-          redirect_uri: redirectUri,
-          code_verifier: "<redacted>"
-        })
-        assert.deepStrictEqual(requests[2]?.body, { grant_type: "refresh_token", refresh_token: "<redacted>" })
-        assert.deepStrictEqual(requests.map((request) => request.token).slice(0, 5), [
-          "none",
-          "none",
-          "none",
-          "none",
-          "user"
-        ])
-        const log = JSON.stringify([requests, yield* simulator.sessions, yield* simulator.tokensMinted])
-        const secrets = [
-          client.client_secret,
-          "some-state",
-          verifier,
-          code,
-          "some-ticket",
-          "a-token",
-          basic().authorization.slice("Basic ".length),
-          ...[first, second, third].flatMap(({ json }) => [json["access_token"], json["refresh_token"]].map(String))
-        ]
-        for (const secret of secrets) assert.notInclude(log, secret)
-      })
-    ))
-})
-
 describe("failures of OAuth", () => {
   const stopped = { app: { ...Simulator.defaultApp, stopped: true } }
   const withOther = { otherApps: [otherApp] }
   const table: ReadonlyArray<readonly [string, Simulator.Options, (version: "v2" | "v3") => Ask, number]> = [
-    ["no JSON object", {}, (version) => raw(version, []), 20063],
-    ["no JSON", {}, (version) => raw(version, "text"), 20063],
-    ["a field that is no text", {}, (version) => exchange(1, {}, version), 20063],
-    ["no grant_type", {}, (version) => ask[version]({}), 20001],
+    ["a body that is not a JSON object", {}, (version) => raw(version, []), 20063],
+    ["a body that is not JSON", {}, (version) => raw(version, "text"), 20063],
+    ["a field that is not a string", {}, (version) => exchange(1, {}, version), 20063],
+    ["no grant_type", {}, (version) => request[version]({}), 20001],
     ["no client_id", {}, (version) => exchange("x", { client_id: null }, version), 20001],
     ["no client_secret", {}, (version) => exchange("x", { client_secret: "" }, version), 20001],
     ["no code", {}, (version) => exchange("", {}, version), 20001],
@@ -640,7 +255,7 @@ describe("failures of OAuth", () => {
     ["an unknown app", {}, (version) => exchange("x", { client_id: "cli_unknown" }, version), 20048],
     ["a wrong secret", {}, (version) => exchange("x", { client_secret: "wrong" }, version), 20002],
     ["a stopped app", stopped, (version) => exchange("x", {}, version), 20069],
-    ["another grant_type", {}, (version) => ask[version]({ grant_type: "password" }), 20036],
+    ["another grant_type", {}, (version) => request[version]({ grant_type: "password" }), 20036],
     ["an unknown code", {}, (version) => exchange("x", {}, version), 20003],
     [
       "the code of another app",
@@ -656,7 +271,7 @@ describe("failures of OAuth", () => {
     ],
     ["an unknown refresh token", {}, (version) => refresh("ur-x", {}, version), 20026],
     [
-      "an access token for a refresh token",
+      "an access token in place of a refresh token",
       {},
       (version) => Effect.flatMap(session(version), (reply) => refresh(reply.json["access_token"], {}, version)),
       20026
@@ -668,7 +283,7 @@ describe("failures of OAuth", () => {
       20024
     ],
     [
-      "the switch is off",
+      "refreshing not allowed",
       { app: { ...Simulator.defaultApp, mayRefresh: false } },
       (version) => Effect.flatMap(session(version), (reply) => refresh(refreshTokenOf(reply), {}, version)),
       20074
@@ -692,7 +307,7 @@ describe("failures of OAuth", () => {
 describe("client_credentials", () => {
   const grant_type = "client_credentials"
 
-  it.effect("is a tenant token that is a JWT, in each of the four ways to ask", () =>
+  it.effect("issues a tenant token as a JWT, for each of the four kinds of request", () =>
     on(
       { meetings: [{ id: "1", host: "ou_alice" }] },
       Effect.gen(function*() {
@@ -727,7 +342,7 @@ describe("client_credentials", () => {
       })
     ))
 
-  it.effect("is the same token while half an hour is left", () =>
+  it.effect("issues the same token while it is valid for half an hour", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -739,7 +354,7 @@ describe("client_credentials", () => {
       })
     ))
 
-  it.effect("has failures of its own", () =>
+  it.effect("has its own failures", () =>
     Effect.gen(function*() {
       const code = (options: Simulator.Options, request: Ask) => on(options, Effect.map(request, outcome))
       const url = `${accounts}/oauth/v3/token`
@@ -751,7 +366,7 @@ describe("client_credentials", () => {
         20036
       ])
       assert.deepStrictEqual(yield* code({}, v2({ grant_type })), [400, 20036])
-      // v2 knows no client but the one in a JSON body.
+      // v2 takes credentials only in a JSON body.
       const old = `${open}/open-apis/authen/v2/oauth/token`
       assert.deepStrictEqual(
         yield* code({}, post(old, { grant_type: "refresh_token", refresh_token: "ur-x" }, basic())),
@@ -762,8 +377,8 @@ describe("client_credentials", () => {
     }))
 })
 
-describe("v3", () => {
-  it.effect("takes a form for a user as well", () =>
+describe("OAuth v3", () => {
+  it.effect("takes forms for user tokens", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -773,55 +388,6 @@ describe("v3", () => {
         assert.deepStrictEqual(outcome(first), [200, 0])
         const next = { grant_type: "refresh_token", refresh_token: String(refreshTokenOf(first)) }
         assert.deepStrictEqual(outcome(yield* form(next, basic())), [200, 0])
-      })
-    ))
-})
-
-describe("user_info", () => {
-  it.effect("tells who the user is", () =>
-    on(
-      { meetings: [{ id: "1", host: { openId: "ou_alice", name: "Alice", tenant: "tenant_a" } }] },
-      Effect.gen(function*() {
-        const reply = yield* userInfo((yield* session()).json["access_token"])
-        assert.deepStrictEqual(reply.json, {
-          code: 0,
-          msg: "success",
-          data: {
-            name: "Alice",
-            en_name: "Alice",
-            avatar_url: "",
-            open_id: "ou_alice",
-            union_id: "on_alice",
-            user_id: "alice",
-            tenant_key: "tenant_a"
-          }
-        })
-      })
-    ))
-
-  it.effect("keeps the user_id from an app without the scope for it", () =>
-    on(
-      { userIdScope: false },
-      Effect.gen(function*() {
-        const reply = yield* userInfo((yield* session()).json["access_token"])
-        assert.isFalse("user_id" in (reply.json["data"] as Json))
-      })
-    ))
-
-  it.effect("refuses what is no user token, and a user token that is not accepted", () =>
-    on(
-      {},
-      Effect.gen(function*() {
-        const simulator = yield* Simulator.Simulator
-        const tenant = yield* v3({ grant_type: "client_credentials" })
-        const expired = yield* simulator.userToken("ou_alice", { expiresIn: "1 second" })
-        yield* TestClock.adjust("1 second")
-        assert.deepStrictEqual(outcome(yield* get(`${open}/open-apis/authen/v1/user_info`)), [400, 99991661])
-        assert.deepStrictEqual(outcome(yield* userInfo("nonsense")), [400, 99991671])
-        assert.deepStrictEqual(outcome(yield* userInfo("t-unknown")), [400, 99991663])
-        assert.deepStrictEqual(outcome(yield* userInfo(tenant.json["access_token"])), [400, 99991663])
-        assert.deepStrictEqual(outcome(yield* userInfo("u-unknown")), [200, 20005])
-        assert.deepStrictEqual(outcome(yield* userInfo(Redacted.value(expired))), [200, 20005])
       })
     ))
 })

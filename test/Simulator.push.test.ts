@@ -35,7 +35,7 @@ const bodyOf = (request: HttpClientRequest.HttpClientRequest): string =>
 const parse = (text: string): Json =>
   Schema.decodeUnknownSync(Schema.Record(Schema.String, Schema.Unknown))(JSON.parse(text))
 
-/** What the documents tell a receiver to do, in the words of Node. */
+/** Decrypts as documented, with Node. */
 const decrypt = (body: string, key = encryptKey): Json => {
   const { encrypt } = parse(body)
   const bytes = Buffer.from(String(encrypt), "base64")
@@ -51,25 +51,25 @@ const signature = ({ headers }: HttpClientRequest.HttpClientRequest, body: strin
 
 const ticketOf = (event: Json): unknown => (event["event"] as Json)["app_ticket"]
 
-/** A webhook that keeps what comes, and answers the same push as it is told: with a status, never, or not at all. */
-const receiver = (answers: ReadonlyArray<number | "never" | "lost"> = []) => {
+/** A webhook that records requests. It responds to the nth delivery of a push with the nth status, never, or by a lost connection. */
+const receiver = (responses: ReadonlyArray<number | "never" | "lost"> = []) => {
   const received: Array<HttpClientRequest.HttpClientRequest> = []
   const deliver: Simulator.Deliver = (request) => {
-    const answer = answers[received.filter((other) => bodyOf(other) === bodyOf(request)).length] ?? 200
+    const response = responses[received.filter((other) => bodyOf(other) === bodyOf(request)).length] ?? 200
     received.push(request)
-    if (answer === "never") return Effect.never
-    if (answer === "lost") {
+    if (response === "never") return Effect.never
+    if (response === "lost") {
       return Effect.fail(
         new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request }) })
       )
     }
-    return Effect.succeed(HttpClientResponse.fromWeb(request, new Response(null, { status: answer })))
+    return Effect.succeed(HttpClientResponse.fromWeb(request, new Response(null, { status: response })))
   }
   return { received, deliver, options: { app, webhook: { url, verificationToken, deliver } } }
 }
 
 describe("a ticket", () => {
-  it.effect("comes as an event of schema v1, and buys an app token", () => {
+  it.effect("is pushed as an event of schema v1, and is exchanged for an app token", () => {
     const { options, received } = receiver()
     return on(
       options,
@@ -97,7 +97,7 @@ describe("a ticket", () => {
     )
   })
 
-  it.effect("comes every hour, and each time a new one", () => {
+  it.effect("is pushed every hour, each time a new one", () => {
     const { options, received } = receiver()
     return on(
       options,
@@ -115,7 +115,7 @@ describe("a ticket", () => {
     )
   })
 
-  it.effect("comes when it is asked for, not in the answer, and may take its time", () => {
+  it.effect("is pushed on request, after the reply, with a configured delay", () => {
     const { options, received } = receiver()
     const slow = { ...options, webhook: { ...options.webhook, resendDelay: "2 minutes" } } as const
     return Effect.gen(function*() {
@@ -153,7 +153,7 @@ describe("a ticket", () => {
 })
 
 describe("redelivery", () => {
-  it.effect("after 15 s, 5 min, 1 h and 6 h, and no more, with the same event", () => {
+  it.effect("repeats the event after 15 s, 5 min, 1 h and 6 h", () => {
     const { options, received } = receiver([500, "never", "lost", 201, 404])
     return on(
       options,
@@ -163,7 +163,7 @@ describe("redelivery", () => {
         yield* TestClock.adjust("12 hours")
         const [first] = yield* simulator.pushes
         const seconds = first?.attempts.map(({ at, status }) => [at / 1000, status])
-        // The answer that never comes costs three seconds.
+        // A response that never comes is awaited for three seconds.
         assert.deepStrictEqual(seconds, [
           [0, 500],
           [15, undefined],
@@ -194,7 +194,7 @@ describe("redelivery", () => {
     )
   })
 
-  it.effect("a receiver that breaks is one that does not answer", () => {
+  it.effect("follows a receiver that throws", () => {
     const { options } = receiver()
     return on(
       { ...options, webhook: { ...options.webhook, deliver: () => Effect.die(new Error("broken")) } },
@@ -206,7 +206,7 @@ describe("redelivery", () => {
     )
   })
 
-  it.effect("finds a receiver that came later", () => {
+  it.effect("goes to a receiver that was set later", () => {
     const { deliver, received } = receiver()
     return on(
       { app },
@@ -222,8 +222,8 @@ describe("redelivery", () => {
   })
 })
 
-describe("with an encrypt key", () => {
-  it.effect("a push is encrypted, and signed anew each time it is sent", () => {
+describe("an encrypt key", () => {
+  it.effect("encrypts a push, and signs each delivery anew", () => {
     const { options, received } = receiver([500])
     return on(
       { ...options, webhook: { ...options.webhook, encryptKey } },
@@ -256,7 +256,7 @@ describe("with an encrypt key", () => {
     )
   })
 
-  it.effect("an event may be forged in every part", () => {
+  it.effect("is replaced in a forged event, as is every other part", () => {
     const { options } = receiver()
     return on(
       { ...options, webhook: { ...options.webhook, encryptKey } },
@@ -286,7 +286,7 @@ describe("with an encrypt key", () => {
         const plain = yield* appTicketEvent({ encryptKey: null })
         assert.isUndefined(plain.headers["x-lark-signature"])
         assert.strictEqual(parse(bodyOf(plain))["type"], "event_callback")
-        // None of them has been sent.
+        // None was sent.
         assert.deepStrictEqual(yield* pushes, [])
       })
     )
@@ -294,10 +294,10 @@ describe("with an encrypt key", () => {
 })
 
 describe("url_verification", () => {
-  const answering = (answer: (challenge: unknown) => Response): Simulator.Deliver => (request) =>
-    Effect.succeed(HttpClientResponse.fromWeb(request, answer(parse(bodyOf(request))["challenge"])))
+  const respondingWith = (respond: (challenge: unknown) => Response): Simulator.Deliver => (request) =>
+    Effect.succeed(HttpClientResponse.fromWeb(request, respond(parse(bodyOf(request))["challenge"])))
 
-  it.effect("demands the challenge back, with 200 and within a second", () =>
+  it.effect("expects the challenge, with 200 and within a second", () =>
     Effect.gen(function*() {
       const verified = (deliver: Simulator.Deliver) =>
         on(
@@ -306,20 +306,22 @@ describe("url_verification", () => {
             const simulator = yield* Simulator.Simulator
             const fiber = yield* Effect.forkChild(simulator.verifyUrl, { startImmediately: true })
             yield* TestClock.adjust("1 second")
-            const answer = fiber.pollUnsafe()
+            const exit = fiber.pollUnsafe()
             assert.deepStrictEqual((yield* simulator.pushes).map(({ type, uuid }) => [type, uuid]), [
               ["url_verification", undefined]
             ])
-            return answer?._tag === "Success" ? answer.value : assert.fail("it is still waiting")
+            return exit?._tag === "Success" ? exit.value : assert.fail("it is still waiting")
           })
         )
       const { deliver, received } = receiver()
       assert.isFalse(yield* verified(deliver))
       assert.deepStrictEqual(Object.keys(parse(bodyOf(received[0]!))), ["challenge", "token", "type"])
-      assert.isTrue(yield* verified(answering((challenge) => Response.json({ challenge }))))
-      assert.isFalse(yield* verified(answering((challenge) => Response.json({ challenge }, { status: 201 }))))
-      assert.isFalse(yield* verified(answering((challenge) => Response.json({ challenge: `${String(challenge)}0` }))))
-      assert.isFalse(yield* verified(answering(() => new Response("challenge"))))
+      assert.isTrue(yield* verified(respondingWith((challenge) => Response.json({ challenge }))))
+      assert.isFalse(yield* verified(respondingWith((challenge) => Response.json({ challenge }, { status: 201 }))))
+      assert.isFalse(
+        yield* verified(respondingWith((challenge) => Response.json({ challenge: `${String(challenge)}0` })))
+      )
+      assert.isFalse(yield* verified(respondingWith(() => new Response("challenge"))))
       assert.isFalse(yield* verified(receiver(["never"]).deliver))
     }))
 })
@@ -327,7 +329,7 @@ describe("url_verification", () => {
 describe("on real ports", () => {
   const port = NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: "100 millis" })
 
-  it.live("a push reaches a server, through the HttpClient around the simulator", () =>
+  it.live("a push is sent by the HttpClient in the context of the layer", () =>
     Effect.gen(function*() {
       const received = yield* Queue.unbounded<string>()
       const webhook = yield* Layer.build(Layer.fresh(port))

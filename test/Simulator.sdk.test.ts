@@ -92,7 +92,7 @@ describe("the official SDK", () => {
       })
     ))
 
-  it.live("is told the host by a conflict", () =>
+  it.live("gets the host from a conflict", () =>
     withSdk((client) =>
       Effect.gen(function*() {
         const error = yield* rejected(() =>
@@ -102,7 +102,7 @@ describe("the official SDK", () => {
       })
     ))
 
-  it.live("ends the meeting as the host, and as nobody else", () =>
+  it.live("ends the meeting only as the host", () =>
     withSdk((client) =>
       Effect.gen(function*() {
         const asApp = yield* rejected(() => client.vc.v1.meeting.end({ path }))
@@ -173,7 +173,7 @@ describe("the official SDK, for a store app", () => {
     ({ close }) => Effect.sync(close)
   )
 
-  it.live("takes the ticket that is pushed to it, and reads the meeting of a tenant", () =>
+  it.live("receives a pushed ticket, and reads the meeting of a tenant", () =>
     Effect.gen(function*() {
       const { url } = yield* dispatcher
       yield* withSdk(
@@ -218,7 +218,7 @@ describe("the official SDK, for a store app", () => {
 })
 
 describe("any client", () => {
-  it.live("meets the plain text of an unknown path, and of an impossible one", () =>
+  it.live("gets plain text for an unknown path, and for an invalid one", () =>
     Effect.gen(function*() {
       const base = yield* HttpServer.addressFormattedWith(Effect.succeed)
       for (const unknown of ["/", "//[", `/open-apis/vc/v1/meetings/${"9".repeat(5000)}`, "/open-apis/%zz"]) {

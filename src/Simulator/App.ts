@@ -1,7 +1,7 @@
 import * as Redacted from "effect/Redacted"
 
 /**
- * An app that the simulated Feishu knows.
+ * An app of the simulated Feishu.
  *
  * @since 0.1.0
  * @category models
@@ -9,23 +9,23 @@ import * as Redacted from "effect/Redacted"
 export interface AppOptions {
   readonly appId: string
   readonly appSecret: string | Redacted.Redacted
-  /** A custom app belongs to one tenant; a store app is installed in many, and lives on tickets. Default `"custom"`. */
+  /** A custom app belongs to one tenant. A store app is installed in many and needs tickets. Default `"custom"`. */
   readonly type?: "custom" | "store" | undefined
-  /** The keys of the tenants where it is installed; of a custom app only the first counts. Default: `defaultTenant`. */
+  /** The keys of the tenants where it is installed. A custom app uses only the first. Default `[defaultTenant]`. */
   readonly tenants?: ReadonlyArray<string> | undefined
-  /** An `app_ticket` that a store app was sent before the start. */
+  /** An `app_ticket` that was pushed to a store app before the start. */
   readonly ticket?: string | Redacted.Redacted | undefined
-  /** How long a tenant or app token lives, in seconds. Default 7200. */
+  /** How long a tenant or app token is valid, in seconds. Default 7200. */
   readonly expire?: number | undefined
-  /** How long a user token lives, in seconds. Default 7200. */
+  /** How long a user token is valid, in seconds. Default 7200. */
   readonly userExpire?: number | undefined
-  /** How long a refresh token lives, in seconds. Default 604800. */
+  /** How long a refresh token is valid, in seconds. Default 604800. */
   readonly refreshExpire?: number | undefined
-  /** The switch in the console that lets the app refresh user tokens; without it 20074. Default `true`. */
+  /** Whether the console allows the app to refresh user tokens. If not, refreshing fails with 20074. Default `true`. */
   readonly mayRefresh?: boolean | undefined
-  /** The scopes that the app has; a login that asks for another ends on a page with 20027. Default: all. */
+  /** The scopes of the app. A login that requests another shows a page with 20027. Default: all. */
   readonly scopes?: ReadonlyArray<string> | undefined
-  /** Whether the app has been switched off: its token requests fail with 10014 or 20069. Default `false`. */
+  /** Whether the app is disabled: its token requests fail with 10014 or 20069. Default `false`. */
   readonly stopped?: boolean | undefined
 }
 
@@ -43,7 +43,7 @@ export interface App {
 }
 
 /**
- * The app that a simulator knows unless told otherwise; safe to print.
+ * The default app. The secret is `Redacted`, so it is safe to print.
  *
  * @since 0.1.0
  * @category constants
@@ -54,7 +54,7 @@ export const defaultApp: { readonly appId: string; readonly appSecret: Redacted.
 }
 
 /**
- * The tenant of everything that names no other.
+ * The default tenant.
  *
  * @since 0.1.0
  * @category constants
@@ -80,5 +80,5 @@ export const make = (options: AppOptions): App => ({
   stopped: options.stopped ?? false
 })
 
-/** The one tenant of a custom app, and the one to which what names no tenant belongs. */
+/** The tenant of a custom app, and of users and meetings that name no tenant. */
 export const homeTenant = (app: App): string => app.tenants[0] ?? defaultTenant

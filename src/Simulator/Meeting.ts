@@ -1,7 +1,7 @@
 import { type Directory, same, type User, type UserInput } from "./User.ts"
 
 /**
- * The state of a meeting; the wire says 1, 2 and 3.
+ * The status of a meeting: 1, 2 and 3 on the wire.
  *
  * @since 0.1.0
  * @category models
@@ -9,7 +9,7 @@ import { type Directory, same, type User, type UserInput } from "./User.ts"
 export type MeetingStatus = "calling" | "in_progress" | "ended"
 
 /**
- * The state of a participant; the wire says 1, 2, 3 and 4.
+ * The status of a participant: 1, 2, 3 and 4 on the wire.
  *
  * @since 0.1.0
  * @category models
@@ -17,7 +17,7 @@ export type MeetingStatus = "calling" | "in_progress" | "ended"
 export type ParticipantStatus = "calling" | "in_meeting" | "ringing" | "left"
 
 /**
- * Somebody who was called to a meeting or joined it.
+ * A participant of a meeting.
  *
  * @since 0.1.0
  * @category models
@@ -27,18 +27,19 @@ export interface Participant {
   readonly status: ParticipantStatus
   readonly isCohost: boolean
   readonly isExternal: boolean
+  /** In milliseconds since 1970. */
   readonly joinedAt: number
 }
 
 /**
- * A snapshot of a meeting; times are in milliseconds.
+ * A snapshot of a meeting. Times are in milliseconds since 1970.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Meeting {
   readonly id: string
-  /** The key of the tenant that it belongs to. */
+  /** The key of its tenant. */
   readonly tenant: string
   readonly topic: string
   readonly meetingNo: string
@@ -51,7 +52,7 @@ export interface Meeting {
 }
 
 /**
- * A participant who is not simply in the meeting.
+ * A participant with a status or a role. The default status is `"in_meeting"`.
  *
  * @since 0.1.0
  * @category models
@@ -64,12 +65,12 @@ export interface ParticipantOptions {
 }
 
 /**
- * A meeting to start with.
+ * An initial meeting.
  *
  * **Details**
  *
- * The host is a participant without being listed; without one nobody is host. A meeting is in progress unless told
- * otherwise, and reserved by the app unless it has an owner.
+ * The host is a participant without being listed. By default a meeting has no host, is in progress, and was reserved by the
+ * app, not by an owner.
  *
  * @since 0.1.0
  * @category models
@@ -82,7 +83,7 @@ export interface MeetingOptions {
   readonly meetingNo?: string | undefined
   readonly status?: MeetingStatus | undefined
   readonly owner?: UserInput | undefined
-  /** The key of the tenant that it belongs to. Default: the first of the app. */
+  /** The key of its tenant. Default: the first tenant of the app. */
   readonly tenant?: string | undefined
 }
 
@@ -117,7 +118,7 @@ export const participantOf = (meeting: Meeting, user: User): Participant | undef
   meeting.participants.find((participant) => same(participant.user, user))
 
 /**
- * A host is in the meeting by definition, so he joins it (or comes back) when he was not.
+ * Makes a user the host, who joins the meeting if necessary.
  */
 export const withHost = (meeting: Meeting, host: User, now: number): Meeting => {
   const present = participantOf(meeting, host)

@@ -29,7 +29,7 @@ const errors = {
 export type OAuthCode = keyof typeof errors
 
 /**
- * A refusal by the OAuth endpoints, which speak RFC 6749 and keep the code beside it.
+ * A failure of an OAuth endpoint: an error of RFC 6749 with a `code` beside it.
  */
 export const oauthFailure = (code: OAuthCode): Reply.Reply => {
   const [status, error, error_description] = errors[code]

@@ -4,34 +4,34 @@ import { type Format, textOf } from "./Tokens.ts"
 import { same, type User } from "./User.ts"
 
 /**
- * A refresh token that was issued; times are in milliseconds.
+ * A refresh token that was issued. Times are in milliseconds since 1970.
  *
  * @since 0.1.0
  * @category models
  */
 export interface SessionRecord {
-  /** Which login it descends from, counted from 0. */
+  /** The index of its login. */
   readonly session: number
-  /** How many refreshes lie between it and that login. */
+  /** The number of refreshes since the login. */
   readonly generation: number
   readonly user: User
   readonly appId: string
   readonly value: Redacted.Redacted
   readonly issuedAt: number
   readonly expiresAt: number
-  /** When it was exchanged for the next one; `undefined` as long as it was not. */
+  /** When it was first used; `undefined` if it was not used yet. */
   readonly usedAt: number | undefined
-  /** When somebody came with it again, whatever he was answered. */
+  /** When it was used again, successfully or not. */
   readonly reusedAt: ReadonlyArray<number>
-  /** Whether the server has stopped accepting it before its time. */
+  /** Whether it was invalidated before it expired. */
   readonly revoked: boolean
 }
 
-/** What a user agreed to when he logged in. */
+/** The consent of a user in a login. */
 export interface Consent {
   readonly appId: string
   readonly user: User
-  /** All that he has granted to the app so far: grants add up. */
+  /** All scopes that the user has granted to the app, in this login and earlier ones. */
   readonly scopes: ReadonlyArray<string>
   readonly at: number
 }
@@ -44,7 +44,7 @@ export interface Challenge {
 export interface Code extends Consent {
   readonly redirectUri: string
   readonly challenge: Challenge | undefined
-  /** Whether this login asked for `offline_access`. */
+  /** Whether this login requested `offline_access`. */
   readonly offline: boolean
   used: boolean
 }
@@ -62,15 +62,15 @@ export interface RefreshToken {
   readonly reusedAt: Array<number>
 }
 
-// The documents: 365 days after the login nothing but another login helps.
+// Documented: refresh tokens expire 365 days after the login at the latest.
 const consentMillis = 365 * 24 * 60 * 60 * 1000
 
 export interface Sessions {
-  /** Adds to what the user has granted to the app, and gives all of it. */
+  /** Adds scopes to the user's grant to the app, and returns all of it. */
   readonly grant: (appId: string, user: User, scopes: ReadonlyArray<string>) => ReadonlyArray<string>
   readonly addCode: (code: Omit<Code, "used">) => string
   readonly code: (text: string) => Code | undefined
-  /** The first refresh token of a session, or the one that follows another. */
+  /** Issues the first refresh token of a session, or the successor of another. */
   readonly issue: (
     app: App,
     from: { readonly consent: Consent; readonly after: RefreshToken | undefined },
@@ -97,7 +97,7 @@ export const make = (): Sessions => {
       return [...granted]
     },
     addCode: (code) => {
-      // As long as the documents say that one can be.
+      // The documented maximum length.
       const text = `simulatedcode-${String(codes.size + 1).padStart(50, "0")}`
       codes.set(text, { ...code, used: false })
       return text

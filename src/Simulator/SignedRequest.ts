@@ -9,9 +9,9 @@ import * as Redacted from "effect/Redacted"
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 interface SignedRequest {
-  /** The body of a push: encrypted if there is a key. */
+  /** The body of a push, encrypted if there is a key. */
   readonly body: (json: string, key: Redacted.Redacted | undefined) => Effect.Effect<string>
-  /** The request that carries it: signed, as of now, if there is a key. */
+  /** The request with this body, signed with the current time if there is a key. */
   readonly request: (
     url: string,
     body: string,
@@ -20,12 +20,12 @@ interface SignedRequest {
 }
 
 /**
- * How the platform wraps what it pushes to an app.
+ * Encrypts and signs pushes as the platform does.
  */
 export const make = Effect.gen(function*() {
   const digest = yield* Digest.Digest
   const cipher = yield* Cipher.Cipher
-  // Counted like everything else here, so that a test sees the same bytes every time.
+  // Counted, not random, so that the bytes are the same in every run.
   let serial = 0
   const nonce = () => `simulated-${String(++serial).padStart(6, "0")}`
 

@@ -128,6 +128,18 @@ const messages = {
   99991677: "Authentication token expired. Please make a request with token attached."
 } as const
 
+const issuedTo = (app: App, kind: Issued["kind"], now: number, given: Partial<Issued> = {}): Issued => ({
+  kind,
+  appId: app.id,
+  tenant: undefined,
+  user: undefined,
+  format: "opaque",
+  issuedAt: now,
+  expiresAt: now + app.tokenMillis,
+  requested: true,
+  ...given
+})
+
 export interface Tokens {
   readonly tenant: (app: App, tenant: string, now: number, format: Format) => Entry
   readonly app: (app: App, now: number) => Entry
@@ -226,39 +238,16 @@ export const make = (): Tokens => {
   }
 
   return {
-    tenant: (app, tenant, now, format) =>
-      current({
-        kind: "tenant",
-        appId: app.id,
-        tenant,
-        user: undefined,
-        format,
-        issuedAt: now,
-        expiresAt: now + app.tokenMillis,
-        requested: true
-      }),
-    app: (app, now) =>
-      current({
-        kind: "app",
-        appId: app.id,
-        tenant: undefined,
-        user: undefined,
-        format: "opaque",
-        issuedAt: now,
-        expiresAt: now + app.tokenMillis,
-        requested: true
-      }),
+    tenant: (app, tenant, now, format) => current(issuedTo(app, "tenant", now, { tenant, format })),
+    app: (app, now) => current(issuedTo(app, "app", now)),
     user: (app, user, { format, lifetimeMillis, now, requested }) =>
-      issue({
-        kind: "user",
-        appId: app.id,
+      issue(issuedTo(app, "user", now, {
         tenant: user.tenant,
         user,
         format,
-        issuedAt: now,
         expiresAt: now + lifetimeMillis,
         requested
-      }),
+      })),
     findApp: (text, now) => {
       const entry = entries.get(text)
       return isValid(entry, now) && entry.kind === "app" ? entry : undefined

@@ -1,19 +1,19 @@
 import * as Schema from "effect/Schema"
 
 /**
- * The three ways the Open API names the same user.
+ * The three kinds of ids of a user.
  */
 export type IdType = "open_id" | "union_id" | "user_id"
 
 export const idTypes: ReadonlyArray<IdType> = ["open_id", "union_id", "user_id"]
 
 /**
- * The `user_type` of an ordinary Feishu/Lark user; every other kind (Rooms, PSTN, SIP, …) has no `user_id`.
+ * The `user_type` of a Feishu/Lark user. Users of other types (Rooms, PSTN, SIP, …) have no `user_id`.
  */
 export const larkUserType = 1
 
 /**
- * A simulated user: all three of his ids, and what a login tells of him.
+ * A simulated user.
  *
  * @since 0.1.0
  * @category models
@@ -23,7 +23,7 @@ export interface User {
   readonly unionId: string
   readonly userId: string
   readonly userType: number
-  /** The key of the tenant where he works. */
+  /** The key of the user's tenant. */
   readonly tenant: string
   readonly name: string
 }
@@ -36,13 +36,12 @@ export interface WireUser {
 const OpenId = Schema.NonEmptyString
 
 /**
- * How options name a user: an open id, a user of the client with an open id, or a record.
+ * A reference to a user: an open id, an open-id user of the client, or a record.
  *
  * **Details**
  *
- * What a record leaves out is derived: `ou_alice` has the union id `on_alice`, the user id and the name `alice`, user type
- * 1, and works in the first tenant of the app.
- * An open id alone means the user who was named with it first.
+ * Missing fields have defaults: `ou_alice` has the union id `on_alice`, the user id and the name `alice`, the user type 1,
+ * and the first tenant of the app. An open id alone refers to the user that was first given with it.
  *
  * @since 0.1.0
  * @category schemas
@@ -61,7 +60,7 @@ export const UserInput = Schema.Union([
 ])
 
 /**
- * How options name a user.
+ * A reference to a user.
  *
  * @since 0.1.0
  * @category models
@@ -91,7 +90,7 @@ export interface Directory {
 }
 
 /**
- * Everybody the simulator has heard of, so that an open id alone always means the same three ids and user type.
+ * All users so far, so that an open id alone always refers to the same ids and user type.
  */
 export const makeDirectory = (home: string): Directory => {
   const known: Array<User> = []

@@ -20,7 +20,7 @@ const oauth = {
 } as const
 
 /**
- * Every endpoint of the platform. The hosts of the login are not told apart from the others.
+ * Every endpoint of the platform. Each replies on every host.
  */
 export const endpoints = [
   EndpointRow.make({

@@ -6,8 +6,8 @@ import { hasProperty } from "effect/Predicate"
 /**
  * Breaks the connection of the current request.
  *
- * Only Node's `IncomingMessage` is known to carry its socket, and the library does not depend on Node, hence the
- * structural look. Elsewhere a gateway's 502 is the nearest thing: no answer from Feishu itself.
+ * Node's `IncomingMessage` has a `socket`. It is detected by shape, because the library does not depend on Node. Servers
+ * without one reply with a gateway's 502.
  */
 export const hangUp: Effect.Effect<
   HttpServerResponse.HttpServerResponse,
@@ -21,6 +21,6 @@ export const hangUp: Effect.Effect<
     return HttpServerResponse.empty({ status: 502 })
   }
   socket.destroy()
-  // The server interrupts the request once it sees the socket closed, but runs it uninterruptibly outside of routes.
+  // The server interrupts the request when the socket closes. Outside of routes it runs uninterruptibly.
   return yield* Effect.interruptible(Effect.never)
 })

@@ -35,7 +35,7 @@ const participantView = (meeting: Meeting, participant: Participant, idType: IdT
   }
 }
 
-// The documents: with user_id only Lark users are listed; rooms and phones show up under open_id.
+// Documented: with user_id only Lark users are listed; rooms and phones are listed with open_id.
 const listed = (meeting: Meeting, idType: IdType): ReadonlyArray<Participant> =>
   idType === "user_id"
     ? meeting.participants.filter((participant) => participant.user.userType === larkUserType)
