@@ -36,7 +36,7 @@ const paint = (line: string): string =>
 const show = (report: Cas.Report<MeetingUser.MeetingUser> | Cas.FailureReport<MeetingUser.MeetingUser>) =>
   Console.log(Cas.timeline(report).map((line) => `  ${paint(line)}`).join("\n"))
 
-/** A service of its own for each, as if each contender ran in a process of its own. */
+/** Each contender builds its own client, as if it ran in its own process. */
 const contend = (user: MeetingUser.MeetingUser<"open_id">, baseUrl: string) =>
   Meetings.setHost(id, user, { hint: alice }).pipe(
     Effect.provide(Layer.fresh(Lark.layer({ ...Simulator.defaultApp, baseUrl }))),
@@ -47,7 +47,7 @@ const wire = Effect.gen(function*() {
   const { requests } = yield* Simulator.Simulator
   const log = yield* requests
   const start = log[0]?.at ?? 0
-  yield* title("What the server saw")
+  yield* title("Requests at the server")
   for (const request of log) {
     const target = /"host_user":\{"id":"(\w+)"/.exec(JSON.stringify(request.body))?.[1]
     const reply = request.reply === undefined
@@ -65,8 +65,8 @@ const demo = Effect.gen(function*() {
   const baseUrl = yield* HttpServer.addressFormattedWith(Effect.succeed)
   const simulator = yield* Simulator.Simulator
   yield* Console.log(`A simulated Feishu is listening on ${baseUrl}; ou_alice is host of meeting ${id}.`)
-  yield* Console.log("Three contenders want to be host at once, and a person, ou_erin, takes the role in between.")
-  yield* Console.log("One reply will be lost, and the server will reject the token that all of them hold.")
+  yield* Console.log("Three services call setHost at once, each for its own user, and a rival makes ou_erin host in between.")
+  yield* Console.log("One reply gets lost, and the server revokes the token that all three services have.")
 
   const results = yield* Effect.forEach(contenders, (user) => contend(user, baseUrl), { concurrency: "unbounded" })
   for (const [index, result] of results.entries()) {
@@ -79,11 +79,11 @@ const demo = Effect.gen(function*() {
   }
   yield* wire
 
-  const byHand = (yield* simulator.writes).filter((write) => write.by === "rival").map((write) => write.after.openId)
-  yield* Console.log(`  in between, by hand: ${byHand.join(", ")} became host`)
+  const rivals = (yield* simulator.writes).filter((write) => write.by === "rival").map((write) => write.after.openId)
+  yield* Console.log(`  meanwhile a rival made ${rivals.join(", ")} host`)
 
   const host = (yield* simulator.host(id))?.openId ?? "nobody"
-  yield* title(`In the end ${host} is host`)
+  yield* title(`The host is now ${host}`)
   const session = UserToken.fromAccessToken(yield* simulator.userToken(host), { user: MeetingUser.openId(host) })
   const meeting = yield* Meetings.end(id).pipe(
     Lark.asUser(session),
@@ -91,8 +91,8 @@ const demo = Effect.gen(function*() {
     Effect.provide(Lark.layer({ ...Simulator.defaultApp, baseUrl }))
   )
   const ended = meeting.status === Meeting.Status.Ended
-  yield* Console.log(`  ${host} ends the meeting as a user: ${ended ? "the meeting has ended" : "it goes on"}.`)
-  if (!ended || results.some(Result.isFailure)) return yield* Effect.die("the demo did not go as it should")
+  yield* Console.log(`  ${host} ends the meeting: it ${ended ? "has ended" : "has not ended"}.`)
+  if (!ended || results.some(Result.isFailure)) return yield* Effect.die("a setHost failed, or the meeting has not ended")
 })
 
 demo.pipe(

@@ -8,7 +8,7 @@ import { HttpServer } from "effect/http"
 import { createServer } from "node:http"
 
 class CannotStart extends Data.TaggedError("CannotStart")<{ readonly reason: string }> {
-  // `main` has printed the reason as one line.
+  // The reason has been printed as one line.
   override readonly [Runtime.errorReported] = false
 }
 
@@ -32,7 +32,7 @@ const introduction = Effect.gen(function*() {
     redirect_uri: "http://127.0.0.1:8788/callback",
     scope: "offline_access"
   })}`
-  // In the quotes of the body stands what the shell has kept.
+  // The shell expands its variables between the quotes of the body.
   const exchange = curl(`${open}/authen/v2/oauth/token`, {
     grant_type: "authorization_code",
     ...client,
@@ -47,7 +47,7 @@ const introduction = Effect.gen(function*() {
     host_user: { id: "ou_bob", user_type: 1 },
     old_host_user: { id: "ou_alice", user_type: 1 }
   })
-  return `A simulated Feishu is listening. Only programs on this machine can reach it.
+  return `A simulated Feishu is listening. It is reachable from this machine only.
 
 Base URL     ${base}
 App id       ${id}
@@ -62,18 +62,18 @@ ${curl(`${open}/auth/v3/tenant_access_token/internal`, { app_id: id, app_secret:
 Make ou_bob the host, as ou_alice:
 curl -sS -X PATCH ${open}/vc/v1/meetings/${meetingId}/set_host -H 'Authorization: Bearer ${token}' ${json} -d '${swap}'
 
-Log ou_alice in, and keep the code; then the first pair of tokens, and the next one (a code and a refresh token work once):
+Log in as ou_alice, exchange the code for tokens, and refresh them (a code and a refresh token work once):
 code=$(curl -sS -o /dev/null -w '%{redirect_url}' '${login}' | sed 's/.*code=//')
 pair=$(${exchange}); echo "$pair"
 refresh=$(echo "$pair" | sed 's/.*"refresh_token":"\\([^"]*\\).*/\\1/'); ${refresh}
 
-Ask whose token it is:
+Show the user of the token:
 curl -sS ${open}/authen/v1/user_info -H 'Authorization: Bearer ${token}'
 
 Get a tenant token by OAuth v3:
 ${curl(`${base}/oauth/v3/token`, { grant_type: "client_credentials", ...client })}
 
-Get an app token, of this app and of a store app that has been sent a ticket:
+Get an app token, for this app and for a store app with a ticket:
 ${curl(`${open}/auth/v3/app_access_token/internal`, { app_id: id, app_secret: secret })}
 ${
     curl(`${open}/auth/v3/app_access_token`, {
@@ -89,8 +89,10 @@ const codeOf = (cause: unknown): string | undefined =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined
 
 const serve = Effect.fnUntraced(function*(port: number, minutes: number) {
-  if (port < 0 || port > 65_535) return yield* new CannotStart({ reason: `Port ${port} is not between 0 and 65535.` })
-  if (!(minutes > 0)) return yield* new CannotStart({ reason: "--for needs a number of minutes above zero." })
+  if (port < 0 || port > 65_535) {
+    return yield* new CannotStart({ reason: `Port ${port} is not between 0 and 65535. Choose another with --port.` })
+  }
+  if (!(minutes > 0)) return yield* new CannotStart({ reason: "--for takes a number of minutes above zero." })
 
   const feishu = Simulator.layerServer({
     meetings: [{ id: meetingId, host: "ou_alice", participants: ["ou_bob", "ou_carol"] }],
@@ -107,13 +109,13 @@ const serve = Effect.fnUntraced(function*(port: number, minutes: number) {
     yield* Console.log(yield* introduction)
     yield* Console.log(`It stops after ${minutes} min, or when you press Ctrl-C.`)
     yield* Effect.sleep(Duration.minutes(minutes))
-    yield* Console.log(`${minutes} min are over; the simulator has stopped.`)
+    yield* Console.log(`The simulator has stopped after ${minutes} min.`)
   })
   yield* Effect.provide(run, feishu).pipe(
     Effect.catchTag("ServeError", ({ cause }) =>
       new CannotStart({
         reason: codeOf(cause) === "EADDRINUSE"
-          ? `Port ${port} is in use. Choose another with --port, or 0 for any free one.`
+          ? `Port ${port} is in use. Choose another with --port, or 0 for a free one.`
           : `Cannot listen on port ${port}: ${codeOf(cause) ?? String(cause)}.`
       }))
   )
@@ -122,7 +124,7 @@ const serve = Effect.fnUntraced(function*(port: number, minutes: number) {
 const command = Command.make("simulator", {
   port: Flag.Int("port").pipe(
     Flag.withDefault(8787),
-    Flag.withDescription("the port to listen on; 0 for any free one")
+    Flag.withDescription("the port to listen on; 0 for a free one")
   ),
   for: Flag.Finite("for").pipe(Flag.withDefault(30), Flag.withDescription("how many minutes to run"))
 }, (flags) => serve(flags.port, flags.for)).pipe(

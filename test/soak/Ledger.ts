@@ -1,16 +1,14 @@
 /**
- * The account of every operation: what its report claims, against what the simulator's log says it did.
+ * Checks what each operation claims to have done against the simulator's log of writes.
  *
- * **Matching.** Every request carries the number of its operation in its query, which the simulator logs and does not
- * look at. So each write of the log belongs to exactly one operation, and to none that was not called. An operation is
- * settled by pairs (the host before, the host after): each swap that its report calls applied takes one write with its
- * pair, each that may have been applied takes one or none, and no write may be left. Sums need no checking of their
- * own: if every write is taken by a claim about the same meeting and no claim goes without, they are equal.
+ * **Matching.** Every request carries the number of its operation in a query parameter, so every write in the log belongs to
+ * one operation. An operation is settled by pairs (the host before, the host after): a swap that its report calls applied
+ * takes one write with its pair, a swap of unknown effect takes one or none, and no write may remain. Totals need no check
+ * of their own: if every write is taken by a claim and every claim of an applied swap has a write, they are equal.
  *
- * **Slices.** The log comes in slices. An operation that had ended before a slice was asked for is settled by it: all
- * it has done, and all that happened in its time, is in that slice or in an earlier one. Only a request that the client
- * has given up on can still act after that. What an operation still may do is kept as a byte; a later write takes one
- * from it, and nothing else is remembered, so that memory stays flat.
+ * **Slices.** The log comes in slices. A slice settles the operations that ended before it was requested: their writes are
+ * in that slice or an earlier one. Only a request that its client has given up on can be executed later. The number of
+ * such writes that an operation may still have is kept in a byte, and nothing else, so that memory stays constant.
  */
 import type { Ending, Slice, Write } from "./channel.ts"
 import { firstHost } from "./stage.ts"
@@ -20,14 +18,14 @@ export interface Pair {
   readonly after: string
 }
 
-/** What an operation says it did. */
+/** What an operation claims to have done. */
 export interface Account {
   readonly effect: "none" | "applied" | "unknown"
-  /** The swaps that it says were applied. */
+  /** The swaps that it claims were applied. */
   readonly applied: ReadonlyArray<Pair>
-  /** Those that may have been, as far as it knows; or how many requests, if an interruption left no report. */
-  readonly doubtful: ReadonlyArray<Pair> | number
-  /** Who it says was host at some time between its call and its end. */
+  /** The swaps of unknown effect; or the number of requests, if an interruption left no report. */
+  readonly uncertain: ReadonlyArray<Pair> | number
+  /** A host that it claims to have seen between its call and its end. */
   readonly saw?: string | undefined
   readonly details: () => string
 }
@@ -39,7 +37,7 @@ interface Entry {
   end: { readonly at: number; readonly account: Account } | undefined
 }
 
-/** A meeting that ends is a register that is written once. */
+/** The end of a meeting, as a write. */
 const ending: Pair = { before: "in progress", after: "ended" }
 
 const capacity = 2 ** 24
@@ -48,7 +46,7 @@ const isSame = (a: Pair, b: Pair) => a.before === b.before && a.after === b.afte
 
 const show = ({ after, before }: Pair) => `${before} -> ${after}`
 
-/** Takes the first equal pair out of the list. */
+/** Removes the first equal pair from the list. */
 const take = (pairs: Array<Pair>, pair: Pair): boolean => {
   const index = pairs.findIndex((other) => isSame(other, pair))
   if (index === -1) return false
@@ -59,19 +57,19 @@ const take = (pairs: Array<Pair>, pair: Pair): boolean => {
 export interface Ledger {
   readonly begin: (operation: number, meeting: string, at: number) => void
   readonly end: (operation: number, at: number, account: Account) => void
-  /** To be called before a slice is asked for; the result takes it. */
+  /** Call it before requesting a slice, and its result with the slice. */
   readonly ask: () => (slice: Pick<Slice, "writes" | "endings">) => void
-  /** To be called when nothing can happen any more. */
+  /** Call it when no request can be executed any more. */
   readonly close: () => void
   readonly totals: {
     readonly operations: number
     readonly running: number
-    /** Writes of the log: by requests of operations, and by others. */
+    /** Writes in the log: by operations, and by rivals. */
     readonly writes: number
     readonly rivals: number
-    /** Writes by the claim that took them. */
+    /** Writes by the kind of claim that took them; `late` ones came after their operation was settled. */
     readonly applied: number
-    readonly doubtful: number
+    readonly uncertain: number
     readonly late: number
     /** Claims without a write, and writes without a claim. */
     readonly unaccounted: number
@@ -81,9 +79,9 @@ export interface Ledger {
 
 export const makeLedger = (): Ledger => {
   const entries = new Map<number, Entry>()
-  /** Who became host when, no older than the oldest operation that is not settled. */
+  /** The hosts since the oldest operation that is not settled. */
   const hosts = new Map<string, Array<{ readonly host: string; readonly at: number }>>()
-  /** How many writes of a settled operation may still come. Zeroed memory takes no room before it is used. */
+  /** The number of late writes that a settled operation may still have. Unused zeroed memory costs nothing. */
   const outstanding = new Uint8Array(capacity)
   const discrepancies: Array<string> = []
   const totals = {
@@ -92,18 +90,18 @@ export const makeLedger = (): Ledger => {
     writes: 0,
     rivals: 0,
     applied: 0,
-    doubtful: 0,
+    uncertain: 0,
     late: 0,
     unaccounted: 0
   }
   let highest = -1
 
-  const complain = (text: string) => {
+  const report = (text: string) => {
     if (discrepancies.length < 20) discrepancies.push(text)
   }
   const unaccounted = (text: string) => {
     totals.unaccounted = totals.unaccounted + 1
-    complain(text)
+    report(text)
   }
 
   const hostsOf = (meeting: string) => {
@@ -112,7 +110,7 @@ export const makeLedger = (): Ledger => {
     return known
   }
 
-  /** Both processes read the same clock, in whole milliseconds: an overlap stays one when both are rounded down. */
+  /** Both processes read the same clock. Rounding both times down to milliseconds preserves an overlap. */
   const wasHost = (meeting: string, name: string, from: number, to: number): boolean =>
     hostsOf(meeting).some(({ at, host }, i, all) =>
       host === name && at <= to && (all[i + 1]?.at ?? Number.POSITIVE_INFINITY) >= from
@@ -122,12 +120,12 @@ export const makeLedger = (): Ledger => {
     totals.writes = totals.writes + 1
     const entry = entries.get(operation)
     if (entry !== undefined) {
-      if (entry.meeting !== meeting) complain(`operation ${operation} on ${entry.meeting} wrote to ${meeting}`)
+      if (entry.meeting !== meeting) report(`operation ${operation} on ${entry.meeting} wrote to ${meeting}`)
       entry.writes.push(pair)
     } else if (!(operation <= highest)) {
       unaccounted(`${show(pair)} in ${meeting} by operation ${operation}, which was never called`)
     } else if (outstanding[operation] === 0) {
-      unaccounted(`${show(pair)} in ${meeting} by operation ${operation}, which had nothing more to do`)
+      unaccounted(`${show(pair)} in ${meeting} by operation ${operation}, which can have no more writes`)
     } else {
       outstanding[operation] = (outstanding[operation] ?? 0) - 1
       totals.late = totals.late + 1
@@ -137,7 +135,7 @@ export const makeLedger = (): Ledger => {
   const onWrite = ({ after, at, before, meeting, operation }: Write): void => {
     const known = hostsOf(meeting)
     const last = known.at(-1)?.host
-    if (last !== before) complain(`the log of ${meeting} has a gap: ${last} was host, then ${before} is replaced`)
+    if (last !== before) report(`the log of ${meeting} has a gap: ${last} was host, then ${before} is replaced`)
     known.push({ host: after, at })
     if (operation === undefined) totals.rivals = totals.rivals + 1
     else attribute(operation, meeting, { before, after })
@@ -151,24 +149,24 @@ export const makeLedger = (): Ledger => {
     const where = () => `operation ${operation} on ${entry.meeting}: ${account.details()}`
     for (const pair of account.applied) {
       if (take(written, pair)) totals.applied = totals.applied + 1
-      else unaccounted(`says ${show(pair)} was applied, and it was not; ${where()}`)
+      else unaccounted(`claims that ${show(pair)} was applied, but it was not; ${where()}`)
     }
     if (account.effect === "applied" && account.applied.length === 0) {
-      complain(`says that it took effect, by no swap; ${where()}`)
+      report(`claims effect applied without an applied swap; ${where()}`)
     }
-    const may = account.effect === "none" ? [] : account.doubtful
-    const open = typeof may === "number" ? undefined : [...may]
-    let left = typeof may === "number" ? may : may.length
+    const possible = account.effect === "none" ? [] : account.uncertain
+    const open = typeof possible === "number" ? undefined : [...possible]
+    let left = typeof possible === "number" ? possible : possible.length
     for (const pair of written) {
       if (left > 0 && (open === undefined || take(open, pair))) {
         left = left - 1
-        totals.doubtful = totals.doubtful + 1
-      } else unaccounted(`says effect ${account.effect}, and there is ${show(pair)}; ${where()}`)
+        totals.uncertain = totals.uncertain + 1
+      } else unaccounted(`claims effect ${account.effect}, but there is ${show(pair)}; ${where()}`)
     }
     outstanding[operation] = Math.min(left, 255)
     if (account.saw !== undefined && !wasHost(entry.meeting, account.saw, entry.from, at)) {
       const was = hostsOf(entry.meeting).map(({ at, host }) => `${host} ${at}`).join(", ")
-      complain(`${account.saw} was not host between ${entry.from} and ${at} (${was}); ${where()}`)
+      report(`${account.saw} was not host between ${entry.from} and ${at} (${was}); ${where()}`)
     }
     entries.delete(operation)
   }
@@ -191,7 +189,7 @@ export const makeLedger = (): Ledger => {
     },
     end: (operation, at, account) => {
       const entry = entries.get(operation)
-      if (entry === undefined || entry.end !== undefined) return complain(`operation ${operation} ended twice`)
+      if (entry === undefined || entry.end !== undefined) return report(`operation ${operation} ended twice`)
       totals.running = totals.running - 1
       entry.end = { at, account }
     },
@@ -205,10 +203,10 @@ export const makeLedger = (): Ledger => {
       }
     },
     close: () => {
-      for (const operation of entries.keys()) complain(`operation ${operation} has no end`)
-      const { applied, doubtful, late, writes } = totals
-      if (totals.unaccounted === 0 && entries.size === 0 && writes !== applied + doubtful + late) {
-        complain(`${writes} writes in the log, ${applied + doubtful + late} in the account`)
+      for (const operation of entries.keys()) report(`operation ${operation} has no end`)
+      const { applied, uncertain, late, writes } = totals
+      if (totals.unaccounted === 0 && entries.size === 0 && writes !== applied + uncertain + late) {
+        report(`${writes} writes in the log, ${applied + uncertain + late} claimed`)
       }
     },
     totals,

@@ -1,24 +1,24 @@
 /**
- * What the two processes say to each other, over Node's IPC: the client asks, the simulator answers with what happened
- * since it was last asked.
+ * The messages between the two processes, over Node's IPC: the client requests a slice of the log, and the simulator
+ * responds with everything since the last slice.
  */
 import { Data, Effect, Schema, type Scope } from "effect"
 import { type ChildProcess, fork } from "node:child_process"
 
 const Count = Schema.Record(Schema.String, Schema.Int)
 
-/** A host change, in the order in which they happened; names instead of ids. */
+/** A change of the host, with names instead of ids. */
 const Write = Schema.Struct({
   meeting: Schema.String,
   before: Schema.String,
   after: Schema.String,
-  /** The operation whose request did it; absent if a rival did. */
+  /** The operation that applied it; absent if a rival did. */
   operation: Schema.optionalKey(Schema.Int),
   at: Schema.Int
 })
 export type Write = typeof Write.Type
 
-/** A meeting that a request has ended. */
+/** A meeting that was ended by a request. */
 const Ending = Schema.Struct({ meeting: Schema.String, operation: Schema.Int })
 export type Ending = typeof Ending.Type
 
@@ -26,14 +26,14 @@ export const Slice = Schema.Struct({
   baseUrl: Schema.String,
   writes: Schema.Array(Write),
   endings: Schema.Array(Ending),
-  /** A user_access_token for each of the people. */
+  /** A user access token for each of `people`. */
   userTokens: Schema.Array(Schema.String),
-  /** Since the start. */
+  /** Counted since the start. */
   requests: Count,
   faults: Count,
   rivals: Schema.Int,
   revocations: Schema.Int,
-  /** Now. */
+  /** Current numbers. */
   fibers: Schema.Int,
   connections: Schema.Int
 })
@@ -49,7 +49,7 @@ export interface Channel {
   readonly slice: Effect.Effect<Slice, SimulatorGone>
 }
 
-const ask = (child: ChildProcess): Channel["slice"] =>
+const request = (child: ChildProcess): Channel["slice"] =>
   Effect.callback<unknown, SimulatorGone>((resume) => {
     if (child.exitCode !== null) return resume(Effect.fail(new SimulatorGone({ code: child.exitCode })))
     const onMessage = (message: unknown) => {
@@ -63,12 +63,12 @@ const ask = (child: ChildProcess): Channel["slice"] =>
     child.once("message", onMessage)
     child.once("exit", onExit)
     child.send("slice")
-    // Not to be interrupted halfway: an answer to nobody would be lost, and with it the writes it tells of.
+    // Uninterruptible, because the writes in a slice that is not received would be lost.
   }).pipe(Effect.uninterruptible, Effect.flatMap((message) => Effect.orDie(Schema.decodeUnknownEffect(Slice)(message))))
 
-/** Starts the simulator in a process of its own, which ends with the scope, and with this process however that ends. */
+/** Starts the simulator in its own process. It ends with the scope, and when this process ends or is killed. */
 export const start = (seed: number): Effect.Effect<Channel, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => fork(new URL("./simulator.ts", import.meta.url), [String(seed)])),
     (child) => Effect.sync(() => child.kill("SIGKILL"))
-  ).pipe(Effect.map((child) => ({ slice: ask(child) })))
+  ).pipe(Effect.map((child) => ({ slice: request(child) })))

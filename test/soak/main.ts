@@ -1,6 +1,6 @@
 /**
- * A long run under load and in bad weather: a fixed number of operations in flight, every one accounted for, and nothing
- * left behind. `npm run soak -- --seconds 180 --seed 1 --in-flight 200`.
+ * A long run under load and faults: a fixed number of operations in flight, each checked against the simulator's log, and
+ * no leaks. `npm run soak -- --seconds 180 --seed 1 --in-flight 200`.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -17,7 +17,7 @@ import { failuresOf, progressLine, summaryOf } from "./summary.ts"
 import { makeFiberCount } from "./vitals.ts"
 
 class SoakFailed extends Data.TaggedError("SoakFailed") {
-  // What went wrong has been printed.
+  // The failures have been printed.
   override readonly [Runtime.errorReported] = false
 }
 
@@ -32,9 +32,9 @@ const run = Effect.fnUntraced(function*(options: Options) {
     Effect.provide(Lark.layer({ ...Simulator.defaultApp, baseUrl })),
     Effect.provide(client),
     Effect.provideService(Metric.FiberRuntimeMetrics, fibers.service),
-    // The sleeps of the policies; in which order they are drawn depends on the time.
+    // The backoff of the policies. The order in which fibers draw from it depends on timing.
     Effect.provideService(Random.Random, seeded(options.seed)),
-    // Of what goes wrong here, the summary is told by the reports.
+    // Failed attempts are in the reports.
     Effect.provideService(References.MinimumLogLevel, "Error")
   )
   yield* Console.log(summaryOf(result, options))
@@ -45,14 +45,22 @@ const run = Effect.fnUntraced(function*(options: Options) {
 })
 
 const command = Command.make("soak", {
-  seconds: Flag.Finite("seconds").pipe(Flag.withDefault(180), Flag.withDescription("how long the load lasts")),
-  seed: Flag.Int("seed").pipe(Flag.optional, Flag.withDescription("of the operations and the faults")),
-  inFlight: Flag.Int("in-flight").pipe(Flag.withDefault(200), Flag.withDescription("operations at a time"))
+  seconds: Flag.Finite("seconds").pipe(
+    Flag.withDefault(180),
+    Flag.withDescription("the duration of the load in seconds")
+  ),
+  seed: Flag.Int("seed").pipe(Flag.optional, Flag.withDescription("the seed of the operations and faults")),
+  inFlight: Flag.Int("in-flight").pipe(
+    Flag.withDefault(200),
+    Flag.withDescription("the number of concurrent operations")
+  )
 }, ({ inFlight, seconds, seed }) =>
   Effect.gen(function*() {
     const drawn = yield* Random.nextIntBetween(1, 2 ** 31)
     yield* Effect.scoped(run({ inFlight, seconds, seed: Option.getOrElse(seed, () => drawn) }))
-  })).pipe(Command.withDescription("Holds operations in flight for some minutes, with faults on."))
+  })).pipe(
+    Command.withDescription("Runs operations under load and faults, and checks each against the simulator's log.")
+  )
 
 command.pipe(
   Command.run({ version: "0.1.0" }),

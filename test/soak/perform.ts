@@ -1,5 +1,5 @@
 /**
- * Runs one operation through the public face of the library, and says what its result claims.
+ * Runs one operation through the public interface of the library, and extracts the claims of its result.
  */
 import { Cause, Context, Effect, Exit, Fiber, Option, Redacted } from "effect"
 import {
@@ -16,28 +16,30 @@ import type { Account, Pair } from "./Ledger.ts"
 import type { Action, Operation, SetHost } from "./plan.ts"
 import { nameOf, operationParameter, people, userOf } from "./stage.ts"
 
-/** The operation that the current fiber works for. */
-interface Call {
+/** The operation of the current fiber. */
+interface CurrentOperation {
   readonly number: number
-  /** Requests that write. */
+  /** The number of write requests that were sent. */
   sent: number
 }
 
-const Call = Context.Reference<Call | undefined>("soak/Call", { defaultValue: () => undefined })
+const CurrentOperation = Context.Reference<CurrentOperation | undefined>("soak/CurrentOperation", {
+  defaultValue: () => undefined
+})
 
-/** Writes the number of the operation on each of its requests. */
+/** Adds the number of the operation to the query of its requests. */
 export const signed = (dispatcher: UndiciHttpClient.Dispatcher): UndiciHttpClient.Dispatcher => ({
   dispatch: (options, handler) => {
-    // It is the sending fiber that calls a dispatcher.
-    const call = Fiber.getCurrent()?.getRef(Call)
-    if (call === undefined) return dispatcher.dispatch(options, handler)
-    if (options.method === "PATCH") call.sent = call.sent + 1
-    const path = `${options.path}${options.path.includes("?") ? "&" : "?"}${operationParameter}=${call.number}`
+    // The fiber that sends the request calls the dispatcher.
+    const current = Fiber.getCurrent()?.getRef(CurrentOperation)
+    if (current === undefined) return dispatcher.dispatch(options, handler)
+    if (options.method === "PATCH") current.sent = current.sent + 1
+    const path = `${options.path}${options.path.includes("?") ? "&" : "?"}${operationParameter}=${current.number}`
     return dispatcher.dispatch({ ...options, path }, handler)
   }
 })
 
-/** What there is to know before an operation begins. */
+/** The state when an operation begins. */
 export interface Surroundings {
   readonly meeting: MeetingId.MeetingId
   readonly lastHost: string
@@ -47,7 +49,7 @@ export interface Surroundings {
 export interface Ended extends Account {
   /** An outcome, or the tag of an error. */
   readonly label: string
-  /** The host as it was seen last. */
+  /** The host that it saw last. */
   readonly host: string | undefined
 }
 
@@ -77,8 +79,8 @@ const intentOf = ({ goal, idType }: SetHost, lastHost: string): Cas.Intent<User>
     }
     case "Update":
       return Cas.update((host) => {
-        const place = people.findIndex((name) => name === nameOf(host.id))
-        const next = people[(place + goal.places) % people.length]
+        const index = people.findIndex((name) => name === nameOf(host.id))
+        const next = people[(index + goal.steps) % people.length]
         return next === undefined ? { _tag: "Refuse", reason: "Stranger" } : { _tag: "Swap", to: user(next) }
       })
   }
@@ -89,28 +91,28 @@ const pairOf = ({ desired, expected }: { readonly expected: User; readonly desir
   after: nameOf(desired.id)
 })
 
-/** Errors that say nothing about whether the request was executed. */
-const isDoubtful = (tag: string) => tag === "MalformedResponse" || tag === "UnknownApiError"
+/** Errors that do not show whether the request was executed. */
+const isUncertain = (tag: string) => tag === "MalformedResponse" || tag === "UnknownApiError"
 
-const claimsOf = (report: Report): Pick<Account, "effect" | "applied" | "doubtful" | "details"> => {
+const claimsOf = (report: Report): Pick<Account, "effect" | "applied" | "uncertain" | "details"> => {
   const swaps = report.attempts.filter((attempt) => attempt._tag === "Swap")
   return {
     effect: report.effect,
     applied: swaps.filter(({ answer }) => answer._tag === "Applied").map(pairOf),
-    doubtful: swaps.filter(({ answer }) =>
-      answer._tag === "Unknown" || (answer._tag === "Terminal" && isDoubtful(answer.error))
+    uncertain: swaps.filter(({ answer }) =>
+      answer._tag === "Unknown" || (answer._tag === "Terminal" && isUncertain(answer.error))
     ).map(pairOf),
     details: () => Cas.timeline(report, ({ id }) => nameOf(id)).join("; ")
   }
 }
 
-/** Of an operation that left no report: whatever it sent may have been executed. */
+/** The claims without a report: every request that was sent may have been executed. */
 const unreported = (label: string, sent: number): Ended => ({
   label,
   host: undefined,
   effect: sent === 0 ? "none" : "unknown",
   applied: [],
-  doubtful: sent,
+  uncertain: sent,
   details: () => `${label}, ${sent} sent`
 })
 
@@ -119,20 +121,20 @@ const done = (label: string, options: Partial<Ended> = {}): Ended => ({
   host: options.saw,
   effect: "none",
   applied: [],
-  doubtful: [],
+  uncertain: [],
   details: () => label,
   ...options
 })
 
 const ending: Pair = { before: "in progress", after: "ended" }
 
-/** What a failed write outside of the engine claims. */
+/** The claims of a failed write outside of the engine. */
 const failed = (error: LarkError.LarkError, pair: Pair): Ended =>
-  error.retry === "unknown" || isDoubtful(error._tag)
-    ? done(error._tag, { effect: "unknown", doubtful: [pair], details: () => error.message })
+  error.retry === "unknown" || isUncertain(error._tag)
+    ? done(error._tag, { effect: "unknown", uncertain: [pair], details: () => error.message })
     : done(error._tag, { details: () => error.message })
 
-/** As the user who was last seen as host. */
+/** Runs an operation as the user who was last seen as host. */
 const asHost = ({ lastHost, userToken }: Surroundings, isKnown: boolean) =>
   Lark.asUser(
     UserToken.fromAccessToken(Redacted.make(userToken), isKnown ? { user: userOf("open_id", lastHost) } : undefined)
@@ -140,7 +142,7 @@ const asHost = ({ lastHost, userToken }: Surroundings, isKnown: boolean) =>
 
 const setHost = (action: SetHost, around: Surroundings, onAbandoned: Effect.Effect<void>) => {
   const operation = Meetings.setHost(around.meeting, intentOf(action, around.lastHost), {
-    // An update names nobody, and needs a hint to tell the kind of id.
+    // `update` names no user, so it needs a hint for the kind of id.
     hint: action.hint === "none" && action.goal._tag !== "Update"
       ? undefined
       : userOf(action.idType, action.hint === "guess" ? action.guess : around.lastHost),
@@ -166,7 +168,7 @@ const swapHost = (target: string, { lastHost, meeting }: Surroundings) => {
     onSuccess: ({ _tag }) =>
       _tag === "Applied"
         ? done(`swapHost ${_tag}`, { effect: "applied", applied: [pair], saw: target })
-        : done(`swapHost ${_tag}`, _tag === "Unknown" ? { effect: "unknown", doubtful: [pair] } : {}),
+        : done(`swapHost ${_tag}`, _tag === "Unknown" ? { effect: "unknown", uncertain: [pair] } : {}),
     onFailure: (error) => failed(error, pair)
   })
 }
@@ -196,16 +198,16 @@ const act = (action: Action, around: Surroundings, onAbandoned: Effect.Effect<vo
   }
 }
 
-/** Of a defect there is no account: it is a mistake of the library, or of this, and ends the run. */
+/** A defect is a bug in the library or in this program, and ends the run. */
 export const perform = Effect.fnUntraced(function*(number: number, operation: Operation, around: Surroundings) {
   const { action, interruptAfter } = operation
-  const call: Call = { number, sent: 0 }
-  let isTold = false
+  const current: CurrentOperation = { number, sent: 0 }
+  let wasAbandoned = false
   const onAbandoned = Effect.sync(() => {
-    isTold = true
+    wasAbandoned = true
   })
   const fiber = yield* act(action, around, onAbandoned).pipe(
-    Effect.provideService(Call, call),
+    Effect.provideService(CurrentOperation, current),
     Effect.forkChild({ startImmediately: true })
   )
   if (interruptAfter !== undefined) {
@@ -215,9 +217,9 @@ export const perform = Effect.fnUntraced(function*(number: number, operation: Op
   const exit = yield* Fiber.await(fiber)
   if (Exit.isSuccess(exit)) return exit.value
   if (!Cause.hasInterruptsOnly(exit.cause)) return yield* exit
-  // Only a swap of unknown effect is told of. A drained one may have been acknowledged, and its result been dropped.
-  if (isTold) return unreported("interrupted, told of a swap", call.sent)
+  // `onAbandoned` runs for swaps of unknown effect. A drained swap may have been applied without a report.
+  if (wasAbandoned) return unreported("interrupted, swap abandoned", current.sent)
   return action._tag === "SetHost" && action.policy !== "drain"
-    ? done("interrupted, told of none")
-    : unreported("interrupted", call.sent)
+    ? done("interrupted, no swap")
+    : unreported("interrupted", current.sent)
 })

@@ -1,18 +1,18 @@
 /**
- * What each operation is: a function of the seed and its number. Only what it meets depends on the time.
+ * The plan of each operation: a function of the seed and its number. What happens to it depends on timing.
  */
 import type { MeetingUser } from "effect-lark-meetings"
 import { type Seeded, seeded } from "../bench/Seeded.ts"
-import { absent, people, rooms } from "./stage.ts"
+import { absent, people, slots } from "./stage.ts"
 
 type Goal =
   | { readonly _tag: "Ensure"; readonly target: string }
-  /** From whoever was last seen as host. */
+  /** From the user who was last seen as host. */
   | { readonly _tag: "Handover"; readonly target: string }
   | { readonly _tag: "EnsureUnless"; readonly target: string; readonly guarded: ReadonlyArray<string> }
   | { readonly _tag: "Rotate"; readonly candidates: readonly [string, ...Array<string>] }
-  /** To the person so many places further on in the list. */
-  | { readonly _tag: "Update"; readonly places: number }
+  /** To the person that many positions further on in the list. */
+  | { readonly _tag: "Update"; readonly steps: number }
 
 const policies = ["standard", "eager", "thrifty", "once", "neverResend", "stopIfMoved", "impatient", "drain"] as const
 
@@ -24,7 +24,7 @@ export interface SetHost {
   readonly latest: boolean
   readonly hint: "none" | "last" | "guess"
   readonly guess: string
-  /** As the user who was last seen as host, who is known to the client or not. */
+  /** The operator: the app, or the user who was last seen as host, known to the client or not. */
   readonly as: "app" | "knownUser" | "unknownUser"
   readonly hasBudget: boolean
 }
@@ -37,9 +37,9 @@ export type Action =
   | { readonly _tag: "End" }
 
 export interface Operation {
-  readonly room: number
+  readonly slot: number
   readonly action: Action
-  /** Milliseconds after which it is interrupted. */
+  /** It is interrupted after this many milliseconds. */
   readonly interruptAfter: number | undefined
 }
 
@@ -67,7 +67,7 @@ const goalOf = (random: Seeded): Goal => {
     [0.2, () => ({ _tag: "Handover", target })],
     [0.1, () => ({ _tag: "EnsureUnless", target, guarded: [someone(random), someone(random)] })],
     [0.15, () => ({ _tag: "Rotate", candidates: [target, someone(random), someone(random)] })],
-    [0.15, () => ({ _tag: "Update", places: 1 + random.below(people.length - 1) })]
+    [0.15, () => ({ _tag: "Update", steps: 1 + random.below(people.length - 1) })]
   )()
 }
 
@@ -86,7 +86,7 @@ const setHostOf = (random: Seeded): SetHost => ({
 export const operationOf = (seed: number, number: number): Operation => {
   const random = seeded(seed + number * 2 ** 32)
   return {
-    room: random.below(rooms),
+    slot: random.below(slots),
     action: weighted<() => Action>(
       random,
       () => setHostOf(random),

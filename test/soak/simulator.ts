@@ -1,5 +1,5 @@
 /**
- * The simulator's process: a Feishu on a free port of this machine, bad weather, rivals, and its log on request.
+ * The process of the simulator: listens on a free port, adds faults and rivals, and sends its log on request.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer, Metric, Redacted } from "effect"
@@ -17,13 +17,13 @@ const server = createServer()
 const fibers = makeFiberCount()
 const random = seeded(seed)
 
-/** How often the log is looked at, in milliseconds. */
+/** The time between two readings of the log, in milliseconds. */
 const pace = 50
-/** Requests to each endpoint whose faults are settled in advance. */
+/** The number of requests to each endpoint for which faults are planned ahead. */
 const horizon = 500
 const rivalsPerSwap = 0.12
 const secondsBetweenRevocations = 4
-/** Of user tokens: issued anew this often, they are sometimes too old for an operation that waited for its turn. */
+/** User tokens are renewed more often than they expire, but can expire while an operation is queued. */
 const [userTokenSeconds, userTokenLife] = [2, 4]
 
 const operationOf = ({ query }: Simulator.RequestRecord) => Number(query[operationParameter])
@@ -41,9 +41,9 @@ const program = Effect.gen(function*() {
   const planned: Record<Endpoint, number> = { set_host: 0, get: 0, end: 0, tenant_access_token: 0 }
   let rivals = 0
   let revocations = 0
-  let looked = 0
+  let read = 0
 
-  /** Rules count from the moment they are added: nothing may come between looking at the log and adding them. */
+  /** Rules count from when they are added, so they are added in the same synchronous step in which the log is read. */
   const forecast = (endpoint: Endpoint): ReadonlyArray<Simulator.FaultRule> => {
     const seen = requests[endpoint] ?? 0
     if (planned[endpoint] >= seen + horizon) return []
@@ -55,10 +55,10 @@ const program = Effect.gen(function*() {
     })
   }
 
-  const look = Effect.gen(function*() {
+  const readLog = Effect.gen(function*() {
     const all = yield* simulator.requests
-    const news = all.slice(looked)
-    looked = all.length
+    const news = all.slice(read)
+    read = all.length
     for (const { endpoint, fault } of news) {
       increment(requests, endpoint)
       if (fault !== undefined) increment(faults, fault._tag)
@@ -68,8 +68,8 @@ const program = Effect.gen(function*() {
   })
 
   const weather = Effect.gen(function*() {
-    const news = yield* look
-    // They go where the traffic is.
+    const news = yield* readLog
+    // Rivals move the host of meetings that are in use.
     const moves = news.filter(({ endpoint }) => endpoint === "set_host" && random.chance(rivalsPerSwap))
     rivals = rivals + moves.length
     yield* simulator.addRivals(moves.map(({ params }): Simulator.Rival => ({
@@ -94,14 +94,14 @@ const program = Effect.gen(function*() {
     yield* Effect.sleep(userTokenSeconds * 1_000)
   })
 
-  let writesTold = 0
-  let requestsTold = 0
+  let writesSent = 0
+  let requestsSent = 0
   let undecided: Array<number> = []
 
   const slice = Effect.gen(function*() {
     const allWrites = yield* simulator.writes
     const allRequests = yield* simulator.requests
-    const writes = allWrites.slice(writesTold).map(({ after, at, before, meetingId, request }): Write => {
+    const writes = allWrites.slice(writesSent).map(({ after, at, before, meetingId, request }): Write => {
       const record = request === undefined ? undefined : allRequests[request]
       return {
         meeting: meetingId,
@@ -111,12 +111,12 @@ const program = Effect.gen(function*() {
         ...(record === undefined ? {} : { operation: operationOf(record) })
       }
     })
-    writesTold = allWrites.length
+    writesSent = allWrites.length
 
-    // Requests to end a meeting that came since, and earlier ones that were still on their way.
+    // The new requests to end a meeting, and earlier ones that were not executed yet.
     const endings: Array<Ending> = []
-    const candidates = [...undecided, ...allRequests.slice(requestsTold).map(({ index }) => index)]
-    requestsTold = allRequests.length
+    const candidates = [...undecided, ...allRequests.slice(requestsSent).map(({ index }) => index)]
+    requestsSent = allRequests.length
     undecided = candidates.filter((index) => {
       const record = allRequests[index]
       if (record?.endpoint !== "end") return false
@@ -129,8 +129,8 @@ const program = Effect.gen(function*() {
     const connections = yield* Effect.callback<number>((resume) => {
       server.getConnections((_, count) => resume(Effect.succeed(count)))
     })
-    yield* look
-    const answer: Slice = {
+    yield* readLog
+    const message: Slice = {
       baseUrl,
       writes,
       endings,
@@ -142,20 +142,20 @@ const program = Effect.gen(function*() {
       fibers: fibers.live(),
       connections
     }
-    process.send?.(answer)
+    process.send?.(message)
   })
 
-  const asked = Effect.callback<void>((resume) => {
+  const requested = Effect.callback<void>((resume) => {
     process.once("message", () => resume(Effect.void))
   })
 
-  yield* look
+  yield* readLog
   yield* Effect.forkChild(Effect.forever(weather))
   yield* Effect.forkChild(Effect.forever(issueUserTokens))
-  return yield* Effect.forever(Effect.andThen(asked, slice))
+  return yield* Effect.forever(Effect.andThen(requested, slice))
 })
 
-// Also when the client was killed and could say nothing.
+// Also when the client is killed.
 process.once("disconnect", () => process.exit())
 
 const feishu = Simulator.layerServer({

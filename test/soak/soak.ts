@@ -1,5 +1,5 @@
 /**
- * The run: operations in flight, the log in slices, and what is left when they have ended.
+ * The run: keeps operations in flight, reads the log in slices, and measures what remains at the end.
  */
 import { Clock, Effect, Fiber, Metric } from "effect"
 import type { Meetings } from "effect-lark-meetings"
@@ -7,7 +7,7 @@ import type * as channel from "./channel.ts"
 import { makeLedger } from "./Ledger.ts"
 import { type Ended, perform } from "./perform.ts"
 import { operationOf } from "./plan.ts"
-import { firstHost, meetingIdOf, meetings, people, rooms } from "./stage.ts"
+import { firstHost, meetingIdOf, meetings, people, slots } from "./stage.ts"
 import * as vitals from "./vitals.ts"
 
 export interface Options {
@@ -16,7 +16,7 @@ export interface Options {
   readonly inFlight: number
 }
 
-/** What is held at a moment, in this process and in the simulator's. */
+/** The resources that this process and the simulator hold. */
 export interface Held {
   readonly fibers: number
   readonly sockets: number
@@ -33,7 +33,7 @@ export interface Sample extends Held {
   readonly operations: number
 }
 
-/** Operations by what came of them and by the effect they claim. */
+/** The number of operations by their outcome and by the effect that they claim. */
 export type Outcomes = ReadonlyMap<string, Readonly<Record<Ended["effect"], number>>>
 
 export interface Result {
@@ -49,19 +49,19 @@ export interface Result {
   readonly meetingsEnded: number
 }
 
-/** Between two slices of the log, in milliseconds. */
+/** The time between two slices of the log, in milliseconds. */
 const pace = 500
 
-/** For an operation to end after the load has, and for everything to be let go of: generous, for a loaded machine. */
+/** How long operations may take to end after the load, and resources to be released, in milliseconds. Generous, for a busy machine. */
 const patience = { end: 120_000, rest: 30_000, settle: 3_000 }
 
-/** Of all operations in flight, before anything is measured. */
+/** Rounds of operations before the measurement. */
 const rounds = 5
 
-/** Bounded caches take some hundreds of objects; an operation leaves none of its own. */
+/** Bounded caches hold some hundreds of objects. An operation leaves none. */
 const mostObjects = (operations: number) => 3_000 + Math.round(operations / 2)
 
-/** Operations in the queues of the library, by its own gauge. */
+/** The library's gauge of queued operations. */
 const queueLength = Effect.map(Metric.snapshot, (metrics) =>
   metrics.reduce(
     (sum, metric) =>
@@ -85,9 +85,9 @@ export const soak = Effect.fnUntraced(function*(
   const ledger = makeLedger()
   const outcomes = new Map<string, Record<Ended["effect"], number>>()
   const samples: Array<Sample> = []
-  const roomOf = Array.from({ length: rooms }, (_, index) => index)
+  const meetingIn = Array.from({ length: slots }, (_, index) => index)
   const lastHost = Array.from({ length: meetings }, (): string => firstHost)
-  let held = rooms
+  let held = slots
   let calls = 0
   let slice = yield* simulator.slice
 
@@ -115,9 +115,9 @@ export const soak = Effect.fnUntraced(function*(
   const one = Effect.gen(function*() {
     const number = calls++
     const operation = operationOf(seed, number)
-    // Without another meeting to go on with, none is ended.
+    // The last meetings are not ended.
     const action = operation.action._tag === "End" && held === meetings ? { _tag: "Get" as const } : operation.action
-    const index = roomOf[operation.room] ?? 0
+    const index = meetingIn[operation.slot] ?? 0
     const meeting = meetingIdOf(index)
     const host = lastHost[index] ?? firstHost
     ledger.begin(number, meeting, now())
@@ -130,10 +130,10 @@ export const soak = Effect.fnUntraced(function*(
     count(ended)
     if (ended.host !== undefined) lastHost[index] = ended.host
     const isOver = ended.label === "ended" || ended.label === "MeetingStatusUnexpected"
-    if (isOver && roomOf[operation.room] === index) roomOf[operation.room] = held++
+    if (isOver && meetingIn[operation.slot] === index) meetingIn[operation.slot] = held++
   })
 
-  /** Requests that nobody waits for are carried out, and unused connections close. */
+  /** Waits until abandoned requests have been executed and unused connections have closed. */
   const rest = Effect.fnUntraced(function*(idle: Held) {
     const until = now() + patience.rest
     let held = yield* hold
@@ -146,7 +146,7 @@ export const soak = Effect.fnUntraced(function*(
     return held
   })
 
-  /** The fewest objects in so many milliseconds: what closed connections leave is let go of a little later. */
+  /** The fewest live objects within so many milliseconds, because closed connections are released a little later. */
   const objectsAtRest = Effect.fnUntraced(function*(millis: number, isFew: (objects: number) => boolean) {
     const until = now() + millis
     let fewest = vitals.objects()
@@ -157,12 +157,12 @@ export const soak = Effect.fnUntraced(function*(
     return fewest
   })
 
-  const atATime = (worker: typeof one) =>
+  const concurrently = (worker: typeof one) =>
     Effect.forEach(Array.from({ length: inFlight }), () => worker, { concurrency: "unbounded", discard: true })
 
-  // What is made once, and then kept for good, is made here; the first round alone does not come everywhere.
+  // Warms up what is created once. One round does not reach every code path.
   const idle = yield* hold
-  yield* Effect.timeoutOption(Effect.replicateEffect(atATime(one), rounds, { discard: true }), patience.end)
+  yield* Effect.timeoutOption(Effect.replicateEffect(concurrently(one), rounds, { discard: true }), patience.end)
   yield* rest(idle)
   const objectsBefore = yield* objectsAtRest(patience.settle, () => false)
 
@@ -172,7 +172,7 @@ export const soak = Effect.fnUntraced(function*(
   let due = start + interval
 
   const workers = yield* Effect.forkChild(
-    atATime(Effect.whileLoop({ while: () => now() < until, body: () => one, step: () => {} }))
+    concurrently(Effect.whileLoop({ while: () => now() < until, body: () => one, step: () => {} }))
   )
   while (workers.pollUnsafe() === undefined && now() < until + patience.end) {
     yield* Effect.sleep(pace)
@@ -200,6 +200,6 @@ export const soak = Effect.fnUntraced(function*(
     idle,
     left,
     objects: { before: objectsBefore, left: objectsLeft, most },
-    meetingsEnded: held - rooms
+    meetingsEnded: held - slots
   }
 })

@@ -1,19 +1,19 @@
 /**
- * Who and where, the same in both processes.
+ * The people and meetings, the same in both processes.
  */
 import { MeetingId, MeetingUser } from "effect-lark-meetings"
 import type * as Simulator from "effect-lark-meetings/Simulator"
 
-/** In every meeting, and host of any in turn. */
+/** The participants of every meeting. */
 export const people = ["anna", "ben", "carl", "dora", "emil", "fay", "gus", "hana"] as const
 export type Person = typeof people[number]
 
-/** Named as a target now and then, though no longer there. */
+/** A participant who has left every meeting; sometimes a target. */
 export const absent = "iris"
 
 export const openIdOf = (name: string) => `ou_${name}`
 
-/** The name under an id of any kind. */
+/** The name in an open id, union id or user id. */
 export const nameOf = (id: string) => id.replace(/^o[un]_/, "")
 
 export const userOf = (idType: MeetingUser.IdType, name: string): MeetingUser.MeetingUser => {
@@ -29,10 +29,10 @@ export const userOf = (idType: MeetingUser.IdType, name: string): MeetingUser.Me
 
 export const meetingIdOf = (index: number) => MeetingId.make(`6911188411${String(index).padStart(9, "0")}`)
 
-/** Held at the same time. */
-export const rooms = 50
+/** Meetings that are used at the same time. */
+export const slots = 50
 
-/** Every room has one meeting after the other: the simulator knows all of them from the start. */
+/** All meetings. When one ends, its slot takes the next. */
 export const meetings = 600
 
 export const firstHost: Person = "anna"
@@ -43,5 +43,5 @@ export const meetingOptions: ReadonlyArray<Simulator.MeetingOptions> = Array.fro
   participants: [...people.map(openIdOf), { user: openIdOf(absent), status: "left" }]
 }))
 
-/** The query parameter that tells the number of the operation a request belongs to. */
+/** The query parameter with the number of the operation that sent the request. */
 export const operationParameter = "soak_operation"

@@ -1,16 +1,16 @@
 /**
- * The result of a run as text, and what is wrong with it.
+ * The result of a run as text, and its failures.
  */
 import { table } from "../bench/table.ts"
 import { type Held, isAtRest, type Options, type Result, type Sample } from "./soak.ts"
 
 const mostGrowth = 1.1
 
-/** The middle one of three samples around `index`: one alone may meet many operations with long reports. */
+/** The median of three samples around `index`, because one sample can coincide with many long reports. */
 const around = (samples: ReadonlyArray<Sample>, index: number): Sample | undefined =>
   samples.slice(Math.max(index - 1, 0), index + 2).toSorted((a, b) => a.heap - b.heap)[1]
 
-/** From the first minute, or the first third of a shorter run, to the end of the load. */
+/** The growth of the heap from the first minute (or third, in a shorter run) to the end of the load. */
 const growthOf = ({ samples }: Result, { seconds }: Options) => {
   const first = around(samples, samples.findIndex(({ second }) => second >= Math.min(60, seconds / 3)))
   const last = around(samples, samples.length - 2)
@@ -25,24 +25,24 @@ const heapOf = ({ first, last, ratio }: NonNullable<ReturnType<typeof growthOf>>
     ratio.toFixed(3)
   }`
 
-const whatIsHeld = (held: Held) =>
+const heldText = (held: Held) =>
   `${held.fibers} fibers, ${held.sockets} sockets, ${held.timers} timers, ${held.queued} in queues; `
   + `simulator: ${held.serverFibers} fibers, ${held.connections} connections`
 
-/** Everything that must not be. */
+/** The failures of the run; none if it passed. */
 export const failuresOf = (result: Result, options: Options): ReadonlyArray<string> => {
   const { discrepancies, idle, left, objects, totals } = result
   const growth = growthOf(result, options)
   return [
     ...discrepancies,
-    ...(totals.unaccounted === 0 ? [] : [`${totals.unaccounted} unaccounted for`]),
-    ...(totals.applied > 0 ? [] : ["no swap was applied: this run shows nothing"]),
-    ...(isAtRest(left, idle) ? [] : [`not let go of: ${whatIsHeld(left)} (idle: ${whatIsHeld(idle)})`]),
-    ...(objects.left <= objects.most ? [] : [`${objects.left} objects are left, more than ${objects.most}`]),
+    ...(totals.unaccounted === 0 ? [] : [`${totals.unaccounted} writes or claims without a match`]),
+    ...(totals.applied > 0 ? [] : ["no swap was applied, so the run proves nothing"]),
+    ...(isAtRest(left, idle) ? [] : [`not released: ${heldText(left)} (idle: ${heldText(idle)})`]),
+    ...(objects.left <= objects.most ? [] : [`${objects.left} live objects at the end, more than ${objects.most}`]),
     ...(growth === undefined
-      ? ["too few samples of the heap: let it run longer"]
+      ? ["too few heap samples: choose more --seconds"]
       : growth.ratio > mostGrowth
-      ? [`the heap has grown to ${growth.ratio.toFixed(2)} times what it was, more than ${mostGrowth}`]
+      ? [`the heap grew to ${growth.ratio.toFixed(2)} times its size, more than ${mostGrowth}`]
       : [])
   ]
 }
@@ -77,12 +77,12 @@ ${
 
 requests        ${sum(simulator.requests)}: ${listed(simulator.requests)}
 faults          ${sum(simulator.faults)}: ${listed(simulator.faults)}
-besides         ${simulator.rivals} moves by rivals, ${simulator.revocations} times all tokens revoked, ${meetingsEnded} meetings over
-writes          ${totals.writes}: ${totals.applied} acknowledged, ${totals.doubtful} of unknown effect, ${totals.late} after the operation
-unaccounted     ${totals.unaccounted}
+events          ${simulator.rivals} moves by rivals, ${simulator.revocations} revocations of all tokens, ${meetingsEnded} ended meetings
+writes          ${totals.writes}: ${totals.applied} acknowledged, ${totals.uncertain} of unknown effect, ${totals.late} after the end of their operation
+unmatched       ${totals.unaccounted}
 heap            ${growth === undefined ? "not known" : heapOf(growth)} (at most ${mostGrowth})
 objects         ${objects.before} after the first operations, ${objects.left} at the end (at most ${objects.most})
 rss             ${megabytes(most)} at most
-held, idle      ${whatIsHeld(idle)}
-held, after     ${whatIsHeld(left)}`
+held, idle      ${heldText(idle)}
+held, after     ${heldText(left)}`
 }

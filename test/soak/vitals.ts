@@ -1,10 +1,10 @@
 /**
- * What a process holds on to.
+ * The resources that a process holds.
  */
 import type { Metric } from "effect"
 import { queryObjects } from "node:v8"
 
-/** Counts the fibers that have begun and not ended, wherever its `service` is in the context. */
+/** Counts the running fibers that have its `service` in their context. */
 export const makeFiberCount = () => {
   let live = 0
   const service: Metric.FiberRuntimeMetricsService = {
@@ -24,7 +24,7 @@ export const sockets = () => resources("TCPSocketWrap")
 
 export const timers = () => resources("Timeout")
 
-/** In bytes, after everything that is garbage has been collected. */
+/** In bytes, after a garbage collection. */
 export const memory = (): { readonly heap: number; readonly rss: number } => {
   if (globalThis.gc === undefined) throw new Error("Start this with node --expose-gc: npm run soak")
   globalThis.gc()
@@ -32,5 +32,5 @@ export const memory = (): { readonly heap: number; readonly rss: number } => {
   return { heap: heapUsed, rss }
 }
 
-/** Objects of any kind that are alive. Their number, unlike the size of the heap, does not grow with compiled code. */
+/** The number of live objects. Unlike the heap size it does not grow with compiled code. */
 export const objects = () => Number(queryObjects(Object, { format: "count" }))

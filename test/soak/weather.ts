@@ -1,5 +1,5 @@
 /**
- * What goes wrong with which request: a function of the seed, the endpoint and the number of the request.
+ * The fault of each request: a function of the seed, the endpoint and the number of the request.
  */
 import type * as Simulator from "effect-lark-meetings/Simulator"
 import { type Seeded, seeded } from "../bench/Seeded.ts"
@@ -43,7 +43,7 @@ const conflictWithoutHost: Draw = (random) => ({
 })
 const conflictAsOk: Draw = () => ({ _tag: "ConflictAsOk" })
 
-/** The endpoints that this run calls. */
+/** The endpoints that the operations call. */
 export const endpoints = ["set_host", "get", "end", "tenant_access_token"] as const
 export type Endpoint = typeof endpoints[number]
 
@@ -94,7 +94,7 @@ const chances: Readonly<Record<Endpoint, Chances>> = {
   ]
 }
 
-/** The fault that hits request `index` of an endpoint, if one does. */
+/** The fault of request `index` to an endpoint, if any. */
 export const faultOf = (seed: number, endpoint: Endpoint, index: number): Simulator.Fault | undefined => {
   const random = seeded(seed + (index * endpoints.length + endpoints.indexOf(endpoint)) * 2 ** 32)
   let left = random.next()
