@@ -65,7 +65,9 @@ const demo = Effect.gen(function*() {
   const baseUrl = yield* HttpServer.addressFormattedWith(Effect.succeed)
   const simulator = yield* Simulator.Simulator
   yield* Console.log(`A simulated Feishu is listening on ${baseUrl}; ou_alice is host of meeting ${id}.`)
-  yield* Console.log("Three services call setHost at once, each for its own user, and a rival makes ou_erin host in between.")
+  yield* Console.log(
+    "Three services call setHost at once, each for its own user, and a rival makes ou_erin host in between."
+  )
   yield* Console.log("One reply gets lost, and the server revokes the token that all three services have.")
 
   const results = yield* Effect.forEach(contenders, (user) => contend(user, baseUrl), { concurrency: "unbounded" })
@@ -92,7 +94,9 @@ const demo = Effect.gen(function*() {
   )
   const ended = meeting.status === Meeting.Status.Ended
   yield* Console.log(`  ${host} ends the meeting: it ${ended ? "has ended" : "has not ended"}.`)
-  if (!ended || results.some(Result.isFailure)) return yield* Effect.die("a setHost failed, or the meeting has not ended")
+  if (!ended || results.some(Result.isFailure)) {
+    return yield* Effect.die("a setHost failed, or the meeting has not ended")
+  }
 })
 
 demo.pipe(

@@ -72,7 +72,7 @@ export interface Ledger {
     readonly uncertain: number
     readonly late: number
     /** Claims without a write, and writes without a claim. */
-    readonly unaccounted: number
+    readonly unmatched: number
   }
   readonly discrepancies: ReadonlyArray<string>
 }
@@ -92,15 +92,15 @@ export const makeLedger = (): Ledger => {
     applied: 0,
     uncertain: 0,
     late: 0,
-    unaccounted: 0
+    unmatched: 0
   }
   let highest = -1
 
   const report = (text: string) => {
     if (discrepancies.length < 20) discrepancies.push(text)
   }
-  const unaccounted = (text: string) => {
-    totals.unaccounted = totals.unaccounted + 1
+  const unmatched = (text: string) => {
+    totals.unmatched = totals.unmatched + 1
     report(text)
   }
 
@@ -123,9 +123,9 @@ export const makeLedger = (): Ledger => {
       if (entry.meeting !== meeting) report(`operation ${operation} on ${entry.meeting} wrote to ${meeting}`)
       entry.writes.push(pair)
     } else if (!(operation <= highest)) {
-      unaccounted(`${show(pair)} in ${meeting} by operation ${operation}, which was never called`)
+      unmatched(`${show(pair)} in ${meeting} by operation ${operation}, which was never called`)
     } else if (outstanding[operation] === 0) {
-      unaccounted(`${show(pair)} in ${meeting} by operation ${operation}, which can have no more writes`)
+      unmatched(`${show(pair)} in ${meeting} by operation ${operation}, which can have no more writes`)
     } else {
       outstanding[operation] = (outstanding[operation] ?? 0) - 1
       totals.late = totals.late + 1
@@ -149,7 +149,7 @@ export const makeLedger = (): Ledger => {
     const where = () => `operation ${operation} on ${entry.meeting}: ${account.details()}`
     for (const pair of account.applied) {
       if (take(written, pair)) totals.applied = totals.applied + 1
-      else unaccounted(`claims that ${show(pair)} was applied, but it was not; ${where()}`)
+      else unmatched(`claims that ${show(pair)} was applied, but it was not; ${where()}`)
     }
     if (account.effect === "applied" && account.applied.length === 0) {
       report(`claims effect applied without an applied swap; ${where()}`)
@@ -161,7 +161,7 @@ export const makeLedger = (): Ledger => {
       if (left > 0 && (open === undefined || take(open, pair))) {
         left = left - 1
         totals.uncertain = totals.uncertain + 1
-      } else unaccounted(`claims effect ${account.effect}, but there is ${show(pair)}; ${where()}`)
+      } else unmatched(`claims effect ${account.effect}, but there is ${show(pair)}; ${where()}`)
     }
     outstanding[operation] = Math.min(left, 255)
     if (account.saw !== undefined && !wasHost(entry.meeting, account.saw, entry.from, at)) {
@@ -205,7 +205,7 @@ export const makeLedger = (): Ledger => {
     close: () => {
       for (const operation of entries.keys()) report(`operation ${operation} has no end`)
       const { applied, uncertain, late, writes } = totals
-      if (totals.unaccounted === 0 && entries.size === 0 && writes !== applied + uncertain + late) {
+      if (totals.unmatched === 0 && entries.size === 0 && writes !== applied + uncertain + late) {
         report(`${writes} writes in the log, ${applied + uncertain + late} claimed`)
       }
     },

@@ -35,7 +35,7 @@ export const failuresOf = (result: Result, options: Options): ReadonlyArray<stri
   const growth = growthOf(result, options)
   return [
     ...discrepancies,
-    ...(totals.unaccounted === 0 ? [] : [`${totals.unaccounted} writes or claims without a match`]),
+    ...(totals.unmatched === 0 ? [] : [`${totals.unmatched} writes or claims without a match`]),
     ...(totals.applied > 0 ? [] : ["no swap was applied, so the run proves nothing"]),
     ...(isAtRest(left, idle) ? [] : [`not released: ${heldText(left)} (idle: ${heldText(idle)})`]),
     ...(objects.left <= objects.most ? [] : [`${objects.left} live objects at the end, more than ${objects.most}`]),
@@ -79,7 +79,7 @@ requests        ${sum(simulator.requests)}: ${listed(simulator.requests)}
 faults          ${sum(simulator.faults)}: ${listed(simulator.faults)}
 events          ${simulator.rivals} moves by rivals, ${simulator.revocations} revocations of all tokens, ${meetingsEnded} ended meetings
 writes          ${totals.writes}: ${totals.applied} acknowledged, ${totals.uncertain} of unknown effect, ${totals.late} after the end of their operation
-unmatched       ${totals.unaccounted}
+unmatched       ${totals.unmatched}
 heap            ${growth === undefined ? "not known" : heapOf(growth)} (at most ${mostGrowth})
 objects         ${objects.before} after the first operations, ${objects.left} at the end (at most ${objects.most})
 rss             ${megabytes(most)} at most
