@@ -41,6 +41,7 @@
  *
  * @since 0.1.0
  */
+export * from "./Cas/causes.ts"
 export * from "./Cas/errors.ts"
 export { hold } from "./Cas/hold.ts"
 export * from "./Cas/Intent.ts"

@@ -290,7 +290,7 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
       equals: MeetingUser.equals,
       read: hostRegister.observation(getBy(meetingId, idType)),
       swap: (expected, desired) => swap(meetingId, idType, expected, desired),
-      proves: hostRegister.proves
+      classifyError: hostRegister.classifyError
     }
     return yield* queues[idType].run(
       key,

@@ -154,7 +154,7 @@ describe("Cas.makeQueue", () => {
       const doubtful: Cas.Register<number, string> = {
         ...server.register,
         swap: () => Effect.fail("somebody else answered"),
-        proves: () => "doubtful"
+        classifyError: () => "uncertain"
       }
       const [first, second] = yield* inOrder([
         queue.run("key", doubtful, increment),
@@ -380,7 +380,7 @@ describe("Cas.makeQueue", () => {
       })
       const exhausted = yield* Effect.flip(Fiber.join(late!))
       if (exhausted._tag !== "CasExhausted") return assert.fail(exhausted._tag)
-      assert.include(exhausted.message, "The deadline of 2000 ms passed in the queue")
+      assert.include(exhausted.message, "No time left: the deadline of 2 s passed in the queue")
       assert.deepStrictEqual<unknown>(exhausted.report, nothing("2 seconds"))
       const superseded = yield* Effect.flip(Fiber.join(earlier!))
       if (superseded._tag !== "CasSuperseded") return assert.fail(superseded._tag)
@@ -494,7 +494,7 @@ describe("rotate and update", () => {
         ...server.register,
         swap: (expected, desired) =>
           gone.has(desired) ? Effect.fail(`no ${desired}`) : server.register.swap(expected, desired),
-        proves: (error) => error.startsWith("no ") ? "unavailable" : undefined
+        classifyError: (error) => error.startsWith("no ") ? "unavailable" : undefined
       }
       const rotate = Effect.forkChild(Effect.result(Cas.run(register, Cas.rotate(["a", "b", "c"]))))
       const step = Effect.tap(rotate, () => TestClock.adjust("1 second")).pipe(Effect.flatMap(Fiber.join))

@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Data, Deferred, Duration, Effect, Exit, Fiber, Option, Pull, Random, Schedule } from "effect"
 import { Cas } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
+import { inspect } from "node:util"
+import { isNativeError } from "node:util/types"
 import { Gone, gone, make as scripted } from "./fixtures/ScriptedRegister.ts"
 
 const {
@@ -448,7 +450,7 @@ describe("the stale rule", () => {
       )
       assert.instanceOf(error, Cas.Exhausted)
       assert.strictEqual(error.limit, "conflicts")
-      assert.include(error.message, "The conflict schedule ended; nothing was changed")
+      assert.include(error.message, "The conflict schedule of the policy ended; nothing was changed")
       assert.deepStrictEqual(error.report.observed, Option.some("carol"))
     }))
 
@@ -498,7 +500,10 @@ describe("the transient schedule", () => {
       )
       assert.instanceOf(error, Cas.Exhausted)
       assert.deepStrictEqual([error.limit, error.report.effect], ["transients", "unknown"])
-      assert.include(error.message, "The transient schedule ended (connection lost); a swap may have taken effect")
+      assert.include(
+        error.message,
+        "The transient schedule of the policy ended (connection lost); a swap may have taken effect"
+      )
       assert.strictEqual(error.cause, lost.cause)
     }))
 
@@ -619,7 +624,7 @@ describe("the deadline", () => {
       const error = yield* failure(Cas.run(register, ensure("bob"), { policy: within("1 second", 0) }))
       assert.instanceOf(error, Cas.Exhausted)
       assert.deepStrictEqual([error.limit, error.report.effect], ["deadline", "none"])
-      assert.include(error.message, "Too little is left of the deadline of 1000 ms")
+      assert.include(error.message, "No time left: the deadline of 1 s does not allow another attempt")
       assert.lengthOf(calls, 1)
     }))
 
@@ -959,7 +964,7 @@ describe("a terminal error", () => {
   it.effect("that may hide an executed swap leaves the effect unknown", () =>
     Effect.gen(function*() {
       const { register } = scripted([gone])
-      const doubtful: Cas.Register<string, Gone> = { ...register, proves: () => "doubtful" }
+      const doubtful: Cas.Register<string, Gone> = { ...register, classifyError: () => "uncertain" }
       const error = yield* failure(Cas.run(doubtful, ensure("bob"), { hint: "alice" }))
       assert.strictEqual(error._tag === "Gone" && error.report.effect, "unknown")
     }))
@@ -979,7 +984,7 @@ describe("a terminal error", () => {
     Effect.gen(function*() {
       const { register } = scripted<string, Gone>([gone, "silence"], { canRead: true })
       const abandoned: Array<unknown> = []
-      const fiber = yield* Effect.forkChild(Cas.run({ ...register, proves: () => "doubtful" }, ensure("bob"), {
+      const fiber = yield* Effect.forkChild(Cas.run({ ...register, classifyError: () => "uncertain" }, ensure("bob"), {
         hint: "alice",
         onAbandoned: (attempt) => Effect.sync(() => void abandoned.push(attempt))
       }))
@@ -1011,7 +1016,7 @@ describe("a terminal error", () => {
   it.effect("of a read never leaves the effect unknown", () =>
     Effect.gen(function*() {
       const { register } = scripted([gone], { canRead: true })
-      const doubtful: Cas.Register<string, Gone> = { ...register, proves: () => "doubtful" }
+      const doubtful: Cas.Register<string, Gone> = { ...register, classifyError: () => "uncertain" }
       const error = yield* failure(Cas.run(doubtful, ensure("bob")))
       assert.strictEqual(error._tag === "Gone" && error.report.effect, "none")
     }))
@@ -1037,7 +1042,7 @@ describe("a terminal error of a read", () => {
   it.effect("after a swap that was answered leaves the effect known, whatever it would prove of a swap", () =>
     Effect.gen(function*() {
       const { register } = scripted([conflictWithoutState, gone], { canRead: true })
-      const doubtful: Cas.Register<string, Gone> = { ...register, proves: () => "doubtful" }
+      const doubtful: Cas.Register<string, Gone> = { ...register, classifyError: () => "uncertain" }
       const { effect } = yield* report(Cas.run(doubtful, ensure("bob"), { hint: "alice" }), "Gone")
       assert.strictEqual(effect, "none")
     }))
@@ -1046,7 +1051,7 @@ describe("a terminal error of a read", () => {
 describe("an unavailable target", () => {
   const missing = (script: Parameters<typeof scripted<string, Gone>>[0]) => {
     const { calls, register } = scripted(script)
-    const proving: Cas.Register<string, Gone> = { ...register, proves: () => "unavailable" }
+    const proving: Cas.Register<string, Gone> = { ...register, classifyError: () => "unavailable" }
     return { calls, register: proving }
   }
 
@@ -1226,6 +1231,60 @@ describe("a terminal error", () => {
       if (error._tag !== "Frozen") return assert.fail("not under its own tag")
       assert.deepStrictEqual([error.why, error.report.swaps], ["over", 1])
       assert.isFalse("report" in frozen)
+    }))
+
+  class Classy extends Data.TaggedError("Classy")<{ readonly code: number; readonly cause: Error }> {
+    readonly details = { list: [1, 2] }
+    override get message() {
+      return `code ${this.code}`
+    }
+    get isClient() {
+      return this.code < 500
+    }
+  }
+
+  it.effect("is reported on a copy, which is like the caller's own object in all else", () =>
+    Effect.gen(function*() {
+      const own = new Classy({ code: 403, cause: new Error("why") })
+      const register: Cas.Register<string, Classy> = { equals: (a, b) => a === b, swap: () => Effect.fail(own) }
+      const error = yield* failure(Cas.run(register, ensure("bob"), { hint: "alice" }))
+      assert(error._tag === "Classy")
+      assert.notStrictEqual<unknown>(error, own)
+      assert.isFalse("report" in own)
+      assert.strictEqual(error.report.outcome, "failed")
+
+      assert.instanceOf(error, Classy)
+      assert.instanceOf(error, Error)
+      assert.isTrue(isNativeError(error))
+      assert.deepStrictEqual([error.message, error.isClient, error.name], ["code 403", true, "Classy"])
+      assert.strictEqual(error.stack, own.stack)
+      assert.strictEqual(error.cause, own.cause)
+      assert.strictEqual(error.details, own.details)
+      assert.deepInclude(JSON.parse(JSON.stringify(error)), { _tag: "Classy", code: 403, details: { list: [1, 2] } })
+      assert.deepStrictEqual(Object.keys(error).filter((key) => key !== "report"), Object.keys(own))
+      // It can be yielded, as every Data.Error can.
+      assert.strictEqual(yield* Effect.flip(error), error)
+    }))
+
+  it.effect("that the platform threw prints as it did", () =>
+    Effect.gen(function*() {
+      const own = new TypeError("over", { cause: "why" })
+      const register: Cas.Register<string, TypeError> = { equals: (a, b) => a === b, swap: () => Effect.fail(own) }
+      const error = yield* failure(Cas.run(register, ensure("bob"), { hint: "alice" }))
+      assert.instanceOf(error, TypeError)
+      assert.strictEqual(String(error), "TypeError: over")
+      assert.include(inspect(error), own.stack ?? "no stack")
+      assert.include(inspect(error), "[cause]: 'why'")
+    }))
+
+  it.effect("without a prototype or a tag is reported too", () =>
+    Effect.gen(function*() {
+      const bare: { readonly why: string } = Object.assign(Object.create(null), { why: "over" })
+      const { register } = scripted<string, { readonly why: string }>([bare])
+      const error = yield* failure(Cas.run(register, ensure("bob"), { hint: "alice" }))
+      assert("why" in error)
+      assert.isNull(Object.getPrototypeOf(error))
+      assert.deepStrictEqual([error.why, error.report.swaps], ["over", 1])
     }))
 
   it.effect("that is a primitive passes as it is", () =>
@@ -1474,7 +1533,7 @@ describe("the report", () => {
         "   0.0 ms  read: it is alice, took 20 ms",
         "    20 ms  swap alice -> bob: conflict, it is carol, took 40 ms",
         "           wait 100 ms",
-        "   160 ms  swap carol -> bob: unknown, it may have been executed (connection lost), took 10 ms",
+        "   160 ms  swap carol -> bob: unknown, may have been executed (connection lost), took 10 ms",
         "           wait 50 ms",
         "   220 ms  swap carol -> bob: stale conflict, it is dave, took 9.5 ms",
         "   230 ms  swap dave -> bob: applied, took 12 ms",
@@ -1487,7 +1546,7 @@ describe("the report", () => {
       const { register } = scripted([conflictWithoutState, unsent, new Gone({ why: "over" })], { canRead: true })
       const failed = yield* report(Cas.run(register, ensure("bob"), { hint: "alice", policy: plain }), "Gone")
       assert.deepStrictEqual(Cas.timeline(failed), [
-        "   0.0 ms  swap alice -> bob: stale conflict, current value not told, took 0.0 ms",
+        "   0.0 ms  swap alice -> bob: stale conflict, current value not shown, took 0.0 ms",
         "   0.0 ms  read: not executed (connection refused), took 0.0 ms",
         "           wait 50 ms",
         "    50 ms  read: failed: Gone, took 0.0 ms",
@@ -1659,5 +1718,146 @@ describe("describePolicy", () => {
     Effect.gen(function*() {
       const error = yield* Effect.flip(described({ ...Policy.standard, maxSwaps: 0 }))
       assert.strictEqual(error.setting, "maxSwaps")
+    }))
+})
+
+describe("kind and retry", () => {
+  const transient = { hint: "alice", policy: Policy.make({ ...Policy.once, onUnknown: "neverResend" }) } as const
+
+  it.effect.each(
+    [
+      ["a conflict schedule that ended", [conflict("carol"), conflict("dave")], ensure("bob"), {
+        hint: "alice",
+        policy: Policy.make({ conflict: Schedule.recurs(0) })
+      }, ["CasExhausted", "conflict", "wait"]],
+      ["a bound on swaps, after a conflict", [conflict("carol")], ensure("bob"), {
+        hint: "alice",
+        policy: Policy.make({ maxSwaps: 1 })
+      }, ["CasExhausted", "conflict", "wait"]],
+      ["an unsent swap", [unsent], ensure("bob"), transient, ["CasExhausted", "platform", "wait"]],
+      ["a lost reply", [lost], ensure("bob"), { hint: "alice", policy: Policy.once }, [
+        "CasExhausted",
+        "platform",
+        "unknown"
+      ]],
+      ["a lost reply that must not be sent again", [lost], ensure("bob"), transient, [
+        "CasIndeterminate",
+        "platform",
+        "unknown"
+      ]],
+      ["a refusal", [conflict("carol")], handover("alice", "bob"), {}, ["CasRefused", "conflict", "never"]],
+      ["a refusal after a lost reply", [lost, conflict("carol")], handover("alice", "bob"), {}, [
+        "CasRefused",
+        "conflict",
+        "unknown"
+      ]],
+      ["a third value after a lost reply", [lost, conflict("carol")], ensureUnless("bob", []), { hint: "alice" }, [
+        "CasSuperseded",
+        "conflict",
+        "unknown"
+      ]],
+      ["a hidden value", [conflictWithoutState], ensure("bob"), { hint: "alice" }, [
+        "CasConflictWithoutState",
+        "setup",
+        "never"
+      ]],
+      ["contradictions", [conflict("alice"), conflict("alice"), conflict("alice")], ensure("bob"), { hint: "alice" }, [
+        "CasInconsistentRegister",
+        "setup",
+        "never"
+      ]],
+      ["an invalid policy", [], ensure("bob"), { policy: Policy.make({ maxSwaps: 0 }) }, [
+        "CasInvalidPolicy",
+        "caller",
+        "never"
+      ]]
+    ] as const
+  )("of %s", ([, script, intent, options, expected]) =>
+    Effect.gen(function*() {
+      const register: Cas.Register<string> = scripted<string, never>(script).register
+      const error = yield* failure(Cas.run(register, intent, options))
+      assert.deepStrictEqual<ReadonlyArray<string>>([error._tag, error.kind, error.retry], expected)
+    }))
+})
+
+describe("messages", () => {
+  const refusing = (
+    words: Cas.Words | undefined,
+    intent: Cas.Intent<string> = handover("alice", "bob")
+  ) => {
+    const { register } = scripted<string, never>([conflict("carol")])
+    return Effect.map(
+      failure(Cas.run({ ...register, words }, intent, { hint: "alice" })),
+      ({ message }) => message.split(";")[0]
+    )
+  }
+  const rule = Cas.update<string>((value) =>
+    value === "alice"
+      ? { _tag: "Swap", to: "bob" }
+      : { _tag: "Refuse", reason: "Locked", detail: `${value} is locked` }
+  )
+
+  it.effect("of a refusal are the intent's own words, the register's, or the engine's", () =>
+    Effect.gen(function*() {
+      const words = { value: "the host", refusals: { Changed: "Somebody else is host", Locked: "no" } }
+      assert.strictEqual(yield* refusing(undefined), "The value has changed, and is not the one to hand over from")
+      assert.strictEqual(
+        yield* refusing({ value: "the host" }),
+        "The host has changed, and is not the one to hand over from"
+      )
+      assert.strictEqual(yield* refusing(words), "Somebody else is host")
+      assert.strictEqual(yield* refusing(words, rule), "carol is locked")
+      assert.strictEqual(yield* refusing({}, ensureUnless("bob", ["carol"])), "The value in place is protected")
+      const nameless = Cas.update<string>((value) =>
+        value === "alice" ? { _tag: "Swap", to: "bob" } : { _tag: "Refuse", reason: "Locked" }
+      )
+      assert.strictEqual(yield* refusing({ value: "the host" }, nameless), "update refuses the host in place: Locked")
+    }))
+
+  it.effect("of a hidden value are the register's words, where it has any", () =>
+    Effect.gen(function*() {
+      const { register } = scripted<string, never>([])
+      const message = (words?: Cas.Words) =>
+        Effect.map(failure(Cas.run({ ...register, words }, ensure("bob"))), (error) => error.message)
+      assert.match(
+        yield* message(),
+        /^No conflict and no read shows the value; nothing was changed after 0 swaps and 0/
+      )
+      assert.match(
+        yield* message({ hidden: "The meeting has no host" }),
+        /^The meeting has no host; nothing was changed/
+      )
+    }))
+
+  it.effect("count in the singular and the plural", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([conflict("carol"), observed("carol")])
+      const policy = Policy.make({ maxSwaps: 1 })
+      const error = yield* failure(Cas.run(register, ensure("bob"), { hint: "alice", policy }))
+      assert.strictEqual(
+        error.message,
+        "The one swap that the policy allows was tried; nothing was changed after 1 swap and 0 reads. "
+          + "Call again, or use a policy with wider bounds."
+      )
+    }))
+
+  it.effect("say that the deadline passed during an attempt, and what the attempt waited for", () =>
+    Effect.gen(function*() {
+      const policy = Policy.make({ deadline: "8 seconds", attemptTimeout: "1 minute" })
+      const inFlight = yield* failure(
+        Cas.run(scripted(["silence"]).register, ensure("bob"), { hint: "alice", policy })
+      )
+      assert.include(
+        inFlight.message,
+        "No time left: the deadline of 8 s passed during an attempt (no answer before the deadline of 8 s); "
+          + "a swap may have taken effect after 1 swap and 0 reads."
+      )
+      const held: Cas.Register<string> = { equals: (a, b) => a === b, swap: () => Cas.hold(Effect.never) }
+      const unsent = yield* failure(Cas.run(held, ensure("bob"), { hint: "alice", policy }))
+      assert.include(
+        unsent.message,
+        "No time left: the deadline of 8 s passed during an attempt (held back, for a token or a rate limit, up to the "
+          + "deadline of 8 s); nothing was changed after 1 swap and 0 reads, 1 of them not executed."
+      )
     }))
 })

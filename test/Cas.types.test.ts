@@ -1,7 +1,7 @@
 /** What the compiler knows of an operation. The compiler is the test; at run time these say nothing. */
 import { describe, expectTypeOf, it } from "@effect/vitest"
 import { Context, Data, type Duration, Effect, Schedule } from "effect"
-import { Cas, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
+import { Cas, type LarkError, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
 
 class Gone extends Data.TaggedError("Gone")<{ readonly why: string }> {}
 class Budget extends Data.TaggedError("Budget") {}
@@ -59,6 +59,77 @@ describe("Cas.run", () => {
   })
 })
 
+describe("causes", () => {
+  class Offline extends Data.TaggedError("Offline") {}
+  class Busy extends Data.TaggedError("Busy")<{ readonly seconds: number }> {}
+  const flaky: Cas.Register<string, Gone, never, Offline | Busy> = {
+    equals: (a, b) => a === b,
+    read: Effect.succeed(Cas.unsent({ cause: new Busy({ seconds: 1 }) })),
+    swap: () => Effect.succeed(Cas.unknown(new Offline()))
+  }
+
+  it("of a register come back in the errors of an operation, with the engine's own", () => {
+    const operation = Cas.run(flaky, Cas.ensure("bob"))
+    type Exhausted = Extract<Effect.Error<typeof operation>, { readonly _tag: "CasExhausted" }>
+    expectTypeOf<Exhausted["cause"]>().toEqualTypeOf<Offline | Busy | Cas.AttemptCut | undefined>()
+    type Indeterminate = Extract<Effect.Error<typeof operation>, { readonly _tag: "CasIndeterminate" }>
+    expectTypeOf<Indeterminate["cause"]>().toEqualTypeOf<Offline | Busy | Cas.AttemptCut | undefined>()
+    const handled = operation.pipe(
+      Effect.catchTag("CasExhausted", ({ cause }) => {
+        switch (cause?._tag) {
+          case "Busy":
+            return Effect.succeed(cause.seconds)
+          case "CasAttemptTimeout":
+            return Effect.succeed(cause.millis)
+          case "Offline":
+          case "CasAttemptHeld":
+          case "CasAttemptPastDeadline":
+          case undefined:
+            return Effect.succeed(0)
+        }
+      })
+    )
+    expectTypeOf<Effect.Success<typeof handled>>().toEqualTypeOf<Cas.Report<string> | number>()
+  })
+
+  it("come back from a queue too, and are unknown where the register does not say", () => {
+    const queue = Cas.makeQueue<string, string>()
+    const queued = queue.run("key", flaky, Cas.ensure("bob"))
+    expectTypeOf<Extract<Effect.Error<typeof queued>, { readonly _tag: "CasExhausted" }>["cause"]>()
+      .toEqualTypeOf<Offline | Busy | Cas.AttemptCut | undefined>()
+    const operation = Cas.run(register, Cas.ensure("bob"))
+    expectTypeOf<Extract<Effect.Error<typeof operation>, { readonly _tag: "CasExhausted" }>["cause"]>()
+      .toEqualTypeOf<unknown>()
+  })
+
+  it("are those of the constructors", () => {
+    expectTypeOf(Cas.unsent({ cause: new Busy({ seconds: 1 }) })).toEqualTypeOf<Cas.Unsent<Busy>>()
+    expectTypeOf(Cas.unknown(new Offline())).toEqualTypeOf<Cas.Unknown<Offline>>()
+    expectTypeOf(Cas.unsent()).toEqualTypeOf<Cas.Unsent<never>>()
+    expectTypeOf<Cas.Outcome<string>>().toEqualTypeOf<Cas.Outcome<string, unknown>>()
+  })
+})
+
+describe("kinds and retries", () => {
+  it("are literals on every error of the engine", () => {
+    type ByKind = { readonly [E in Cas.CasError<string> as E["_tag"]]: readonly [E["kind"], E["retry"]] }
+    expectTypeOf<ByKind>().toEqualTypeOf<{
+      readonly CasExhausted: readonly ["conflict" | "platform", "wait" | "unknown"]
+      readonly CasRefused: readonly ["conflict", "never" | "unknown"]
+      readonly CasSuperseded: readonly ["conflict", "never" | "unknown"]
+      readonly CasIndeterminate: readonly ["platform", "unknown"]
+      readonly CasConflictWithoutState: readonly ["setup", "never" | "unknown"]
+      readonly CasInconsistentRegister: readonly ["setup", "never" | "unknown"]
+      readonly CasInvalidPolicy: readonly ["caller", "never"]
+    }>()
+  })
+
+  it("are those of the platform's errors", () => {
+    expectTypeOf<Cas.Kind>().toEqualTypeOf<LarkError.Kind>()
+    expectTypeOf<Cas.Retry>().toEqualTypeOf<LarkError.Retry>()
+  })
+})
+
 describe("Cas.Reported", () => {
   it("adds the report to an object, to each member of a union, and leaves primitives alone", () => {
     expectTypeOf<Cas.Reported<Gone, number>>().toEqualTypeOf<Gone & { readonly report: Cas.FailureReport<number> }>()
@@ -113,8 +184,12 @@ describe("Cas.Policy.make", () => {
 
 describe("intents", () => {
   it("hold values of one type", () => {
-    expectTypeOf(Cas.ensure("bob")).toEqualTypeOf<Cas.Intent<string>>()
-    expectTypeOf(Cas.handover("alice", "bob")).toEqualTypeOf<Cas.Intent<string>>()
+    expectTypeOf(Cas.ensure("bob")).toEqualTypeOf<Cas.Ensure<string>>()
+    expectTypeOf(Cas.handover("alice", "bob")).toEqualTypeOf<Cas.Handover<string>>()
+    expectTypeOf(Cas.rotate(["alice", "bob"])).toEqualTypeOf<Cas.Rotate<string>>()
+    expectTypeOf(Cas.ensureUnless("bob", ["alice"])).toEqualTypeOf<Cas.EnsureUnless<string>>()
+    expectTypeOf(Cas.ensureUnless("bob", () => true)).toEqualTypeOf<Cas.Intent<string>>()
+    expectTypeOf<Cas.DataIntent<string>>().toExtend<Cas.Intent<string>>()
     // @ts-expect-error a number cannot take over from a text
     void Cas.handover("alice", 1)
     // @ts-expect-error a number cannot be protected among texts

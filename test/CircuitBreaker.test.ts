@@ -86,7 +86,7 @@ describe("a circuit", () => {
       assert.deepStrictEqual(report.attempts.map(({ _tag, answer }) => `${_tag} ${answer._tag}`), ["Read Unsent"])
       assert.deepInclude<object>(report, { swaps: 0, reads: 1, effect: "none" })
       assert.strictEqual(yield* sent("get"), 3)
-      assert.match(error.message, /nothing was changed after 0 swaps and 1 reads, 1 of them not executed\./)
+      assert.match(error.message, /nothing was changed after 0 swaps and 1 read, 1 of them not executed\./)
     }).pipe(guarded(faults("get", 20, { _tag: "DropBefore" }))))
 
   it.effect("that is open delays a setHost, whose effect stays certain", () =>

@@ -1,5 +1,5 @@
 /**
- * What a caller wants of a register: a pure decision that is made anew on every observation.
+ * What a caller wants of a register: a pure decision on every observed value.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import type * as Equivalence from "effect/Equivalence"
 import * as Option from "effect/Option"
 
 /**
- * Swap the observed value for `to`, leave it as it is, or end with a refusal.
+ * The decision on one observed value: swap it for `to`, keep it, or end the operation with `CasRefused`.
  *
  * @since 0.1.0
  * @category models
@@ -15,18 +15,24 @@ import * as Option from "effect/Option"
 export type Decision<A> =
   | { readonly _tag: "Swap"; readonly to: A }
   | { readonly _tag: "Keep" }
-  | { readonly _tag: "Refuse"; readonly reason: string }
+  | {
+    readonly _tag: "Refuse"
+    /** A name for the reason, for programs. */
+    readonly reason: string
+    /** The reason in words, for the message: a sentence without a full stop. */
+    readonly detail?: string | undefined
+  }
 
 /**
- * What to do after an attempt whose effect nobody knows.
+ * What to do after a swap of unknown effect.
  *
  * **Details**
  *
- * - `reassert`: repeat the same pair and keep going until the target holds. The target may be written twice, over a
- *   decision that somebody made in between.
- * - `stopIfMoved`: repeat the same pair; when it conflicts with a third value, end with `CasSuperseded`.
- * - `neverResend`: only read. The target seen is `converged`; anything else ends with `CasIndeterminate`. The one
- *   policy under which an operation takes effect at most once.
+ * - `reassert`: send the same swap again, and go on until the target holds. The target may be written twice, over a change
+ *   that somebody else made in between.
+ * - `stopIfMoved`: send the same swap again; if it meets a third value, end with `CasSuperseded`.
+ * - `neverResend`: read, and send nothing. The target seen is `converged`; any other value ends with `CasIndeterminate`.
+ *   Only with this policy does an operation take effect at most once.
  *
  * @since 0.1.0
  * @category models
@@ -40,23 +46,77 @@ export type OnUnknown = "reassert" | "stopIfMoved" | "neverResend"
  * @category models
  */
 export interface Intent<A> {
-  /** How timelines and spans name it. */
+  /** Its name in errors. */
   readonly name: string
-  /** The values it names, the target first. */
+  /** The values that it names, the target first. */
   readonly values: ReadonlyArray<A>
-  /** The expected value to begin with, when the intent itself prescribes one. */
+  /** The expected value of the first swap, if the intent prescribes one. */
   readonly expects: Option.Option<A>
-  /** Used unless the policy says otherwise. */
+  /** Used unless the policy has its own. */
   readonly onUnknown: OnUnknown
-  /** Pure; called on every observation, with the targets that have turned out to be unavailable. */
+  /** The decision on an observed value, given the targets that were found to be unavailable. Pure. */
   readonly decide: (
     observed: A,
     equals: Equivalence.Equivalence<A>,
     unavailable: ReadonlyArray<A>
   ) => Decision<A>
-  /** Whether an unavailable target is a reason to decide anew; otherwise it ends the operation. */
+  /** Whether an unavailable target leads to a new decision. Otherwise it ends the operation. */
   readonly skipsUnavailable: boolean
 }
+
+/**
+ * The intent that `ensure` makes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Ensure<A> extends Intent<A> {
+  readonly _tag: "Ensure"
+  readonly target: A
+}
+
+/**
+ * The intent that `handover` makes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Handover<A> extends Intent<A> {
+  readonly _tag: "Handover"
+  readonly from: A
+  readonly to: A
+}
+
+/**
+ * The intent that `ensureUnless` makes of a list.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EnsureUnless<A> extends Intent<A> {
+  readonly _tag: "EnsureUnless"
+  readonly target: A
+  readonly isProtected: ReadonlyArray<A>
+}
+
+/**
+ * The intent that `rotate` makes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Rotate<A> extends Intent<A> {
+  readonly _tag: "Rotate"
+  readonly candidates: readonly [A, ...Array<A>]
+}
+
+/**
+ * The intents that are data: `IntentSchema` carries them to another process.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type DataIntent<A> = Ensure<A> | Handover<A> | EnsureUnless<A> | Rotate<A>
 
 const keep: Decision<never> = { _tag: "Keep" }
 
@@ -65,13 +125,15 @@ const keep: Decision<never> = { _tag: "Keep" }
  *
  * **Details**
  *
- * Convergent and idempotent: success means that the swap was acknowledged or that `target` was seen in place.
- * An attempt of unknown effect is reasserted.
+ * Idempotent. Success means that a swap was acknowledged or that `target` was seen in place. After a swap of unknown effect
+ * the swap is sent again (`reassert`).
  *
  * @since 0.1.0
  * @category constructors
  */
-export const ensure = <A>(target: A): Intent<A> => ({
+export const ensure = <A>(target: A): Ensure<A> => ({
+  _tag: "Ensure",
+  target,
   name: "ensure",
   values: [target],
   expects: Option.none(),
@@ -81,22 +143,25 @@ export const ensure = <A>(target: A): Intent<A> => ({
 })
 
 /**
- * Move the value from `from` to `to`, and only from there.
+ * Move the value from `from` to `to`, and from no other value.
  *
  * **Details**
  *
- * Never sends an expected value other than `from`. `to` seen in place is success (`converged`); any other value ends
- * with `CasRefused`, reason `"Changed"`.
+ * Sends no other expected value than `from`. `to` seen in place is success (`converged`); any other value ends with
+ * `CasRefused`, reason `Changed`. After a swap of unknown effect the swap is sent again (`reassert`).
  *
  * **Gotchas**
  *
- * A register compares values, not versions: when a reply is lost after the swap took effect and somebody moves the
- * value back to `from`, the repeated request takes effect a second time.
+ * A register without versions compares values alone. If a reply is lost after the swap took effect, and somebody moves the
+ * value back to `from`, the repeated swap takes effect a second time.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const handover = <A>(from: A, to: NoInfer<A>): Intent<A> => ({
+export const handover = <A>(from: A, to: NoInfer<A>): Handover<A> => ({
+  _tag: "Handover",
+  from,
+  to,
   name: "handover",
   values: [to, from],
   expects: Option.some(from),
@@ -111,49 +176,70 @@ export const handover = <A>(from: A, to: NoInfer<A>): Intent<A> => ({
 })
 
 /**
- * Make `target` the value unless the current value is protected.
+ * Make `target` the value unless the value in place is protected.
  *
  * **Details**
  *
- * `isProtected` is a list of values or a pure predicate; it is asked on every observation, and a protected value is
- * never sent as the expected one. A protected value in place ends with `CasRefused`, reason `"Protected"`. An attempt
- * of unknown effect is repeated, and ends with `CasSuperseded` when the value has moved on in the meantime.
+ * `isProtected` is a list of values or a pure predicate, and is applied to every observed value. A protected value is never
+ * sent as the expected one: it ends the operation with `CasRefused`, reason `Protected`. After a swap of unknown effect the
+ * swap is sent again, and a third value ends with `CasSuperseded` (`stopIfMoved`). With a list, the intent is data.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const ensureUnless = <A>(
+export function ensureUnless<A>(target: A, isProtected: ReadonlyArray<NoInfer<A>>): EnsureUnless<A>
+/**
+ * Make `target` the value unless the value in place is protected, by a list or a pure predicate.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export function ensureUnless<A>(
   target: A,
   isProtected: ReadonlyArray<NoInfer<A>> | ((observed: NoInfer<A>) => boolean)
-): Intent<A> => ({
-  name: "ensureUnless",
-  values: typeof isProtected === "function" ? [target] : [target, ...isProtected],
-  expects: Option.none(),
-  onUnknown: "stopIfMoved",
-  skipsUnavailable: false,
-  decide: (observed, equals) =>
-    equals(observed, target)
-      ? keep
-      : (typeof isProtected === "function" ? isProtected(observed) : isProtected.some((a) => equals(a, observed)))
-      ? { _tag: "Refuse", reason: "Protected" }
-      : { _tag: "Swap", to: target }
-})
+): Intent<A>
+export function ensureUnless<A>(
+  target: A,
+  isProtected: ReadonlyArray<A> | ((observed: A) => boolean)
+): Intent<A> | EnsureUnless<A> {
+  const rest = (
+    values: ReadonlyArray<A>,
+    refuses: (observed: A, equals: Equivalence.Equivalence<A>) => boolean
+  ): Intent<A> => ({
+    name: "ensureUnless",
+    values: [target, ...values],
+    expects: Option.none(),
+    onUnknown: "stopIfMoved",
+    skipsUnavailable: false,
+    decide: (observed, equals) =>
+      equals(observed, target)
+        ? keep
+        : refuses(observed, equals)
+        ? { _tag: "Refuse", reason: "Protected" }
+        : { _tag: "Swap", to: target }
+  })
+  if (typeof isProtected === "function") return rest([], isProtected)
+  const isListed = (observed: A, equals: Equivalence.Equivalence<A>) => isProtected.some((a) => equals(a, observed))
+  return { _tag: "EnsureUnless", target, isProtected, ...rest(isProtected, isListed) }
+}
 
 /**
- * Moves the value to the next of the candidates: the first one after the current value, in the order given and around,
- * that is available.
+ * Move the value to the next available candidate: the first one after the value in place, in the order given, and from the
+ * end on to the beginning.
  *
  * **Details**
  *
- * A candidate that the register says is unavailable (a user who is not in the meeting) is skipped. The only candidate
- * left, being in place, is kept; none left ends with `CasRefused`, reason `"NoCandidate"`. Two rotations at once move the
- * value twice, as one after the other would. An attempt of unknown effect is repeated, and ends with `CasSuperseded` when
- * the value has moved on in the meantime.
+ * Skips a candidate that the register classifies as `unavailable` (a user who is not in the meeting). Keeps the value in
+ * place if it is the only candidate left. If none is left, ends with `CasRefused`, reason `NoCandidate`. Two rotations at
+ * once move the value twice, as two in sequence. After a swap of unknown effect the swap is sent again, and a third value
+ * ends with `CasSuperseded` (`stopIfMoved`).
  *
  * @since 0.1.0
  * @category constructors
  */
-export const rotate = <A>(candidates: readonly [A, ...Array<A>]): Intent<A> => ({
+export const rotate = <A>(candidates: readonly [A, ...Array<A>]): Rotate<A> => ({
+  _tag: "Rotate",
+  candidates,
   name: "rotate",
   values: candidates,
   expects: Option.none(),
@@ -172,12 +258,12 @@ export const rotate = <A>(candidates: readonly [A, ...Array<A>]): Intent<A> => (
 })
 
 /**
- * Any pure decision: of each observed value, swap it for another, keep it, or refuse with a reason.
+ * Any pure decision: swap the observed value for another, keep it, or refuse it with a reason.
  *
  * **Details**
  *
- * The general form of all intents. An attempt of unknown effect is repeated, and ends with `CasSuperseded` when the value
- * has moved on in the meantime.
+ * The general form of all intents. After a swap of unknown effect the swap is sent again, and a third value ends with
+ * `CasSuperseded` (`stopIfMoved`).
  *
  * @since 0.1.0
  * @category constructors

@@ -7,61 +7,64 @@ import type * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 
 /**
- * The swap was acknowledged. `current` is the value the server named in its acknowledgement, if it named one: it may
- * already be newer than the value that was written.
+ * The swap was acknowledged.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Applied<out A> {
   readonly _tag: "Applied"
+  /** The value that the acknowledgement names, if it names one. It may be newer than the value that was written. */
   readonly current: Option.Option<A>
 }
 
 /**
- * The swap certainly did not happen, because the register did not hold the expected value. `actual` is the value it
- * holds, if the server told.
+ * The swap was not executed: the register does not hold the expected value.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Conflict<out A> {
   readonly _tag: "Conflict"
+  /** The value that the register holds, if the conflict shows it. */
   readonly actual: Option.Option<A>
 }
 
 /**
- * The request was certainly not executed: throttled, connection refused, no token to send. `after` is the wait the
- * server asked for; `cause` is what happened, for people and logs.
+ * The request was not executed: throttled, connection refused, no token to send.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Unsent {
+export interface Unsent<out Cause = unknown> {
   readonly _tag: "Unsent"
+  /** The wait that the server asks for. */
   readonly after: Option.Option<Duration.Duration>
-  readonly cause: unknown
+  /** What happened. */
+  readonly cause: Cause | undefined
 }
 
 /**
- * Nobody can say whether the request was executed: the reply was lost, timed out, or came from a failing server.
+ * The request may have been executed: the reply was lost, came too late, or came from a failing server.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Unknown {
+export interface Unknown<out Cause = unknown> {
   readonly _tag: "Unknown"
-  readonly cause: unknown
+  /** What happened. */
+  readonly cause: Cause | undefined
 }
 
 /**
- * A read answered. `value` is none when the register holds nothing that can be named.
+ * A read succeeded.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Observed<out A> {
   readonly _tag: "Observed"
+  /** The value of the register; none if it holds nothing that can be an expected value. */
   readonly value: Option.Option<A>
 }
 
@@ -71,7 +74,7 @@ export interface Observed<out A> {
  * @since 0.1.0
  * @category models
  */
-export type Outcome<A> = Applied<A> | Conflict<A> | Unsent | Unknown
+export type Outcome<A, Cause = unknown> = Applied<A> | Conflict<A> | Unsent<Cause> | Unknown<Cause>
 
 /**
  * The answer to one read.
@@ -79,12 +82,12 @@ export type Outcome<A> = Applied<A> | Conflict<A> | Unsent | Unknown
  * @since 0.1.0
  * @category models
  */
-export type Observation<A> = Observed<A> | Unsent | Unknown
+export type Observation<A, Cause = unknown> = Observed<A> | Unsent<Cause> | Unknown<Cause>
 
 const nothing = Option.none<never>()
 
 /**
- * An acknowledged swap that names no current value.
+ * An acknowledged swap whose acknowledgement names no value.
  *
  * @since 0.1.0
  * @category constructors
@@ -92,7 +95,7 @@ const nothing = Option.none<never>()
 export const applied: Applied<never> = { _tag: "Applied", current: nothing }
 
 /**
- * An acknowledged swap whose reply names the current value.
+ * An acknowledged swap whose acknowledgement names the current value.
  *
  * @since 0.1.0
  * @category constructors
@@ -100,7 +103,7 @@ export const applied: Applied<never> = { _tag: "Applied", current: nothing }
 export const appliedWith = <A>(current: A): Applied<A> => ({ _tag: "Applied", current: Option.some(current) })
 
 /**
- * A conflict that shows the value the register holds.
+ * A conflict that shows the value of the register.
  *
  * @since 0.1.0
  * @category constructors
@@ -108,7 +111,7 @@ export const appliedWith = <A>(current: A): Applied<A> => ({ _tag: "Applied", cu
 export const conflict = <A>(actual: A): Conflict<A> => ({ _tag: "Conflict", actual: Option.some(actual) })
 
 /**
- * A conflict that does not say what the register holds.
+ * A conflict that does not show the value of the register.
  *
  * @since 0.1.0
  * @category constructors
@@ -116,23 +119,23 @@ export const conflict = <A>(actual: A): Conflict<A> => ({ _tag: "Conflict", actu
 export const conflictWithoutState: Conflict<never> = { _tag: "Conflict", actual: nothing }
 
 /**
- * A request that was certainly not executed.
+ * A request that was not executed.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const unsent = (options?: {
+export const unsent = <Cause = never>(options?: {
   readonly after?: Duration.Duration | undefined
-  readonly cause?: unknown
-}): Unsent => ({ _tag: "Unsent", after: Option.fromUndefinedOr(options?.after), cause: options?.cause })
+  readonly cause?: Cause | undefined
+}): Unsent<Cause> => ({ _tag: "Unsent", after: Option.fromUndefinedOr(options?.after), cause: options?.cause })
 
 /**
- * A request of which nobody knows whether it was executed.
+ * A request that may have been executed.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const unknown = (cause?: unknown): Unknown => ({ _tag: "Unknown", cause })
+export const unknown = <Cause = never>(cause?: Cause): Unknown<Cause> => ({ _tag: "Unknown", cause })
 
 /**
  * A read that found a value.
@@ -143,7 +146,7 @@ export const unknown = (cause?: unknown): Unknown => ({ _tag: "Unknown", cause }
 export const observed = <A>(value: A): Observed<A> => ({ _tag: "Observed", value: Option.some(value) })
 
 /**
- * A read that found no value that could be named.
+ * A read that found no value.
  *
  * @since 0.1.0
  * @category constructors

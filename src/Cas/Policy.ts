@@ -1,5 +1,5 @@
 /**
- * When to try again, and when to stop.
+ * When an operation tries again, and when it stops.
  *
  * @since 0.1.0
  */
@@ -12,14 +12,15 @@ import * as Schedule from "effect/Schedule"
 import { InvalidPolicy } from "./errors.ts"
 import type { OnUnknown } from "./Intent.ts"
 import { type Unknown, unknown, type Unsent } from "./Outcome.ts"
+import { inWords } from "./words.ts"
 
 /**
  * The input of the conflict schedule: a conflict on a swap that was sent at once after its expected value was observed.
  *
  * **Details**
  *
- * Only such a conflict is evidence of contention. A conflict on a value that aged through a sleep, or came as a hint,
- * is a refresh: it never reaches a schedule.
+ * Only such a conflict is evidence of contention. A conflict on a value that was read before a sleep, or came as a hint,
+ * is stale: it only refreshes the value, and does not step the schedule.
  *
  * @since 0.1.0
  * @category models
@@ -27,7 +28,7 @@ import { type Unknown, unknown, type Unsent } from "./Outcome.ts"
 export interface FreshConflict<out A> {
   readonly expected: A
   readonly desired: A
-  /** The value the register holds, if the conflict told. */
+  /** The value that the register holds, if the conflict shows it. */
   readonly actual: Option.Option<A>
   /** Swaps tried so far in this operation. */
   readonly swaps: number
@@ -36,7 +37,7 @@ export interface FreshConflict<out A> {
 }
 
 /**
- * The input of the transient schedule: an attempt that was not executed, or whose effect is unknown.
+ * The input of the transient schedule: the answer of an attempt that was not executed, or may have been.
  *
  * @since 0.1.0
  * @category models
@@ -50,9 +51,9 @@ export type Transient = Unsent | Unknown
  * @category models
  */
 export interface Policy<in A, out E = never, out R = never> {
-  /** Stepped once by every fresh conflict, and by nothing else. */
+  /** Stepped once by every fresh conflict, and by nothing else. Its delay is the sleep before the next swap. */
   readonly conflict: Schedule.Schedule<unknown, FreshConflict<A>, E, R>
-  /** Stepped by transient answers; starts anew after any answer that is not transient. */
+  /** Stepped once by every transient answer. Starts anew after any other answer. A wait that the server asks for is added. */
   readonly transient: Schedule.Schedule<unknown, Transient, E, R>
   /** The most swaps one operation may send. */
   readonly maxSwaps: number
@@ -68,7 +69,7 @@ export interface Policy<in A, out E = never, out R = never> {
    * attempt is interrupted, and counts as one of unknown effect.
    */
   readonly attemptTimeout: Duration.Input
-  /** What to do after an attempt of unknown effect; `undefined` leaves it to the intent. */
+  /** What to do after a swap of unknown effect; `undefined` leaves it to the intent. */
   readonly onUnknown: OnUnknown | undefined
   /** `drain` lets a swap in flight end, within its timeout, before an interruption takes effect; a held one is cut. */
   readonly interruption: "abort" | "drain"
@@ -88,7 +89,7 @@ const bursts = (options: {
         immediate = immediate - 1
         return Effect.succeed([Duration.zero, Duration.zero])
       }
-      // The first swap after a sleep is the refresh, which is not charged: it is one of the burst.
+      // The first swap after a sleep meets a stale conflict, which does not step: it is one of the burst.
       immediate = options.next - 2
       sleeps = sleeps + 1
       const window = Math.min(options.window * sleeps, options.cap) * Math.max(Duration.toMillis(input.roundTrip), 20)
@@ -141,7 +142,7 @@ const once: Policy<unknown> = { ...standard, transient: Schedule.recurs(0), maxS
  *
  * **Gotchas**
  *
- * Nonsense (a negative, NaN or fractional bound) is refused by the operation that uses the policy, with
+ * An invalid bound (negative, NaN, a fractional `maxSwaps`) fails the operation that uses the policy with
  * `CasInvalidPolicy`, before a request is sent.
  *
  * @since 0.1.0
@@ -165,22 +166,16 @@ export const Policy = {
   })
 } as const
 
-const inWords = (duration: Duration.Duration): string => {
-  const millis = Duration.toMillis(duration)
-  return millis === 0
-    ? "at once"
-    : millis < 1_000
-    ? `${Math.round(millis)} ms`
-    : `${Number((millis / 1_000).toFixed(1))} s`
-}
+const waitInWords = (duration: Duration.Duration): string =>
+  Duration.isZero(duration) ? "at once" : inWords(Duration.toMillis(duration))
 
 /**
- * What a policy will do, in words: the waits after the first conflicts and transient answers, and the bounds.
+ * A policy in words: the sleeps after the first conflicts and the first transient answers, and the bounds.
  *
  * **Details**
  *
- * Steps the schedules as an operation would, `steps` times at most (10 unless given), at a `roundTrip` (100 ms unless
- * given). Random waits come out as `Random` has them; provide a `Random` that is always 1 to see the longest.
+ * Steps the schedules as an operation would, `steps` times at most (10 unless given), with a round trip of `roundTrip`
+ * (100 ms unless given). Random sleeps are drawn from `Random`: provide one that is always 1 to see the longest.
  *
  * **Gotchas**
  *
@@ -210,7 +205,7 @@ export const describePolicy = <A, E, R>(
   }
 ): Effect.Effect<string, E | InvalidPolicy, R> =>
   Effect.gen(function*() {
-    const bounds = yield* limits(policy)
+    const bounds = yield* boundsOf(policy)
     const steps = options.steps ?? 10
     const roundTrip = Duration.fromInputUnsafe(options.roundTrip ?? "100 millis")
 
@@ -229,7 +224,7 @@ export const describePolicy = <A, E, R>(
         })
         if (delay._tag === "None") return words.length === 0 ? "give up" : `${words.join(", ")}, then give up`
         now = now + Duration.toMillis(delay.value)
-        words.push(inWords(delay.value))
+        words.push(waitInWords(delay.value))
       }
       return `${words.join(", ")}, …`
     })
@@ -244,8 +239,8 @@ export const describePolicy = <A, E, R>(
     }))
     const transients = yield* waits(policy.transient, () => unknown())
     return `conflicts: ${conflicts}; transient: ${transients}; at most ${bounds.maxSwaps} swaps, ${
-      inWords(Duration.millis(bounds.deadline))
-    }, ${inWords(Duration.millis(bounds.attemptTimeout))} an attempt`
+      inWords(bounds.deadline)
+    }, ${inWords(bounds.attemptTimeout)} an attempt`
   })
 
 /**
@@ -253,7 +248,7 @@ export const describePolicy = <A, E, R>(
  *
  * @internal
  */
-export interface Limits {
+export interface Bounds {
   readonly maxSwaps: number
   readonly deadline: number
   readonly minAttempt: number
@@ -276,7 +271,7 @@ const millis = (
 const isPositive = (n: number) => n > 0
 const isNatural = (n: number) => n >= 0 && n < Number.POSITIVE_INFINITY
 
-const check = (policy: Policy<never, unknown, unknown>): Effect.Effect<Limits, InvalidPolicy> =>
+const check = (policy: Policy<never, unknown, unknown>): Effect.Effect<Bounds, InvalidPolicy> =>
   Number.isSafeInteger(policy.maxSwaps) && policy.maxSwaps > 0
     ? Effect.gen(function*() {
       const minAttempt = yield* millis("minAttempt", policy.minAttempt, isNatural, "a finite duration, not negative")
@@ -300,15 +295,15 @@ const check = (policy: Policy<never, unknown, unknown>): Effect.Effect<Limits, I
       })
     )
 
-/** Policies are constants: each is checked once. */
-const checked = new WeakMap<object, Limits>()
+/** By policy. Policies are constants, so each is checked once. */
+const checked = new WeakMap<object, Bounds>()
 
 /**
  * Checks the bounds of a policy.
  *
  * @internal
  */
-export const limits = (policy: Policy<never, unknown, unknown>): Effect.Effect<Limits, InvalidPolicy> => {
+export const boundsOf = (policy: Policy<never, unknown, unknown>): Effect.Effect<Bounds, InvalidPolicy> => {
   const known = checked.get(policy)
   return known === undefined
     ? Effect.tap(check(policy), (bounds) => Effect.sync(() => checked.set(policy, bounds)))

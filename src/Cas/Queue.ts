@@ -1,5 +1,5 @@
 /**
- * Operations on one key, one after another: what contends inside a process need not contend on the wire.
+ * Operations on one key, one after another, so that the operations of a process do not contend on the wire.
  *
  * @since 0.1.0
  */
@@ -13,12 +13,13 @@ import * as errors from "./errors.ts"
 import type { Intent } from "./Intent.ts"
 import { now } from "./monotonic.ts"
 import { Operation, type Options } from "./Operation.ts"
-import { limits, Policy } from "./Policy.ts"
+import { boundsOf, Policy } from "./Policy.ts"
 import type * as reducer from "./reducer.ts"
 import type { Register, Reported } from "./Register.ts"
 import { nothingDone, type Report } from "./Report.ts"
 import { fromHint } from "./run.ts"
 import * as telemetry from "./telemetry.ts"
+import { inWords } from "./words.ts"
 
 /**
  * How to run an operation in a queue.
@@ -27,47 +28,47 @@ import * as telemetry from "./telemetry.ts"
  * @category models
  */
 export interface QueueOptions<A, out E = never, out R = never> extends Options<A, E, R> {
-  /** Ends the operations that still wait for their turn on this key with `CasSuperseded`: only the latest goal counts. */
+  /** Ends the operations that still wait for their turn on this key, with `CasSuperseded`. */
   readonly latest?: boolean | undefined
 }
 
 /**
- * Runs operations: those on one key in the order of their calls, those on different keys side by side.
+ * Runs the operations on one key in the order of their calls, and those on different keys concurrently.
  *
  * **Details**
  *
- * - An operation that ends hands the last value it saw to the next, which therefore needs no read; after an attempt of
- *   unknown effect it hands on nothing.
- * - A value that was asked for after an operation was called is proof for it: of identical operations that wait together,
- *   one sends a request, and the others end on what it saw.
- * - Waiting counts towards the deadline and can be interrupted. A key that nobody waits for takes no memory.
+ * - An operation passes the last value that it saw (the baton) to the next one, which then needs no read. After a swap of
+ *   unknown effect it passes nothing.
+ * - A value is proof for an operation if the request that showed it left after the operation was called. So if identical
+ *   operations wait together, one sends a request, and the others end on the value that it saw.
+ * - Waiting for a turn counts towards the deadline, and can be interrupted. An unused key takes no memory.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Queue<in K, A> {
   readonly run: {
-    <E, R>(
+    <E, R, C>(
       key: K,
-      register: Register<A, E, R>,
+      register: Register<A, E, R, C>,
       intent: Intent<A>,
       options?: QueueOptions<A>
-    ): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A>, R>
-    <E, R, PE, PR>(
+    ): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A, C>, R>
+    <E, R, C, PE, PR>(
       key: K,
-      register: Register<A, E, R>,
+      register: Register<A, E, R, C>,
       intent: Intent<A>,
       options: QueueOptions<A, PE, PR>
-    ): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A> | PE, R | PR>
+    ): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A, C> | PE, R | PR>
   }
-  /** The keys in use. */
+  /** How many keys are in use. */
   readonly size: Effect.Effect<number>
 }
 
-/** What the last operation saw, and when it asked. */
+/** The value that the last operation saw, and when the request that showed it left. */
 interface Baton<A> {
   readonly value: A
-  readonly sentAt: number
+  readonly leftAt: number
 }
 
 interface Lane<A> {
@@ -78,7 +79,7 @@ interface Lane<A> {
 }
 
 /**
- * A queue for the registers of one kind, told apart by key (compared with `===`).
+ * Makes a queue for registers that are told apart by a key, compared with `===`.
  *
  * **Example** (A hundred operations, one read)
  *
@@ -131,12 +132,12 @@ export const makeQueue = <K, A>(): Queue<K, A> => {
     if (lane.operations === 0) lanes.delete(key)
   }
 
-  const run = <E, R, PE, PR>(
+  const run = <E, R, C, PE, PR>(
     key: K,
-    register: Register<A, E, R>,
+    register: Register<A, E, R, C>,
     intent: Intent<A>,
     options: QueueOptions<A, PE, PR> = {}
-  ): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A> | PE, R | PR> =>
+  ): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A, C> | PE, R | PR> =>
     Effect.withFiber((caller) => {
       const { context } = caller
       const clock = caller.getRef(Clock.Clock)
@@ -144,30 +145,30 @@ export const makeQueue = <K, A>(): Queue<K, A> => {
       const elapsed = () => Duration.nanos(BigInt(now(clock) - invokedAt))
       const policy: Policy<A, PE, PR> = options.policy ?? Policy.standard
 
-      return Effect.flatMapEager(limits(policy), (bounds) => {
+      return Effect.flatMapEager(boundsOf(policy), (bounds) => {
         const known = (baton: Baton<A> | undefined): reducer.Known<A> | undefined =>
           baton === undefined
             ? fromHint(options.hint)
-            : { value: baton.value, isWitness: baton.sentAt > invokedAt, isAged: false }
+            : { value: baton.value, isWitness: baton.leftAt > invokedAt, isAged: false }
 
         const inTurn = (lane: Lane<A>) =>
           Effect.withFiber((fiber) => {
             telemetry.tookItsTurn(context, elapsed())
-            let doubted = false
+            let isUncertain = false
             return new Operation(fiber, { register, intent, options, policy, bounds }, {
               invokedAt,
               known: known(lane.baton),
-              seen: (value, sentAt) => {
-                if (!doubted) lane.baton = { value, sentAt }
+              observed: (value, leftAt) => {
+                if (!isUncertain) lane.baton = { value, leftAt }
               },
-              doubt: () => {
-                doubted = true
+              uncertain: () => {
+                isUncertain = true
                 lane.baton = undefined
               }
             }).run()
           })
 
-        /** Ends the wait for a turn, not what follows it. */
+        /** Runs the operation in its turn. Only the wait for the turn can be superseded or end at the deadline here. */
         const whileWaiting = (lane: Lane<A>) => {
           const superseded = Deferred.makeUnsafe<void>()
           let isWaiting = true
@@ -176,7 +177,7 @@ export const makeQueue = <K, A>(): Queue<K, A> => {
             isWaiting = false
             lane.waiting.delete(superseded)
           })
-          const unlessStarted = <X extends errors.Superseded<A> | errors.Exhausted<A>>(end: () => X) =>
+          const unlessStarted = <X extends errors.Superseded<A> | errors.Exhausted<A, C>>(end: () => X) =>
             Effect.suspend(() => {
               if (!isWaiting) return Effect.never
               const error = end()
@@ -184,25 +185,25 @@ export const makeQueue = <K, A>(): Queue<K, A> => {
               telemetry.ended(context, trace, error._tag, error.report)
               return Effect.fail(error)
             })
-          const overtaken = Effect.flatMap(Deferred.await(superseded), () =>
+          const replaced = Effect.flatMap(Deferred.await(superseded), () =>
             unlessStarted(() => new errors.Superseded<A>({ actual: Option.none(), report: nothingDone(elapsed()) })))
           const late = Effect.andThen(
             Effect.sleep(bounds.deadline),
             unlessStarted(() =>
-              new errors.Exhausted<A>({
+              new errors.Exhausted<A, C>({
                 limit: "deadline",
-                detail: `The deadline of ${bounds.deadline} ms passed in the queue`,
+                detail: `No time left: the deadline of ${inWords(bounds.deadline)} passed in the queue`,
                 report: nothingDone(elapsed())
               })
             )
           )
           return lane.turn.withPermit(Effect.andThen(started, inTurn(lane))).pipe(
-            Effect.raceFirst(Effect.raceFirst(overtaken, late)),
+            Effect.raceFirst(Effect.raceFirst(replaced, late)),
             Effect.ensuring(started)
           )
         }
 
-        /** Runs it in its order; the latest ends those that wait before it. */
+        /** Runs the operation after those that were called before it. `latest` ends those that wait. */
         const inOrder = (lane: Lane<A>) => {
           if (options.latest === true) {
             for (const earlier of lane.waiting) {

@@ -1,5 +1,5 @@
 /**
- * The port of the engine: a value with a conditional write.
+ * The port of the engine: a value that can be compared and swapped.
  *
  * @since 0.1.0
  */
@@ -9,34 +9,61 @@ import type { Observation, Outcome } from "./Outcome.ts"
 import type { FailureReport } from "./Report.ts"
 
 /**
- * A value that can be compared and swapped.
+ * A value with a conditional write, and a read where there is one.
  *
  * **Details**
  *
- * - `swap` sends one request. Its errors are terminal: those that no retry can change. Everything else is an `Outcome`.
- * - `read`, where there is one, is used when nothing is known of the value: at the start without a hint, after a
- *   conflict that does not tell it, and to confirm a hint before the operation ends on it.
+ * - `swap` sends one request. It fails only with terminal errors, which no retry can change. Every other answer is an
+ *   `Outcome`.
+ * - `read` is used when nothing shows the value: at the start without a hint, after a conflict that does not show it, and
+ *   to confirm a hint before the operation ends on it. Its terminal errors end the operation.
+ * - `Cause` is the type of the causes of `Unsent` and `Unknown`. They come back as the `cause` of `CasExhausted` and
+ *   `CasIndeterminate`.
+ *
+ * **Gotchas**
+ *
+ * An operation fails with a copy of the register's error, which has the `report` and the same prototype, own properties
+ * and stack. Private fields (`#name`) cannot be copied: an error whose getters read them does not work as a terminal error.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Register<A, out E = never, out R = never> {
+export interface Register<A, out E = never, out R = never, out Cause = unknown> {
   /**
-   * Whether two values are the same state. A target that carries the version it was made from is equal to it, and is taken
-   * for reached: compare versions only where both values have one, and let targets have none.
+   * Whether two values are the same state. Compare versions only if both values have one, and give targets none: a target
+   * with the version that it was made from would be equal to the current value, and so be taken for reached.
    */
   readonly equals: Equivalence.Equivalence<A>
-  readonly read?: Effect.Effect<Observation<A>, E, R> | undefined
-  readonly swap: (expected: A, desired: A) => Effect.Effect<Outcome<A>, E, R>
+  readonly read?: Effect.Effect<Observation<A, Cause>, E, R> | undefined
+  readonly swap: (expected: A, desired: A) => Effect.Effect<Outcome<A, Cause>, E, R>
   /**
-   * What a terminal error of `swap` proves beyond the ordinary (the swap was not executed): `unavailable`, that only this
-   * target cannot be, so that `rotate` tries the next; `doubtful`, that the swap may have been executed all the same.
+   * What a terminal error of `swap` means beyond the ordinary, which is that the swap was not executed.
+   *
+   * - `unavailable`: this target cannot be set, another may. `rotate` goes on with the next candidate.
+   * - `uncertain`: the swap may have been executed.
    */
-  proves?(error: E): "unavailable" | "doubtful" | undefined
+  classifyError?(error: E): "unavailable" | "uncertain" | undefined
+  /** The register's own words for the messages of errors. */
+  readonly words?: Words | undefined
 }
 
 /**
- * A terminal error of the register: the same error under its own tag, with the report of the operation it ended.
+ * How messages speak of a register.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Words {
+  /** What the register holds: `the value` unless given. Begins with a small letter. */
+  readonly value?: string | undefined
+  /** Why neither a conflict nor a read shows the value. A sentence without a full stop. */
+  readonly hidden?: string | undefined
+  /** By reason, what a refusal of an intent means (`Changed`, `Protected`, `NoCandidate`). Sentences without a full stop. */
+  readonly refusals?: Readonly<Record<string, string>> | undefined
+}
+
+/**
+ * A terminal error of the register: the same error under its own tag, with the report of the operation that it ended.
  *
  * @since 0.1.0
  * @category errors

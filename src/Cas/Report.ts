@@ -1,5 +1,5 @@
 /**
- * What an operation did, attempt by attempt.
+ * The attempts of an operation and their effect.
  *
  * @since 0.1.0
  */
@@ -8,81 +8,90 @@ import * as Formatter from "effect/Formatter"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type { Observation, Outcome } from "./Outcome.ts"
+import { plural, withReason } from "./words.ts"
 
 /**
- * An answer that retrying cannot change, by its name. The error itself is in the error channel.
+ * The answer to an attempt that ended with a terminal error. The error itself is in the error channel.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Terminal {
   readonly _tag: "Terminal"
+  /** The tag of the error, or its name. */
   readonly error: string
 }
 
 /**
- * When an attempt was made: `at` since the call, after waiting for `waited`; the answer `took` so long to come.
+ * When an attempt was made.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Timing {
+  /** The sleep before it. */
   readonly waited: Duration.Duration
+  /** From the call to the departure of the request. */
   readonly at: Duration.Duration
+  /** From the departure of the request to its answer. */
   readonly took: Duration.Duration
 }
 
 /**
- * A swap that was tried. `fresh`: its expected value had not aged through a sleep, nor come as a hint.
+ * One swap.
  *
  * @since 0.1.0
  * @category models
  */
-export interface SwapAttempt<out A> extends Timing {
+export interface SwapAttempt<out A, out Cause = unknown> extends Timing {
   readonly _tag: "Swap"
   readonly expected: A
   readonly desired: A
+  /** Whether the expected value was used at once: not after a sleep, not held for longer than a round trip, no hint. */
   readonly fresh: boolean
-  readonly answer: Outcome<A> | Terminal
+  readonly answer: Outcome<A, Cause> | Terminal
 }
 
 /**
- * A read that was tried.
+ * One read.
  *
  * @since 0.1.0
  * @category models
  */
-export interface ReadAttempt<out A> extends Timing {
+export interface ReadAttempt<out A, out Cause = unknown> extends Timing {
   readonly _tag: "Read"
-  readonly answer: Observation<A> | Terminal
+  readonly answer: Observation<A, Cause> | Terminal
 }
 
 /**
- * One request of an operation, be it one that was not executed: its answer is `Unsent` then.
+ * One request of an operation. The answer is `Unsent` if it was not executed.
  *
  * @since 0.1.0
  * @category models
  */
-export type Attempt<A> = SwapAttempt<A> | ReadAttempt<A>
+export type Attempt<A, Cause = unknown> = SwapAttempt<A, Cause> | ReadAttempt<A, Cause>
 
 /**
- * What every report says, of a success or of a failure.
+ * The part of a report that successes and failures share.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Evidence<out A> {
   /**
-   * Whether a swap of this operation took effect: `none` (it did not and will not), `applied` (it was acknowledged), or
-   * `unknown` (a reply was lost, and nothing since has settled it).
+   * Whether a swap of this operation took effect.
+   *
+   * - `none`: none did, and none will.
+   * - `applied`: one was acknowledged.
+   * - `unknown`: a reply was lost, and no later answer shows what became of the swap.
    */
   readonly effect: "none" | "applied" | "unknown"
   /** The value that the acknowledged swap replaced. */
   readonly before: Option.Option<A>
   readonly attempts: ReadonlyArray<Attempt<A>>
-  /** Swaps tried: those of `attempts`, `Unsent` ones among them. */
+  /** The swaps of `attempts`, `Unsent` ones included. */
   readonly swaps: number
-  /** Reads tried: those of `attempts`, `Unsent` ones among them. */
+  /** The reads of `attempts`, `Unsent` ones included. */
   readonly reads: number
   readonly conflicts: { readonly fresh: number; readonly stale: number }
   /** All sleeps together. */
@@ -92,32 +101,32 @@ export interface Evidence<out A> {
 }
 
 /**
- * The proof of a success.
- *
- * **Details**
- *
- * - `swapped`: a swap of this operation was acknowledged.
- * - `already`: the target was seen in place, by a request sent after the call began, before any swap was tried.
- * - `converged`: the target was seen in place after swaps that were not acknowledged. With `effect: "unknown"` it may
- *   have been put there by this operation, its reply lost.
+ * The report of an operation that succeeded.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Report<out A> extends Evidence<A> {
+  /**
+   * - `swapped`: a swap of this operation was acknowledged.
+   * - `already`: the target was in place before any swap was tried.
+   * - `converged`: the target was in place after swaps that were not acknowledged. If `effect` is `unknown`, one of them may
+   *   have put it there.
+   */
   readonly outcome: "swapped" | "converged" | "already"
-  /** The value in place when the operation ended, as the last answer showed it. */
+  /** The value in place at the end, as the last answer showed it. */
   readonly after: A
 }
 
 /**
- * The report of an operation that failed. `observed` is the last value it saw.
+ * The report of an operation that failed.
  *
  * @since 0.1.0
  * @category models
  */
 export interface FailureReport<out A> extends Evidence<A> {
   readonly outcome: "failed"
+  /** The last value that the operation saw. */
   readonly observed: Option.Option<A>
 }
 
@@ -146,26 +155,12 @@ const show = (value: unknown): string =>
     ? String(value.id)
     : Formatter.format(value)
 
-/** Short: the tag, code and reason of a tagged error, the message of any other. */
-const reasonOf = (cause: unknown): string => {
-  if (cause === undefined) return ""
-  if (!Predicate.hasProperty(cause, "_tag")) return cause instanceof Error ? cause.message : String(cause)
-  const code = Predicate.hasProperty(cause, "code") ? ` ${String(cause.code)}` : ""
-  const reason = Predicate.hasProperty(cause, "reason") ? `: ${String(cause.reason)}` : ""
-  return `${String(cause._tag)}${code}${reason}`
-}
-
-/** @internal */
-export const withReason = (text: string, cause: unknown): string => {
-  const reason = reasonOf(cause)
-  return reason === "" ? text : `${text} (${reason})`
-}
-
 const milliseconds = (duration: Duration.Duration): string => {
   const value = Duration.toMillis(duration)
   return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`
 }
 
+/** What an attempt was answered with. */
 const answerOf = <A>(attempt: Attempt<A>, format: (value: A) => string): string => {
   const answer = attempt.answer
   switch (answer._tag) {
@@ -174,25 +169,23 @@ const answerOf = <A>(attempt: Attempt<A>, format: (value: A) => string): string 
     case "Conflict": {
       const kind = attempt._tag === "Swap" && attempt.fresh ? "conflict" : "stale conflict"
       return Option.match(answer.actual, {
-        onNone: () => `${kind}, current value not told`,
+        onNone: () => `${kind}, current value not shown`,
         onSome: (actual) => `${kind}, it is ${format(actual)}`
       })
     }
     case "Observed":
-      return Option.match(answer.value, { onNone: () => "nothing there", onSome: (value) => `it is ${format(value)}` })
+      return Option.match(answer.value, { onNone: () => "no value", onSome: (value) => `it is ${format(value)}` })
     case "Unsent":
       return withReason("not executed", answer.cause)
     case "Unknown":
-      return withReason("unknown, it may have been executed", answer.cause)
+      return withReason("unknown, may have been executed", answer.cause)
     case "Terminal":
       return `failed: ${answer.error}`
   }
 }
 
-const plural = (n: number, word: string) => `${n} ${word}${n === 1 ? "" : "s"}`
-
 /**
- * The report in plain words: a line for every wait and every request, and a last line that sums up.
+ * The report in words: a line for every sleep and every request, and a summary.
  *
  * **Example** (Reading a report)
  *

@@ -1,73 +1,136 @@
 /**
- * How an operation can fail, apart from the register's own terminal errors.
+ * How an operation fails, apart from the terminal errors of the register.
  *
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import type * as Option from "effect/Option"
+import type { AttemptCut } from "./causes.ts"
 import type { Limit } from "./reducer.ts"
 import { type FailureReport, nothingDone } from "./Report.ts"
+import { plural } from "./words.ts"
 
-const effectOf = (report: FailureReport<unknown>): string => {
-  switch (report.effect) {
-    case "none":
-      return "nothing was changed"
-    case "applied":
-      return "a swap took effect"
-    case "unknown":
-      return "a swap may have taken effect"
-  }
+/**
+ * Who can do something about an error.
+ *
+ * **Details**
+ *
+ * - `caller`: the call is wrong.
+ * - `conflict`: somebody else changed the value.
+ * - `setup`: the register, or the way the application uses it.
+ * - `platform`: the server, the network, or a load that others make.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Kind = "caller" | "conflict" | "setup" | "platform"
+
+/**
+ * What an error proves of the operation's swaps.
+ *
+ * **Details**
+ *
+ * - `never`: not executed, and the same call would fail again.
+ * - `wait`: not executed; the same call may succeed later.
+ * - `token`: not executed; another token may help. Only a register's own errors have it.
+ * - `unknown`: a swap may have been executed (`report.effect` is `unknown`).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Retry = "never" | "wait" | "token" | "unknown"
+
+interface Reporting {
+  readonly report: FailureReport<unknown>
 }
 
-const countsOf = ({ attempts, reads, swaps }: FailureReport<unknown>): string => {
+const retryOf = <R extends Retry>({ report }: Reporting, otherwise: R): R | "unknown" =>
+  report.effect === "unknown" ? "unknown" : otherwise
+
+/** What became of the swaps, and how many requests there were. */
+const effectOf = ({ report }: Reporting): string => {
+  const { attempts, effect, reads, swaps } = report
   const unsent = attempts.filter(({ answer }) => answer._tag === "Unsent").length
-  return `${swaps} swaps and ${reads} reads${unsent === 0 ? "" : `, ${unsent} of them not executed`}`
+  const requests = `${plural(swaps, "swap")} and ${plural(reads, "read")}`
+  const after = unsent === 0 ? requests : `${requests}, ${unsent} of them not executed`
+  return `${effect === "unknown" ? "a swap may have taken effect" : "nothing was changed"} after ${after}.`
 }
 
 /**
- * A bound was reached: `conflicts` and `transients` name the schedule that ended, `swaps` and `deadline` the bound of the
- * policy, `budget` the retry budget that many operations share. `cause` is the last transient cause, where there was one.
+ * Something ran out; `limit` says what.
+ *
+ * **Details**
+ *
+ * - `conflicts`, `transients`: that schedule of the policy ended.
+ * - `swaps`, `deadline`: that bound of the policy was reached.
+ * - `budget`: the retry budget, which operations share, was used up.
+ *
+ * `cause` is the cause of the last transient answer: the register's, or the engine's (`AttemptCut`) if it ended the attempt
+ * itself. `kind` is `conflict` if the last attempt met a conflict, and `platform` otherwise.
  *
  * @since 0.1.0
  * @category errors
  */
-export class Exhausted<out A = unknown> extends Data.TaggedError("CasExhausted")<{
+export class Exhausted<out A = unknown, out Cause = unknown> extends Data.TaggedError("CasExhausted")<{
   readonly limit: Limit
+  /** What ran out, in words. */
   readonly detail: string
   readonly cause?: unknown
   readonly report: FailureReport<unknown>
 }> {
+  declare readonly cause?: Cause | AttemptCut | undefined
   declare readonly report: FailureReport<A>
+  get kind(): "conflict" | "platform" {
+    return this.report.attempts.at(-1)?.answer._tag === "Conflict" ? "conflict" : "platform"
+  }
+  get retry(): "wait" | "unknown" {
+    return retryOf(this, "wait")
+  }
   override get message() {
-    return `${this.detail}; ${effectOf(this.report)} after ${countsOf(this.report)}. `
-      + "Call again, or give a policy with wider bounds."
+    return `${this.detail}; ${effectOf(this)} Call again, or use a policy with wider bounds.`
   }
 }
 
 /**
- * The intent refused the value in place: `Changed` (handover), `Protected` (ensureUnless), or the intent's own reason.
+ * The intent refused the value in place.
+ *
+ * **Details**
+ *
+ * `reason` is `Changed` (`handover`), `Protected` (`ensureUnless`), `NoCandidate` (`rotate`), or the intent's own.
  *
  * @since 0.1.0
  * @category errors
  */
 export class Refused<out A = unknown> extends Data.TaggedError("CasRefused")<{
+  /** The name of the intent. */
   readonly intent: string
   readonly reason: string
+  /** The refusal in words. */
+  readonly detail: string
   readonly actual: unknown
   readonly report: FailureReport<unknown>
 }> {
   declare readonly actual: A
   declare readonly report: FailureReport<A>
+  get kind(): "conflict" {
+    return "conflict"
+  }
+  get retry(): "never" | "unknown" {
+    return retryOf(this, "never")
+  }
   override get message() {
-    return `${this.intent} refused the current value (${this.reason}); ${effectOf(this.report)}. `
-      + "Read `actual` and decide anew."
+    return `${this.detail}; ${effectOf(this)} Look at \`actual\` and decide again.`
   }
 }
 
 /**
- * Something newer took the place of this operation: after a lost reply the value had moved on, and the policy is
- * `stopIfMoved`; or in a queue a later operation asked for `latest`. `actual` is the value, where it was seen.
+ * Something newer took the place of this operation.
+ *
+ * **Details**
+ *
+ * Either a reply was lost, the value has changed since, and the policy is `stopIfMoved`. Or the operation waited in a queue,
+ * and a later one was called with `latest`. `actual` is the value, if it was seen.
  *
  * @since 0.1.0
  * @category errors
@@ -78,49 +141,70 @@ export class Superseded<out A = unknown> extends Data.TaggedError("CasSuperseded
 }> {
   declare readonly actual: Option.Option<A>
   declare readonly report: FailureReport<A>
+  get kind(): "conflict" {
+    return "conflict"
+  }
+  get retry(): "never" | "unknown" {
+    return retryOf(this, "never")
+  }
   override get message() {
     return this.report.effect === "unknown"
-      ? "A reply was lost and the value has moved on since; the swap may have taken effect in between. "
-        + "Read `actual`; call again if the target is still wanted."
-      : "A later operation took the place of this one while it waited for its turn; nothing was changed."
+      ? "A reply was lost and somebody else has changed the value since; the swap may have taken effect in between. "
+        + "Look at `actual`, and call again if you still want the target."
+      : "A later operation replaced this one while it waited for its turn; nothing was changed."
   }
 }
 
 /**
- * After an attempt of unknown effect the target was not seen, and the policy is `neverResend`.
+ * After a swap of unknown effect the target was not seen, and the policy is `neverResend`. `cause` is that of the last
+ * transient answer.
  *
  * @since 0.1.0
  * @category errors
  */
-export class Indeterminate<out A = unknown> extends Data.TaggedError("CasIndeterminate")<{
+export class Indeterminate<out A = unknown, out Cause = unknown> extends Data.TaggedError("CasIndeterminate")<{
   readonly cause?: unknown
   readonly report: FailureReport<unknown>
 }> {
+  declare readonly cause?: Cause | AttemptCut | undefined
   declare readonly report: FailureReport<A>
+  get kind(): "platform" {
+    return "platform"
+  }
+  get retry(): "unknown" {
+    return "unknown"
+  }
   override get message() {
-    return "A reply was lost, the target was not seen since, and the policy forbids to send the swap again; "
-      + "it may have taken effect, or may still. Read the value before you decide."
+    return "A reply was lost, the target was not seen since, and the policy does not send the swap again; "
+      + "it may have taken effect, or may do so later. Read the value before you decide."
   }
 }
 
 /**
- * Nothing is known of the current value: there was no hint, or a conflict did not tell it, and no read could.
+ * Nothing shows the current value: there was no hint, or a conflict did not show it, and no read did.
  *
  * @since 0.1.0
  * @category errors
  */
 export class ConflictWithoutState<out A = unknown> extends Data.TaggedError("CasConflictWithoutState")<{
+  /** What is hidden, in words. */
+  readonly detail: string
   readonly report: FailureReport<unknown>
 }> {
   declare readonly report: FailureReport<A>
+  get kind(): "setup" {
+    return "setup"
+  }
+  get retry(): "never" | "unknown" {
+    return retryOf(this, "never")
+  }
   override get message() {
-    return `The current value could not be learned; ${effectOf(this.report)}. `
-      + "Pass a hint, or see to it that a conflict or a read may tell the value."
+    return `${this.detail}; ${effectOf(this)} Pass a hint, or let a conflict or a read show it.`
   }
 }
 
 /**
- * The register answers conflicts that name the very value that was expected, again and again.
+ * The register answered with conflicts that show the very value that was expected, three times in a row.
  *
  * @since 0.1.0
  * @category errors
@@ -131,14 +215,20 @@ export class InconsistentRegister<out A = unknown> extends Data.TaggedError("Cas
 }> {
   declare readonly actual: A
   declare readonly report: FailureReport<A>
+  get kind(): "setup" {
+    return "setup"
+  }
+  get retry(): "never" | "unknown" {
+    return retryOf(this, "never")
+  }
   override get message() {
-    return `The register says that it does not hold the value it says it holds; ${effectOf(this.report)}. `
-      + "Check that all values are of one kind (ids of one app and one id type)."
+    return `The register refuses the value that it shows itself; ${effectOf(this)} `
+      + "Check that all values are of one kind, such as ids of one app and one id type."
   }
 }
 
 /**
- * A setting of the policy or of the call makes no sense; no request was sent.
+ * A setting of the policy or of the call is invalid. No request was sent.
  *
  * @since 0.1.0
  * @category errors
@@ -148,8 +238,14 @@ export class InvalidPolicy extends Data.TaggedError("CasInvalidPolicy")<{
   readonly expected: string
   readonly received: string
 }> {
-  /** Of an operation that never began. */
+  /** The report of an operation that never began. */
   readonly report: FailureReport<never> = nothingDone(Duration.zero)
+  get kind(): "caller" {
+    return "caller"
+  }
+  get retry(): "never" {
+    return "never"
+  }
   override get message() {
     return `${this.setting} must be ${this.expected}, not ${this.received}; no request was sent.`
   }
@@ -161,11 +257,11 @@ export class InvalidPolicy extends Data.TaggedError("CasInvalidPolicy")<{
  * @since 0.1.0
  * @category errors
  */
-export type CasError<A> =
-  | Exhausted<A>
+export type CasError<A, Cause = unknown> =
+  | Exhausted<A, Cause>
   | Refused<A>
   | Superseded<A>
-  | Indeterminate<A>
+  | Indeterminate<A, Cause>
   | ConflictWithoutState<A>
   | InconsistentRegister<A>
   | InvalidPolicy

@@ -1,6 +1,6 @@
 /**
- * The engine as a pure function: no Effect, no clock, no randomness. Times are numbers of milliseconds since the call
- * that arrive with the events.
+ * The engine as a pure function: no Effect, no clock, no randomness. Times come with the events, in milliseconds since the
+ * call.
  *
  * @internal
  */
@@ -21,7 +21,7 @@ export interface Rules<A> {
   readonly minAttempt: number
 }
 
-/** A witness was shown by a request sent after the call began; an aged value is older than a round trip. */
+/** A witness was shown by a request that left after the call began. An aged value may be older than a round trip. */
 export interface Known<A> {
   readonly value: A
   readonly isWitness: boolean
@@ -31,15 +31,18 @@ export interface Known<A> {
 export interface State<A, out E = never> {
   readonly known: Known<A> | undefined
   readonly sent: { readonly expected: A; readonly desired: A; readonly fresh: boolean } | undefined
+  /** What follows the next sleep. */
   readonly after: "decide" | "read"
-  readonly atLeast: number
-  /** The target of the last attempt whose effect is unknown. */
-  readonly doubted: Option.Option<A>
-  /** The error that ends the operation, unless a read shows that the doubted attempt has reached the goal. */
+  /** The wait that the server asks for, which is added to the schedule's. */
+  readonly serverWait: number
+  /** The target of the last swap whose effect is unknown. */
+  readonly uncertain: Option.Option<A>
+  /** The error that ends the operation, unless a read shows that the uncertain swap reached the goal. */
   readonly terminal: { readonly error: E } | undefined
   readonly unavailable: ReadonlyArray<A>
   readonly restartTransient: boolean
-  readonly paradoxes: number
+  /** Conflicts in a row that show the value that was expected. */
+  readonly contradictions: number
   readonly swaps: number
   readonly reads: number
   readonly fresh: number
@@ -55,14 +58,14 @@ export type Event<A, E> =
     readonly answer: Outcome<A>
     readonly elapsed: number
     readonly took: number
-    /** Whether the request waited to be sent, and what it expects aged with it. */
+    /** Whether the request was held for longer than a round trip, so that its expected value aged. */
     readonly isAged?: boolean
   }
   | { readonly _tag: "Read"; readonly answer: Observation<A>; readonly elapsed: number; readonly took: number }
   | {
     readonly _tag: "Failed"
     readonly error: E
-    readonly proof: "unavailable" | "doubtful" | undefined
+    readonly meaning: "unavailable" | "uncertain" | undefined
     readonly elapsed: number
   }
   | { readonly _tag: "Delay"; readonly millis: number; readonly elapsed: number }
@@ -70,7 +73,7 @@ export type Event<A, E> =
   | { readonly _tag: "Woke"; readonly slept: number; readonly elapsed: number }
 
 /**
- * What can run out.
+ * What ran out.
  *
  * @since 0.1.0
  * @category models
@@ -81,10 +84,10 @@ export type Failure<A, E> =
   | {
     readonly _tag: "Exhausted"
     readonly limit: Limit
-    /** The wait that did not fit. */
+    /** The wait for which there was no time. */
     readonly wait: number
   }
-  | { readonly _tag: "Refused"; readonly reason: string; readonly actual: A }
+  | { readonly _tag: "Refused"; readonly reason: string; readonly detail: string | undefined; readonly actual: A }
   | { readonly _tag: "Superseded"; readonly actual: A }
   | { readonly _tag: "Indeterminate" }
   | { readonly _tag: "ConflictWithoutState" }
@@ -108,18 +111,18 @@ export type Command<A, E> =
 
 export type Transition<A, E> = readonly [State<A, E>, Command<A, E>]
 
-const maxParadoxes = 2
+const maxContradictions = 2
 
 const initial: State<never> = {
   known: undefined,
   sent: undefined,
   after: "decide",
-  atLeast: 0,
-  doubted: Option.none(),
+  serverWait: 0,
+  uncertain: Option.none(),
   terminal: undefined,
   unavailable: [],
   restartTransient: true,
-  paradoxes: 0,
+  contradictions: 0,
   swaps: 0,
   reads: 0,
   fresh: 0,
@@ -128,9 +131,9 @@ const initial: State<never> = {
   roundTrip: undefined
 }
 
-/** Whether a swap of this operation has taken effect, when it was not acknowledged. */
+/** The effect of an operation of which no swap was acknowledged. */
 export const effectOf = (state: State<unknown, unknown>): "none" | "unknown" =>
-  Option.isSome(state.doubted) ? "unknown" : "none"
+  Option.isSome(state.uncertain) ? "unknown" : "none"
 
 const fail = <A, E>(state: State<A, E>, failure: Failure<A, E>): Transition<A, E> => [state, { _tag: "Fail", failure }]
 
@@ -140,12 +143,12 @@ const exhausted = (limit: Limit, wait = 0): Failure<never, never> => ({
   wait
 })
 
-const seen = <A, E>(state: State<A, E>, value: A): State<A, E> => ({
+const withValue = <A, E>(state: State<A, E>, value: A): State<A, E> => ({
   ...state,
   known: { value, isWitness: true, isAged: false }
 })
 
-/** Smoothed as TCP does (RFC 6298): an eighth of the difference. Lost replies say nothing of the round trip. */
+/** The round trip is smoothed as in TCP (RFC 6298), by an eighth of the difference. A lost reply does not measure it. */
 const answered = <A, E>(state: State<A, E>, answer: Outcome<A> | Observation<A>, took: number): State<A, E> =>
   answer._tag === "Unsent" || answer._tag === "Unknown"
     ? state
@@ -155,13 +158,13 @@ const answered = <A, E>(state: State<A, E>, answer: Outcome<A> | Observation<A>,
       roundTrip: state.roundTrip === undefined ? took : state.roundTrip + (took - state.roundTrip) / 8
     }
 
-/** What the intent makes of a value; a swap of a value for itself is none. */
-const verdict = <A, E>(rules: Rules<A>, state: State<A, E>, value: A): Decision<A> => {
+/** The intent's decision on a value. A swap of a value for itself is Keep. */
+const decisionOn = <A, E>(rules: Rules<A>, state: State<A, E>, value: A): Decision<A> => {
   const decision = rules.intent.decide(value, rules.equals, state.unavailable)
   return decision._tag === "Swap" && rules.equals(decision.to, value) ? { _tag: "Keep" } : decision
 }
 
-const found = <A, E>(state: State<A, E>, value: A): Transition<A, E> => [state, {
+const reached = <A, E>(state: State<A, E>, value: A): Transition<A, E> => [state, {
   _tag: "Succeed",
   outcome: state.swaps === 0 ? "already" : "converged",
   effect: effectOf(state),
@@ -195,28 +198,33 @@ const decide = <A, E>(rules: Rules<A>, state: State<A, E>, elapsed: number): Tra
   if (known === undefined) {
     return rules.canRead ? sendRead(rules, state, elapsed) : fail(state, { _tag: "ConflictWithoutState" })
   }
-  const decision = verdict(rules, state, known.value)
+  const decision = decisionOn(rules, state, known.value)
   if (decision._tag === "Swap") return sendSwap(rules, state, known, decision.to, elapsed)
   if (known.isWitness) {
     return decision._tag === "Keep"
-      ? found(state, known.value)
-      : fail(state, { _tag: "Refused", reason: decision.reason, actual: known.value })
+      ? reached(state, known.value)
+      : fail(state, {
+        _tag: "Refused",
+        reason: decision.reason,
+        detail: decision.detail,
+        actual: known.value
+      })
   }
-  // An end needs a witness: a hint may be old. A read confirms it, or a swap that changes nothing; a refused value is
-  // not even sent in such a swap.
+  // A hint may be old, so the operation does not end on it. A read confirms it, or a swap that changes nothing; a refused
+  // value is not sent even in such a swap.
   if (rules.canRead) return sendRead(rules, state, elapsed)
   return decision._tag === "Keep"
     ? sendSwap(rules, state, known, known.value, elapsed)
     : fail(state, { _tag: "ConflictWithoutState" })
 }
 
-/** The value that a witness shows, when the effect of an earlier attempt is unknown. */
+/** Ends the operation, if the effect of an earlier swap is unknown and this value settles what to do. */
 const settleUnknown = <A, E>(rules: Rules<A>, state: State<A, E>, value: A): Transition<A, E> | undefined => {
-  if (Option.isNone(state.doubted)) return undefined
-  // The attempt that nobody answered may have put the value there: to swap on from it could act twice.
-  if (rules.equals(state.doubted.value, value)) return found(state, value)
+  if (Option.isNone(state.uncertain)) return undefined
+  // The uncertain swap may have put the value there: a swap from it could act twice.
+  if (rules.equals(state.uncertain.value, value)) return reached(state, value)
   if (rules.onUnknown === "reassert") return undefined
-  if (verdict(rules, state, value)._tag === "Keep") return found(state, value)
+  if (decisionOn(rules, state, value)._tag === "Keep") return reached(state, value)
   return fail(
     state,
     rules.onUnknown === "neverResend" ? { _tag: "Indeterminate" } : { _tag: "Superseded", actual: value }
@@ -238,17 +246,17 @@ const stepTransient = <A, E>(
   fits(rules, elapsed, 0)
     ? [
       {
-        // However short the wait: the request itself may have taken as long as its timeout.
+        // Even without a sleep: the request itself may have taken as long as its timeout.
         ...aged(state),
         after,
         restartTransient: false,
-        atLeast: answer._tag === "Unsent"
+        serverWait: answer._tag === "Unsent"
           ? Option.match(answer.after, { onNone: () => 0, onSome: Duration.toMillis })
           : 0
       },
       { _tag: "StepTransient", answer, restart: state.restartTransient }
     ]
-    // The schedule is not stepped, nor the budget charged, for an attempt that cannot be made.
+    // No step and no charge for an attempt that cannot be made.
     : fail(state, exhausted("deadline"))
 
 const onConflict = <A, E>(
@@ -258,27 +266,25 @@ const onConflict = <A, E>(
   actual: Option.Option<A>,
   elapsed: number
 ): Transition<A, E> => {
-  const counted = sent.fresh ? { ...state, fresh: state.fresh + 1 } : { ...state, stale: state.stale + 1 }
+  const next = sent.fresh ? { ...state, fresh: state.fresh + 1 } : { ...state, stale: state.stale + 1 }
   const step: Command<A, E> = { _tag: "StepConflict", expected: sent.expected, desired: sent.desired, actual }
   if (Option.isNone(actual)) {
-    const blind = { ...counted, known: undefined }
-    if (!rules.canRead) return fail(blind, { _tag: "ConflictWithoutState" })
-    return sent.fresh ? [{ ...blind, after: "read", atLeast: 0 }, step] : sendRead(rules, blind, elapsed)
+    const withoutValue = { ...next, known: undefined }
+    if (!rules.canRead) return fail(withoutValue, { _tag: "ConflictWithoutState" })
+    return sent.fresh
+      ? [{ ...withoutValue, after: "read", serverWait: 0 }, step]
+      : sendRead(rules, withoutValue, elapsed)
   }
   const value = actual.value
-  const informed = seen(counted, value)
-  const settled = settleUnknown(rules, informed, value)
+  const isContradiction = rules.equals(value, sent.expected)
+  const contradictions = isContradiction ? state.contradictions + 1 : 0
+  const afterConflict = { ...withValue(next, value), contradictions }
+  const settled = settleUnknown(rules, afterConflict, value)
   if (settled !== undefined) return settled
-  if (rules.equals(value, sent.expected)) {
-    const puzzled = { ...informed, paradoxes: state.paradoxes + 1 }
-    return puzzled.paradoxes > maxParadoxes
-      ? fail(puzzled, { _tag: "InconsistentRegister", actual: value })
-      : decide(rules, puzzled, elapsed)
-  }
-  const calm = { ...informed, paradoxes: 0 }
-  return sent.fresh && verdict(rules, calm, value)._tag === "Swap"
-    ? [{ ...calm, after: "decide", atLeast: 0 }, step]
-    : decide(rules, calm, elapsed)
+  if (contradictions > maxContradictions) return fail(afterConflict, { _tag: "InconsistentRegister", actual: value })
+  return sent.fresh && !isContradiction && decisionOn(rules, afterConflict, value)._tag === "Swap"
+    ? [{ ...afterConflict, after: "decide", serverWait: 0 }, step]
+    : decide(rules, afterConflict, elapsed)
 }
 
 const onSwapped = <A, E>(
@@ -292,9 +298,9 @@ const onSwapped = <A, E>(
   switch (answer._tag) {
     case "Applied": {
       const value = Option.getOrElse(answer.current, () => sent.desired)
-      const informed = seen(state, value)
-      if (rules.equals(sent.expected, sent.desired)) return found(informed, sent.desired)
-      return [informed, {
+      const next = withValue(state, value)
+      if (rules.equals(sent.expected, sent.desired)) return reached(next, sent.desired)
+      return [next, {
         _tag: "Succeed",
         outcome: "swapped",
         effect: "applied",
@@ -307,11 +313,11 @@ const onSwapped = <A, E>(
     case "Unsent":
       return stepTransient(rules, state, answer, "decide", elapsed)
     case "Unknown": {
-      const doubtful = { ...state, doubted: Option.some(sent.desired) }
-      if (rules.onUnknown !== "neverResend") return stepTransient(rules, doubtful, answer, "decide", elapsed)
+      const next = { ...state, uncertain: Option.some(sent.desired) }
+      if (rules.onUnknown !== "neverResend") return stepTransient(rules, next, answer, "decide", elapsed)
       return rules.canRead
-        ? stepTransient(rules, doubtful, answer, "read", elapsed)
-        : fail(doubtful, { _tag: "Indeterminate" })
+        ? stepTransient(rules, next, answer, "read", elapsed)
+        : fail(next, { _tag: "Indeterminate" })
     }
   }
 }
@@ -325,16 +331,16 @@ const onRead = <A, E>(
   if (state.terminal !== undefined) return onLastRead(rules, state, state.terminal, answer)
   if (answer._tag !== "Observed") return stepTransient(rules, state, answer, "read", elapsed)
   if (Option.isNone(answer.value)) return fail(state, { _tag: "ConflictWithoutState" })
-  const informed = seen(state, answer.value.value)
-  return settleUnknown(rules, informed, answer.value.value) ?? decide(rules, informed, elapsed)
+  const next = withValue(state, answer.value.value)
+  return settleUnknown(rules, next, answer.value.value) ?? decide(rules, next, elapsed)
 }
 
 /**
- * A refusal after an attempt that nobody answered may be that attempt's own doing: who gives the host role away may not
- * do so again. One read tells whether the goal has been reached.
+ * After a swap of unknown effect, a terminal error may be the consequence of that swap: a user who has given a role away may
+ * not do so again. One read shows whether the goal is reached.
  */
 const onTerminal = <A, E>(rules: Rules<A>, state: State<A, E>, error: E, elapsed: number): Transition<A, E> =>
-  Option.isSome(state.doubted) && rules.canRead && fits(rules, elapsed, 0)
+  Option.isSome(state.uncertain) && rules.canRead && fits(rules, elapsed, 0)
     ? sendRead(rules, { ...state, terminal: { error } }, elapsed)
     : fail(state, { _tag: "Terminal", error })
 
@@ -347,20 +353,20 @@ const onLastRead = <A, E>(
   const terminal: Failure<A, E> = { _tag: "Terminal", error }
   if (answer._tag !== "Observed" || Option.isNone(answer.value)) return fail(state, terminal)
   const value = answer.value.value
-  const informed = seen(state, value)
-  const isGoal = Option.exists(state.doubted, (target) => rules.equals(target, value))
-    || verdict(rules, informed, value)._tag === "Keep"
-  return isGoal ? found(informed, value) : fail(informed, terminal)
+  const next = withValue(state, value)
+  const isGoal = Option.exists(state.uncertain, (target) => rules.equals(target, value))
+    || decisionOn(rules, next, value)._tag === "Keep"
+  return isGoal ? reached(next, value) : fail(next, terminal)
 }
 
 const resume = <A, E>(rules: Rules<A>, state: State<A, E>, elapsed: number): Transition<A, E> =>
   state.after === "read" ? sendRead(rules, state, elapsed) : decide(rules, state, elapsed)
 
-/** The next state and the one thing to do next, which answers with the next event. */
+/** The next state, and the command whose result is the next event. */
 export const step = <A, E>(rules: Rules<A>, state: State<A, E>, event: Event<A, E>): Transition<A, E> => {
   switch (event._tag) {
     case "Started": {
-      // What the intent itself expects is better than a hint, and a witness is better than both.
+      // A witness comes before what the intent expects, which comes before a hint.
       const expected = event.known?.isWitness === true ? Option.none() : rules.intent.expects
       const known = Option.match(expected, {
         onNone: () => event.known,
@@ -382,18 +388,18 @@ export const step = <A, E>(rules: Rules<A>, state: State<A, E>, event: Event<A, 
           error: state.terminal === undefined ? event.error : state.terminal.error
         })
       }
-      if (event.proof === "unavailable" && rules.intent.skipsUnavailable) {
+      if (event.meaning === "unavailable" && rules.intent.skipsUnavailable) {
         return decide(rules, { ...state, unavailable: [...state.unavailable, state.sent.desired] }, event.elapsed)
       }
       return onTerminal(
         rules,
-        event.proof === "doubtful" ? { ...state, doubted: Option.some(state.sent.desired) } : state,
+        event.meaning === "uncertain" ? { ...state, uncertain: Option.some(state.sent.desired) } : state,
         event.error,
         event.elapsed
       )
     case "Delay": {
-      const wait = Math.ceil(Math.max(event.millis, 0) + Math.max(state.atLeast, 0))
-      // No sleep that no swap could follow.
+      const wait = Math.ceil(Math.max(event.millis, 0) + Math.max(state.serverWait, 0))
+      // After the last swap that the policy allows, there is nothing to sleep for.
       const isLast = state.after === "decide" && state.swaps >= rules.maxSwaps
       if (wait === 0 || isLast) return resume(rules, state, event.elapsed)
       return fits(rules, event.elapsed, wait)
@@ -403,7 +409,7 @@ export const step = <A, E>(rules: Rules<A>, state: State<A, E>, event: Event<A, 
     case "NoMoreDelays":
       return fail(
         state,
-        event.limit !== "conflicts" && rules.onUnknown === "neverResend" && Option.isSome(state.doubted)
+        event.limit !== "conflicts" && rules.onUnknown === "neverResend" && Option.isSome(state.uncertain)
           ? { _tag: "Indeterminate" }
           : exhausted(event.limit)
       )
@@ -413,5 +419,5 @@ export const step = <A, E>(rules: Rules<A>, state: State<A, E>, event: Event<A, 
   }
 }
 
-/** The state before anything has happened. */
+/** The state before the first event. */
 export const start = <A>(): State<A> => initial

@@ -9,7 +9,7 @@ import type { CasError } from "./errors.ts"
 import type { Intent } from "./Intent.ts"
 import { now } from "./monotonic.ts"
 import { Operation, type Options } from "./Operation.ts"
-import { limits, Policy } from "./Policy.ts"
+import { boundsOf, Policy } from "./Policy.ts"
 import type * as reducer from "./reducer.ts"
 import type { Register, Reported } from "./Register.ts"
 import type { Report } from "./Report.ts"
@@ -19,44 +19,49 @@ import type { Report } from "./Report.ts"
  *
  * **Details**
  *
- * The error channel holds the register's terminal errors, each with a `report`; the errors of the policy's schedules;
- * and the engine's own: `CasExhausted` (a bound or schedule ended), `CasRefused` (the intent refused the value in
- * place), `CasSuperseded` and `CasIndeterminate` (a reply was lost, and the policy forbids to go on),
- * `CasConflictWithoutState` (nothing tells the current value), `CasInconsistentRegister` (conflicts that contradict
- * themselves), `CasInvalidPolicy` (nonsense in the policy).
+ * Fails with
+ *
+ * - the register's terminal errors, each with a `report`;
+ * - the errors of the policy's schedules;
+ * - `CasExhausted`: a schedule or a bound of the policy ended;
+ * - `CasRefused`: the intent refused the value in place;
+ * - `CasSuperseded`, `CasIndeterminate`: a reply was lost, and `onUnknown` does not allow to go on;
+ * - `CasConflictWithoutState`: nothing shows the value in place;
+ * - `CasInconsistentRegister`: conflicts that show the expected value;
+ * - `CasInvalidPolicy`: an invalid setting.
  *
  * @since 0.1.0
  * @category running
  */
 export const run: {
-  <A, E, R>(
-    register: Register<A, E, R>,
+  <A, E, R, C>(
+    register: Register<A, E, R, C>,
     intent: Intent<NoInfer<A>>,
     options?: Options<NoInfer<A>>
-  ): Effect.Effect<Report<A>, Reported<E, A> | CasError<A>, R>
-  <A, E, R, PE, PR>(
-    register: Register<A, E, R>,
+  ): Effect.Effect<Report<A>, Reported<E, A> | CasError<A, C>, R>
+  <A, E, R, C, PE, PR>(
+    register: Register<A, E, R, C>,
     intent: Intent<NoInfer<A>>,
     options: Options<NoInfer<A>, PE, PR>
-  ): Effect.Effect<Report<A>, Reported<E, A> | CasError<A> | PE, R | PR>
-} = <A, E, R, PE, PR>(
-  register: Register<A, E, R>,
+  ): Effect.Effect<Report<A>, Reported<E, A> | CasError<A, C> | PE, R | PR>
+} = <A, E, R, C, PE, PR>(
+  register: Register<A, E, R, C>,
   intent: Intent<A>,
   options: Options<A, PE, PR> = {}
-): Effect.Effect<Report<A>, Reported<E, A> | CasError<A> | PE, R | PR> =>
+): Effect.Effect<Report<A>, Reported<E, A> | CasError<A, C> | PE, R | PR> =>
   Effect.withFiber((fiber) => {
     const invokedAt = now(fiber.getRef(Clock.Clock))
     const policy: Policy<A, PE, PR> = options.policy ?? Policy.standard
-    return Effect.flatMapEager(limits(policy), (bounds) => {
-      const call = { register, intent, options, policy, bounds }
-      return new Operation(fiber, call, { invokedAt, known: fromHint(options.hint), ...alone }).run()
+    return Effect.flatMapEager(boundsOf(policy), (bounds) => {
+      const plan = { register, intent, options, policy, bounds }
+      return new Operation(fiber, plan, { invokedAt, known: fromHint(options.hint), ...unlinked }).run()
     })
   })
 
-const alone = { seen: () => {}, doubt: () => {} }
+const unlinked = { observed: () => {}, uncertain: () => {} }
 
 /**
- * A hint is of unknown age, and no proof.
+ * A hint is of unknown age, and proves nothing.
  *
  * @internal
  */

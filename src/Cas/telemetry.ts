@@ -1,5 +1,5 @@
 /**
- * What an operator sees of the engine: metrics of all operations, and events on the span of each.
+ * The metrics of all operations, and the events on the span of each.
  *
  * @internal
  */
@@ -10,8 +10,8 @@ import * as Tracer from "effect/Tracer"
 import type { Attempt, Evidence } from "./Report.ts"
 
 /**
- * A counter for each value of a label, made once. Each on its own base: labels of one base would change places in it, and
- * have it compute its key anew for every update.
+ * A counter for each value of a label, made once. Each has a base of its own: counters with one base would replace each
+ * other's labels in it, and it would compute its key anew for every update.
  */
 const counters = (id: string, label: string, description: string) => {
   const made = new Map<string, Metric.Counter<number>>()
@@ -33,16 +33,16 @@ const operations = counters(
 const swaps = counters(
   "cas_swaps_total",
   "answer",
-  "Swaps tried, by answer: applied, conflict, stale_conflict, unsent, unknown or terminal."
+  "Swaps, by answer: applied, conflict, stale_conflict, unsent, unknown or terminal."
 )
 
 const reads = counters(
   "cas_reads_total",
   "answer",
-  "Reads tried, by answer: observed, unsent, unknown or terminal."
+  "Reads, by answer: observed, unsent, unknown or terminal."
 )
 
-const waits = Metric.timer("cas_wait", { description: "The sleeps of one operation together." })
+const waits = Metric.timer("cas_wait", { description: "All sleeps of one operation together." })
 
 const queueWaits = Metric.timer("cas_queue_wait", { description: "The wait of one operation for its turn." })
 
@@ -69,7 +69,7 @@ export interface Trace {
   readonly calledAt: bigint
 }
 
-/** Asks for the time only where there is a span. */
+/** Reads the clock only if there is a span. */
 export const traceOf = (context: Context.Context<never>, calledAt: () => bigint): Trace | undefined => {
   const span = Context.getOrUndefined(context, Tracer.ParentSpan)
   return span?._tag === "Span" ? { span, calledAt: calledAt() } : undefined
@@ -90,7 +90,7 @@ const describe = <A>({ calledAt, span }: Trace, outcome: string, evidence: Evide
   }
 }
 
-/** Counts an operation that ended, and writes its attempts on its span, if there is one. */
+/** Counts an operation that ended, and adds its attempts to its span. */
 export const ended = <A>(
   context: Context.Context<never>,
   trace: Trace | undefined,
@@ -110,6 +110,6 @@ export const ended = <A>(
 export const queued = (context: Context.Context<never>, change: 1 | -1): void =>
   queueLength.modifyUnsafe(change, context)
 
-/** Measures a wait for a turn. */
+/** Measures the wait of an operation for its turn. */
 export const tookItsTurn = (context: Context.Context<never>, wait: Duration.Duration): void =>
   queueWaits.updateUnsafe(wait, context)

@@ -65,10 +65,10 @@ export const observation = <T extends MeetingUser.IdType, R>(
   })
 
 /** What a final failure of `set_host` proves: nothing, if its words are not documented or not the platform's. */
-export const proves = (error: SwapError | ReadError): "unavailable" | "doubtful" | undefined =>
+export const classifyError = (error: SwapError | ReadError): "unavailable" | "uncertain" | undefined =>
   error._tag === "TargetNotInMeeting" || error._tag === "ParticipantStatusNotExpected"
     ? "unavailable"
     : (error._tag === "MalformedResponse" || error._tag === "UnknownApiError")
         && error.endpoint === endpoints.setHost.name
-    ? "doubtful"
+    ? "uncertain"
     : undefined

@@ -204,7 +204,7 @@ const take = (
     unknowns: running.unknowns + (answer._tag === "Unknown" && running.command._tag === "SendSwap" ? 1 : 0)
   }
   const event: reducer.Event<Value, Refusal> = answer._tag === "Terminal"
-    ? { _tag: "Failed", error: "no permission", proof: undefined, elapsed: 0 }
+    ? { _tag: "Failed", error: "no permission", meaning: undefined, elapsed: 0 }
     : running.command._tag === "SendSwap"
     // The command says which kind of request this answers, so the answer is one to a swap.
     ? { _tag: "Swapped", answer: answer as Cas.Outcome<Value>, elapsed: 0, took: 0 }
@@ -377,12 +377,12 @@ const keyOfClient = ({ applied, command, foreign, held, result, state, told, unk
     known,
     sent,
     state.after[0],
-    Option.getOrElse(state.doubted, () => "-"),
+    Option.getOrElse(state.uncertain, () => "-"),
     state.terminal === undefined ? "" : "t",
-    state.paradoxes,
+    state.contradictions,
     state.swaps,
     state.restartTransient ? 1 : 0,
-    state.atLeast,
+    state.serverWait,
     applied,
     held,
     told,

@@ -17,6 +17,6 @@ export const fromMeeting = (
     )
   ),
   swap: (expected, desired) => meetings.swapHost(id, { expected, desired }),
-  proves: ({ _tag }) =>
+  classifyError: ({ _tag }) =>
     _tag === "TargetNotInMeeting" || _tag === "ParticipantStatusNotExpected" ? "unavailable" : undefined
 })
