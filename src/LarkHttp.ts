@@ -52,7 +52,7 @@ import type { Envelope } from "./internal/envelope.ts"
 import { exchange } from "./internal/exchange.ts"
 import { failure } from "./internal/failure.ts"
 import { type Admission, type Limit, RateLimits, tier4 } from "./internal/rateLimits.ts"
-import { withoutSecrets } from "./internal/secrets.ts"
+import { omitIfSecret } from "./internal/secrets.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as LarkError from "./LarkError.ts"
 import { type Address, compile } from "./LarkHttp/address.ts"
@@ -287,7 +287,7 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       }
       const reason = "the code says success, but the data is not as documented"
       return Effect.mapError(
-        endpoint.decode((code === 0 ? body["data"] : withoutSecrets(body["data"], tokens)) ?? {}, code),
+        endpoint.decode((code === 0 ? body["data"] : omitIfSecret(body["data"], tokens)) ?? {}, code),
         () => new LarkError.MalformedResponse({ endpoint: endpoint.name, status, logId, reason })
       )
     }

@@ -47,7 +47,7 @@ import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import { keepsTime, lateness, type Reply } from "./internal/execute.ts"
+import { registerTimedExecute, type Reply, timeoutError } from "./internal/execute.ts"
 import { startTimer } from "./internal/timeout.ts"
 import { BufferedResponse, decodeText, type RawHeaders } from "./UndiciHttpClient/BufferedResponse.ts"
 import { parseTarget, type Target, targetOf } from "./UndiciHttpClient/Target.ts"
@@ -180,7 +180,7 @@ const send = <A>(
     })
     if (timeout !== undefined) {
       stopTimer = startTimer(timeout.clock, timeout.duration, () => {
-        const late = lateness(timeout.duration)
+        const late = timeoutError(timeout.duration)
         try {
           handler.abort(late)
         } finally {
@@ -243,7 +243,7 @@ export const make = (dispatcher: Dispatcher): HttpClient.HttpClient => {
       ),
     Effect.succeed
   )
-  return keepsTime(
+  return registerTimedExecute(
     client,
     (request, duration) =>
       Effect.flatMap(

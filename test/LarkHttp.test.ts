@@ -582,7 +582,7 @@ describe.each(platform.clients)("through %s,", (client) => {
           const session = UserToken.fromAccessToken(Redacted.make(token))
           const error = yield* Effect.flip(on(feishu)(Lark.asUser(session)(Meetings.end(id))))
           assert.include<object>(error, { _tag: "TransportError", executed: "no", endpoint: "vc.v1.meeting.end" })
-          assert.match(error.message, /the token is empty, or has blanks, line ends/)
+          assert.match(error.message, /the token is empty, or has whitespace or other characters/)
           assert.deepStrictEqual(feishu.calls, [])
         })
     )

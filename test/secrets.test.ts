@@ -342,7 +342,7 @@ describe("no secret is shown by a real transport", () => {
           )
           if (Exit.isSuccess(exit)) return assert.fail("there was nobody to answer")
           assert.isFalse(Exit.hasDies(exit), Cause.pretty(exit.cause))
-          assert.include(Cause.pretty(exit.cause), "signs in it that a header cannot hold")
+          assert.include(Cause.pretty(exit.cause), "characters that a header cannot hold")
           assert.strictEqual(spans.filter((span) => span.kind === "client").length, 0)
           assertNoSecret(texts, JSON.stringify(token))
         }

@@ -115,7 +115,7 @@ export class AppUnavailable extends ApiError("AppUnavailable", {
   advice: "Install the app in the tenant, and check that its version is published.",
   codes: {
     20009: { status: 400 },
-    20010: { kind: "caller", status: 400, advice: "Add the user to the range of availability of the app." },
+    20010: { kind: "caller", status: 400, advice: "Add the user to the app's availability range." },
     20069: { status: 400, advice: "Enable the app in the admin console." },
     20074: {
       status: 400,
@@ -174,7 +174,7 @@ export class CredentialsRejected extends ApiError("CredentialsRejected", {
  */
 export class IpDenied extends ApiError("IpDenied", {
   kind: "setup",
-  advice: "Add the address under Security Settings in the developer console.",
+  advice: "Add the address to the allow-list under Security Settings in the developer console.",
   codes: { 99991401: {} }
 }) {}
 
@@ -186,7 +186,7 @@ export class IpDenied extends ApiError("IpDenied", {
  */
 export class QuotaExhausted extends ApiError("QuotaExhausted", {
   kind: "platform",
-  advice: "Buy more calls, or wait for the next month.",
+  advice: "Buy more calls, or wait until next month.",
   codes: { 99991403: {} }
 }) {}
 
@@ -215,7 +215,7 @@ export class UserTypeNotSupported extends ApiError("UserTypeNotSupported", {
  */
 export class UserIdRejected extends ApiError("UserIdRejected", {
   kind: "caller",
-  advice: "Take the id from this app and this tenant, and pass it under its own kind (openId, unionId, userId).",
+  advice: "Use an id of this app and this tenant, with the constructor of its kind (openId, unionId, userId).",
   codes: { 99991675: {}, 99992351: { through: 99992381, status: 400 } }
 }) {}
 
@@ -325,7 +325,7 @@ export class InvalidRequest extends ApiError("InvalidRequest", {
 export class PlatformError extends ApiError("PlatformError", {
   kind: "platform",
   retry: "unknown",
-  advice: "Try again later, and more slowly; give the log id to support if it stays.",
+  advice: "Try again later, and less often; if it persists, give the log id to support.",
   codes: {
     1500: {},
     1642: {},

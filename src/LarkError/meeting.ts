@@ -18,7 +18,7 @@ import { ApiError } from "./ApiError.ts"
 export class InternalError extends ApiError("InternalError", {
   kind: "platform",
   retry: "unknown",
-  advice: "Try again; if it stays, ask the administrator with the log id.",
+  advice: "Try again; if it persists, give the log id to your administrator.",
   codes: { 121001: { status: 500, msg: "internal error" } }
 }) {}
 
@@ -30,7 +30,7 @@ export class InternalError extends ApiError("InternalError", {
  */
 export class NotSupported extends ApiError("NotSupported", {
   kind: "caller",
-  advice: "Do without it for this kind of meeting.",
+  advice: "This kind of meeting cannot do it; leave it out.",
   codes: { 121002: { status: 400, msg: "not support" } }
 }) {}
 
@@ -42,7 +42,7 @@ export class NotSupported extends ApiError("NotSupported", {
  */
 export class ParamError extends ApiError("ParamError", {
   kind: "caller",
-  advice: "Check the ids, their kind and the other arguments against the endpoint's page.",
+  advice: "Compare the ids, their kind and the other arguments with the endpoint's page.",
   codes: { 121003: { status: 400, msg: "param error" } }
 }) {}
 

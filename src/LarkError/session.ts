@@ -136,8 +136,8 @@ export class AppTicketMissing extends Data.TaggedError("AppTicketMissing")<{
     return `${
       this.reason === "none" ? "There is no app_ticket yet" : "The app_ticket is outdated"
     } (${this.endpoint}). ${
-      this.resend === "requested" ? "The platform was asked to push one" : "Asking the platform to push one failed"
-    }; check that the webhook is mounted and reachable, and has the LARK_VERIFICATION_TOKEN and LARK_ENCRYPT_KEY of the console (it says at log level Debug what it refuses), then try again.`
+      this.resend === "requested" ? "A push of a new one was requested" : "The request for a new one failed"
+    }; check that the webhook is mounted and reachable, and has the LARK_VERIFICATION_TOKEN and LARK_ENCRYPT_KEY of the console (it logs each refusal at level Debug), then try again.`
   }
 }
 

@@ -75,7 +75,7 @@ export class MalformedResponse extends Data.TaggedError("MalformedResponse")<{
     return `Not a reply of the platform (${this.endpoint}, HTTP ${this.status}${logId}): ${this.reason}. ${
       this.retry === "unknown"
         ? "The request may have been executed; read the state before you repeat a write."
-        : "The request was not executed; check LARK_BASE_URL and what stands between (proxy, gateway)."
+        : "The request was not executed; check LARK_BASE_URL and any proxy or gateway."
     }`
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The header that carries a token, if it can.
+ * The `Authorization` header of a token.
  *
  * @internal
  */
@@ -7,10 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { TransportError } from "../LarkError.ts"
 
-/** Transports throw at other signs, and some say the token in their message. */
+/** Transports throw at other characters, some with the token in the message. */
 const isSendable = (token: Redacted.Redacted) => /^[!-~]+$/.test(Redacted.value(token))
 
-/** @internal */
+/** Fails with `TransportError` if no header can hold the token. */
 export const bearer = (endpoint: string, token: Redacted.Redacted): Effect.Effect<string, TransportError> =>
   isSendable(token)
     ? Effect.succeed(`Bearer ${Redacted.value(token)}`)
@@ -18,6 +18,6 @@ export const bearer = (endpoint: string, token: Redacted.Redacted): Effect.Effec
       new TransportError({
         endpoint,
         executed: "no",
-        reason: "the token is empty, or has blanks, line ends or other signs in it that a header cannot hold"
+        reason: "the token is empty, or has whitespace or other characters that a header cannot hold"
       })
     )

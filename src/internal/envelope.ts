@@ -1,5 +1,5 @@
 /**
- * The one shape of all answers, `{ code, msg, data }`, read from a reply.
+ * The envelope of every answer, `{ code, msg, data }`, read from a reply.
  *
  * @internal
  */
@@ -18,11 +18,11 @@ export interface Envelope {
   readonly status: number
   readonly logId: string | undefined
   readonly retryAfter: Duration.Duration | undefined
-  /** `x-ogw-ratelimit-limit`, as it came. */
+  /** `x-ogw-ratelimit-limit`, unparsed. */
   readonly rateLimit: string | undefined
   readonly code: number
   readonly msg: string
-  /** The whole body: most endpoints put their data under `data`, token endpoints beside `code`. */
+  /** The whole body. Most endpoints put their data under `data`, token endpoints beside `code`. */
   readonly body: Readonly<Record<string, unknown>>
 }
 
@@ -39,32 +39,32 @@ const parse = (text: string): Result.Result<unknown, string> =>
     ? Result.fail("the body is empty")
     : Result.try({ try: (): unknown => JSON.parse(text), catch: () => "the body is not JSON" })
 
-/** Some endpoints send the code as a string. */
+/** Some endpoints send the code as text. */
 const codeOf = (code: unknown): number | undefined => {
   const number = typeof code === "string" && code.trim() !== "" ? Number(code) : code
   return typeof number === "number" && Number.isSafeInteger(number) ? number : undefined
 }
 
-/** The envelope in a reply; `codeless` accepts a 2xx without a code as success, as OAuth has it (RFC 6749). */
+/** The envelope of a reply. `codeless`: a 2xx without a `code` is a success, as in OAuth (RFC 6749). */
 export const readEnvelope = (
   endpoint: string,
   { headers, status, text }: Reply,
   clock: Clock.Clock,
-  conceal: (text: string) => string,
+  redact: (text: string) => string,
   codeless: boolean
 ): Effect.Effect<Envelope, MalformedResponse> => {
   const header = (name: string) => {
     const value = headers[name]
     return typeof value === "object" ? value.join(", ") : value
   }
-  const givenId = header("x-tt-logid") ?? header("x-request-id")
-  const logId = givenId === undefined ? undefined : conceal(givenId)
+  const id = header("x-tt-logid") ?? header("x-request-id")
+  const logId = id === undefined ? undefined : redact(id)
   const retryAfter = waitOf(header, clock.currentTimeMillisUnsafe())
   const malformed = (reason: string) =>
     Effect.fail(new MalformedResponse({ endpoint, status, reason, logId, retryAfter }))
   const parsed = parse(text)
   if (Result.isFailure(parsed)) {
-    const contentType = conceal(header("content-type") ?? "no content type")
+    const contentType = redact(header("content-type") ?? "no content type")
     return malformed(`${parsed.failure} (${contentType}, ${text.length} characters)`)
   }
   const body = parsed.success
@@ -72,8 +72,8 @@ export const readEnvelope = (
   const isSuccess = status >= 200 && status <= 299
   const code = codeless && isSuccess && body["code"] === undefined ? 0 : codeOf(body["code"])
   if (code === undefined) return malformed("the body has no code")
-  if (code === 0 && !isSuccess) return malformed("the code says success, the status does not")
-  // OAuth endpoints describe their failures as RFC 6749 does.
+  if (code === 0 && !isSuccess) return malformed("code 0 says success, but the HTTP status does not")
+  // OAuth endpoints describe failures as in RFC 6749.
   const msg = [body["msg"], body["error_description"], body["error"]].find(Predicate.isString) ?? ""
   const rateLimit = header("x-ogw-ratelimit-limit")
   return Effect.succeed({ endpoint, status, logId, retryAfter, rateLimit, code, msg, body })

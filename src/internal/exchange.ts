@@ -1,10 +1,10 @@
 /**
- * One request on the wire and the envelope of its answer: what all calls share, with a token or without.
+ * One request and the envelope of its answer, for calls of endpoints and of token endpoints.
  *
  * **Details**
  *
- * A body that is not an envelope is a `MalformedResponse`, no reply is a `TransportError`. The caller classifies codes
- * other than 0. No error keeps the request or the body.
+ * No reply is a `TransportError`, a body without an envelope a `MalformedResponse`. Codes other than 0 are left to the
+ * caller. No error keeps the request or the body.
  *
  * @internal
  */
@@ -19,17 +19,17 @@ import type * as Redacted from "effect/Redacted"
 import { type MalformedResponse, TransportError } from "../LarkError.ts"
 import { type Envelope, readEnvelope } from "./envelope.ts"
 import { execute } from "./execute.ts"
-import { concealer } from "./secrets.ts"
+import { redactor } from "./secrets.ts"
 import { observed, type Sent } from "./telemetry.ts"
 
-/** Names in messages and codes of the errors of Node, undici and fetch for connections that were never made. */
+/** Error codes of Node, undici and fetch for a connection that was never made. */
 const neverConnected =
   /\b(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENETDOWN|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_\w+|ERR_SSL_WRONG_VERSION_NUMBER|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+|ERR_INVALID_URL)\b/
 
-/** The same names as the outcome of reading or writing: the connection was there, and the request may have gone out. */
+/** The same codes after `read` or `write`: the connection existed, so the request may have been sent. */
 const onConnection = /\b(read|write) E[A-Z]/
 
-/** The codes and messages of an error and its causes, which is all that is kept of them. */
+/** The codes and messages of an error and its causes; nothing else is kept. */
 const reasonsOf = (error: unknown, depth = 0): ReadonlyArray<string> => {
   if (!Predicate.isObjectKeyword(error) || depth > 5) return []
   const code = "code" in error && typeof error.code === "string" ? [error.code] : []
@@ -42,7 +42,7 @@ const reasonsOf = (error: unknown, depth = 0): ReadonlyArray<string> => {
 const transportError = (
   endpoint: string,
   error: HttpClientError,
-  conceal: (text: string) => string
+  redact: (text: string) => string
 ): TransportError => {
   const { reason } = error
   const cause = "cause" in reason ? reasonsOf(reason.cause) : []
@@ -55,16 +55,16 @@ const transportError = (
   return new TransportError({
     endpoint,
     executed,
-    reason: reasons.length === 0 ? reason._tag : conceal(reasons.join(", ")).replaceAll(/\s+/g, " ")
+    reason: reasons.length === 0 ? reason._tag : redact(reasons.join(", ")).replaceAll(/\s+/g, " ")
   })
 }
 
 /**
- * Sends a request that holds secrets and reads the envelope of its answer, all within `timeout`.
+ * Sends a request and reads the envelope of its answer within `timeout`. Errors are free of the secrets of the request.
  *
  * **Details**
  *
- * `codeless`: a 2xx without a `code` is a success, as OAuth has it (RFC 6749), which knows no envelope.
+ * `codeless`: a 2xx without a `code` is a success, as in OAuth (RFC 6749), which has no envelope.
  *
  * @internal
  */
@@ -76,10 +76,10 @@ export const exchange = (
   timeout: Duration.Duration,
   options: Sent & { readonly codeless?: boolean | undefined } = {}
 ): Effect.Effect<Envelope, TransportError | MalformedResponse> => {
-  const conceal = concealer(secrets)
+  const redact = redactor(secrets)
   const exchanged = Effect.flatMap(
-    Effect.catch(execute(client, request, timeout), (error) => Effect.fail(transportError(endpoint, error, conceal))),
-    (reply) => Clock.clockWith((clock) => readEnvelope(endpoint, reply, clock, conceal, options.codeless === true))
+    Effect.catch(execute(client, request, timeout), (error) => Effect.fail(transportError(endpoint, error, redact))),
+    (reply) => Clock.clockWith((clock) => readEnvelope(endpoint, reply, clock, redact, options.codeless === true))
   )
   return observed(endpoint, request, options, exchanged)
 }

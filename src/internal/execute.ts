@@ -1,5 +1,5 @@
 /**
- * Sends a request and reads its answer, all within a time.
+ * Sends a request and reads its reply within a timeout.
  *
  * @internal
  */
@@ -13,38 +13,38 @@ import { HttpClientError, TransportError } from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import { timeoutOrElse } from "./timeout.ts"
 
-/** Why a request whose time is over has failed. */
-export const lateness = (timeout: Duration.Duration): Error =>
+/** The cause of a request that timed out. */
+export const timeoutError = (timeout: Duration.Duration): Error =>
   new Error(`no answer within ${Duration.toMillis(timeout)} ms`)
 
-/** An answer that has been read. */
+/** A response whose body has been read. */
 export interface Reply {
   readonly status: number
-  /** By names in lower case; a list if one came more than once. */
+  /** By name in lower case; a list for a header that came more than once. */
   readonly headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
   readonly text: string
 }
 
-/** Without a span or redirection. Fails with a `TransportError` for `lateness` after the timeout. */
+/** Makes no span and follows no redirect. Fails with a `TransportError` caused by `timeoutError` after the timeout. */
 export type Execute = (request: HttpClientRequest, timeout: Duration.Duration) => Effect.Effect<Reply, HttpClientError>
 
-const timed = new WeakMap<HttpClient.HttpClient, Execute>()
+const timedExecutes = new WeakMap<HttpClient.HttpClient, Execute>()
 
 /**
- * A client that can end a request whose time is over by itself: for any other, that takes a second fiber. What is made of
- * it (`HttpClient.mapRequest`, say) is another client, and one of those others.
+ * Registers a client's own way to end a request at its timeout, which saves the second fiber that other clients need. A
+ * client derived from it (by `HttpClient.mapRequest`, for example) is not registered.
  */
-export const keepsTime = (client: HttpClient.HttpClient, execute: Execute): HttpClient.HttpClient => {
-  timed.set(client, execute)
+export const registerTimedExecute = (client: HttpClient.HttpClient, execute: Execute): HttpClient.HttpClient => {
+  timedExecutes.set(client, execute)
   return client
 }
 
-/** What any client is told of a request to the platform. */
+/** The settings of HTTP clients for requests to the platform. */
 const settings = (context: Context.Context<never>) =>
   context.pipe(
-    // It has its span already, and the platform is a third party: it is not told the trace ids of its callers.
+    // `observed` makes the span of the request. The platform is a third party and gets no trace ids.
     Context.add(HttpClient.TracerDisabledWhen, constTrue),
-    // Of the transports, fetch alone would follow a redirection, and take the app secret with it to another server.
+    // fetch, unlike the other transports, would follow a redirect and send the app secret to another server.
     Context.add(FetchHttpClient.RequestInit, {
       ...Context.getOrUndefined(context, FetchHttpClient.RequestInit),
       redirect: "manual"
@@ -53,7 +53,7 @@ const settings = (context: Context.Context<never>) =>
 
 const contexts = new WeakMap<Context.Context<never>, Context.Context<never>>()
 
-/** Most requests of a program are sent in one context. */
+/** Cached: most requests of a program are sent from one context. */
 const contextOf = (context: Context.Context<never>) => {
   const known = contexts.get(context)
   if (known !== undefined) return known
@@ -68,7 +68,7 @@ export const execute = (
   request: HttpClientRequest,
   timeout: Duration.Duration
 ): Effect.Effect<Reply, HttpClientError> =>
-  timed.get(client)?.(request, timeout) ?? timeoutOrElse(
+  timedExecutes.get(client)?.(request, timeout) ?? timeoutOrElse(
     Effect.flatMap(
       client.execute(request),
       ({ headers, status, text }) => Effect.map(text, (text) => ({ status, headers, text }))
@@ -77,6 +77,6 @@ export const execute = (
       context: contextOf,
       duration: timeout,
       orElse: () =>
-        Effect.fail(new HttpClientError({ reason: new TransportError({ request, cause: lateness(timeout) }) }))
+        Effect.fail(new HttpClientError({ reason: new TransportError({ request, cause: timeoutError(timeout) }) }))
     }
   )

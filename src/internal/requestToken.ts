@@ -1,5 +1,5 @@
 /**
- * A request to one of the platform's token endpoints, which answer beside `code`, not under `data`.
+ * Requests to the platform's token endpoints, whose fields are beside `code`, not under `data`.
  *
  * @internal
  */
@@ -12,27 +12,27 @@ import * as LarkError from "../LarkError.ts"
 import { exchange } from "./exchange.ts"
 import { failure } from "./failure.ts"
 
-/** Shorter than that of an attempt of the engine, so that a token that does not come is known not to have been used. */
+/** Shorter than the 10 seconds of an engine attempt, so that the token request fails before the attempt is cut. */
 const timeout = Duration.seconds(9)
 
-/** In seconds: what is longer is no life of a token, nor, at some point, a date. */
+/** In seconds. No token lives longer, and much longer times are no valid date. */
 const century = 100 * 365 * 24 * 60 * 60
 
-/** What a token endpoint answered, with code 0. */
+/** The answer of a token endpoint with code 0. */
 export interface Granted {
-  /** The token of that field. Fails with `MalformedResponse` if there is none, or it is empty. */
+  /** The token in a field. Fails with `MalformedResponse` if it is missing or empty. */
   readonly token: (field: string) => Effect.Effect<Redacted.Redacted, LarkError.MalformedResponse>
-  /** The seconds of that field. Fails with `MalformedResponse` unless they are a positive number. */
+  /** The lifetime in a field, in seconds. Fails with `MalformedResponse` unless it is positive and at most a century. */
   readonly seconds: (field: string) => Effect.Effect<number, LarkError.MalformedResponse>
   readonly body: Readonly<Record<string, unknown>>
 }
 
 /**
- * Posts JSON to a token endpoint. Redacted fields are written into the body, and kept out of every error.
+ * Posts JSON to a token endpoint. Redacted fields are sent as text and never appear in an error.
  *
  * **Details**
  *
- * `codeless`: a 2xx without a `code` is a success, as OAuth v3 answers.
+ * `codeless`: a 2xx without a `code` is a success, as in OAuth v3.
  *
  * @internal
  */
@@ -66,7 +66,7 @@ export const requestToken = Effect.fnUntraced(function*(
       const seconds = Number(envelope.body[field])
       return seconds > 0 && seconds <= century
         ? Effect.succeed(seconds)
-        : malformed(`${field} is no time for the token to live`)
+        : malformed(`${field} is not a valid lifetime in seconds`)
     }
   }
 })

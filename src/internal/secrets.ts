@@ -1,5 +1,5 @@
 /**
- * Takes secrets out of what a server sends back.
+ * Keeps the secrets of a request out of what is made of its answer.
  *
  * @internal
  */
@@ -8,24 +8,24 @@ import * as Result from "effect/Result"
 
 const inJson = (text: string) => JSON.stringify(text).slice(1, -1)
 
-/** As it is, and as it stands in JSON. */
+/** Raw and JSON-escaped. */
 const spellings = (secret: Redacted.Redacted) => [Redacted.value(secret), inJson(Redacted.value(secret))]
 
-/** Takes out of a text what it repeats of the secrets that a request held. */
-export const concealer = (secrets: ReadonlyArray<Redacted.Redacted>) => (text: string): string => {
-  // Without a backslash, nothing is spelled otherwise in JSON.
+/** Replaces the secrets in a text with `<redacted>`. */
+export const redactor = (secrets: ReadonlyArray<Redacted.Redacted>) => (text: string): string => {
+  // Escaping adds a backslash: without one in the text, no secret is escaped there.
   const values = text.includes("\\") ? secrets.flatMap(spellings) : secrets.map(Redacted.value)
   const repeated = values.filter((value) => value !== "" && text.includes(value))
-  // The longest first: what one begins with may be another.
+  // Longest first: one secret may be the beginning of another.
   return repeated.sort((a, b) => b.length - a.length).reduce(
     (rest, value) => rest.replaceAll(value, "<redacted>"),
     text
   )
 }
 
-/** The data, unless it repeats a secret. */
-export const withoutSecrets = (data: unknown, secrets: ReadonlyArray<Redacted.Redacted>): unknown => {
-  // What is nested too deeply to be written cannot be searched: it counts as a secret.
+/** The data, or `undefined` if a secret is in it. */
+export const omitIfSecret = (data: unknown, secrets: ReadonlyArray<Redacted.Redacted>): unknown => {
+  // Data that is nested too deeply for JSON cannot be searched, and is left out.
   const text = Result.try(() => JSON.stringify(data) ?? "")
   const isIn = (secret: string) => Result.isFailure(text) || text.success.includes(inJson(secret))
   return secrets.some((secret) => isIn(Redacted.value(secret))) ? undefined : data

@@ -1,6 +1,6 @@
 /**
- * `Effect.timeoutOrElse` for many effects that run at a time, with few durations: one fiber sleeps for all of a duration,
- * where each race would start two fibers and a timer.
+ * `Effect.timeoutOrElse` for many concurrent effects with few distinct durations: one fiber sleeps for all effects of a
+ * duration, where a race needs two fibers and a timer for each.
  *
  * @internal
  */
@@ -12,18 +12,18 @@ import * as Fiber from "effect/Fiber"
 import { constVoid } from "effect/Function"
 
 interface Pending {
-  /** In nanoseconds of the clock. */
+  /** In nanoseconds of the monotonic clock. */
   readonly deadline: bigint
   expire: () => void
 }
 
-/** Of a rest that is too short for its timers, a clock would make no sleep at all. */
+/** Rounds up: clocks skip sleeps shorter than a millisecond. */
 const wholeMillis = (nanos: bigint): Duration.Duration => Duration.millis(Math.ceil(Number(nanos) / 1_000_000))
 
-/** The effects of one duration on one clock. */
+/** The pending effects of one duration on one clock. */
 const makeWatch = (clock: Clock.Clock, duration: Duration.Duration) => {
   const nanos = Duration.toNanosUnsafe(duration)
-  // Of one duration, so in the order of their deadlines.
+  // In the order of their deadlines, since all have one duration.
   const pending = new Set<Pending>()
   let watch: Fiber.Fiber<void> | undefined
 
@@ -32,7 +32,7 @@ const makeWatch = (clock: Clock.Clock, duration: Duration.Duration) => {
     for (const one of pending) {
       if (one.deadline > now) return Effect.andThen(clock.sleep(wholeMillis(one.deadline - now)), watching)
       pending.delete(one)
-      // Whoever hears of it may throw, which must not end the watch of the others.
+      // In a fiber of its own: an observer that throws must not end the watch.
       Effect.runFork(Effect.sync(one.expire))
     }
     return Effect.void
@@ -47,10 +47,10 @@ const makeWatch = (clock: Clock.Clock, duration: Duration.Duration) => {
     },
     delete: (one: Pending): void => {
       pending.delete(one)
-      // Having waited, it may be collected late; what it would have ended, which is all of the call, must not be.
+      // The entry may be collected late and must not retain the call.
       one.expire = constVoid
       if (pending.size > 0) return
-      // A timer that nobody waits for would keep the process alive.
+      // A timer without pending effects would keep the process alive.
       watch?.interruptUnsafe()
       watch = undefined
     }
@@ -67,20 +67,20 @@ const watchOf = (clock: Clock.Clock, duration: Duration.Duration) => {
   return watch
 }
 
-/** Calls `expire` when the duration is over, unless that is called first which it gives. */
+/** Calls `expire` after the duration, unless the returned function is called before. */
 export const startTimer = (clock: Clock.Clock, duration: Duration.Duration, expire: () => void): () => void => {
   const watch = watchOf(clock, duration)
   const pending = watch.add(expire)
   return () => watch.delete(pending)
 }
 
-/** Runs an effect; if it has not ended after the duration, it is interrupted, and then `orElse` runs. */
+/** Runs an effect; after the duration, interrupts it and then runs `orElse`. */
 export const timeoutOrElse = <A, E, A2, E2>(
   self: Effect.Effect<A, E>,
   options: {
     readonly duration: Duration.Duration
     readonly orElse: () => Effect.Effect<A2, E2>
-    /** The context that the effect runs in: its caller's unless given. */
+    /** Derives the context that the effect runs in; the caller's by default. */
     readonly context?: (caller: Context.Context<never>) => Context.Context<never>
   }
 ): Effect.Effect<A | A2, E | E2> =>
