@@ -63,9 +63,9 @@ const isErrorClass = (value: unknown): value is LarkError.ErrorClass<LarkError.A
 const classes = Object.values<unknown>(LarkError).filter(isErrorClass)
 
 describe("an error as JSON", () => {
-  it.prop("comes back as it was", { error: LarkError.LarkError }, ({ error }) => isSame(error, crossed(error)))
+  it.prop("decodes to an equal error", { error: LarkError.LarkError }, ({ error }) => isSame(error, crossed(error)))
 
-  it("comes back from every class, with every field, and without those that it has not", () => {
+  it("decodes to every class, with and without the optional fields", () => {
     assert.isAbove(classes.length, 35)
     for (const Class of [...classes, LarkError.UnknownApiError]) {
       for (const { code, endpoint, msg, status } of [failure]) {
@@ -84,12 +84,12 @@ describe("an error as JSON", () => {
     for (const error of codeless) isSame(error, crossed(error))
   })
 
-  it("is the fields that the class has, and nothing else that is written on it", () => {
+  it("has the fields of the class and no other property of the error", () => {
     const error = Object.assign(new LarkError.MissingScope(failure), { report: "of the operation", token: "t-secret" })
     assert.deepStrictEqual<unknown>(encode(error), { _tag: "MissingScope", ...failure, retryAfter: "1500 millis" })
   })
 
-  it("has the fields of an error that carries a report", () => {
+  it("has the fields of an error with a report", () => {
     const register: Cas.Register<number, LarkError.NoPermission> = {
       equals: Object.is,
       swap: () => Effect.fail(new LarkError.NoPermission({ ...failure, code: 121005 }))
@@ -104,7 +104,7 @@ describe("an error as JSON", () => {
     }))
   })
 
-  it("keeps the data of the class that keeps it, and of no other", () => {
+  it("keeps the data of a conflict only", () => {
     const data = { host_user: { id: "ou_alice", user_type: 1 } }
     const conflict = new LarkError.DataConflict({ ...failure, code: 121006, data })
     assert.deepStrictEqual(Object(crossed(conflict)).data, data)
@@ -112,17 +112,17 @@ describe("an error as JSON", () => {
     assert.notProperty(decode(json), "data")
   })
 
-  it("comes back without frames", () => {
+  it("decodes without stack frames", () => {
     assert.notMatch(crossed(new LarkError.NoPermission(failure)).stack ?? "", /^ +at /m)
   })
 
-  it("can be failed with", () => {
+  it("decodes to an error that can be yielded", () => {
     const error = new LarkError.NoPermission(failure)
     const back = Schema.decodeUnknownSync(LarkError.schemaOf(LarkError.NoPermission))(encode(error))
     assert.strictEqual(Effect.runSync(Effect.flip(back)), back)
   })
 
-  it("of no class is refused", () => {
+  it("fails to decode without a known tag and its fields", () => {
     const result = (json: unknown) => Schema.decodeUnknownResult(LarkError.LarkError)(json)
     const { code, endpoint, msg, status } = failure
     for (
@@ -137,7 +137,7 @@ describe("an error as JSON", () => {
     ) assert.isTrue(Result.isFailure(result(json)), JSON.stringify(json))
   })
 
-  it("is made of a class of one's own too", () => {
+  it("works for a class made with ApiError", () => {
     class RoomBusy extends LarkError.ApiError("RoomBusy", {
       kind: "conflict",
       advice: "Choose another room.",

@@ -3,6 +3,7 @@ import { Duration, Effect, Predicate, Redacted, Result, Schema } from "effect"
 import { Lark, LarkError, MeetingId, Meetings, MeetingUser, UserToken } from "effect-lark-meetings"
 import { documented } from "../scripts/errors-page.ts"
 import * as platform from "./fixtures/http/platform.ts"
+import { alice, bob, id } from "./fixtures/World.ts"
 
 type Documented = readonly [status: number, code: number, msg: string, tag: string]
 
@@ -86,7 +87,7 @@ const genericCodes = [generic, token].flatMap((byTag) =>
   Object.entries(byTag).flatMap(([tag, codes]) => codes.map((code) => [code, tag] as const))
 )
 
-/** Codes whose fault is not that of the app's setup. */
+/** The codes of every kind but `setup`. */
 // dprint-ignore
 const kinds: Readonly<Record<Exclude<LarkError.Kind, "setup">, ReadonlyArray<number>>> = {
   caller: [
@@ -103,9 +104,6 @@ const kinds: Readonly<Record<Exclude<LarkError.Kind, "setup">, ReadonlyArray<num
 
 const meetingRows = [...setHost, ...get.filter(([, code]) => code === 121004), ...others]
 
-const id = MeetingId.make("6911188411932033028")
-const alice = MeetingUser.openId("ou_alice")
-const bob = MeetingUser.openId("ou_bob")
 const session = UserToken.fromAccessToken(Redacted.make("u-alice"))
 
 const swapHost = Meetings.swapHost(id, { expected: alice, desired: bob })
@@ -153,7 +151,7 @@ const someClasses = [
 
 const meetingClasses = meetingRows.map(([, , , tag]): LarkError.ErrorClass => Reflect.get(LarkError, tag))
 
-/** Every code that the table has a row for, as one list of pairs. */
+/** The first and last code of a row. */
 const span = (row: (typeof LarkError.table)[number]) => [row.code, row.through ?? row.code] as const
 
 describe("a documented code", () => {
@@ -198,7 +196,7 @@ describe("a documented code", () => {
       })
   )
 
-  it.effect("is known by its number, whatever status and message come with it", () =>
+  it.effect("is classified by its number alone, whatever the status and message", () =>
     Effect.gen(function*() {
       for (const status of [200, 400, 403, 404, 409, 429, 500, 502, 503]) {
         for (const [, code, , tag] of end) {
@@ -208,7 +206,7 @@ describe("a documented code", () => {
       }
     }))
 
-  it.effect("of another endpoint is an UnknownApiError", () =>
+  it.effect("of another endpoint becomes an UnknownApiError", () =>
     Effect.gen(function*() {
       for (const [name, documented] of [["get", get], ["end", end], ["swapHost", setHost]] as const) {
         const foreign = meetingRows.filter(([, code]) => !documented.some(([, own]) => own === code))
@@ -221,7 +219,7 @@ describe("a documented code", () => {
 })
 
 describe("a generic code", () => {
-  it.effect("means the same on every endpoint, the token endpoint included", () =>
+  it.effect("has one class on every endpoint, token endpoints included", () =>
     Effect.gen(function*() {
       for (const [code, tag] of genericCodes) {
         for (const name of ["get", "end"] as const) {
@@ -235,7 +233,7 @@ describe("a generic code", () => {
 })
 
 describe("the code table", () => {
-  it("has every code of the documents, each under its class, status and message", () => {
+  it("has every documented code with its class, status and message", () => {
     for (const [status, code, msg, tag] of meetingRows) {
       assert.deepInclude<object>(LarkError.table.find((row) => row.code === code) ?? {}, {
         code,
@@ -250,7 +248,7 @@ describe("the code table", () => {
     }
   })
 
-  it("says of every code who can do something about it", () => {
+  it("has the kind of every code", () => {
     const of = (kind: LarkError.Kind) => LarkError.table.filter((row) => row.kind === kind).map(({ code }) => code)
     const others = Object.entries(kinds).map(([kind, codes]) => [kind, codes.toSorted((a, b) => a - b)] as const)
     assert.deepStrictEqual(Object.fromEntries(others), {
@@ -278,17 +276,17 @@ describe("the code table", () => {
     })
   })
 
-  it("gives every meeting code a class of its own", () => {
+  it("has one class for each meeting code", () => {
     const tags = meetingRows.map(([, , , tag]) => tag)
     assert.strictEqual(new Set(tags).size, tags.length)
     assert.deepStrictEqual(tags.filter((tag) => genericCodes.some(([, generic]) => generic === tag)), [])
   })
 
-  it("says in every row what to do", () => {
+  it("has advice in every row", () => {
     for (const row of LarkError.table) assert.match(row.advice, /^[A-Z].*\.$/, String(row.code))
   })
 
-  it("is what the docstrings of the classes say, each code with its meaning", () => {
+  it("agrees with the docstrings of the classes, which have a meaning for each code", () => {
     const classes = [...documented("meeting"), ...documented("generic"), ...documented("session")]
     assert.isAbove(classes.length, 40)
     for (const [tag, codes] of classes) {
@@ -307,7 +305,7 @@ describe("the code table", () => {
     )
   })
 
-  it("lets a call be repeated only where the answer proves that nothing was executed", () => {
+  it("allows a repeat only for codes that prove that nothing was executed", () => {
     const of = (retry: LarkError.Retry) => LarkError.table.filter((row) => row.retry === retry).map((row) => row.code)
     assert.deepStrictEqual(of("token").toSorted(), generic["TokenRejected"]?.toSorted())
     assert.deepStrictEqual(of("wait"), [124002, 99991400])
@@ -322,7 +320,7 @@ describe("the code table", () => {
 describe("fromFailure", () => {
   const tags = new Set<string>([...LarkError.table.map((row) => row.tag), "UnknownApiError"])
 
-  it.prop("gives every whole number exactly one class", { code: Schema.Int }, ({ code }) => {
+  it.prop("returns exactly one class for every integer", { code: Schema.Int }, ({ code }) => {
     const error = LarkError.fromFailure(failure(code), someClasses)
     assert.isTrue(tags.has(error._tag))
     const classes = [...tags].filter((tag) => isA(error, tag))
@@ -333,7 +331,7 @@ describe("fromFailure", () => {
     assert.strictEqual(error._tag, documented ? row.tag : "UnknownApiError")
   })
 
-  it("leaves the gaps between neighbouring codes unknown", () => {
+  it("returns UnknownApiError for the gaps between codes", () => {
     const rows = LarkError.table.map(span)
     for (const code of rows.flatMap(([from, through]) => [from - 1, through + 1])) {
       if (rows.some(([from, through]) => from <= code && code <= through)) continue
@@ -341,14 +339,14 @@ describe("fromFailure", () => {
     }
   })
 
-  it("takes no frames, which would be those of the decoder, and lets others take theirs", () => {
+  it("takes no stack frames, and restores the limit for other errors", () => {
     const { stack } = LarkError.fromFailure(failure(121006), someClasses)
     assert.match(stack ?? "", /^DataConflict/)
     assert.notMatch(stack ?? "", /^ +at /m)
     assert.match(new Error("mine").stack ?? "", /^ +at /m)
   })
 
-  it("keeps the data of a conflict, and of nothing else", () => {
+  it("keeps the data of a conflict only", () => {
     const data = { host_user: { id: "ou_alice", user_type: 1 } }
     const withData = (code: number) => LarkError.fromFailure({ ...failure(code), data }, someClasses)
     assert.include<object>(withData(121006), { data })
@@ -356,7 +354,7 @@ describe("fromFailure", () => {
   })
 })
 
-describe("a class of one's own", () => {
+describe("a class made with ApiError", () => {
   class InvalidParam extends LarkError.ApiError("InvalidParam", {
     kind: "caller",
     advice: "Check the query.",
@@ -370,7 +368,7 @@ describe("a class of one's own", () => {
   const errorOf = (code: number) =>
     LarkError.fromFailure({ ...failure(code, 500), data: "kept" }, [InvalidParam, LarkError.InternalError])
 
-  it("comes before the classes after it and the generic ones", () => {
+  it("precedes later classes of the list and generic ones", () => {
     const own = { _tag: "InvalidParam", kind: "caller", retry: "never", advice: "Check the query.", data: "kept" }
     assert.include<object>(errorOf(121001), own)
     assert.instanceOf(errorOf(121001), InvalidParam)
@@ -381,7 +379,7 @@ describe("a class of one's own", () => {
     assert.strictEqual(LarkError.fromFailure(failure(99991400), [InvalidParam])._tag, "RateLimited")
   })
 
-  it("has what holds for all of its codes, and what is a code's own", () => {
+  it("applies its defaults to codes without settings of their own", () => {
     assert.include<object>(errorOf(121011), { kind: "caller", retry: "never", advice: "Shorten the query." })
     for (const code of [121050, 121055, 121059]) {
       assert.include<object>(errorOf(code), {
@@ -406,7 +404,7 @@ describe("a class of one's own", () => {
 })
 
 describe("the message of an error", () => {
-  it("says endpoint, status, log id and what to do, whatever the code", () => {
+  it("has endpoint, status, log id and advice for every code", () => {
     for (const code of [...LarkError.table.map((row) => row.code), 424242]) {
       const error = LarkError.fromFailure(failure(code, 418), someClasses)
       if (!("advice" in error)) continue
@@ -419,12 +417,12 @@ describe("the message of an error", () => {
     }
   })
 
-  it("does without a log id where there is none", () => {
+  it("omits a missing log id", () => {
     const error = new LarkError.NoPermission({ code: 121005, msg: "no permission", status: 403, endpoint: "e" })
     assert.match(error.message, /^\[121005\] no permission \(e, HTTP 403\)\. Check the kind of token/)
   })
 
-  it("of a reply that never came says whether to read before writing again", () => {
+  it("of a lost reply says whether to read the state before another write", () => {
     const lost = new LarkError.TransportError({ endpoint: "e", reason: "ECONNRESET", executed: "unknown" })
     assert.match(lost.message, /\(e\): ECONNRESET.*may have been executed; read the state/)
     const refused = new LarkError.TransportError({ endpoint: "e", reason: "ECONNREFUSED", executed: "no" })
@@ -434,15 +432,15 @@ describe("the message of an error", () => {
   })
 })
 
-describe("what a failure proves", () => {
-  it("a code that nobody knows is judged by its status: a throttle waits, a failing server may have executed it", () => {
+describe("kind and retry", () => {
+  it("of an unknown code follow from the status: 429 waits, 5xx may have been executed", () => {
     const retry = (status: number) => LarkError.fromFailure(failure(424242, status), []).retry
     for (const status of [200, 400, 403, 404]) assert.strictEqual(retry(status), "never")
     assert.strictEqual(retry(429), "wait")
     for (const status of [500, 502, 503, 504]) assert.strictEqual(retry(status), "unknown")
   })
 
-  it("a code of another endpoint likewise: what it means there says nothing here", () => {
+  it("of another endpoint's code follow from the status, not from its meaning there", () => {
     const retry = (code: number, status: number) =>
       LarkError.fromFailure(failure(code, status), [LarkError.ParamError]).retry
     assert.strictEqual(retry(124002, 400), "never")
@@ -450,14 +448,14 @@ describe("what a failure proves", () => {
     assert.notInclude(LarkError.fromFailure(failure(123003), [LarkError.ParamError]).message, "Assign at most ten")
   })
 
-  it("a body that nobody understands likewise", () => {
+  it("of a malformed response follow from the status", () => {
     const retry = (status: number) => new LarkError.MalformedResponse({ endpoint: "e", status, reason: "" }).retry
     for (const status of [400, 401, 403, 404, 413]) assert.strictEqual(retry(status), "never")
     assert.strictEqual(retry(429), "wait")
     for (const status of [200, 204, 302, 408, 500, 502, 503, 504]) assert.strictEqual(retry(status), "unknown")
   })
 
-  it("an error without a code knows who can do something about it, too", () => {
+  it("are set on errors without a code", () => {
     const transport = { endpoint: "e", reason: "" } as const
     const errors: ReadonlyArray<readonly [LarkError.Classified, LarkError.Kind, LarkError.Retry]> = [
       [new LarkError.TransportError({ ...transport, executed: "no" }), "platform", "wait"],
@@ -485,7 +483,7 @@ describe("what a failure proves", () => {
     }
   })
 
-  it("errors carry the wait the platform asks for", () => {
+  it("come with the wait that the platform asks for", () => {
     const retryAfter = Duration.seconds(3)
     const error = LarkError.fromFailure({ ...failure(99991400, 429), retryAfter }, [])
     assert.include<object>(error, { _tag: "RateLimited", retryAfter })

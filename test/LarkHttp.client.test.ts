@@ -1,21 +1,18 @@
 /**
- * What the HTTP client is told: to make spans for an application with a tracer, none for one without; to tell the platform
- * nothing of them; to follow no redirection.
+ * The settings of the HTTP client: spans only for an application with a tracer, no trace headers, no redirects.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Tracer } from "effect"
-import { Cas, Lark, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
+import { Cas, Lark, Meetings } from "effect-lark-meetings"
 import { FetchHttpClient, HttpClient } from "effect/http"
 import * as platform from "./fixtures/http/platform.ts"
+import { alice, bob, id } from "./fixtures/World.ts"
 
-const id = MeetingId.make("6911188411932033028")
-const [alice, bob] = [MeetingUser.openId("ou_alice"), MeetingUser.openId("ou_bob")]
-
-/** The names of the spans that the transport finds itself in, the innermost first. */
+/** The names of the spans around the transport, innermost first. */
 const lineage = (span: Option.Option<Tracer.AnySpan>): ReadonlyArray<string> =>
   Option.isSome(span) && span.value._tag === "Span" ? [span.value.name, ...lineage(span.value.parent)] : []
 
-/** Runs under a span of the caller's. What the transport saw at each call, and the names asked for of client spans. */
+/** Runs a program in a span; returns the spans around each request and the names of its headers. */
 const watch = <A, E>(program: Effect.Effect<A, E, Lark.Services>) => {
   const seen: Array<ReadonlyArray<string>> = []
   let named = 0
@@ -46,7 +43,7 @@ const programs: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, 
 ]
 
 describe.each(programs)("%s", (_, program, name) => {
-  it.effect("has its span, and that of its request, with a tracer; the platform hears of neither", () =>
+  it.effect("makes a span for itself and for its request, and sends no trace headers", () =>
     Effect.gen(function*() {
       const { headers, seen } = yield* Effect.provideService(watch(program), Tracer.Tracer, tracer)
       assert.deepStrictEqual(seen, [["client 2", name, "caller"]])
@@ -60,7 +57,7 @@ describe.each(programs)("%s", (_, program, name) => {
     }))
 })
 
-it.effect("an application's own settings of fetch stay, but for redirections", () => {
+it.effect("keeps the application's settings of fetch, except for redirects", () => {
   const settings: Array<RequestInit | undefined> = []
   const fetch: typeof globalThis.fetch = (_, init) => {
     settings.push(init)

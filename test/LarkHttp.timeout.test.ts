@@ -1,18 +1,18 @@
 /**
- * The deadlines of requests, many of which are under way at a time.
+ * The timeouts of concurrent requests.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Duration, Effect, Fiber, Layer, Redacted } from "effect"
-import { Lark, MeetingId, Meetings, UserToken } from "effect-lark-meetings"
+import { Lark, Meetings, UserToken } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import { countedClock } from "./fixtures/countedClock.ts"
 import * as platform from "./fixtures/http/platform.ts"
+import { id } from "./fixtures/World.ts"
 
-const id = MeetingId.make("6911188411932033028")
 const asAlice = Lark.asUser(UserToken.fromAccessToken(Redacted.make("u-alice")))
 const end = asAlice(Meetings.end(id))
 
-/** A request that fails after a while, and when it did. */
+/** The time at which a request fails. */
 const failing = <A, E, R>(program: Effect.Effect<A, E, R>) =>
   Effect.andThen(Effect.flip(program), Clock.currentTimeMillis)
 
@@ -23,7 +23,7 @@ describe.each(platform.clients)("through %s,", (client) => {
   const silent = feishu(() => Effect.never)
 
   describe("a deadline", () => {
-    it.effect("is that of each request, however many wait", () =>
+    it.effect("runs for each request by itself", () =>
       Effect.gen(function*() {
         const fibers: Array<Fiber.Fiber<number, unknown>> = []
         for (let i = 0; i < 5; i++) {
@@ -35,7 +35,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         assert.deepStrictEqual(ended, [10_000, 13_000, 16_000, 19_000, 22_000])
       }).pipe(Effect.provide(silent)))
 
-    it.effect("of a request outlives that of one that was answered, or interrupted", () =>
+    it.effect("survives the end or interruption of other requests", () =>
       Effect.gen(function*() {
         const early = yield* Effect.forkChild(failing(end))
         yield* TestClock.adjust("1 second")
@@ -56,14 +56,14 @@ describe.each(platform.clients)("through %s,", (client) => {
         )
       ))
 
-    it.effect("of a request begins with it, be that when another's is over", () =>
+    it.effect("starts with its request, even after another has expired", () =>
       Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Effect.all([failing(end), failing(end), failing(end)]))
         yield* TestClock.adjust("1 minute")
         assert.deepStrictEqual(yield* Fiber.join(fiber), [10_000, 20_000, 30_000])
       }).pipe(Effect.provide(silent)))
 
-    it.effect("that is shorter comes first, though it began later", () =>
+    it.effect("that is shorter expires first, even if it started later", () =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(failing(end))
         yield* TestClock.adjust("500 millis")
@@ -72,7 +72,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         assert.deepStrictEqual([yield* Fiber.join(mint), yield* Fiber.join(call)], [9_500, 10_000])
       }).pipe(Effect.provide(feishu(() => Effect.never, () => Effect.never))))
 
-    it.effect("comes by the clock of its caller, even if another's stands still", () =>
+    it.effect("uses the clock of its caller", () =>
       Effect.gen(function*() {
         const stuck = yield* Effect.forkChild(Effect.provide(end, TestClock.layer()))
         yield* TestClock.adjust("1 second")
@@ -82,7 +82,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         yield* Fiber.interrupt(stuck)
       }).pipe(Effect.provide(silent)))
 
-    it.effect("comes for all, even if one who hears of it throws", () =>
+    it.effect("expires for all requests, even if an observer throws", () =>
       Effect.gen(function*() {
         const throwing = yield* Effect.forkChild(failing(end))
         throwing.addObserver(() => {
@@ -98,7 +98,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         assert.deepStrictEqual(ended, [10_000, 11_000, 22_000])
       }).pipe(Effect.provide(silent)))
 
-    it.effect("is not missed by a clock that counts the parts of milliseconds less exactly than its timers", () =>
+    it.effect("expires on a clock that has less precision than its timers", () =>
       Effect.gen(function*() {
         const start = Date.UTC(2026, 0, 1)
         yield* TestClock.setTime(start)
@@ -108,7 +108,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         assert.approximately(yield* Fiber.join(fiber), start + 10_000, 1)
       }).pipe(Effect.provide(silent)))
 
-    it.effect("costs one sleep for all, and none when nobody waits", () => {
+    it.effect("needs one sleep for all requests, and none without requests", () => {
       const gate = Deferred.makeUnsafe<platform.Answer>()
       return Effect.gen(function*() {
         const { calls, clock } = yield* countedClock
@@ -125,7 +125,7 @@ describe.each(platform.clients)("through %s,", (client) => {
 })
 
 describe("a deadline", () => {
-  it.effect("ends a request before it fails", () => {
+  it.effect("waits for the interrupted request to end", () => {
     const seen: Array<string> = []
     const stubborn = Effect.onInterrupt(
       Effect.never,

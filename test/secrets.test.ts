@@ -1,10 +1,23 @@
 /**
- * Nothing that this library says, on any path, holds a token or the app secret.
+ * No error, log, span or metric, on any path, holds a token or the app secret.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, type Layer, Logger, Metric, Option, Redacted, References, Tracer } from "effect"
-import { Cas, Lark, MeetingId, Meetings, MeetingUser, UndiciHttpClient, UserToken } from "effect-lark-meetings"
+import {
+  Cause,
+  Effect,
+  Exit,
+  Fiber,
+  type Layer,
+  Logger,
+  Metric,
+  Option,
+  Redacted,
+  References,
+  Schema,
+  Tracer
+} from "effect"
+import { Cas, Lark, LarkError, Meetings, type MeetingUser, UndiciHttpClient, UserToken } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { FetchHttpClient, type HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
@@ -15,8 +28,9 @@ import { text } from "node:stream/consumers"
 import { inspect } from "node:util"
 import { listen } from "./fixtures/http/listen.ts"
 import * as platform from "./fixtures/http/platform.ts"
+import { alice, bob, id } from "./fixtures/World.ts"
 
-/** Part of every secret in here, and of nothing else. */
+/** Part of every secret in this file, and of nothing else. */
 const mark = "Zq7Xw"
 
 const appSecret = `${mark}-app"secret\\with/all+signs`
@@ -25,9 +39,6 @@ const tenantToken = (n: number) => `t-${mark}.tenant-${n}`
 
 const app = { appId: "cli_a", appSecret: Redacted.make(appSecret) }
 
-const id = MeetingId.make("6911188411932033028")
-const alice = MeetingUser.openId("ou_alice")
-const bob = MeetingUser.openId("ou_bob")
 const asAlice = Lark.asUser(UserToken.fromAccessToken(Redacted.make(userToken), { user: alice }))
 const asSomebody = Lark.asUser(UserToken.fromAccessToken(Redacted.make(userToken)))
 
@@ -45,13 +56,16 @@ const operations: Readonly<Record<string, Operation>> = {
   end: asAlice(Meetings.end(id))
 }
 
-/** Everything that a value shows of itself. */
+/** Every textual form of a value. */
 const shown = (value: unknown): ReadonlyArray<string> => [
   String(value),
   JSON.stringify(value) ?? "",
   inspect(value, { depth: 20, showHidden: true, maxArrayLength: null, maxStringLength: null }),
   ...(value instanceof Error ? [value.message, value.stack ?? ""] : [])
 ]
+
+const isLarkError = Schema.is(LarkError.LarkError)
+const encodeError = Schema.encodeSync(LarkError.LarkError)
 
 const isReport = (value: unknown): value is Cas.Report<MeetingUser.MeetingUser> =>
   typeof value === "object" && value !== null && "attempts" in value && "outcome" in value
@@ -61,8 +75,8 @@ const timelines = (value: unknown): ReadonlyArray<string> => {
   return reports.filter(isReport).flatMap((report) => Cas.timeline(report))
 }
 
-/** Runs a program, and gives everything that anybody could have seen of it. */
-const watched = <R>(program: Effect.Effect<unknown, unknown, R>) =>
+/** Runs a program and collects its exit, logs, spans and metrics as text. */
+const observed = <R>(program: Effect.Effect<unknown, unknown, R>) =>
   Effect.gen(function*() {
     const texts: Array<string> = []
     const spans: Array<Tracer.Span> = []
@@ -106,6 +120,7 @@ const watched = <R>(program: Effect.Effect<unknown, unknown, R>) =>
       texts.push(Cause.pretty(exit.cause))
       for (const error of exit.cause.reasons.flatMap((reason) => Cause.isFailReason(reason) ? [reason.error] : [])) {
         texts.push(...shown(error), ...timelines(error))
+        if (isLarkError(error)) texts.push(JSON.stringify(encodeError(error)))
       }
     } else {
       texts.push(...shown(exit.value), ...timelines(exit.value))
@@ -129,19 +144,19 @@ const on =
   (layer: Layer.Layer<HttpClient.HttpClient>, options: Partial<Parameters<typeof Lark.layer>[0]> = {}) =>
   (program: Operation) => program.pipe(Effect.provide(Lark.layer({ ...app, ...options })), Effect.provide(layer))
 
-/** What a request holds that nobody may see. */
+/** The secret that a request holds. */
 const secretsIn = (request: platform.Arrived): string =>
   request.headers["authorization"] ?? (request.body?.includes(JSON.stringify(appSecret)) === true ? appSecret : "")
 
 const conflict = (data: unknown) => platform.failed(409, 121006, "data conflict", { data })
 
-/** A header cannot hold everything. */
+/** Without the characters that a header cannot hold. */
 const inHeader = (secret: string) => secret.replaceAll(/[^!-~ ]/g, "")
 
-/** Servers that say back what they were sent. */
+/** Servers that echo the secret of the request. */
 const echoes: Readonly<Record<string, (secret: string) => platform.Answer | platform.Lost>> = {
   "in msg": (secret) => platform.failed(400, 121003, `who sends ${secret}?`),
-  "in msg, from every part": (secret) => platform.failed(500, 121001, `${secret} ${secret} ${secret}`),
+  "in msg, three times": (secret) => platform.failed(500, 121001, `${secret} ${secret} ${secret}`),
   "in msg, in quotes": (secret) => platform.failed(400, 121003, JSON.stringify({ app_secret: secret })),
   "in the msg of a rejected token": (secret) => platform.failed(400, 99991663, `Invalid access token: ${secret}`),
   "in the msg of a wrong credential": (secret) => platform.failed(200, 10015, secret),
@@ -196,14 +211,14 @@ const echoes: Readonly<Record<string, (secret: string) => platform.Answer | plat
     new platform.Lost({ request: { headers: { authorization: secret } }, code: secret })
 }
 
-describe.each(platform.clients)("through %s, no secret that the platform says back is shown", (client) => {
+describe.each(platform.clients)("through %s, no echoed secret is shown", (client) => {
   const cases = Object.entries(echoes)
 
   it.effect.each(cases)("%s, by a meeting endpoint", ([how, echo]) =>
     Effect.gen(function*() {
       for (const [name, operation] of Object.entries(operations)) {
         const feishu = platform.make((request) => echo(secretsIn(request)), (n) => platform.minted(tenantToken(n)))
-        const { texts } = yield* watched(on(feishu.through(client))(operation))
+        const { texts } = yield* observed(on(feishu.through(client))(operation))
         assertNoSecret(texts, `${name}, ${how}`)
       }
     }))
@@ -212,37 +227,37 @@ describe.each(platform.clients)("through %s, no secret that the platform says ba
     Effect.gen(function*() {
       for (const [name, operation] of Object.entries(operations)) {
         const feishu = platform.make(() => platform.ok({}), (_, request) => echo(secretsIn(request)))
-        const { texts } = yield* watched(on(feishu.through(client))(operation))
+        const { texts } = yield* observed(on(feishu.through(client))(operation))
         assertNoSecret(texts, `${name}, ${how}`)
       }
     }))
 
-  it.effect("by the second answer, of the token that the first answer rejected", () =>
+  it.effect("by the second answer, with the token that the first answer rejected", () =>
     Effect.gen(function*() {
       const feishu = platform.make(
         (_, n) => n === 0 ? platform.failed(400, 99991663) : platform.failed(400, 99991663, `${tenantToken(0)} again`),
         (n) => platform.minted(tenantToken(n))
       )
-      const { texts } = yield* watched(on(feishu.through(client))(Meetings.get(id)))
+      const { texts } = yield* observed(on(feishu.through(client))(Meetings.get(id)))
       assertNoSecret(texts, "get")
     }))
 })
 
-describe.each(platform.clients)("through %s, no secret in half a token is shown", (client) => {
+describe.each(platform.clients)("through %s, no secret in an incomplete token answer is shown", (client) => {
   const halves: ReadonlyArray<readonly [what: string, answer: platform.Answer]> = [
-    ["no time to expire", { body: { code: 0, tenant_access_token: tenantToken(1) } }],
+    ["no lifetime", { body: { code: 0, tenant_access_token: tenantToken(1) } }],
     ["a list of tokens", { body: { code: 0, tenant_access_token: [tenantToken(1)], expire: 7200 } }],
     ["a failure beside the token", {
       body: { code: 10013, msg: "", tenant_access_token: tenantToken(1), expire: 7200 }
     }],
     ["a broken body", { body: `{"code":0,"tenant_access_token":"${tenantToken(1)}"` }],
     ["a status of failure", { status: 500, body: { code: 0, tenant_access_token: tenantToken(1), expire: 7200 } }],
-    ["a token in its expiry", { body: { code: 0, tenant_access_token: "t", expire: tenantToken(1) } }]
+    ["a token as its lifetime", { body: { code: 0, tenant_access_token: "t", expire: tenantToken(1) } }]
   ]
   it.effect.each(halves)("%s", ([what, answer]) =>
     Effect.gen(function*() {
       for (const [name, operation] of Object.entries(operations)) {
-        const { texts } = yield* watched(
+        const { texts } = yield* observed(
           on(platform.make(() => platform.ok({}), () => answer).through(client))(operation)
         )
         assertNoSecret(texts, `${name}, ${what}`)
@@ -267,8 +282,8 @@ const faults: ReadonlyArray<Simulator.Fault> = [
 
 const endpoints = ["get", "set_host", "end", "tenant_access_token"] as const
 
-describe("no secret is shown by the simulator, nor by the client that talks to it", () => {
-  it.effect.each([undefined, ...faults])("whatever goes wrong: %o", (fault) =>
+describe("no secret is shown by the simulator or its client", () => {
+  it.effect.each([undefined, ...faults])("with the fault %o", (fault) =>
     Effect.gen(function*() {
       for (const persistent of [false, true]) {
         const nths = persistent ? [0, 1, 2, 3, 4, 5] : [0]
@@ -298,7 +313,7 @@ describe("no secret is shown by the simulator, nor by the client that talks to i
           tokens = [token, ...minted.map((record) => record.value)].map(Redacted.value)
           return { exits, minted, requests: yield* simulator.requests, writes: yield* simulator.writes }
         })
-        const { exit, texts } = yield* watched(
+        const { exit, texts } = yield* observed(
           program.pipe(Effect.provide(Lark.layer(app)), Effect.provide(simulated))
         )
         assertNoSecret(texts, JSON.stringify(fault))
@@ -319,7 +334,7 @@ describe("no secret is shown by a real transport", () => {
     ["fetch", FetchHttpClient.layer]
   ]
 
-  /** Tokens that a transport cannot send, and may complain about. */
+  /** Tokens that no header can hold; some transports repeat them in their errors. */
   const unsendable = [`u-${mark}\nx: y`, `u-${mark}\r\n`, `u-${mark}\0`, `u-${mark}\u{1F511}`, `u-${mark}\u007f`]
 
   it.live.each(transports)("%s, that cannot connect", ([, transport]) =>
@@ -332,15 +347,15 @@ describe("no secret is shown by a real transport", () => {
     }))
 
   it.effect.each(transports)(
-    "%s, that would be given a token with signs it cannot send",
+    "%s, given a token with characters that no header can hold",
     ([, transport]) =>
       Effect.gen(function*() {
         for (const token of unsendable) {
           const session = { ...UserToken.fromAccessToken(Redacted.make(token)), user: Option.none() }
-          const { exit, spans, texts } = yield* watched(
+          const { exit, spans, texts } = yield* observed(
             on(transport, { baseUrl: "http://127.0.0.1:1" })(Lark.asUser(session)(Meetings.end(id)))
           )
-          if (Exit.isSuccess(exit)) return assert.fail("there was nobody to answer")
+          if (Exit.isSuccess(exit)) return assert.fail("no server is running")
           assert.isFalse(Exit.hasDies(exit), Cause.pretty(exit.cause))
           assert.include(Cause.pretty(exit.cause), "characters that a header cannot hold")
           assert.strictEqual(spans.filter((span) => span.kind === "client").length, 0)
@@ -365,13 +380,13 @@ describe.concurrent("no secret is printed by a process that ends with", () => {
 
   const answer = (response: ServerResponse, body: unknown) => response.end(JSON.stringify(body))
 
-  /** Says back all that a request holds. */
+  /** Answers with everything that the request holds. */
   const refusing = (code: number): RequestListener => async (request, response) => {
     const msg = `${inspect(request.headers)} ${await text(request)}`
     answer(response, { code, msg })
   }
 
-  /** Does so with what follows on the token. */
+  /** Issues a token, and passes other requests to the listener. */
   const minting = (listener: RequestListener): RequestListener => (request, response) =>
     request.url?.includes("tenant_access_token") === true
       ? answer(response, { code: 0, msg: "ok", tenant_access_token: tenantToken(1), expire: 7200 })
@@ -400,8 +415,8 @@ describe.concurrent("no secret is printed by a process that ends with", () => {
     }))
 })
 
-describe("the watch itself", () => {
-  it.effect("sees what a program logs, traces, measures and fails with", () =>
+describe("the test itself", () => {
+  it.effect("sees logs, spans, metrics and errors", () =>
     Effect.gen(function*() {
       const counter = Metric.counter(`counted ${mark}-metric`)
       const program = Effect.gen(function*() {
@@ -410,16 +425,16 @@ describe("the watch itself", () => {
         yield* Metric.update(counter, 1)
         return yield* Effect.fail(`${mark}-message`)
       })
-      const { spans, texts } = yield* watched(Effect.withSpan(program, `${mark}-name`))
+      const { spans, texts } = yield* observed(Effect.withSpan(program, `${mark}-name`))
       assert.isAbove(spans.length, 1)
       for (const part of ["log", "attribute", "metric", "message", "name"]) {
         assert.isDefined(texts.find((text) => text.includes(`${mark}-${part}`)), part)
       }
     }))
 
-  it.effect("sees the spans of every request", () =>
+  it.effect("sees the span of every request", () =>
     Effect.gen(function*() {
-      const { spans } = yield* watched(
+      const { spans } = yield* observed(
         on(platform.make(() => platform.ok({ meeting: { id } })).layer)(Meetings.get(id))
       )
       assert.deepStrictEqual(spans.map((span) => span.name), [

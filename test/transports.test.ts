@@ -1,20 +1,18 @@
 /**
- * The client on real sockets of this machine, with each transport that Node has, and on undici's dispatcher.
+ * The client on real sockets, with every HTTP transport of Node.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Option, Redacted } from "effect"
-import { Lark, Meeting, MeetingId, Meetings, MeetingUser, UndiciHttpClient, UserToken } from "effect-lark-meetings"
+import { Lark, Meeting, Meetings, UndiciHttpClient, UserToken } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { FetchHttpClient, type HttpClient, HttpServer } from "effect/http"
 import { createServer, type RequestListener } from "node:http"
 import { createServer as createSocketServer, type Socket } from "node:net"
 import { listen } from "./fixtures/http/listen.ts"
+import { alice, bob, id } from "./fixtures/World.ts"
 
-const id = MeetingId.make("6911188411932033028")
-const alice = MeetingUser.openId("ou_alice")
-const bob = MeetingUser.openId("ou_bob")
 const session = UserToken.fromAccessToken(Redacted.make("u-alice"), { user: alice })
 
 const transports: ReadonlyArray<readonly [name: string, layer: Layer.Layer<HttpClient.HttpClient>]> = [
@@ -26,11 +24,11 @@ const transports: ReadonlyArray<readonly [name: string, layer: Layer.Layer<HttpC
 
 const answering = (listener: RequestListener) => listen(createServer(listener))
 
-/** Accepts connections, and treats them as told. */
+/** Accepts connections and passes them to `treat`. */
 const treating = (treat: (socket: Socket) => void) =>
   listen(createSocketServer((socket) => treat(socket.on("error", () => {}))))
 
-/** An origin where nobody listens: a port that was just given back. */
+/** The origin of a closed port: one that was just released. */
 const closed = Effect.scoped(answering(() => {}))
 
 const page = "<html><body><h1>502 Bad Gateway</h1></body></html>"
@@ -83,7 +81,7 @@ describe.each(transports)("%s", (_, transport) => {
       assert.deepStrictEqual(seen, [["PATCH", path, "Bearer u-alice", undefined, undefined, ""]])
     }))
 
-  it.live("a closed port is a request that was not executed", () =>
+  it.live("a refused connection is an unexecuted request", () =>
     Effect.gen(function*() {
       const baseUrl = yield* closed
       const error = yield* Effect.flip(at(baseUrl)(end))
@@ -92,21 +90,21 @@ describe.each(transports)("%s", (_, transport) => {
       assert.strictEqual((yield* at(baseUrl)(swap))._tag, "Unsent")
     }))
 
-  it.live("a name that nobody has is a request that was not executed", () =>
+  it.live("an unknown host name is an unexecuted request", () =>
     Effect.gen(function*() {
-      // A part of more than 63 characters: no name server is asked, which here may be slow, or answer for every name.
+      // A label of more than 63 characters fails without a name server, which may be slow or answer every name.
       const error = yield* Effect.flip(at(`http://${"nobody".repeat(11)}.invalid`)(end))
       assert.include<object>(error, { _tag: "TransportError", executed: "no" })
     }))
 
-  it.live("a server that speaks no TLS answers nothing", () =>
+  it.live("a server without TLS is a TransportError", () =>
     Effect.gen(function*() {
       const baseUrl = yield* answering((_, response) => response.end("{}"))
       const error = yield* Effect.flip(at(baseUrl.replace("http:", "https:"))(end))
       assert.strictEqual(error._tag, "TransportError")
     }))
 
-  it.live("a connection that is dropped before the answer may have been executed", () =>
+  it.live("a connection closed before the answer may have been executed", () =>
     Effect.gen(function*() {
       const baseUrl = yield* treating((socket) => socket.once("data", () => socket.destroy()))
       const error = yield* Effect.flip(at(baseUrl)(end))
@@ -114,13 +112,13 @@ describe.each(transports)("%s", (_, transport) => {
       assert.strictEqual((yield* at(baseUrl)(swap))._tag, "Unknown")
     }))
 
-  it.live("a connection that is reset may have been executed", () =>
+  it.live("a connection reset before the answer may have been executed", () =>
     Effect.gen(function*() {
       const baseUrl = yield* treating((socket) => socket.once("data", () => socket.resetAndDestroy()))
       assert.include<object>(yield* Effect.flip(at(baseUrl)(end)), { _tag: "TransportError", executed: "unknown" })
     }))
 
-  it.live("an answer that breaks off may have been executed", () =>
+  it.live("a truncated answer may have been executed", () =>
     Effect.gen(function*() {
       const baseUrl = yield* treating((socket) =>
         socket.once("data", () => {
@@ -132,7 +130,7 @@ describe.each(transports)("%s", (_, transport) => {
       assert.strictEqual((yield* at(baseUrl)(swap))._tag, "Unknown")
     }))
 
-  it.live("an answer that is no HTTP may have been executed", () =>
+  it.live("an answer that is not HTTP may have been executed", () =>
     Effect.gen(function*() {
       const baseUrl = yield* treating((socket) => socket.once("data", () => socket.end("SSH-2.0-OpenSSH_9.0\r\n")))
       assert.include<object>(yield* Effect.flip(at(baseUrl)(end)), { _tag: "TransportError", executed: "unknown" })
@@ -148,7 +146,7 @@ describe.each(transports)("%s", (_, transport) => {
       assert.include(error.message, "text/html")
     }))
 
-  it.live("no content is a MalformedResponse", () =>
+  it.live("an empty 204 is a MalformedResponse", () =>
     Effect.gen(function*() {
       const baseUrl = yield* answering((_, response) => {
         response.writeHead(204).end()
@@ -156,7 +154,7 @@ describe.each(transports)("%s", (_, transport) => {
       assert.include<object>(yield* Effect.flip(at(baseUrl)(end)), { _tag: "MalformedResponse", status: 204 })
     }))
 
-  it.live("a redirection is not followed: neither token nor app secret is sent to another server", () =>
+  it.live("a redirect is not followed: no other server gets the token or the app secret", () =>
     Effect.gen(function*() {
       const carried: Array<unknown> = []
       const elsewhere = yield* answering((request, response) => {
