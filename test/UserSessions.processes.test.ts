@@ -1,7 +1,7 @@
 /**
- * Real processes share the sessions of some users in one store, and are killed at random moments: no refresh token is sent
- * twice but where its sender was killed, and no session is lost but where the platform had rotated it for a dead process.
- * Runs by `npm run test:processes`.
+ * Real processes share the sessions of some users in one store, and are killed at random moments. A refresh token is sent twice
+ * only if its sender was killed, and a session is lost only if the platform had refreshed it for a dead process. Run it with
+ * `npm run test:processes`.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -20,14 +20,14 @@ import { pathToFileURL } from "node:url"
 import * as SqliteClient from "./fixtures/SqliteClient.ts"
 
 const root = path.join(import.meta.dirname, "..")
-/** `npm run test:processes`; too long to run with all other tests. */
+/** Set by `npm run test:processes`: it takes too long for every test run. */
 const refreshes = Number(
   process.env["REFRESHES"] ?? (process.env["npm_lifecycle_event"] === "test:processes" ? 200 : 0)
 )
 const claimTime = 3_000
 const users = ["ou_alice", "ou_bob", "ou_carol", "ou_dan"].map((id) => MeetingUser.openId(id))
 
-/** The package's name means its sources, as `paths` says in tsconfig.json. */
+/** Resolves the name of the package to its sources, as `paths` does in tsconfig.json. */
 const preload = `data:text/javascript,${
   encodeURIComponent(`
     import { registerHooks } from "node:module"
@@ -40,7 +40,7 @@ const preload = `data:text/javascript,${
   `)
 }`
 
-/** A process was killed, or says that a reply was lost. */
+/** A process was killed, or reported a lost reply. */
 interface Loss {
   readonly name: string
   readonly at: number
@@ -85,7 +85,7 @@ const program = Effect.fnUntraced(function*(storeName: string) {
     Effect.gen(function*() {
       const login = yield* OAuth.authorize({ redirectUri: "http://127.0.0.1/", scopes: ["offline_access"] })
       const grant = yield* OAuth.exchange(login, yield* simulator.authorize(login.url, user))
-      // Where the store is slow, those who contend for the session may take every turn.
+      // In a slow store the processes that contend for the session may win every turn.
       yield* Effect.retry(UserSessions.save(user, grant), { times: 20 })
     }).pipe(Effect.provideContext(sessions))
 
@@ -119,7 +119,7 @@ const program = Effect.fnUntraced(function*(storeName: string) {
         stdio: ["ignore", "pipe", "pipe"]
       }
     )
-    const hear = (chunk: unknown) => {
+    const read = (chunk: unknown) => {
       for (const line of String(chunk).trimEnd().split("\n")) {
         const [tag, user] = line.split(" ")
         lines.push(`${name}: ${line}`)
@@ -127,8 +127,8 @@ const program = Effect.fnUntraced(function*(storeName: string) {
         if (tag === "TransportError") doubts.push({ name, at: Date.now() })
       }
     }
-    child.stdout.on("data", hear)
-    child.stderr.on("data", hear)
+    child.stdout.on("data", read)
+    child.stderr.on("data", read)
     const ended = new Promise<void>((resolve) => child.on("exit", () => resolve()))
     return { name, child, ended }
   }
@@ -161,7 +161,7 @@ const program = Effect.fnUntraced(function*(storeName: string) {
     const slot = yield* Random.nextIntBetween(0, 1)
     const victim = slots[slot] ?? assert.fail()
     const seen = (yield* arrivals).filter(({ query }) => query["process"] === victim.name).length
-    // One that has just started would never get to do anything.
+    // A process needs some time before it does anything.
     if (seen < 3) continue
     yield* kill(victim)
     slots[slot] = start(`${++kills} of slot ${slot}`)
@@ -169,7 +169,7 @@ const program = Effect.fnUntraced(function*(storeName: string) {
   yield* Effect.forEach(slots, kill)
 
   const wrong: Array<string> = []
-  // What a process sent may arrive when it has died already: of a death only the end counts.
+  // A request may arrive after its sender has died, so only the time of the next request limits the death.
   const isLost = (name: unknown, from: number, to = Number.POSITIVE_INFINITY) =>
     died.some((loss) => loss.name === name && loss.at <= to)
     || doubts.some((loss) => loss.name === name && loss.at >= from && loss.at <= to)
@@ -181,11 +181,11 @@ const program = Effect.fnUntraced(function*(storeName: string) {
     const after = sentAt(next) - sentAt(use)
     const by = `${use.query["process"]}, then by ${next.query["process"]} ${after} ms later`
     if (!isLost(use.query["process"], use.at, next.at)) wrong.push(`sent without need by ${by}`)
-    // A sixth of the time of a claim may pass before the token goes out, and a busy machine lets some more pass.
+    // A sixth of the claim may pass before the token is sent, and more on a busy machine.
     if (!(after >= claimTime * 0.75)) wrong.push(`sent too soon by ${by}`)
   }
   const records = yield* simulator.sessions
-  // A use may follow on the death of each sender before it, which the pairs above have shown; no process goes on by itself.
+  // The pairs above cover repeated uses by different processes. No process repeats a use that was answered.
   for (const { reusedAt, value } of records) {
     const senders = uses.filter(({ query }) => query["token"] === hashOf(Redacted.value(value))).map((use) =>
       use.query["process"]
@@ -194,13 +194,13 @@ const program = Effect.fnUntraced(function*(storeName: string) {
       senders.indexOf(name) !== index && !doubts.some((loss) => loss.name === name)
     )
     if (reusedAt.length > 0 && repeated.length > 0) {
-      wrong.push(`used again by ${repeated.join(", ")}, which had its answer`)
+      wrong.push(`used again by ${repeated.join(", ")}, which had got its answer`)
     }
   }
 
   let losses = 0
   for (const record of records) {
-    // The end of the line: nobody has its successor, and somebody came with it again.
+    // Used up and sent again, and its successor was never used: the session is lost.
     if (record.usedAt === undefined || record.reusedAt.length === 0) continue
     const successor = records.find(({ generation, session }) =>
       session === record.session && generation === record.generation + 1
@@ -212,7 +212,7 @@ const program = Effect.fnUntraced(function*(storeName: string) {
     )
     if (!isLost(rotation?.query["process"], record.usedAt)) wrong.push(`lost by ${rotation?.query["process"]}`)
   }
-  // On a machine that is busy a store may be slow, and a reply late: both are said, and harmless.
+  // A busy machine may be slow: these errors are harmless.
   const expected =
     /: (ReauthorizationRequired \w+ 20073|SessionStoreError \w+ unavailable|TransportError \w+ no answer.*)$/
   wrong.push(...lines.filter((line) => !expected.test(line)))
@@ -220,7 +220,7 @@ const program = Effect.fnUntraced(function*(storeName: string) {
   const contents = filesIn(directory).join("\n")
   const refreshTokens = records.map(({ value }) => ({ kind: "refresh", value }))
   for (const { kind, value } of [...refreshTokens, ...yield* simulator.tokensMinted]) {
-    if (contents.includes(Redacted.value(value))) wrong.push(`a ${kind} token is stored in clear`)
+    if (contents.includes(Redacted.value(value))) wrong.push(`a ${kind} token is stored unsealed`)
   }
   assert.isAbove(contents.length, 1_000)
   return { kills, losses, rotations: (yield* rotations).length, wrong }

@@ -1,6 +1,6 @@
 /**
- * Under any schedule of calls, rejections, faults and crashes: no refresh token is sent twice without need, and no session
- * is lost but by the platform's own rule.
+ * Under any schedule of calls, rejections, faults and crashes no refresh token is sent twice without need, and no session is
+ * lost unless the platform had refreshed it for a process that died.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Clock, Effect, Fiber, Redacted, Schema } from "effect"
@@ -33,7 +33,7 @@ const Weighted = Arbitrary.array(Arbitrary.schema(Step), { maxLength: 40 })
 
 const claimTime = 30_000
 
-/** Of a refresh, half of it each way. */
+/** Milliseconds of a refresh, half of it each way. */
 const latency = 600
 
 interface Served {
@@ -44,7 +44,7 @@ interface Served {
 
 const userOf = (index: number) => MeetingUser.openId(`ou_${index}`)
 
-/** Of an access token of a login, as the simulated platform counts it. */
+/** Milliseconds before expiry in which an access token is not used. */
 const margin = (lifetime: number) => Math.min(60_000, lifetime / 10)
 
 const run = (steps: ReadonlyArray<Step>, lifetime: number) =>
@@ -153,13 +153,13 @@ const run = (steps: ReadonlyArray<Step>, lifetime: number) =>
     }
     for (const step of steps) yield* perform(step)
 
-    // All is well again, and whoever only slept wakes up.
+    // No more faults, and frozen processes resume.
     world.faults.length = 0
     world.storeFaults.length = 0
     yield* TestClock.adjust("5 minutes")
     yield* TestClock.adjust("3 hours")
 
-    /** Whether it died after it had sent what arrived then: what is on its way arrives all the same. */
+    /** Whether the process died after it had sent this request, which arrives all the same. */
     const isKilledSince = ({ at, by }: OAuthServer.Use) =>
       (killed.get(by) ?? Number.NEGATIVE_INFINITY) >= at - latency / 2
     const uses = world.uses.filter(({ fault }) => fault === undefined || OAuthServer.isDoubtful(fault))
@@ -197,7 +197,7 @@ const run = (steps: ReadonlyArray<Step>, lifetime: number) =>
       const fiber = yield* Effect.forkChild(Effect.result(get(fresh, user)), { startImmediately: true })
       yield* TestClock.adjust("2 minutes")
       const result = yield* Effect.suspend(() =>
-        fiber.pollUnsafe() ?? Effect.die(new Error(`user ${user} waits for ever`))
+        fiber.pollUnsafe() ?? Effect.die(new Error(`user ${user} never gets a result`))
       )
       const name = logins.get(user)
       if (result._tag === "Success") {
@@ -225,13 +225,13 @@ const run = (steps: ReadonlyArray<Step>, lifetime: number) =>
     return { wrong, uses: world.uses.length }
   })
 
-/** Logins and removals that overlap end in one of their orders: which is not foreseen here. */
+/** Overlapping logins and removals may take effect in any order. */
 const isContested = (steps: ReadonlyArray<Step>, user: number) =>
   steps.some((step) => (step._tag === "Login" || step._tag === "Remove") && step.user === user)
 
 describe("user sessions", () => {
   it.effect.prop(
-    "survive whatever happens to those who refresh them",
+    "survive any schedule of faults and crashes",
     { steps: Weighted, lifetime: Schema.Literals([60, 600, 7_200]) },
     ({ lifetime, steps }) =>
       Effect.gen(function*() {

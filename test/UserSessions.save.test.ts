@@ -1,5 +1,5 @@
 /**
- * A session whose beginning was stored without a reply is not begun again over what another process has made of it.
+ * A login whose write is applied but whose reply is lost does not overwrite a refresh of another process.
  */
 import { assert, it } from "@effect/vitest"
 import { Context, DateTime, Effect, Fiber, Layer, Option, Redacted } from "effect"
@@ -18,7 +18,7 @@ const grant = (n: number): OAuth.Grant => ({
   scopes: []
 })
 
-it.effect("save, without a reply, yields to a refresh that came after it", () =>
+it.effect("save with a lost reply does not overwrite a later refresh", () =>
   Effect.gen(function*() {
     const shared = Context.get(yield* Layer.build(SessionStore.layerMemory), SessionStore.SessionStore)
     const sent: Array<string> = []

@@ -11,7 +11,7 @@
  * `login` and `generation` identify one refresh token. A successor may be published while the record is still about that
  * token, even if the claim was taken over: no other process can get another successor.
  *
- * All times are in milliseconds on the wall clock, since other processes read them.
+ * Times in the record are milliseconds on the wall clock, since other processes read them.
  *
  * @internal
  */
@@ -71,13 +71,12 @@ export type Content = Session | "nothing" | "unreadable"
 /** Before the access token expires. */
 const renewal = 5 * 60_000
 
-const lifetimeOf = (access: Access, issuedAt = access.obtainedAt): Lifetime =>
-  lifetime(issuedAt, Math.max(access.expiresAt - access.obtainedAt, 0), renewal)
-
 /** On the monotonic clock of this process, by the age that the token has on the wall clock. */
-export const monotonicLifetimeOf = (access: Access, now: number, monotonicNow: number): Lifetime =>
+export const lifetimeOf = (access: Access, now: number, monotonicNow: number): Lifetime => {
   // A token from the future is the error of a clock.
-  lifetimeOf(access, monotonicNow - Math.max(now - access.obtainedAt, 0))
+  const age = Math.max(now - access.obtainedAt, 0)
+  return lifetime(monotonicNow - age, Math.max(access.expiresAt - access.obtainedAt, 0), renewal)
+}
 
 const fromGrant = (
   { accessToken, expiresAt, refreshExpiresAt, refreshToken, scopes }: Grant,
@@ -111,7 +110,11 @@ export const successorOf = (session: Live, grant: Grant, now: number): Live =>
 
 /** How a session is judged. */
 export interface Look {
+  /** On the wall clock. */
   readonly now: number
+  readonly monotonicNow: number
+  /** On the monotonic clock. */
+  readonly lifetimeOf: (access: Access) => Lifetime
   /** Whether the platform has rejected this access token. */
   readonly isRejected: (token: Redacted.Redacted) => boolean
   readonly claimTime: Duration.Duration
@@ -143,8 +146,8 @@ const unreadable: Verdict = {
   })
 }
 
-const isUsable = (access: Access, { isRejected, now }: Look) =>
-  now < lifetimeOf(access).usableUntil && !isRejected(access.token)
+const isUsable = (access: Access, { isRejected, lifetimeOf, monotonicNow }: Look) =>
+  monotonicNow < lifetimeOf(access).usableUntil && !isRejected(access.token)
 
 /** A claim from a distant future is the error of a clock, and must not last until then. */
 const isLapsed = (claimedAt: number, { claimTime, now }: Look) =>
@@ -157,7 +160,7 @@ export const verdict = (content: Content, look: Look): Verdict => {
   const access = content.access !== undefined && isUsable(content.access, look) ? content.access : undefined
   const useUntil = (end: Verdict): Verdict => access === undefined ? end : { _tag: "Use", access }
 
-  if (access !== undefined && look.now < lifetimeOf(access).renewFrom) return { _tag: "Use", access }
+  if (access !== undefined && look.monotonicNow < look.lifetimeOf(access).renewFrom) return { _tag: "Use", access }
   if (state._tag === "Ended") {
     const { _tag, ...failure } = state
     return useUntil({ _tag: "Over", error: new ReauthorizationRequired({ ...failure, reason: "refused" }) })

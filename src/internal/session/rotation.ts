@@ -8,6 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Fiber from "effect/Fiber"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -16,7 +17,7 @@ import type * as Scope from "effect/Scope"
 import { type GenericError, SessionStoreError, TransportError } from "../../LarkError.ts"
 import type { Grant } from "../../OAuth.ts"
 import * as renewing from "../renewing.ts"
-import { monotonicMillis } from "../tokenLifetime.ts"
+import { type Lifetime, monotonicMillis } from "../tokenLifetime.ts"
 import { move, type Moved, type SessionRecord, type Versioned } from "./record.ts"
 import * as Session from "./Session.ts"
 
@@ -55,6 +56,8 @@ export const make = (options: Options): Rotation => {
 
   /** The version of the record that the current token is from. */
   let version = 0
+  /** The lifetime of the token that was current last: setting the wall clock does not change it. */
+  let known: { readonly token: Redacted.Redacted; readonly lifetime: Lifetime } | undefined
 
   const request = (refreshToken: Redacted.Redacted) =>
     Effect.timeoutOrElse(options.refresh(refreshToken), {
@@ -125,6 +128,8 @@ export const make = (options: Options): Rotation => {
       Effect.gen(function*() {
         const looking = Effect.sync((): Session.Look => ({
           now: clock.currentTimeMillisUnsafe(),
+          monotonicNow: monotonicMillis(clock),
+          lifetimeOf,
           isRejected,
           claimTime
         }))
@@ -165,12 +170,17 @@ export const make = (options: Options): Rotation => {
       })
   })
 
+  const lifetimeOf = (access: Session.Access): Lifetime =>
+    known !== undefined && Equal.equals(known.token, access.token)
+      ? known.lifetime
+      : Session.lifetimeOf(access, clock.currentTimeMillisUnsafe(), monotonicMillis(clock))
+
   /** Makes a token of the record the current one, unless a later version is known or the token was rejected meanwhile. */
   const adopt = (found: Versioned, access: Session.Access): Redacted.Redacted => {
     if ((found.version ?? 0) < version || token.isRejected(access.token)) return access.token
     version = found.version ?? version
-    const now = clock.currentTimeMillisUnsafe()
-    return token.hold(access.token, Session.monotonicLifetimeOf(access, now, monotonicMillis(clock)))
+    known = { token: access.token, lifetime: lifetimeOf(access) }
+    return token.hold(access.token, known.lifetime)
   }
 
   return {
