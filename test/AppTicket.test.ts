@@ -7,6 +7,7 @@ import { inspect } from "node:util"
 import * as platform from "./fixtures/http/platform.ts"
 import * as prompt from "./fixtures/http/prompt.ts"
 import * as plainSeal from "./fixtures/plainSeal.ts"
+import { wallClock } from "./fixtures/wallClock.ts"
 
 const asked = { body: { code: 0, msg: "ok" } }
 
@@ -156,6 +157,19 @@ describe("a push that comes late", () => {
       assert.strictEqual(yield* app.text, "g-2")
     }))
 
+  it.effect("does not have a later one ignored in a process whose clock is slow", () =>
+    Effect.gen(function*() {
+      const store = yield* memory
+      yield* TestClock.adjust("1 hour")
+      const { clock, setBy } = yield* wallClock
+      const first = yield* start({ store })
+      const slow = yield* start({ store }).pipe(Effect.provideService(Clock.Clock, clock))
+      setBy(-4 * 60_000)
+      yield* first.push("g-1", 3_480_000)
+      yield* slow.push("g-2", 3_600_000)
+      assert.strictEqual(yield* first.text, "g-2")
+    }))
+
   it.effect("while the other is being stored comes after it, and is still the older one", () =>
     Effect.gen(function*() {
       const values = new Map<string, string>()
@@ -270,6 +284,29 @@ describe("without a ticket", () => {
       }
       assert.strictEqual(app.resends.length, 2)
     }))
+
+  it.effect.each([-3_600_000, 3_600_000])(
+    "the intervals stay when the wall clock is set by %s ms",
+    (step) =>
+      Effect.gen(function*() {
+        const { clock, setBy } = yield* wallClock
+        const app = yield* start().pipe(Effect.provideService(Clock.Clock, clock))
+        const first = yield* Effect.forkChild(app.failure)
+        yield* TestClock.adjust("1 second")
+        setBy(step)
+        const second = yield* Effect.forkChild(app.failure)
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(first)
+        yield* Fiber.join(second)
+        yield* TestClock.adjust(57_999)
+        yield* app.failure
+        assert.strictEqual(app.resends.length, 1)
+        yield* TestClock.adjust(1)
+        yield* Effect.forkChild(app.failure)
+        yield* TestClock.adjust(0)
+        assert.strictEqual(app.resends.length, 2)
+      })
+  )
 
   const failures: ReadonlyArray<readonly [what: string, reaction: platform.Reaction]> = [
     ["a connection is lost", new platform.Lost("gone")],

@@ -67,6 +67,53 @@ describe("a refusal", () => {
     }))
 })
 
+describe("a failed refresh", () => {
+  it.effect("is repeated one, two, then four seconds later", () =>
+    Effect.gen(function*() {
+      const world = yield* loggedIn()
+      yield* expired
+      world.faults.push("refused", "throttled", "refused", "throttled", "refused")
+      for (let n = 0; n < 5; n++) yield* errorOf(world.process)
+      assert.strictEqual(yield* elapse(tokenOf(world.process)), "access.login1.1")
+      const times = world.uses.map(({ at }) => at)
+      const waits = times.slice(1).map((at, n) => Math.floor((at - (times[n] ?? 0)) / 1_000))
+      assert.deepStrictEqual(waits, [1, 2, 4, 4, 4])
+    }))
+
+  it.effect.each(
+    [
+      ["throttledFor40s", "RateLimited", 40_000],
+      ["notAllowed", "AppUnavailable", 5_000],
+      ["wrongSecret", "CredentialsRejected", 5_000]
+    ] satisfies ReadonlyArray<readonly [OAuthServer.Fault, string, number]>
+  )("(%s) fails callers with %s for %s ms, without another request", ([fault, tag, millis]) =>
+    Effect.gen(function*() {
+      const world = yield* loggedIn()
+      yield* expired
+      world.faults.push(fault)
+      assert.strictEqual((yield* errorOf(world.process))._tag, tag)
+      yield* TestClock.adjust(millis - 200)
+      for (let n = 0; n < 100; n++) {
+        const caller = yield* Effect.forkChild(Effect.flip(world.process.get(alice).get), { startImmediately: true })
+        assert.isDefined(caller.pollUnsafe(), "the caller waits")
+        assert.strictEqual((yield* Fiber.join(caller))._tag, tag)
+      }
+      assert.strictEqual(world.uses.length, 1)
+      yield* TestClock.adjust(200)
+      assert.strictEqual(yield* elapse(tokenOf(world.process)), "access.login1.1")
+    }))
+
+  it.effect("is forgotten with the next login", () =>
+    Effect.gen(function*() {
+      const world = yield* loggedIn()
+      yield* expired
+      world.faults.push("throttledFor40s")
+      yield* errorOf(world.process)
+      yield* elapse(world.process.save(alice, yield* world.login))
+      assert.strictEqual(yield* tokenOf(world.process), "access.login2.0")
+    }))
+})
+
 const doubtful = ["dropBefore", "dropAfter", "errorBefore", "errorAfter", "garbageAfter"] as const
 
 describe("a reply that is lost", () => {

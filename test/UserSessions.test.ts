@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, type Duration, Effect, Exit, Fiber, Layer, Option, Redacted, Result } from "effect"
+import { Cause, Clock, Context, type Duration, Effect, Exit, Fiber, Layer, Option, Redacted, Result } from "effect"
 import { Cas, Lark, LarkConfig, Meetings, MeetingUser, OAuth, SessionStore, UserSessions } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
@@ -8,6 +8,7 @@ import * as OAuthServer from "./fixtures/OAuthServer.ts"
 import * as plainSeal from "./fixtures/plainSeal.ts"
 import * as SessionWorld from "./fixtures/SessionWorld.ts"
 import { elapse, errorOf, expired, loggedIn, needsLogin, tokenOf, until, usesOf } from "./fixtures/SessionWorld.ts"
+import { wallClock } from "./fixtures/wallClock.ts"
 import { alice, bob, id } from "./fixtures/World.ts"
 
 describe("a session", () => {
@@ -237,6 +238,26 @@ describe("a session", () => {
         assert.strictEqual(yield* elapse(tokenOf(n % 2 === 0 ? world.process : other)), `access.login1.${n}`)
       }
       assert.strictEqual(world.uses.length, 20)
+    }))
+})
+
+describe("a wall clock that is set back", () => {
+  it.effect("does not extend the use of a token, nor delay its renewal", () =>
+    Effect.gen(function*() {
+      const { clock, setBy } = yield* wallClock
+      const { expired, renewed } = yield* Effect.gen(function*() {
+        const world = yield* loggedIn()
+        setBy(-7_200_000)
+        yield* TestClock.adjust("115 minutes")
+        assert.strictEqual(yield* tokenOf(world.process), "access.login1.0")
+        yield* TestClock.adjust("1 second")
+        const renewed = yield* tokenOf(world.process)
+        yield* TestClock.adjust("1 hour")
+        setBy(-7_200_000)
+        yield* TestClock.adjust("1 hour")
+        return { renewed, expired: yield* elapse(tokenOf(world.process)) }
+      }).pipe(Effect.provideService(Clock.Clock, clock))
+      assert.deepStrictEqual([renewed, expired], ["access.login1.1", "access.login1.2"])
     }))
 })
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect, Fiber, Option, Redacted } from "effect"
+import { DateTime, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { OAuth, UserToken } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import * as OAuthServer from "./fixtures/OAuthServer.ts"
@@ -89,6 +89,32 @@ describe("UserToken.fromRefreshToken", () => {
       revoke("login1")
       for (let n = 0; n < 3; n++) needsLogin(yield* elapse(Effect.flip(token)), "refused", 20064)
       assert.strictEqual(uses.length, 1)
+    }))
+})
+
+describe("a refresh whose reply has no refresh token", () => {
+  it.effect("keeps the refresh token that it was made with (RFC 6749, section 6)", () =>
+    Effect.gen(function*() {
+      const sent: Array<string> = []
+      const kept: Array<string> = []
+      const oauth = Layer.mock(OAuth.OAuth, {
+        refresh: (token) =>
+          Effect.map(DateTime.now, (now): OAuth.Grant => ({
+            accessToken: Redacted.make(`access-${sent.push(Redacted.value(token))}`),
+            expiresAt: DateTime.add(now, { hours: 2 }),
+            refreshToken: Option.none(),
+            refreshExpiresAt: Option.none(),
+            scopes: []
+          }))
+      })
+      const session = yield* UserToken.fromRefreshToken(Redacted.make("refresh-0"), {
+        onRotate: ({ refreshToken }) =>
+          Effect.sync(() => void kept.push(Redacted.value(Option.getOrThrow(refreshToken))))
+      }).pipe(Effect.provide(oauth))
+      assert.strictEqual(Redacted.value(yield* session.get), "access-1")
+      yield* TestClock.adjust("2 hours")
+      assert.strictEqual(Redacted.value(yield* session.get), "access-2")
+      assert.deepStrictEqual([sent, kept], [["refresh-0", "refresh-0"], ["refresh-0", "refresh-0"]])
     }))
 })
 
