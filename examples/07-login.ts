@@ -14,8 +14,8 @@ const isLive = Boolean(process.env.LARK_APP_ID)
 const listen = (port: number) =>
   NodeHttpServer.layer(createServer, { port, host: "127.0.0.1", gracefulShutdownTimeout: "100 millis" })
 
-// Your web server: the route to which the browser comes back. A server with many users keeps each login in the session
-// of its browser, as the text that `OAuth.Login` encodes to.
+// Your web server: the route that the browser returns to. A server with many users keeps each login in the session of its
+// browser, encoded with the schema `OAuth.Login`.
 const serveCallback = Effect.fnUntraced(function*(login: OAuth.Login) {
   const granted = yield* Deferred.make<OAuth.Grant>()
   const callback = Effect.gen(function*() {
@@ -28,7 +28,7 @@ const serveCallback = Effect.fnUntraced(function*(login: OAuth.Login) {
   return granted
 })
 
-// The user's browser, where there is no user: alice opens the URL, agrees, and goes where the platform sends her.
+// Offline, in place of the user's browser: alice opens the URL, agrees, and is redirected to the callback.
 const openAsAlice = Effect.fnUntraced(function*(url: string) {
   const browser = HttpClient.followRedirects(yield* HttpClient.HttpClient)
   const page = yield* browser.get(`${url}&simulated_user=${alice.id}`)
@@ -46,13 +46,13 @@ const program = Effect.gen(function*() {
   const { user } = yield* OAuth.userInfo(grant.accessToken)
   yield* Console.log(`${user.id} granted ${grant.scopes.join(", ")} until ${DateTime.formatIso(grant.expiresAt)}`)
 
-  // From here on the user is known by the id: the session is stored sealed, and refreshes itself.
+  // From here on the id of the user is enough: the session is stored sealed and renews itself.
   yield* UserSessions.save(user, grant)
   const session = yield* UserSessions.get(user)
   const token = yield* session.get
   yield* session.reject(token)
   const isNew = Redacted.value(yield* session.get) !== Redacted.value(token)
-  yield* Console.log(`The platform rejects ${token}: ${isNew ? "refreshed" : "no other"}`)
+  yield* Console.log(`The platform rejects ${token}: ${isNew ? "it is refreshed" : "there is no other"}`)
 
   yield* Meetings.end(meetingId).pipe(Lark.asUser(session))
   yield* Console.log(`${user.id} ended the meeting`)
@@ -65,7 +65,7 @@ const offline = Layer.unwrap(
   Layer.provide(listen(0))
 )
 
-// A server has a store and a key that outlive it: SessionStore.layerFileSystem, …; Seal.layerConfig().
+// A server needs a store and a key that survive a restart: SessionStore.layerFileSystem, …; Seal.layerConfig().
 const sessions = UserSessions.layer().pipe(
   Layer.provideMerge(OAuth.layer),
   Layer.provide(SessionStore.layerMemory),

@@ -21,15 +21,15 @@ const meetings = [
   { tenant: "tenant_b", id: MeetingId.make("6911188411932033029"), host: "ou_carol", participants: [bob] }
 ]
 
-// Your program. Each call says in which tenant it acts; the first one finds that the app has no ticket yet, asks for one,
-// and waits for the webhook to receive it.
+// Your program. Each call names its tenant. The first one finds no ticket, asks the platform for one, and waits until the
+// webhook receives it.
 const program = Effect.gen(function*() {
   for (const { id, tenant } of meetings) {
     const report = yield* Meetings.setHost(id, bob).pipe(Lark.asTenant(tenant))
     yield* Console.log(`${tenant}: ${report.after.id} hosts (${report.outcome})`)
   }
   yield* Meetings.setHost(meetings[0].id, bob).pipe(
-    Effect.catchTag("InvalidTenant", (error) => Console.log(`nowhere: ${error.message}`))
+    Effect.catchTag("InvalidTenant", (error) => Console.log(`without a tenant: ${error.message}`))
   )
 
   const simulator = yield* Simulator.Simulator
@@ -40,7 +40,7 @@ const program = Effect.gen(function*() {
   yield* Console.log(`minted: ${minted.map(({ kind, tenant }) => `${kind} ${tenant ?? app.appId}`).join(", ")}`)
 })
 
-// Your web server: a route beside your own, on a router of yours.
+// Your web server: one more route on your router.
 const webhook = HttpRouter.serve(Webhook.layerStore({ path, ...secrets }), {
   disableLogger: true,
   disableListenLog: true
@@ -48,8 +48,8 @@ const webhook = HttpRouter.serve(Webhook.layerStore({ path, ...secrets }), {
 
 const listen = NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: "100 millis" })
 
-// The platform, on a port of its own. A real app is told its address in the developer console, keeps the ticket in a
-// store that outlives it (KeyValueStore.layerFileSystem, layerSql), and reads its secrets from the environment
+// The platform, on its own port. For a real app you enter the webhook's address in the developer console, keep the ticket in a
+// store that survives a restart (KeyValueStore.layerFileSystem, layerSql), and read the secrets from the environment
 // (StoreApp.layerConfig, Webhook.layerStoreConfig, Seal.layerConfig).
 const lark = Layer.unwrap(HttpServer.addressFormattedWith((home) =>
   Effect.succeed(

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Clock, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import * as SessionWorld from "./fixtures/SessionWorld.ts"
+import type * as SessionWorld from "./fixtures/SessionWorld.ts"
 import { elapse, errorOf, expired, loggedIn, needsLogin, tokenOf, until, usesOf } from "./fixtures/SessionWorld.ts"
 import { alice } from "./fixtures/World.ts"
 

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import * as OAuthServer from "./fixtures/OAuthServer.ts"
-import * as SessionWorld from "./fixtures/SessionWorld.ts"
+import type * as OAuthServer from "./fixtures/OAuthServer.ts"
+import type * as SessionWorld from "./fixtures/SessionWorld.ts"
 import { elapse, errorOf, expired, loggedIn, needsLogin, tokenOf } from "./fixtures/SessionWorld.ts"
 import { alice } from "./fixtures/World.ts"
 
