@@ -7,9 +7,9 @@ const handOver = (from: MeetingUser.MeetingUser<"open_id">, to: MeetingUser.Meet
   Meetings.setHost(meetingId, Cas.handover(from, to)).pipe(
     Effect.map((report) => `${to.id} is host (${report.outcome})`),
     Effect.catchTags({
-      // The intent said "only if `from` is host", and the conflict showed that somebody else is.
+      // `handover` moves the role only from `from`, and somebody else is host.
       CasRefused: (error) => Effect.succeed(`not moved: ${error.actual.id} is host now, effect ${error.report.effect}`),
-      // Errors of the platform keep their tag, and carry the report of the operation that they ended.
+      // Errors of the platform keep their tag and have the report of the operation.
       TargetNotInMeeting: (error) => Effect.succeed(`not moved: ${error.message} Swaps sent: ${error.report.swaps}.`),
       NoPermission: (error) => Effect.succeed(`not moved: ${error.advice} Log id for support: ${error.logId}.`)
     })
@@ -20,7 +20,7 @@ const program = Effect.gen(function*() {
   yield* Console.log(yield* handOver(alice, carol))
   yield* Console.log(yield* handOver(bob, MeetingUser.openId("ou_somebody_else")))
 
-  // `end` takes a user's token, which the compiler asks for, and fails with the codes that are documented for it.
+  // `end` requires a user at compile time, and fails with the errors that are documented for it.
   const session = UserToken.fromAccessToken(Redacted.make("u-expired"))
   yield* Meetings.end(meetingId).pipe(
     Effect.catchTag("TokenRejected", (error) => Console.log(`not ended: ${error.message}`)),
