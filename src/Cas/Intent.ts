@@ -107,7 +107,7 @@ export interface EnsureUnless<A> extends Intent<A> {
  */
 export interface Rotate<A> extends Intent<A> {
   readonly _tag: "Rotate"
-  readonly candidates: readonly [A, ...Array<A>]
+  readonly candidates: readonly [A, ...ReadonlyArray<A>]
 }
 
 /**
@@ -237,7 +237,7 @@ export function ensureUnless<A>(
  * @since 0.1.0
  * @category constructors
  */
-export const rotate = <A>(candidates: readonly [A, ...Array<A>]): Rotate<A> => ({
+export const rotate = <A>(candidates: readonly [A, ...ReadonlyArray<A>]): Rotate<A> => ({
   _tag: "Rotate",
   candidates,
   name: "rotate",
