@@ -51,7 +51,6 @@ import * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
-import { constFalse } from "effect/Function"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -117,13 +116,6 @@ const read = (text: Redacted.Redacted): Stored => {
   return { ticket: Redacted.make(ticket, { label: "app_ticket" }), createdAt: Number(createdAt) }
 }
 
-/** A request for a push. */
-interface Requested {
-  /** In milliseconds on the monotonic clock. */
-  readonly at: number
-  readonly resend: "requested" | "failed"
-}
-
 const unavailable = (error: KeyValueStore.KeyValueStoreError) =>
   Effect.fail(
     new SessionStoreError({ endpoint: `KeyValueStore.${error.method}`, reason: "unavailable", detail: error.message })
@@ -170,9 +162,8 @@ export const make: Effect.Effect<
       (ticket) => !Equal.equals(ticket, rejected)
     )
 
-  const resending = renewing.make<Requested, never>({
+  const resending = renewing.make<{ readonly at: number; readonly resend: "requested" | "failed" }, never>({
     context,
-    delays: constFalse,
     fetch: ({ hold }) =>
       Effect.gen(function*() {
         const answer = yield* Effect.result(requestToken(client, endpoint, `${baseUrl}/auth/v3/app_ticket/resend`, {

@@ -91,7 +91,7 @@ const ticketRefused = 10012
 const isTicketRefused = (error: GenericError) => "code" in error && error.code === ticketRefused
 
 /**
- * Provides the token of a store app.
+ * The token of a store app.
  *
  * **Details**
  *
@@ -99,38 +99,26 @@ const isTicketRefused = (error: GenericError) => "code" in error && error.code =
  * is `CredentialsRejected` (10012).
  *
  * @since 0.1.0
- * @category constructors
- */
-export const makeStore: Effect.Effect<
-  AppToken["Service"],
-  never,
-  LarkConfig | HttpClient.HttpClient | AppTicket | Scope.Scope
-> = Effect.gen(function*() {
-  const { appId, appSecret, baseUrl } = yield* LarkConfig
-  const client = yield* HttpClient.HttpClient
-  const tickets = yield* AppTicket
-  const context = yield* Effect.context<Scope.Scope>()
-  const endpoint = "auth.v3.app_access_token.create"
-  const url = `${baseUrl}/auth/v3/app_access_token`
-
-  const attempt = Effect.flatMap(
-    tickets.get,
-    (ticket) =>
-      requestToken(client, endpoint, url, { app_id: appId, app_secret: appSecret, app_ticket: ticket }).pipe(
-        Effect.tapError((error) => isTicketRefused(error) ? tickets.reject(ticket) : Effect.void)
-      )
-  )
-  const request = Effect.catchIf(attempt, isTicketRefused, () => attempt)
-  return AppToken.of(mintedToken.make(context, { kind: "app", endpoint, request, fields }))
-})
-
-/**
- * The token of a store app.
- *
- * @since 0.1.0
  * @category layers
  */
 export const layerStore: Layer.Layer<AppToken, never, LarkConfig | HttpClient.HttpClient | AppTicket> = Layer.effect(
   AppToken,
-  makeStore
+  Effect.gen(function*() {
+    const { appId, appSecret, baseUrl } = yield* LarkConfig
+    const client = yield* HttpClient.HttpClient
+    const tickets = yield* AppTicket
+    const context = yield* Effect.context<Scope.Scope>()
+    const endpoint = "auth.v3.app_access_token.create"
+    const url = `${baseUrl}/auth/v3/app_access_token`
+
+    const attempt = Effect.flatMap(
+      tickets.get,
+      (ticket) =>
+        requestToken(client, endpoint, url, { app_id: appId, app_secret: appSecret, app_ticket: ticket }).pipe(
+          Effect.tapError((error) => isTicketRefused(error) ? tickets.reject(ticket) : Effect.void)
+        )
+    )
+    const request = Effect.catchIf(attempt, isTicketRefused, () => attempt)
+    return AppToken.of(mintedToken.make(context, { kind: "app", endpoint, request, fields }))
+  })
 )

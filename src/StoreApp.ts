@@ -82,65 +82,6 @@ const mayBeAppToken = (error: LarkError.GenericError) =>
 const kept = { capacity: 10_000, idleTime: Duration.hours(2) }
 
 /**
- * Provides the tokens of the tenants.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const makeTenantToken: Effect.Effect<
-  TenantToken["Service"],
-  never,
-  LarkConfig.LarkConfig | HttpClient.HttpClient | AppToken.AppToken | Scope.Scope
-> = Effect.gen(function*() {
-  const { baseUrl } = yield* LarkConfig.LarkConfig
-  const client = yield* HttpClient.HttpClient
-  const appTokens = yield* AppToken.AppToken
-  const context = yield* Effect.context<Scope.Scope>()
-
-  const requestWith = (tenantKey: string, appToken: Redacted.Redacted) =>
-    requestToken(client, endpoint, `${baseUrl}/auth/v3/tenant_access_token`, {
-      app_access_token: appToken,
-      tenant_key: tenantKey
-    })
-
-  const requestFor = (tenantKey: string) =>
-    Effect.flatMap(
-      appTokens.get,
-      (appToken) =>
-        Effect.catchIf(requestWith(tenantKey, appToken), mayBeAppToken, (error) =>
-          Effect.flatMap(appTokens.reject(appToken), (isReplaced) =>
-            isReplaced
-              ? Effect.flatMap(appTokens.get, (renewed) =>
-                requestWith(tenantKey, renewed))
-              : Effect.fail(error)))
-    )
-
-  const tokenOf = lruMap.make(Context.get(context, Clock.Clock), kept, (tenantKey) =>
-    mintedToken.make(context, {
-      kind: "tenant",
-      endpoint,
-      request: requestFor(tenantKey),
-      fields: { token: "tenant_access_token", expiresIn: "expire" }
-    }))
-
-  const tokenInForce = Effect.flatMap(Effect.serviceOption(Tenant), (tenant) =>
-    Option.isNone(tenant)
-      ? Effect.fail(new LarkError.InvalidTenant({ endpoint, reason: "missing" }))
-      : tenant.value.trim() === ""
-      ? Effect.fail(new LarkError.InvalidTenant({ endpoint, reason: "empty" }))
-      : Effect.succeed(tokenOf(tenant.value)))
-
-  return TenantToken.of({
-    get: Effect.flatMap(tokenInForce, ({ get }) => get),
-    reject: (rejected) =>
-      Effect.catch(
-        Effect.flatMap(tokenInForce, ({ reject }) => reject(rejected)),
-        () => Effect.succeed(false)
-      )
-  })
-})
-
-/**
  * The tokens of the tenants, one for each tenant that the app acts in.
  *
  * **Details**
@@ -155,7 +96,58 @@ export const layerTenantToken: Layer.Layer<
   TenantToken,
   never,
   LarkConfig.LarkConfig | HttpClient.HttpClient | AppToken.AppToken
-> = Layer.effect(TenantToken, makeTenantToken)
+> = Layer.effect(
+  TenantToken,
+  Effect.gen(function*() {
+    const { baseUrl } = yield* LarkConfig.LarkConfig
+    const client = yield* HttpClient.HttpClient
+    const appTokens = yield* AppToken.AppToken
+    const context = yield* Effect.context<Scope.Scope>()
+
+    const requestWith = (tenantKey: string, appToken: Redacted.Redacted) =>
+      requestToken(client, endpoint, `${baseUrl}/auth/v3/tenant_access_token`, {
+        app_access_token: appToken,
+        tenant_key: tenantKey
+      })
+
+    const requestFor = Effect.fnUntraced(function*(tenantKey: string) {
+      const appToken = yield* appTokens.get
+      return yield* Effect.catchIf(
+        requestWith(tenantKey, appToken),
+        mayBeAppToken,
+        (error) =>
+          Effect.flatMap(appTokens.reject(appToken), (isReplaced) =>
+            isReplaced
+              ? Effect.flatMap(appTokens.get, (renewed) => requestWith(tenantKey, renewed))
+              : Effect.fail(error))
+      )
+    })
+
+    const tokenOf = lruMap.make(Context.get(context, Clock.Clock), kept, (tenantKey) =>
+      mintedToken.make(context, {
+        kind: "tenant",
+        endpoint,
+        request: requestFor(tenantKey),
+        fields: { token: "tenant_access_token", expiresIn: "expire" }
+      }))
+
+    const tokenInForce = Effect.flatMap(Effect.serviceOption(Tenant), (tenant) =>
+      Option.isNone(tenant)
+        ? Effect.fail(new LarkError.InvalidTenant({ endpoint, reason: "missing" }))
+        : tenant.value.trim() === ""
+        ? Effect.fail(new LarkError.InvalidTenant({ endpoint, reason: "empty" }))
+        : Effect.succeed(tokenOf(tenant.value)))
+
+    return TenantToken.of({
+      get: Effect.flatMap(tokenInForce, ({ get }) => get),
+      reject: (rejected) =>
+        Effect.catch(
+          Effect.flatMap(tokenInForce, ({ reject }) => reject(rejected)),
+          () => Effect.succeed(false)
+        )
+    })
+  })
+)
 
 const services = Meetings.layer.pipe(
   Layer.provideMerge(LarkHttp.layer),

@@ -73,7 +73,8 @@ import type * as Scope from "effect/Scope"
 import * as lruMap from "./internal/lruMap.ts"
 import * as Record from "./internal/session/record.ts"
 import * as Rotation from "./internal/session/rotation.ts"
-import { InvalidLarkConfig, LarkConfig } from "./LarkConfig.ts"
+import { invalid } from "./internal/settings.ts"
+import { type InvalidLarkConfig, LarkConfig } from "./LarkConfig.ts"
 import type { SessionStoreError } from "./LarkError.ts"
 import type { MeetingUser } from "./MeetingUser.ts"
 import { type Grant, OAuth } from "./OAuth.ts"
@@ -117,16 +118,13 @@ export class UserSessions extends Context.Service<UserSessions, {
   readonly remove: (user: MeetingUser) => Effect.Effect<void, SessionStoreError>
 }>()("effect-lark-meetings/UserSessions") {}
 
-const claimTimeOf = (input: Duration.Input): Effect.Effect<Duration.Duration, InvalidLarkConfig> => {
-  const claimTime = Option.filter(
-    Duration.fromInput(input),
-    (duration) => Duration.toMillis(duration) >= 1_000 && Duration.isFinite(duration)
-  )
-  return Effect.fromOption(
-    claimTime,
-    () => new InvalidLarkConfig({ setting: "claimTime", reason: "must be a finite duration of at least one second." })
-  )
-}
+const isClaimTime = (duration: Duration.Duration) => Duration.toMillis(duration) >= 1_000 && Duration.isFinite(duration)
+
+const claimTimeOf = (input: Duration.Input): Effect.Effect<Duration.Duration, InvalidLarkConfig> =>
+  Option.match(Option.filter(Duration.fromInput(input), isClaimTime), {
+    onNone: () => invalid("claimTime", "must be a finite duration of at least one second."),
+    onSome: Effect.succeed
+  })
 
 const kept = { capacity: 10_000, idleTime: Duration.hours(1) }
 

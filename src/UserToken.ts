@@ -93,8 +93,8 @@ export const layerStatic = (
  *
  * The first access token is fetched when it is first needed. After that it is renewed as with `UserSessions`: one refresh at a
  * time, in the background while the access token is valid. Each refresh uses the refresh token up. `onRotate` gets the grant that
- * replaces it, and has to store it: the new access token is not used before that. If `onRotate` fails, waiting callers get
- * `SessionStoreError`, and it is called again while the scope is open.
+ * replaces it, and has to store it: the new access token is not used before that. A grant without a refresh token leaves the old
+ * one in use. If `onRotate` fails, waiting callers get `SessionStoreError`, and it is called again while the scope is open.
  *
  * **Gotchas**
  *
@@ -150,9 +150,9 @@ export const fromRefreshToken = <E, R>(
     const oauth = yield* OAuth
     const random = yield* SecureRandom.SecureRandom
     const context = yield* Effect.context<R | Scope.Scope>()
+    const onRotate = (grant: Grant) => Effect.provideContext(options.onRotate(grant), context)
     const { get, reject } = Rotation.make({
-      record: InMemoryRecord.make(refreshToken, (grant) => Effect.provideContext(options.onRotate(grant), context)),
-      refresh: (token) => oauth.refresh(token),
+      ...InMemoryRecord.make(refreshToken, oauth.refresh, onRotate),
       claimTime: Duration.seconds(30),
       newId: random.uuidV4(),
       context

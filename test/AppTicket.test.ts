@@ -11,7 +11,7 @@ import { wallClock } from "./fixtures/wallClock.ts"
 
 const asked = { body: { code: 0, msg: "ok" } }
 
-/** What all processes of an app share. */
+/** The store that all processes of an app share. */
 const memory = Effect.map(Layer.build(KeyValueStore.layerMemory), Layer.succeedContext)
 
 interface Setting {
@@ -21,7 +21,7 @@ interface Setting {
   readonly resend?: platform.Reaction
 }
 
-/** One process of a store app, and how often it asked for a push. */
+/** One process of a store app, and its requests for a push. */
 const start = ({ appId = "cli_a", resend = asked, seal = plainSeal.layer, store }: Setting = {}) =>
   Effect.gen(function*() {
     const feishu = prompt.make(() => resend)
@@ -57,7 +57,7 @@ const storeOf = (values: Map<string, string>, failing: { get?: boolean; set?: bo
   )
 }
 
-/** A store in which everything takes a second. */
+/** A store whose operations take a second. */
 const slow = (values: Map<string, string>) =>
   Layer.effect(
     KeyValueStore.KeyValueStore,
@@ -69,7 +69,7 @@ const slow = (values: Map<string, string>) =>
   ).pipe(Layer.provide(storeOf(values)))
 
 describe("an app_ticket", () => {
-  it.effect("that was pushed is given out, and nobody is asked", () =>
+  it.effect("that was pushed is returned without a request", () =>
     Effect.gen(function*() {
       const app = yield* start()
       yield* app.push("g-1")
@@ -79,7 +79,7 @@ describe("an app_ticket", () => {
       assert.deepStrictEqual(app.resends, [])
     }))
 
-  it.effect("outlives the process, and reaches the others", () =>
+  it.effect("survives a restart, and reaches the other processes", () =>
     Effect.gen(function*() {
       const store = yield* memory
       const first = yield* start({ store })
@@ -91,7 +91,7 @@ describe("an app_ticket", () => {
       assert.strictEqual(yield* (yield* start({ store })).text, "g-2")
     }))
 
-  it.effect("is of one app", () =>
+  it.effect("belongs to one app", () =>
     Effect.gen(function*() {
       const store = yield* memory
       yield* (yield* start({ store, appId: "cli_a" })).push("g-a")
@@ -120,7 +120,7 @@ describe("an app_ticket", () => {
 })
 
 describe("a push that comes late", () => {
-  it.effect("does not replace the ticket of a later event, in whichever process they arrive", () =>
+  it.effect("does not replace the ticket of a later event, in any process", () =>
     Effect.gen(function*() {
       const store = yield* memory
       const first = yield* start({ store })
@@ -148,7 +148,7 @@ describe("a push that comes late", () => {
       assert.strictEqual(yield* app.text, "g-4")
     }))
 
-  it.effect("is not held off by an event that claims to be from a time to come", () =>
+  it.effect("is accepted after an event from the distant future", () =>
     Effect.gen(function*() {
       const app = yield* start()
       yield* app.push("g-1", 8_640_000_000_000_000)
@@ -157,7 +157,7 @@ describe("a push that comes late", () => {
       assert.strictEqual(yield* app.text, "g-2")
     }))
 
-  it.effect("does not have a later one ignored in a process whose clock is slow", () =>
+  it.effect("does not replace a later one in a process whose clock is slow", () =>
     Effect.gen(function*() {
       const store = yield* memory
       yield* TestClock.adjust("1 hour")
@@ -170,7 +170,7 @@ describe("a push that comes late", () => {
       assert.strictEqual(yield* first.text, "g-2")
     }))
 
-  it.effect("while the other is being stored comes after it, and is still the older one", () =>
+  it.effect("while a later one is being stored does not replace it", () =>
     Effect.gen(function*() {
       const values = new Map<string, string>()
       const app = yield* start({ store: slow(values) })
@@ -183,7 +183,7 @@ describe("a push that comes late", () => {
       assert.include([...values.values()].join(), "g-2")
     }))
 
-  it.effect("does not come in the place of what is stored but cannot be read just now: it is refused", () =>
+  it.effect("fails when the stored ticket cannot be read", () =>
     Effect.gen(function*() {
       const values = new Map<string, string>()
       const failing = { get: false }
@@ -196,7 +196,7 @@ describe("a push that comes late", () => {
       assert.strictEqual(yield* app.text, "g-2")
     }))
 
-  it.effect("replaces what nobody can read any more", () =>
+  it.effect("replaces data that cannot be opened", () =>
     Effect.gen(function*() {
       const app = yield* start({
         store: storeOf(new Map([["effect-lark-meetings/app_ticket/cli_a", "sealed elsewhere"]]))
@@ -207,7 +207,7 @@ describe("a push that comes late", () => {
 })
 
 describe("without a ticket", () => {
-  it.effect("the platform is asked to push one, with the app's id and secret and without a token", () =>
+  it.effect("one is requested with the app's id and secret and without a token", () =>
     Effect.gen(function*() {
       const app = yield* start()
       const fiber = yield* Effect.forkChild(app.failure)
@@ -223,7 +223,7 @@ describe("without a ticket", () => {
       assert.deepStrictEqual(more, [])
     }))
 
-  it.effect("the push is waited for, and a first start succeeds", () =>
+  it.effect("callers wait for the push, and a first start succeeds", () =>
     Effect.gen(function*() {
       const app = yield* start()
       const fibers = yield* Effect.forEach(Array.from({ length: 100 }), () => Effect.forkChild(app.text))
@@ -234,7 +234,7 @@ describe("without a ticket", () => {
       assert.strictEqual(app.resends.length, 1)
     }))
 
-  it.effect("the push may come before the answer to the request for it", () =>
+  it.effect("the push may arrive before the answer to the request", () =>
     Effect.gen(function*() {
       const app = yield* start({ resend: Effect.delay(Effect.succeed(asked), "5 seconds") })
       const fiber = yield* Effect.forkChild(app.text)
@@ -257,7 +257,7 @@ describe("without a ticket", () => {
       assert.strictEqual(yield* Fiber.join(fiber), "g-1")
     }))
 
-  it.effect("the wait ends two seconds after the platform was asked, for everybody", () =>
+  it.effect("all callers wait until two seconds after the request", () =>
     Effect.gen(function*() {
       const app = yield* start()
       const first = yield* Effect.forkChild(app.failure)
@@ -272,7 +272,7 @@ describe("without a ticket", () => {
       for (let i = 0; i < 100; i++) assert.include<object>(yield* app.failure, missing)
     }))
 
-  it.effect("the platform is asked once a minute, however many ask and give up", () =>
+  it.effect("one is requested once a minute, however many callers wait or are interrupted", () =>
     Effect.gen(function*() {
       const app = yield* start({ resend: Effect.delay(Effect.succeed(asked), "1 second") })
       for (let second = 0; second < 120; second++) {
@@ -286,7 +286,7 @@ describe("without a ticket", () => {
     }))
 
   it.effect.each([-3_600_000, 3_600_000])(
-    "the intervals stay when the wall clock is set by %s ms",
+    "the intervals do not change when the wall clock is set by %s ms",
     (step) =>
       Effect.gen(function*() {
         const { clock, setBy } = yield* wallClock
@@ -317,7 +317,7 @@ describe("without a ticket", () => {
   ]
 
   it.effect.each(failures)(
-    "the error says that asking failed, at once, when %s",
+    "the error says at once that the request failed when %s",
     ([, resend]) =>
       Effect.gen(function*() {
         const app = yield* start({ resend })
@@ -337,7 +337,7 @@ describe("without a ticket", () => {
 })
 
 describe("a rejected ticket", () => {
-  it.effect("is not given out again, and another one is asked for", () =>
+  it.effect("is not returned again, and another one is requested", () =>
     Effect.gen(function*() {
       const app = yield* start()
       yield* app.push("g-1")
@@ -354,7 +354,7 @@ describe("a rejected ticket", () => {
       assert.strictEqual(yield* app.text, "g-2")
     }))
 
-  it.effect("counts again once it is pushed again", () =>
+  it.effect("is returned again after it is pushed again", () =>
     Effect.gen(function*() {
       const app = yield* start()
       yield* app.push("g-1")
@@ -363,7 +363,7 @@ describe("a rejected ticket", () => {
       assert.strictEqual(yield* app.text, "g-1")
     }))
 
-  it.effect("is not the one that another process has received since: nobody is asked", () =>
+  it.effect("is replaced by the one that another process has received since, without a request", () =>
     Effect.gen(function*() {
       const store = yield* memory
       const app = yield* start({ store })
@@ -376,7 +376,7 @@ describe("a rejected ticket", () => {
 })
 
 describe("a store", () => {
-  it.effect("that is unavailable fails with an error that says so, and the platform is not bothered", () =>
+  it.effect("that is unavailable fails with SessionStoreError, without a request", () =>
     Effect.gen(function*() {
       const app = yield* start({ store: storeOf(new Map(), { get: true, set: true }) })
       const unavailable = { _tag: "SessionStoreError", reason: "unavailable", detail: "the disk is gone" }
@@ -387,7 +387,7 @@ describe("a store", () => {
       assert.deepStrictEqual(app.resends, [])
     }))
 
-  it.effect("that fails while a push is waited for is told of", () =>
+  it.effect("that fails during the wait for a push fails with SessionStoreError", () =>
     Effect.gen(function*() {
       const failing = { get: false }
       const app = yield* start({ store: storeOf(new Map(), failing) })
@@ -398,7 +398,7 @@ describe("a store", () => {
       assert.include<object>(yield* Fiber.join(fiber), { _tag: "SessionStoreError", reason: "unavailable" })
     }))
 
-  it.effect("that holds what cannot be opened is mended by the next push", () =>
+  it.effect("that holds data that cannot be opened is repaired by the next push", () =>
     Effect.gen(function*() {
       const values = new Map([["effect-lark-meetings/app_ticket/cli_a", "sealed elsewhere"]])
       const app = yield* start({ store: storeOf(values) })
@@ -412,11 +412,11 @@ describe("a store", () => {
 
   const silences: ReadonlyArray<readonly [what: string, reaction: platform.Reaction]> = [
     ["no push comes", asked],
-    ["asking fails", new platform.Lost("gone")]
+    ["the request fails", new platform.Lost("gone")]
   ]
 
   it.effect.each(silences)(
-    "that holds what cannot be opened is told of when %s",
+    "that holds data that cannot be opened fails with SessionStoreError when %s",
     ([, resend]) =>
       Effect.gen(function*() {
         const values = new Map([["effect-lark-meetings/app_ticket/cli_a", "sealed elsewhere"]])

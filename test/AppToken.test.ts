@@ -30,7 +30,7 @@ describe("the app token of a custom app", () => {
       return { ...service, text: Effect.map(service.get, Redacted.value), mints: feishu.calls }
     })
 
-  it.effect("is asked for with id and secret, once, and renewed in its last half hour", () =>
+  it.effect("is fetched once with id and secret, and renewed in its last half hour", () =>
     Effect.gen(function*() {
       const token = yield* provision((nth) => minted(`a-${nth}`))
       const fibers = yield* Effect.forEach(Array.from({ length: 100 }), () => Effect.forkChild(token.text))
@@ -54,7 +54,7 @@ describe("the app token of a custom app", () => {
       assert.strictEqual(yield* token.text, "a-1")
     }))
 
-  it.effect("that is refused is not asked for again for five seconds", () =>
+  it.effect("that is refused is not requested again for five seconds", () =>
     Effect.gen(function*() {
       const token = yield* provision(() => platform.failed(200, 10014))
       for (let i = 0; i < 100; i++) {
@@ -70,7 +70,7 @@ describe("the app token of a custom app", () => {
       assert.strictEqual(token.mints.length, 2)
     }))
 
-  it.effect("needs no tenant token in the answer, and no other field will do", () =>
+  it.effect("is read from its own field only", () =>
     Effect.gen(function*() {
       const token = yield* provision(() => ({ body: { code: 0, msg: "ok", tenant_access_token: "t-1", expire: 7200 } }))
       assert.include<object>(yield* Effect.flip(token.get), { _tag: "MalformedResponse" })
@@ -90,7 +90,7 @@ describe("the app token of a custom app", () => {
 })
 
 describe("the app token of a store app", () => {
-  /** The tickets that it starts with, and what each ticket is answered. */
+  /** A store app that starts with a ticket, and the answer to each ticket. */
   const provision = (ticket: string | undefined, answer: (ticket: string, nth: number) => platform.Reaction) =>
     Effect.gen(function*() {
       let nth = 0
@@ -122,7 +122,7 @@ describe("the app token of a store app", () => {
   const onlyFor = (good: string) => (ticket: string) =>
     ticket === good ? minted(`a-for-${ticket}`) : platform.failed(200, 10012, "app ticket invalid")
 
-  it.effect("is made of the ticket", () =>
+  it.effect("is issued for the ticket", () =>
     Effect.gen(function*() {
       const token = yield* provision("g-1", onlyFor("g-1"))
       assert.strictEqual(yield* token.text, "a-for-g-1")
@@ -130,7 +130,7 @@ describe("the app token of a store app", () => {
       assert.strictEqual(token.resends(), 0)
     }))
 
-  it.effect("is not asked for without a ticket, and is as soon as there is one", () =>
+  it.effect("is not requested without a ticket, and is as soon as there is one", () =>
     Effect.gen(function*() {
       const token = yield* provision(undefined, onlyFor("g-1"))
       const waiting = yield* Effect.forEach(Array.from({ length: 100 }), () => Effect.forkChild(token.text))
@@ -142,7 +142,7 @@ describe("the app token of a store app", () => {
       assert.strictEqual(token.resends(), 1)
     }))
 
-  it.effect("fails with AppTicketMissing as long as no ticket comes, and with nothing else afterwards", () =>
+  it.effect("fails with AppTicketMissing until a ticket arrives", () =>
     Effect.gen(function*() {
       const token = yield* provision(undefined, onlyFor("g-1"))
       const first = yield* Effect.forkChild(token.failure)
@@ -156,7 +156,7 @@ describe("the app token of a store app", () => {
       assert.strictEqual(token.resends(), 1)
     }))
 
-  it.effect("whose ticket is outdated is made of the next one, which the platform is asked for", () =>
+  it.effect("with an outdated ticket is issued for the next one, which is requested", () =>
     Effect.gen(function*() {
       const token = yield* provision("g-old", onlyFor("g-new"))
       const waiting = yield* Effect.forkChild(token.text)
@@ -168,7 +168,7 @@ describe("the app token of a store app", () => {
       assert.deepStrictEqual(token.mints(), [withTicket("g-old"), withTicket("g-new")])
     }))
 
-  it.effect("whose ticket is outdated fails with AppTicketMissing when no other comes, and the old one is not sent again", () =>
+  it.effect("with an outdated ticket fails with AppTicketMissing when no other arrives, and the old one is not sent again", () =>
     Effect.gen(function*() {
       const token = yield* provision("g-old", onlyFor("g-new"))
       const waiting = yield* Effect.forkChild(token.failure)
@@ -183,7 +183,7 @@ describe("the app token of a store app", () => {
       assert.strictEqual(yield* token.text, "a-for-g-new")
     }))
 
-  it.effect("is tried with two tickets at most: the error of the second stands for five seconds", () =>
+  it.effect("is tried with two tickets at most, and the error of the second is repeated for five seconds", () =>
     Effect.gen(function*() {
       const token = yield* provision("g-1", onlyFor("none"))
       const waiting = yield* Effect.forkChild(token.failure)
@@ -199,7 +199,7 @@ describe("the app token of a store app", () => {
       assert.deepStrictEqual(token.mints(), [withTicket("g-1"), withTicket("g-2")])
     }))
 
-  it.effect("with a wrong secret is told of as such, and the ticket is not blamed", () =>
+  it.effect("with a wrong secret fails with CredentialsRejected, and the ticket stays in use", () =>
     Effect.gen(function*() {
       const token = yield* provision("g-1", (_, nth) => nth === 0 ? platform.failed(200, 10015) : minted("a-1"))
       assert.include<object>(yield* token.failure, { _tag: "CredentialsRejected", code: 10015 })
@@ -209,7 +209,7 @@ describe("the app token of a store app", () => {
       assert.strictEqual(token.resends(), 0)
     }))
 
-  it.effect("and its secrets are in no error, even if the platform repeats them", () =>
+  it.effect("and its secrets appear in no error, even if the platform repeats them", () =>
     Effect.gen(function*() {
       const repeated = "secret-of-the-app and g-secret-ticket"
       for (const code of [10012, 10015, 99991400, 4242]) {
@@ -224,7 +224,7 @@ describe("the app token of a store app", () => {
       }
     }))
 
-  it.effect("is the one that the platform issues for the ticket that it pushes when it is asked to", () =>
+  it.effect("is the one that the platform issues for the ticket that it pushes on request", () =>
     Effect.gen(function*() {
       const tickets = yield* AppTicket.AppTicket
       const simulator = yield* Simulator.Simulator

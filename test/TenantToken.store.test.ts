@@ -44,10 +44,10 @@ const appMinted = (token: string): platform.Answer => ({
   body: { code: 0, msg: "ok", app_access_token: token, expire: 7200 }
 })
 
-/** The token of the nth request for one: `t-tenant_a-1` is the second that the platform issued, to tenant a. */
+/** A token named after its tenant and the number of the request: `t-tenant_a-1` is from the second request. */
 const ofTenant: Route = (request, nth) => platform.minted(`t-${fieldsOf(request)["tenant_key"]}-${nth}`)
 
-/** A store app with a ticket, the platform it talks to, and what arrived there. */
+/** A store app with a ticket, and the requests that reach the platform. */
 const install = (routes: Routes = {}, store: Layer.Layer<KeyValueStore.KeyValueStore | Seal.Seal> = storage) =>
   Effect.gen(function*() {
     const seen = new Map<string, number>()
@@ -80,7 +80,7 @@ const install = (routes: Routes = {}, store: Layer.Layer<KeyValueStore.KeyValueS
   })
 
 describe("the token of a tenant", () => {
-  it.effect("is made of the ticket and the app's token, of which there is one for all tenants", () =>
+  it.effect("is issued for the app token, which is issued for the ticket, once for all tenants", () =>
     Effect.gen(function*() {
       const store = yield* install()
       assert.strictEqual(yield* store.get("tenant_a"), "t-tenant_a-0")
@@ -96,7 +96,7 @@ describe("the token of a tenant", () => {
       assert.strictEqual(store.calls.length, 3)
     }))
 
-  it.effect("is asked for once, however many wait for it, in every tenant at the same time", () =>
+  it.effect("is fetched once in each of fifty tenants for a thousand fibers", () =>
     Effect.gen(function*() {
       const slowly = (answer: Route): Route => (request, nth) =>
         Effect.delay(Effect.sync(() => answer(request, nth)), "1 second").pipe(
@@ -115,13 +115,13 @@ describe("the token of a tenant", () => {
       assert.deepStrictEqual([store.to(appPath).length, store.to(tenantPath).length], [1, 50])
     }))
 
-  it.effect("is made for all, not in the region of who asked first: requests and the store see nothing of it", () =>
+  it.effect("is fetched without the services of the first caller", () =>
     Effect.gen(function*() {
-      const Region = Context.Reference<string>("test/Region", { defaultValue: () => "nobody's" })
+      const Caller = Context.Reference<string>("test/Caller", { defaultValue: () => "none" })
       const seen: Array<string> = []
       const seeing = <A>(what: string, answer: A) =>
-        Effect.map(Region, (region) => {
-          seen.push(`${what}: ${region}`)
+        Effect.map(Caller, (caller) => {
+          seen.push(`${what}: ${caller}`)
           return answer
         })
       const watching = Layer.effect(
@@ -135,12 +135,12 @@ describe("the token of a tenant", () => {
         app: (_, nth) => seeing("app", appMinted(`a-${nth}`)),
         tenant: (request, nth) => seeing("tenant", platform.minted(`t-${fieldsOf(request)["tenant_key"]}-${nth}`))
       }, Layer.provideMerge(watching, storage))
-      assert.strictEqual(yield* Effect.provideService(store.get("tenant_a"), Region, "mine"), "t-tenant_a-0")
-      assert.strictEqual(yield* Effect.provideService(store.get("tenant_b"), Region, "mine"), "t-tenant_b-1")
-      assert.deepStrictEqual(seen, ["store: nobody's", "app: nobody's", "tenant: nobody's", "tenant: nobody's"])
+      assert.strictEqual(yield* Effect.provideService(store.get("tenant_a"), Caller, "first"), "t-tenant_a-0")
+      assert.strictEqual(yield* Effect.provideService(store.get("tenant_b"), Caller, "first"), "t-tenant_b-1")
+      assert.deepStrictEqual(seen, ["store: none", "app: none", "tenant: none", "tenant: none"])
     }))
 
-  it.effect("is one of those that were used lately: after two hours it is forgotten", () =>
+  it.effect("is dropped when it was not used for two hours", () =>
     Effect.gen(function*() {
       const store = yield* install({
         tenant: (request, nth) => platform.minted(`t-${fieldsOf(request)["tenant_key"]}-${nth}`, 86_400)
@@ -154,7 +154,7 @@ describe("the token of a tenant", () => {
       assert.strictEqual(yield* store.get("tenant_idle"), "t-tenant_idle-2")
     }))
 
-  it.effect("is one of ten thousand: the tenants that were used last stay", () =>
+  it.effect("is kept for the ten thousand tenants that were used last", () =>
     Effect.gen(function*() {
       const feishu = prompt.make(ofTenant)
       let isIssued = true
@@ -169,7 +169,7 @@ describe("the token of a tenant", () => {
       ]))
       const { get } = yield* Effect.provide(TenantToken.TenantToken, yield* Layer.build(layer))
       const textOf = (tenant: string) => Effect.map(get, Redacted.value).pipe(Lark.asTenant(tenant))
-      // It costs less to pass by than to be given a token.
+      // Tenants without a token, which take less time.
       const passBy = (from: number, to: number) =>
         Effect.gen(function*() {
           isIssued = false
@@ -194,7 +194,7 @@ describe("the token of a tenant", () => {
 })
 
 describe("without a tenant", () => {
-  it.effect("nothing is sent", () =>
+  it.effect("no request is sent", () =>
     Effect.gen(function*() {
       const { calls, context, reject, service } = yield* install()
       const missing = { _tag: "InvalidTenant", reason: "missing" }
@@ -203,12 +203,12 @@ describe("without a tenant", () => {
         yield* Effect.flip(Effect.provide(Meetings.get(MeetingId.make("6911188411932033028")), context)),
         missing
       )
-      for (const blank of ["", "  ", "\n"]) {
-        assert.include<object>(yield* Effect.flip(Lark.asTenant(blank)(service.get)), {
+      for (const key of ["", "  ", "\n"]) {
+        assert.include<object>(yield* Effect.flip(Lark.asTenant(key)(service.get)), {
           _tag: "InvalidTenant",
           reason: "empty"
         })
-        assert.strictEqual(yield* reject(blank, "t-1"), false)
+        assert.strictEqual(yield* reject(key, "t-1"), false)
       }
       assert.strictEqual(yield* service.reject(Redacted.make("t-1")), false)
       assert.deepStrictEqual(calls, [])
@@ -216,7 +216,7 @@ describe("without a tenant", () => {
 })
 
 describe("a rejected token", () => {
-  it.effect("is dropped in its tenant, and stays in the others", () =>
+  it.effect("is dropped in its tenant only", () =>
     Effect.gen(function*() {
       const store = yield* install()
       yield* store.get("tenant_a")
@@ -228,7 +228,7 @@ describe("a rejected token", () => {
       assert.strictEqual(yield* store.get("tenant_b"), "t-tenant_b-1")
     }))
 
-  it.effect("of a call is renewed, and the call repeated, in the tenant of the call", () =>
+  it.effect("is replaced and the call repeated in the tenant of the call", () =>
     Effect.gen(function*() {
       const bearers: Array<string | undefined> = []
       const { context, to } = yield* install({
@@ -255,7 +255,7 @@ describe("a rejected token", () => {
 
 describe("an app token that is refused", () => {
   it.effect.each([10013, 99991664, 20014])(
-    "with %s is renewed once, and the tenant's token is had",
+    "with %s is replaced once, and the tenant token is issued",
     (code) =>
       Effect.gen(function*() {
         const store = yield* install({
@@ -269,10 +269,10 @@ describe("an app token that is refused", () => {
       })
   )
 
-  it.effect("is not renewed again for the same tenant: the error stands, and the others are not disturbed", () =>
+  it.effect("is not replaced again for the same tenant, and other tenants are not affected", () =>
     Effect.gen(function*() {
       const store = yield* install({
-        // As long as half an hour is left, the platform hands the same token out again.
+        // The platform returns the same token while more than half an hour is left.
         app: () => appMinted("a-same"),
         tenant: (request, nth) =>
           fieldsOf(request)["tenant_key"] === "tenant_gone" ? platform.failed(200, 10013) : ofTenant(request, nth)
@@ -281,14 +281,14 @@ describe("an app token that is refused", () => {
       const refused = { _tag: "CredentialsRejected", code: 10013, endpoint: "auth.v3.tenant_access_token.create" }
       for (let i = 0; i < 100; i++) assert.include<object>(yield* store.failure("tenant_gone"), refused)
       assert.deepStrictEqual([store.to(appPath).length, store.to(tenantPath).length], [2, 3])
-      // The platform insisted on its token: that is known for half a minute.
+      // The same app token was issued again, so it is not dropped for half a minute.
       yield* TestClock.adjust("5 seconds")
       assert.include<object>(yield* store.failure("tenant_gone"), refused)
       assert.deepStrictEqual([store.to(appPath).length, store.to(tenantPath).length], [2, 4])
       assert.strictEqual(yield* store.get("tenant_a"), "t-tenant_a-0")
     }))
 
-  it.effect("is in no error, even if the platform repeats it", () =>
+  it.effect("appears in no error, even if the platform repeats it", () =>
     Effect.gen(function*() {
       const store = yield* install({
         app: () => appMinted("a-secret"),
@@ -300,7 +300,7 @@ describe("an app token that is refused", () => {
       assert.notInclude(shown, "a-secret")
     }))
 
-  it.effect("because of the secret is told of by its own error, which is not kept twice", () =>
+  it.effect("because of the app secret fails with its own error, repeated for five seconds", () =>
     Effect.gen(function*() {
       const store = yield* install({
         app: (_, nth) => nth === 0 ? platform.failed(200, 10015) : appMinted("a-1")
@@ -316,7 +316,7 @@ describe("an app token that is refused", () => {
 })
 
 describe("a ticket that is missing", () => {
-  it.effect("fails every call with an error that says so, and none goes out without a token", () =>
+  it.effect("fails every call with AppTicketMissing, and no call is sent without a token", () =>
     Effect.gen(function*() {
       const feishu = prompt.make(() => ({ body: { code: 0, msg: "ok" } }))
       const context = yield* Layer.build(StoreApp.layer(app).pipe(Layer.provide([feishu.layer, storage])))
@@ -331,14 +331,14 @@ describe("a ticket that is missing", () => {
         assert.include<object>(error, { _tag: "AppTicketMissing", reason: "none", resend: "requested" })
       }
       assert.deepStrictEqual(feishu.calls.map(({ path }) => path), [resendPath])
-      // Nothing of it is kept: a ticket serves from the moment it comes.
+      // The failure is not repeated: the ticket is used at once.
       yield* Effect.provide(AppTicket.AppTicket.use((tickets) => tickets.put(Redacted.make("g-1"))), context)
       yield* Effect.ignore(Lark.asTenant("tenant_1")(call))
       assert.deepStrictEqual(feishu.calls.map(({ path }) => path), [resendPath, appPath])
     }))
 })
 
-/** Long enough for each of the many to have been renewed, some of them twice. */
+/** Long enough for every token to be renewed, some of them twice. */
 const hours = 4
 const meetingPath = "/open-apis/vc/v1/meetings/"
 const meetingOf = (tenant: number) => MeetingId.make(`69111884119320330${String(tenant).padStart(2, "0")}`)
@@ -349,7 +349,7 @@ const Moment = between(0, hours * 3_600_000)
 interface Size {
   readonly tenants: number
   readonly callers: number
-  /** The least number of callers, and ten times that of everything that goes wrong. */
+  /** The least number of callers, and ten times the least number of each kind of fault. */
   readonly least: number
 }
 
@@ -370,12 +370,12 @@ const planFor = ({ callers, least, tenants }: Size) => {
         Schema.Struct({
           endpoint: Schema.Literals(["tenant_access_token", "app_access_token", "get"]),
           nth: Nth,
-          what: Schema.Literals(["slow", "very slow", "lost", "reply lost", "down", "busy", "whim"])
+          what: Schema.Literals(["slow", "very slow", "lost", "reply lost", "down", "busy", "rejected once"])
         })
       ),
       ills
     ),
-    /** Which requests for a tenant's token are answered as if the app's token were no good. */
+    /** The requests for a tenant token that are answered as if the app token were invalid. */
     refusals: Arbitrary.array(Arbitrary.schema(Nth), ills),
     expire: Arbitrary.schema(between(60, 7200)),
     latency: Arbitrary.schema(between(0, 2_000))
@@ -402,7 +402,7 @@ const faultOf = (what: Plan["faults"][number]["what"]): Simulator.Fault => {
       return { _tag: "ServerError", status: 502, applied: false, body: "html" }
     case "busy":
       return { _tag: "Throttle", reset: 1, status: 429 }
-    case "whim":
+    case "rejected once":
       return { _tag: "RejectToken", status: 400, revoked: false }
   }
 }
@@ -415,7 +415,7 @@ const carries = (exchange: watched.Exchange, token: string) =>
 const refusedAppToken = ({ answer, path }: watched.Exchange) => path === tenantPath && answer["code"] === 10013
 const rejected = (exchange: watched.Exchange) => exchange.answer["code"] === 99991663 || refusedAppToken(exchange)
 
-/** What a token may be used for, by what the client knew when it came. */
+/** When a token may be used and renewed, by what the client knew when it arrived. */
 const grantOf = ({ answer, endedAt = Number.POSITIVE_INFINITY, path, startedAt }: watched.Exchange) => {
   const life = Number(answer["expire"]) * 1_000
   return {
@@ -440,16 +440,16 @@ const mintsWrong = (identity: string, exchanges: ReadonlyArray<watched.Exchange>
     }
     const grants = mints.slice(0, i).filter(succeeded).map(grantOf)
     const last = grants.at(-1)
-    // The life of a token is counted from when it was wanted: the app's may have had to be minted first.
+    // The life of a token counts from when it was needed; the app token may have had to be minted first.
     if (last === undefined || at >= Math.min(last.renewFrom, last.usableUntil) - 9_500) return
     const isRejected = exchanges.some((exchange) =>
       carries(exchange, last.token) && rejected(exchange)
       && exchange.endedAt !== undefined && exchange.endedAt >= last.issuedAt && exchange.endedAt <= at
     )
-    if (!isRejected) wrong.push(`${identity}: a mint at ${at} that nobody needs`)
+    if (!isRejected) wrong.push(`${identity}: a mint at ${at} without need`)
     const isInsisted = grants.at(-2)?.token === last.token
     if (isInsisted && grants.length > 1 && at < last.issuedAt + 30_000) {
-      wrong.push(`${identity}: a mint at ${at} for a token that has just come again`)
+      wrong.push(`${identity}: a mint at ${at} for a token that was just issued again`)
     }
   })
   return wrong
@@ -506,7 +506,7 @@ const run = (tenants: number, { callers, expire, faults, latency, refusals, revo
           Effect.exit(Lark.asTenant(`tenant_${tenant}`)(Meetings.get(meetingOf(tenant)))).pipe(
             Effect.tap(Effect.sleep(every)),
             Effect.replicateEffect(times),
-            // The clock waits for what it wakes, not for what began before it was set.
+            // The clock waits for the fibers it wakes, not for those that started before it was moved.
             Effect.delay(at + 1),
             Effect.forkChild
           )
@@ -552,7 +552,7 @@ describe("with slow and failing token endpoints, and tokens rejected at random m
   )
 
   it.effect.prop(
-    "so do a thousand fibers in fifty tenants",
+    "the same for a thousand fibers in fifty tenants",
     planFor({ tenants: 50, callers: 1000, least: 1000 }),
     (plan) =>
       Effect.map(run(50, plan), (ran) => {

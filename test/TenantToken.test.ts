@@ -22,7 +22,7 @@ const slowly = (answer: platform.Answer | platform.Lost, time: `${number} ${"sec
 const nth = (n: number) => `t-${n + 1}`
 
 describe("a tenant token", () => {
-  it.effect("is asked for when it is first needed, and serves from then on", () =>
+  it.effect("is fetched when it is first needed, and then used without another request", () =>
     Effect.gen(function*() {
       const token = yield* provision()
       assert.strictEqual(token.mints.length, 0)
@@ -33,7 +33,7 @@ describe("a tenant token", () => {
       assert.strictEqual(token.mints.length, 1)
     }))
 
-  it.effect("is asked for once, however many fibers wait for it", () =>
+  it.effect("is fetched once for a thousand fibers", () =>
     Effect.gen(function*() {
       const token = yield* provision((n) => slowly(platform.minted(nth(n))))
       const fibers = yield* Effect.forEach(Array.from({ length: 1000 }), () => Effect.forkChild(token.text))
@@ -43,7 +43,7 @@ describe("a tenant token", () => {
       assert.strictEqual(token.mints.length, 1)
     }))
 
-  it.effect("is asked for once when fibers come while it is on its way", () =>
+  it.effect("is fetched once for fibers that come while it is fetched", () =>
     Effect.gen(function*() {
       const token = yield* provision((n) => slowly(platform.minted(nth(n))))
       const fibers = yield* Effect.forEach(
@@ -55,7 +55,7 @@ describe("a tenant token", () => {
       assert.strictEqual(token.mints.length, 1)
     }))
 
-  it.effect("survives that some of those who wait are interrupted, and even all of them", () =>
+  it.effect("is fetched even if some or all of the waiting fibers are interrupted", () =>
     Effect.gen(function*() {
       const token = yield* provision((n) => slowly(platform.minted(nth(n))))
       const [first, second, third] = yield* Effect.all([
@@ -78,19 +78,19 @@ describe("a tenant token", () => {
     }))
 })
 
-/** Who asks, and under which span: what a mint for all must not see. */
-const Region = Context.Reference<string>("test/Region", { defaultValue: () => "nobody's" })
+/** The service and the span of the caller, which a mint must not see. */
+const Caller = Context.Reference<string>("test/Caller", { defaultValue: () => "none" })
 
-const inRegion = <A, E, R>(self: Effect.Effect<A, E, R>) =>
-  self.pipe(Effect.withSpan("caller"), Effect.provideService(Region, "mine"))
+const asFirst = <A, E, R>(self: Effect.Effect<A, E, R>) =>
+  self.pipe(Effect.withSpan("caller"), Effect.provideService(Caller, "first"))
 
 const surroundings = Effect.gen(function*() {
   const span = yield* Effect.serviceOption(Tracer.ParentSpan)
-  return [yield* Region, Option.isSome(span) && span.value._tag === "Span" ? span.value.name : "no span"]
+  return [yield* Caller, Option.isSome(span) && span.value._tag === "Span" ? span.value.name : "no span"]
 })
 
 describe("a mint", () => {
-  it.effect("is made for all: not in the region of who asked first, nor under the span that built the layer", () =>
+  it.effect("runs without the services of the first caller and without the span that built the layer", () =>
     Effect.gen(function*() {
       const seen: Array<ReadonlyArray<string>> = []
       const mint: Mint = (n) =>
@@ -99,30 +99,30 @@ describe("a mint", () => {
           return platform.minted(nth(n))
         })
       const token = yield* Effect.withSpan(provision(mint), "start")
-      yield* inRegion(token.get)
+      yield* asFirst(token.get)
       yield* TestClock.adjust("90 minutes")
-      yield* inRegion(token.get)
+      yield* asFirst(token.get)
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* token.text, "t-2")
-      assert.deepStrictEqual(seen, [["nobody's", "no span"], ["nobody's", "no span"]])
+      assert.deepStrictEqual(seen, [["none", "no span"], ["none", "no span"]])
     }))
 
-  it.effect("has the services that the layer was built with, whatever those of its callers", () =>
+  it.effect("runs with the services that the layer was built with", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []
       const mint: Mint = (n) =>
-        Effect.map(Region, (region) => {
-          seen.push(region)
+        Effect.map(Caller, (caller) => {
+          seen.push(caller)
           return platform.minted(nth(n))
         })
-      const token = yield* provision(mint).pipe(Effect.provideService(Region, "the app's"))
+      const token = yield* provision(mint).pipe(Effect.provideService(Caller, "layer"))
       yield* token.get
-      assert.deepStrictEqual(seen, ["the app's"])
+      assert.deepStrictEqual(seen, ["layer"])
     }))
 })
 
 describe("renewal", () => {
-  it.effect("begins in the last half hour, in the background: nobody waits for it", () =>
+  it.effect("starts in the background in the last half hour, and callers do not wait", () =>
     Effect.gen(function*() {
       const token = yield* provision((n) =>
         n === 0 ? platform.minted("t-1") : slowly(platform.minted(nth(n)), "5 seconds")
@@ -137,7 +137,7 @@ describe("renewal", () => {
       assert.strictEqual(token.mints.length, 2)
     }))
 
-  it.effect("that fails disturbs nobody, is tried again every half minute at most, and leaves no failure behind", () =>
+  it.effect("that fails is repeated every half minute, and callers do not notice", () =>
     Effect.gen(function*() {
       const token = yield* provision((n) =>
         n === 0 || n > 3 ? platform.minted(nth(n)) : n === 1 ? platform.failed(500, 5000) : new platform.Lost("gone")
@@ -154,7 +154,7 @@ describe("renewal", () => {
       assert.strictEqual(token.mints.length, 5)
     }))
 
-  it.effect("that never comes is joined, not repeated, once the token cannot be used any more", () =>
+  it.effect("in flight is awaited, not repeated, when the token is no longer usable", () =>
     Effect.gen(function*() {
       const token = yield* provision((n) =>
         n === 0 ? platform.minted("t-1", 20) : slowly(platform.minted("t-2", 20), "9 seconds")
@@ -171,7 +171,7 @@ describe("renewal", () => {
       assert.strictEqual(token.mints.length, 2)
     }))
 
-  it.effect("does not happen while nobody asks", () =>
+  it.effect("does not happen without a call", () =>
     Effect.gen(function*() {
       const token = yield* provision()
       yield* token.get
@@ -180,9 +180,9 @@ describe("renewal", () => {
       assert.strictEqual(yield* token.text, "t-2")
     }))
 
-  it.effect("that brings the same token again, with less of its life left, is no storm", () =>
+  it.effect("that brings the same token with a shorter life is not repeated at once", () =>
     Effect.gen(function*() {
-      // As the platform does while half an hour is left.
+      // The platform does so while more than half an hour is left.
       const token = yield* provision((n) => platform.minted("t-same", n === 0 ? 7200 : 1800))
       yield* token.get
       yield* TestClock.adjust("90 minutes")
@@ -207,7 +207,7 @@ describe("the margin", () => {
       assert.strictEqual(yield* late.text, "t-2")
     }))
 
-  it.effect("a short life is used for nine tenths, as counted from when it was asked for", () =>
+  it.effect("a token with a short life is used for nine tenths of it, counted from the request", () =>
     Effect.gen(function*() {
       for (const expire of [100, 10, 1, "100", 0.5]) {
         const token = yield* provision((n) => platform.minted(nth(n), expire))
@@ -221,7 +221,7 @@ describe("the margin", () => {
       }
     }))
 
-  it.effect("the time on the way is taken off", () =>
+  it.effect("the time of the request counts as part of the life", () =>
     Effect.gen(function*() {
       const token = yield* provision((n) => slowly(platform.minted(nth(n), 100), "9 seconds"))
       const first = yield* Effect.forkChild(token.text)
@@ -244,7 +244,7 @@ describe("a failure to get a token", () => {
   ]
 
   it.effect.each(refusals)(
-    "because of %s is the answer for five seconds, without a request",
+    "because of %s is repeated to callers for five seconds without a request",
     ([, reaction, tag]) =>
       Effect.gen(function*() {
         const token = yield* provision((n) => n === 0 ? slowly(reaction) : platform.minted("t-ok"))
@@ -266,25 +266,25 @@ describe("a failure to get a token", () => {
       })
   )
 
-  const misfortunes: ReadonlyArray<readonly [what: string, reaction: platform.Reaction, tag: string]> = [
+  const transientFailures: ReadonlyArray<readonly [what: string, reaction: platform.Reaction, tag: string]> = [
     ["a throttle", platform.failed(429, 99991400), "RateLimited"],
     ["a failure of the platform", platform.failed(500, 5000), "PlatformError"],
     ["a lost connection", new platform.Lost("gone"), "TransportError"],
     ["a gateway's page", { status: 502, body: "<html>" }, "MalformedResponse"],
-    // No refusal of the platform: a gateway that says it now may be right again in a second.
+    // Not a refusal of the platform: the gateway may work again in a second.
     ["a page that is not found", { status: 404, body: "<html>" }, "MalformedResponse"],
     ["a reply without a token", { body: { code: 0, expire: 7200 } }, "MalformedResponse"],
     ["an empty token", platform.minted("", 7200), "MalformedResponse"],
-    ["a token that is none", { body: { code: 0, tenant_access_token: 5, expire: 7200 } }, "MalformedResponse"],
-    ["no time to expire", { body: { code: 0, tenant_access_token: "t" } }, "MalformedResponse"],
-    ["a time that is none", platform.minted("t", "soon"), "MalformedResponse"],
-    ["no life", platform.minted("t", 0), "MalformedResponse"],
-    ["a life that is over", platform.minted("t", -1), "MalformedResponse"],
-    ["an endless life", { body: `{"code":0,"tenant_access_token":"t","expire":1e999}` }, "MalformedResponse"]
+    ["a token that is not a string", { body: { code: 0, tenant_access_token: 5, expire: 7200 } }, "MalformedResponse"],
+    ["no expiry", { body: { code: 0, tenant_access_token: "t" } }, "MalformedResponse"],
+    ["an expiry that is not a number", platform.minted("t", "soon"), "MalformedResponse"],
+    ["an expiry of zero", platform.minted("t", 0), "MalformedResponse"],
+    ["a negative expiry", platform.minted("t", -1), "MalformedResponse"],
+    ["an infinite expiry", { body: `{"code":0,"tenant_access_token":"t","expire":1e999}` }, "MalformedResponse"]
   ]
 
-  it.effect.each(misfortunes)(
-    "because of %s is not kept: who comes next waits for a mint of its own",
+  it.effect.each(transientFailures)(
+    "because of %s is not repeated: the next callers wait for another mint",
     ([, reaction, tag]) =>
       Effect.gen(function*() {
         const token = yield* provision((n) => n === 0 ? reaction : platform.minted("t-ok"))
@@ -298,7 +298,7 @@ describe("a failure to get a token", () => {
       })
   )
 
-  it.effect("reaches all who waited, after one request", () =>
+  it.effect("reaches all waiting callers after one request", () =>
     Effect.gen(function*() {
       const token = yield* provision(() => slowly(new platform.Lost("gone")))
       const fibers = yield* Effect.forEach(Array.from({ length: 100 }), () => Effect.forkChild(Effect.flip(token.get)))
@@ -307,7 +307,7 @@ describe("a failure to get a token", () => {
       assert.strictEqual(token.mints.length, 1)
     }))
 
-  it.effect("holds up the next mint for a second, for two, for four and no longer, until one succeeds", () =>
+  it.effect("delays the next mint by one, two, then four seconds, until one succeeds", () =>
     Effect.gen(function*() {
       const mintedAt: Array<number> = []
       const token = yield* provision((n) =>
@@ -320,19 +320,26 @@ describe("a failure to get a token", () => {
         yield* Effect.forkChild(Effect.ignore(token.get))
         yield* TestClock.adjust("500 millis")
       }
-      // The token serves from the 19th second to the 28th; its renewal fails after seven and a half.
+      // The token is used from second 19 to 28; its renewal fails at 26.5.
       assert.deepStrictEqual(mintedAt, [0, 1_000, 3_000, 7_000, 11_000, 15_000, 19_000, 26_500, 28_000, 30_000])
     }))
 
   const persistent: ReadonlyArray<readonly [what: string, reaction: platform.Answer, seconds: ReadonlyArray<number>]> =
     [
-      ["that repeating cannot change comes every five seconds", platform.failed(200, 10015), [0, 5, 10, 15, 20, 25]],
-      ["of another kind comes every four", platform.failed(500, 5000), [0, 1, 3, 7, 11, 15, 19, 23, 27]],
-      ["that is not the platform's word does so too", { status: 404, body: "<html>" }, [0, 1, 3, 7, 11, 15, 19, 23, 27]]
+      ["that repeating cannot change is repeated every five seconds", platform.failed(200, 10015), [
+        0,
+        5,
+        10,
+        15,
+        20,
+        25
+      ]],
+      ["of another kind is repeated every four seconds", platform.failed(500, 5000), [0, 1, 3, 7, 11, 15, 19, 23, 27]],
+      ["of a gateway is repeated every four seconds", { status: 404, body: "<html>" }, [0, 1, 3, 7, 11, 15, 19, 23, 27]]
     ]
 
   it.effect.each(persistent)(
-    "%s, to a thousand who ask every second",
+    "%s, for a thousand callers a second",
     ([, reaction, seconds]) =>
       Effect.gen(function*() {
         const mintedAt: Array<number> = []
@@ -350,7 +357,7 @@ describe("a failure to get a token", () => {
       })
   )
 
-  it.effect("because the platform is silent comes after nine seconds", () =>
+  it.effect("because of no answer comes after nine seconds", () =>
     Effect.gen(function*() {
       const token = yield* provision(() => Effect.never)
       const fiber = yield* Effect.forkChild(Effect.flip(token.get))
@@ -379,7 +386,7 @@ describe("reject", () => {
       assert.strictEqual(token.mints.length, 2)
     }))
 
-  it.effect("compares the tokens, not their wrappers", () =>
+  it.effect("compares the values of the tokens", () =>
     Effect.gen(function*() {
       const token = yield* provision()
       yield* token.get
@@ -387,9 +394,9 @@ describe("reject", () => {
       assert.strictEqual(yield* token.text, "t-2")
     }))
 
-  it.effect("that brings the same token again does not bring another one for half a minute", () =>
+  it.effect("that brings the same token again has no effect for half a minute", () =>
     Effect.gen(function*() {
-      // As the platform does while it still holds the token to be valid.
+      // The platform does so while it considers the token valid.
       const token = yield* provision((n) => platform.minted(n < 2 ? "t-same" : nth(n)))
       const same = yield* token.get
       assert.strictEqual(yield* token.reject(same), true)
@@ -406,7 +413,7 @@ describe("reject", () => {
       assert.strictEqual(yield* token.text, "t-3")
     }))
 
-  it.effect("while a renewal is on its way costs no request of its own", () =>
+  it.effect("during a renewal sends no request of its own", () =>
     Effect.gen(function*() {
       const token = yield* provision((n) => n === 0 ? platform.minted("t-1") : slowly(platform.minted(nth(n))))
       const old = yield* token.get
@@ -421,7 +428,7 @@ describe("reject", () => {
 })
 
 describe("when its scope ends", () => {
-  it.effect("those who wait are interrupted, and those who come later do not hang", () =>
+  it.effect("waiting and later callers are interrupted", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const token = yield* Scope.provide(provision(() => Effect.never), scope)

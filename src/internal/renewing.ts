@@ -4,17 +4,16 @@
  *
  * **Details**
  *
- * - `get` returns the current value. From `renewFrom` on it also starts a fetch in the background. Without a usable value it
+ * - `get` returns the current value, and from `renewFrom` on also starts a fetch in the background. Without a usable value it
  *   waits for the fetch in flight, or starts one.
- * - A fetch serves all callers. It runs in the context of the layer, as the root of its own trace, continues when a caller is
+ * - A fetch serves all callers: it runs in the context of the layer, as the root of its own trace, continues when a caller is
  *   interrupted, and ends with the scope of the layer.
- * - A failed fetch delays the next one. A wait that the platform asks for holds, up to a minute; a refusal (`retry` is
- *   `never`) holds for five seconds; until then `get` fails with the same error. After any other failure `get` waits, and the
- *   next fetch starts one, two, then four seconds later.
- * - While the current value is usable, the next renewal starts 30 seconds after one that failed or brought nothing newer.
+ * - A failed fetch delays the next one: by the wait that the platform asks for (a minute at most), by five seconds after a
+ *   refusal, and by one, two, then four seconds after any other failure. In the first two cases `get` fails with the same error
+ *   meanwhile, in the last it waits. While the current value is usable, the delay is 30 seconds at least.
  *
- * Times are in milliseconds on the monotonic clock. Effect's `Cache` and `RcMap` use the wall clock, and make callers wait
- * while they renew.
+ * Times are in milliseconds on the monotonic clock. Effect's `Cache` and `RcMap` use the wall clock, and make callers wait while
+ * they renew.
  *
  * @internal
  */
@@ -24,6 +23,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
+import { constTrue } from "effect/Function"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { GenericError } from "../LarkError.ts"
@@ -48,10 +48,10 @@ export interface Renewing<A, E> {
 export interface Options<A, E> {
   /** The context in which fetches run. */
   readonly context: Context.Context<Scope.Scope>
-  /** Fetches a value and holds it. Its result is the answer of the callers that still wait. */
+  /** Fetches a value and holds it. Callers that still wait get the result. */
   readonly fetch: (self: Renewing<A, E>) => Effect.Effect<A, E>
-  /** Whether a failure delays the next fetch. A failure that has a delay of its own does not. */
-  readonly delays: (error: E) => boolean
+  /** Whether a failure delays the next fetch; unless given, every failure does. */
+  readonly delays?: ((error: E) => boolean) | undefined
 }
 
 interface Failure<E> {
@@ -74,16 +74,18 @@ const isRefusal = (error: GenericError) => error.retry === "never" && error._tag
 
 const failureOf = <E extends GenericError>(error: E, times: number, now: number): Failure<E> => {
   const requested = "retryAfter" in error ? error.retryAfter : undefined
-  if (requested !== undefined) {
-    const delay = Math.min(Duration.toMillis(requested), longestRequestedDelay)
-    return { error, times, nextFetchFrom: now + delay, isAnswer: true }
-  }
-  return isRefusal(error)
-    ? { error, times, nextFetchFrom: now + refusalDelay, isAnswer: true }
-    : { error, times, nextFetchFrom: now + Math.min(second * 2 ** (times - 1), 4 * second), isAnswer: false }
+  const isAnswer = requested !== undefined || isRefusal(error)
+  const delay = requested !== undefined
+    ? Math.min(Duration.toMillis(requested), longestRequestedDelay)
+    : isAnswer
+    ? refusalDelay
+    : Math.min(second * 2 ** (times - 1), 4 * second)
+  return { error, times, nextFetchFrom: now + delay, isAnswer }
 }
 
-export const make = <A, E extends GenericError>({ context, delays, fetch }: Options<A, E>): Renewing<A, E> => {
+export const make = <A, E extends GenericError>(
+  { context, delays = constTrue, fetch }: Options<A, E>
+): Renewing<A, E> => {
   const clock = Context.get(context, Clock.Clock)
   const scope = Context.get(context, Scope.Scope)
   let current: Lifetime & { readonly value: A } | undefined
@@ -120,10 +122,12 @@ export const make = <A, E extends GenericError>({ context, delays, fetch }: Opti
     Effect.updateContext((_: Context.Context<never>) => Context.omit(Tracer.ParentSpan)(context))
   )
 
-  const start = Effect.suspend(() => {
+  // Uninterruptible, so that no fetch is started without an observer.
+  const fetching = Effect.uninterruptible(Effect.suspend(() => {
+    if (answer !== undefined) return Effect.succeed(answer)
     const started = answer = Deferred.makeUnsafe<A, E>()
     return Effect.map(Effect.forkIn(run, scope), (fiber) => {
-      // It also ends without having started: when the scope has been closed.
+      // A fiber also ends without having started: when the scope has been closed.
       fiber.addObserver((exit) => {
         const unanswered = answer ?? started
         answer = undefined
@@ -131,10 +135,7 @@ export const make = <A, E extends GenericError>({ context, delays, fetch }: Opti
       })
       return started
     })
-  })
-
-  // Uninterruptible, so that no fetch is started without an observer.
-  const fetching = Effect.uninterruptible(Effect.suspend(() => answer === undefined ? start : Effect.succeed(answer)))
+  }))
 
   /** A value may be rejected after it was fetched and before its waiting caller resumes. */
   const unlessRejected = (value: A): Effect.Effect<A, E> =>

@@ -78,35 +78,22 @@ export const lifetimeOf = (access: Access, now: number, monotonicNow: number): L
   return lifetime(monotonicNow - age, Math.max(access.expiresAt - access.obtainedAt, 0), renewal)
 }
 
-const fromGrant = (
+/**
+ * The session that a grant starts or continues. A grant without a refresh token leaves the old one in use (RFC 6749, section 6).
+ */
+export const fromGrant = (
   { accessToken, expiresAt, refreshExpiresAt, refreshToken, scopes }: Grant,
   now: number,
-  { generation, login, refresh }: Pick<Live, "login" | "generation" | "refresh">
-): Live => {
-  const live: Live = {
-    _tag: "Live",
-    login,
-    generation,
-    access: { token: accessToken, obtainedAt: now, expiresAt: DateTime.toEpochMillis(expiresAt) },
-    scopes,
-    state: { _tag: "Idle" }
-  }
-  if (Option.isNone(refreshToken)) return refresh === undefined ? live : { ...live, refresh }
-  const token = refreshToken.value
-  return {
-    ...live,
-    refresh: Option.isNone(refreshExpiresAt)
-      ? { token }
-      : { token, expiresAt: DateTime.toEpochMillis(refreshExpiresAt.value) }
-  }
+  { generation, login, refresh: old }: Pick<Live, "login" | "generation" | "refresh">
+): Live & { readonly access: Access } => {
+  const refresh = Option.isNone(refreshToken) ? old : Option.match(refreshExpiresAt, {
+    onNone: (): Refresh => ({ token: refreshToken.value }),
+    onSome: (time) => ({ token: refreshToken.value, expiresAt: DateTime.toEpochMillis(time) })
+  })
+  const access = { token: accessToken, obtainedAt: now, expiresAt: DateTime.toEpochMillis(expiresAt) }
+  const live = { _tag: "Live" as const, login, generation, access, scopes, state: { _tag: "Idle" as const } }
+  return refresh === undefined ? live : { ...live, refresh }
 }
-
-/** The session that a login starts. */
-export const start = (login: string, grant: Grant, now: number): Live => fromGrant(grant, now, { login, generation: 0 })
-
-/** The session after a refresh. A reply without a refresh token leaves the old one in use (RFC 6749, section 6). */
-export const successorOf = (session: Live, grant: Grant, now: number): Live =>
-  fromGrant(grant, now, { ...session, generation: session.generation + 1 })
 
 /** How a session is judged. */
 export interface Look {

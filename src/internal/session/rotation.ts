@@ -72,15 +72,14 @@ export const make = (options: Options): Rotation => {
         )
     })
 
+  type Successor = ReturnType<typeof Session.fromGrant>
   type Outcome =
     | { readonly _tag: "Again" }
     | { readonly _tag: "Token"; readonly token: Redacted.Redacted }
-    | { readonly _tag: "Unpublished"; readonly successor: Session.Live; readonly error: SessionStoreError }
+    | { readonly _tag: "Unpublished"; readonly successor: Successor; readonly error: SessionStoreError }
 
-  const published = ({ isMade, record }: Moved, successor: Session.Live): Outcome =>
-    isMade && successor.access !== undefined
-      ? { _tag: "Token", token: adopt(record, successor.access) }
-      : { _tag: "Again" }
+  const published = ({ isMade, record }: Moved, { access }: Successor): Outcome =>
+    isMade ? { _tag: "Token", token: adopt(record, access) } : { _tag: "Again" }
 
   /** From the mark to the published successor. */
   const rotate = Effect.fnUntraced(function*(
@@ -103,7 +102,7 @@ export const make = (options: Options): Rotation => {
     const sentAt = clock.currentTimeMillisUnsafe()
     const answer = yield* Effect.result(request(session.refresh.token))
     if (Result.isSuccess(answer)) {
-      const successor = Session.successorOf(session, answer.success, sentAt)
+      const successor = Session.fromGrant(answer.success, sentAt, { ...session, generation: session.generation + 1 })
       return yield* Effect.match(move(record, Session.publish(successor), marked.record), {
         onFailure: (error): Outcome => ({ _tag: "Unpublished", successor, error }),
         onSuccess: (moved) => published(moved, successor)
@@ -188,9 +187,12 @@ export const make = (options: Options): Rotation => {
     reject: token.reject,
     save: (grant) =>
       Effect.gen(function*() {
-        const session = Session.start(yield* newId, grant, clock.currentTimeMillisUnsafe())
+        const session = Session.fromGrant(grant, clock.currentTimeMillisUnsafe(), {
+          login: yield* newId,
+          generation: 0
+        })
         const { record: saved } = yield* move(record, Session.begin(session))
-        if (session.access !== undefined) adopt(saved, session.access)
+        adopt(saved, session.access)
       }),
     remove: Effect.suspend(() => {
       let seen: Session.Content | undefined
