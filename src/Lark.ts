@@ -1,10 +1,10 @@
 /**
- * The front door: everything that is needed to call the platform, as one layer.
+ * Everything that is needed to call the platform, as one layer.
  *
  * **Details**
  *
  * `layer` and `layerConfig` leave an `HttpClient` as the only requirement: `NodeHttpClient.layerUndici`,
- * `FetchHttpClient.layer`, or `Simulator.layer` to run offline. Store apps come in by `StoreApp` instead.
+ * `FetchHttpClient.layer`, or `Simulator.layer` to run offline. Store apps use `StoreApp` instead.
  *
  * **Example** (Ending a meeting as its host, offline)
  *
@@ -30,6 +30,7 @@
  * @since 0.1.0
  */
 import type * as Config from "effect/Config"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
@@ -40,7 +41,7 @@ import * as TenantToken from "./TenantToken.ts"
 import * as UserToken from "./UserToken.ts"
 
 /**
- * The services that the front door provides.
+ * The services that `layer` provides.
  *
  * @since 0.1.0
  * @category models
@@ -53,7 +54,7 @@ const services = Meetings.layer.pipe(
 )
 
 /**
- * Everything, for one app. Fails with `InvalidLarkConfig` when an option is missing or wrong.
+ * Builds everything for one app. Fails with `InvalidLarkConfig` when an option is missing or wrong.
  *
  * @since 0.1.0
  * @category layers
@@ -64,8 +65,8 @@ export const layer = (
   Layer.provideMerge(services, LarkConfig.layer(options))
 
 /**
- * Everything, for the app that `LARK_APP_ID`, `LARK_APP_SECRET`, `LARK_BRAND` and `LARK_BASE_URL` configure, or configs
- * of your own. Fails with `InvalidLarkConfig`, which names the variable that is missing or wrong.
+ * Builds everything for the app that `LARK_APP_ID`, `LARK_APP_SECRET`, `LARK_BRAND` and `LARK_BASE_URL` configure, or that your own
+ * `Config`s do. Fails with `InvalidLarkConfig`, which names the variable that is missing or wrong.
  *
  * @since 0.1.0
  * @category layers
@@ -76,8 +77,7 @@ export const layerConfig = (
   Layer.provideMerge(services, LarkConfig.layerConfig(config))
 
 /**
- * Runs a region as a user: the operations in it that take both kinds of token use the user's, and the ones that take
- * users only become possible.
+ * Runs an effect as a user: operations that take either token use the user's, and those that take users only can be called.
  *
  * @since 0.1.0
  * @category combinators
@@ -88,11 +88,27 @@ export const asUser =
     Effect.provideService(self, UserToken.UserToken, session)
 
 /**
- * Runs a region of a store app in a tenant, named by its `tenant_key`.
+ * Runs an effect as the app inside `asUser`: operations that take either token use the app's. An effect that requires a
+ * user does not compile.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const asApp = <A, E, R>(
+  self: Effect.Effect<A, E, R> & ([Extract<R, UserToken.UserToken>] extends [never] ? unknown : never)
+): Effect.Effect<A, E, R> =>
+  Effect.updateContext(
+    self,
+    // R has no UserToken, so a context without it still has all of R.
+    (context: Context.Context<R>) => Context.omit(UserToken.UserToken)(context) as Context.Context<R>
+  )
+
+/**
+ * Runs an effect of a store app in a tenant, named by its `tenant_key`.
  *
  * **Gotchas**
  *
- * A call of a custom app in such a region fails with `InvalidTenant`: it could only act in the wrong tenant.
+ * A call of a custom app inside fails with `InvalidTenant`: it could only act in the wrong tenant.
  *
  * @since 0.1.0
  * @category combinators

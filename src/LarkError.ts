@@ -8,7 +8,7 @@
  * - Generic codes, which any endpoint may answer with, share a class where they call for the same action: `RateLimited`,
  *   `TokenRejected`, `MissingScope`, …; `code` tells them apart.
  * - `UnknownApiError`: a code that is not documented for the endpoint. `TransportError`: no reply. `MalformedResponse`:
- *   a reply that is not one of the platform's, such as a gateway's HTML page.
+ *   a reply that is not one of the platform's, such as a gateway's HTML page. `InvalidParameter`: the call cannot be sent.
  *
  * A class owns its codes: status, advice, `kind` (who can do something about it) and `retry` (what it proves of the
  * request) are in its declaration. `ApiError` makes a class for any other code.
@@ -49,7 +49,7 @@ import * as Generic from "./LarkError/generic.ts"
 import * as Meeting from "./LarkError/meeting.ts"
 import { schemaOf } from "./LarkError/schema.ts"
 import * as Session from "./LarkError/session.ts"
-import { MalformedResponse, TransportError } from "./LarkError/transport.ts"
+import { InvalidParameter, MalformedResponse, TransportError } from "./LarkError/transport.ts"
 
 export { ApiError } from "./LarkError/ApiError.ts"
 export type { Classified, ErrorClass, Failure, Kind, Retry, Row } from "./LarkError/ApiError.ts"
@@ -90,6 +90,7 @@ export type GenericError =
   | Generic.UnknownApiError
   | TransportError
   | MalformedResponse
+  | InvalidParameter
   | Session.SessionStoreError
   | Session.AppTicketMissing
   | Session.InvalidTenant
@@ -142,6 +143,7 @@ export const LarkError: Schema.Codec<LarkError, Schema.Json> = Schema.Union([
   Generic.UnknownApiError,
   TransportError,
   MalformedResponse,
+  InvalidParameter,
   Session.SessionStoreError,
   Session.AppTicketMissing,
   Session.InvalidTenant

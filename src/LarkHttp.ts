@@ -1,15 +1,19 @@
 /**
- * The platform's HTTP API: an endpoint as data, a typed success or a tagged error.
+ * The platform's HTTP API: an endpoint declared once, a typed success or a tagged error for each call of it.
  *
  * **Details**
  *
- * Path parameters are always encoded. A call that is answered with a rejected token renews the token and is repeated
- * exactly once: such an answer proves that nothing was executed. Nothing else is retried here.
+ * - `endpoint` declares one: method, path, token, errors, limits, answer and span. The input of a call, its result, its
+ *   errors and whether it needs a user follow from the declaration.
+ * - `call` calls it. `pages` streams the pages of one that answers in pages.
+ *
+ * Path parameters are always encoded. A call whose token is rejected renews the token and is sent once more: the rejection
+ * proves that nothing was executed. Nothing else is retried here.
  *
  * **Example** (An endpoint that this library does not wrap)
  *
  * ```ts
- * import { Effect, Redacted, Schema } from "effect"
+ * import { Effect, Schema } from "effect"
  * import { Lark, LarkError, LarkHttp } from "effect-lark-meetings"
  * import * as Simulator from "effect-lark-meetings/Simulator"
  *
@@ -17,15 +21,15 @@
  *   name: "vc.v1.meeting.get",
  *   method: "GET",
  *   path: "/vc/v1/meetings/:meeting_id",
+ *   token: "either",
  *   errors: [LarkError.DataNotExist, LarkError.NoPermission],
  *   data: Schema.Struct({ meeting: Schema.Struct({ topic: Schema.String }) })
  * })
- * const program = LarkHttp.LarkHttp.use((lark) =>
- *   lark.call(getTopic, { params: { meeting_id: "6911188411932033028" } })
- * )
- * const layer = Lark.layer({ appId: Simulator.defaultApp.appId, appSecret: Simulator.defaultApp.appSecret })
+ *
+ * const program = LarkHttp.call(getTopic, { params: { meeting_id: "6911188411932033028" } })
+ *
  * const data = await Effect.runPromise(program.pipe(
- *   Effect.provide(layer),
+ *   Effect.provide(Lark.layer(Simulator.defaultApp)),
  *   Effect.provide(Simulator.layer({ meetings: [{ id: "6911188411932033028", host: "ou_alice", topic: "Weekly" }] }))
  * ))
  * console.log(data.meeting.topic) // => Weekly
@@ -44,44 +48,36 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as Cas from "./Cas.ts"
 import { bearer } from "./internal/bearer.ts"
 import { CircuitBreaker } from "./internal/circuitBreaker.ts"
 import type { Envelope } from "./internal/envelope.ts"
 import { exchange } from "./internal/exchange.ts"
 import { failure } from "./internal/failure.ts"
-import { type Admission, type Limit, RateLimits, tier4 } from "./internal/rateLimits.ts"
-import { omitIfSecret } from "./internal/secrets.ts"
+import { type Limit, RateLimits, tier4 } from "./internal/rateLimits.ts"
+import { withSpan } from "./internal/tracing.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as LarkError from "./LarkError.ts"
-import { type Address, compile } from "./LarkHttp/address.ts"
+import { type Address, compile, type Query } from "./LarkHttp/address.ts"
 import { Tenant, TenantToken } from "./TenantToken.ts"
 import { UserToken } from "./UserToken.ts"
 
 /**
- * An endpoint as data.
+ * Whose token a call carries.
+ *
+ * **Details**
+ *
+ * - `app`: the app's, inside `Lark.asUser`, too.
+ * - `user`: the user's; the call requires `UserToken`.
+ * - `either`: the user's inside `Lark.asUser`, else the app's.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Endpoint<Path extends string, out A, out E extends LarkError.ErrorClass> {
-  /** How errors name it, after the official SDKs: `vc.v1.meeting.set_host`. */
-  readonly name: string
-  readonly method: "GET" | "PATCH" | "POST" | "PUT" | "DELETE"
-  /** Below `/open-apis`, with segments `:name` for parameters. */
-  readonly path: Path
-  /** The errors that are documented for it, apart from the generic ones. */
-  readonly errors: ReadonlyArray<E>
-  /** How often it may be called, the longest window first. */
-  readonly limits: ReadonlyArray<Limit>
-  /** The path and query of a call. */
-  readonly address: Address
-  /** The codes beside 0 that answer what was asked: no error is made of them. */
-  readonly answers: ReadonlyArray<number>
-  /** What an answer with that code says. */
-  readonly decode: (data: unknown, code: number) => Effect.Effect<A, Schema.SchemaError>
-}
+export type TokenKind = "app" | "user" | "either"
 
 /** As `compile` finds them. */
 type ParamsOf<Path extends string> = Path extends `${string}/:${infer Name}/${infer Rest}` ? Name | ParamsOf<`/${Rest}`>
@@ -89,43 +85,142 @@ type ParamsOf<Path extends string> = Path extends `${string}/:${infer Name}/${in
   : never
 
 /**
- * What one call of an endpoint is made with.
+ * What a call sends beside its token.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Input<Path extends string> {
-  readonly params: { readonly [Name in ParamsOf<Path>]: string }
-  readonly query?: Readonly<Record<string, string | boolean | undefined>> | undefined
+export interface Request {
+  readonly params?: Readonly<Record<string, string>> | undefined
+  /** A list repeats its key, `undefined` is left out. */
+  readonly query?: Query | undefined
   /** Sent as JSON; no body and no content type without it. */
   readonly body?: Readonly<Record<string, unknown>> | undefined
 }
 
 /**
- * An endpoint, with the schema of the `data` of its success.
+ * What a call of an endpoint takes: its path parameters where the path has any, a query and a body.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Input<Path extends string> = [ParamsOf<Path>] extends [never]
+  ? [input?: Omit<Request, "params"> & { readonly params?: Readonly<Record<string, never>> | undefined }]
+  : [input: Omit<Request, "params"> & { readonly params: { readonly [Name in ParamsOf<Path>]: string } }]
+
+/**
+ * An endpoint, as `endpoint` declares it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Endpoint<
+  in In extends ReadonlyArray<unknown>,
+  out A,
+  out E extends LarkError.ErrorClass,
+  out Token extends TokenKind
+> {
+  /** How errors, metrics and limits name it, after the official SDKs: `vc.v1.meeting.set_host`. */
+  readonly name: string
+  readonly method: "GET" | "PATCH" | "POST" | "PUT" | "DELETE"
+  /** Below `/open-apis`, with segments `:name` for parameters. */
+  readonly path: string
+  readonly token: Token
+  /** The errors that are documented for it, apart from the generic ones. */
+  readonly errors: ReadonlyArray<E>
+  /** How often it may be called, the longest window first. */
+  readonly limits: ReadonlyArray<Limit>
+  /** The span around each call; none without it. */
+  readonly span?: string | undefined
+  readonly address: Address
+  readonly request: (...input: In) => Request
+  /** Reads the body of a success. */
+  readonly decode: (body: Readonly<Record<string, unknown>>) => Effect.Effect<A, Schema.SchemaError>
+}
+
+/** Any endpoint, where only what is sent matters. */
+type AnyEndpoint = Endpoint<never, unknown, LarkError.ErrorClass, TokenKind>
+
+/**
+ * How a call of an endpoint fails: the errors that it declares, and the generic ones.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type ErrorOf<T extends AnyEndpoint> = InstanceType<T["errors"][number]> | LarkError.GenericError
+
+/** What a call requires beside the service. */
+type UserOf<Token extends TokenKind> = "user" extends Token ? UserToken : never
+
+/**
+ * Declares an endpoint.
+ *
+ * **Details**
+ *
+ * - `errors`: classes of `LarkError`, or of your own by `LarkError.ApiError`. They come before the generic ones, so a class
+ *   may stand for a code that means something else on this endpoint.
+ * - `limits`: `RateLimits.tier4` (1000 requests a minute, 50 a second) unless given; `[]` for none.
+ * - `data`: the shape of the `data` of a success. `null` and absent data are decoded as `null` if the schema has it, else as
+ *   `{}`. Without `data` and `response`, a call answers nothing.
+ * - `response`: in place of `data`, the shape of the whole body, for endpoints that put their answer beside `code`.
+ * - `span`: the name of a span around each call, with the path parameters as attributes (`lark.meeting_id`).
+ *
+ * **Example** (An answer that is not under `data`)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { LarkHttp } from "effect-lark-meetings"
+ *
+ * const botInfo = LarkHttp.endpoint({
+ *   name: "bot.v3.info.get",
+ *   method: "GET",
+ *   path: "/bot/v3/info",
+ *   token: "app",
+ *   errors: [],
+ *   response: Schema.Struct({ bot: Schema.Struct({ app_name: Schema.String, open_id: Schema.String }) })
+ * })
+ * const bot = LarkHttp.call(botInfo)
+ * ```
  *
  * @since 0.1.0
  * @category constructors
  */
-export const endpoint = <const Path extends string, A, I, const E extends LarkError.ErrorClass>(options: {
-  readonly name: string
-  readonly method: Endpoint<Path, A, E>["method"]
-  readonly path: Path
-  readonly errors: ReadonlyArray<E>
-  /** `RateLimits.tier4` unless given. */
-  readonly limits?: ReadonlyArray<Limit> | undefined
-  readonly data: Schema.Codec<A, I>
-}): Endpoint<Path, A, E> => {
-  const decode = Schema.decodeUnknownEffect(Schema.toCodecJson(options.data))
+export const endpoint = <
+  const Path extends string,
+  const E extends LarkError.ErrorClass,
+  const Token extends TokenKind,
+  A = void,
+  I = unknown
+>(
+  options:
+    & {
+      readonly name: string
+      readonly method: "GET" | "PATCH" | "POST" | "PUT" | "DELETE"
+      readonly path: Path
+      readonly token: Token
+      readonly errors: ReadonlyArray<E>
+      readonly limits?: ReadonlyArray<Limit> | undefined
+      readonly span?: string | undefined
+    }
+    & (
+      | { readonly data?: Schema.Codec<A, I>; readonly response?: never }
+      | { readonly data?: never; readonly response: Schema.Codec<A, I> }
+    )
+): Endpoint<Input<Path>, A, E, Token> => {
+  const { data, limits = tier4, path, response } = options
+  const schema = data ?? response
+  const read = schema && Schema.decodeUnknownEffect(Schema.toCodecJson(schema))
   return {
-    name: options.name,
-    method: options.method,
-    path: options.path,
-    errors: options.errors,
-    limits: options.limits ?? tier4,
-    address: compile(options.path),
-    answers: [],
-    decode: (data) => decode(data)
+    ...options,
+    limits,
+    address: compile(path),
+    request: (...[input]) => input ?? {},
+    decode: read === undefined
+      // Without a schema, A is void.
+      ? () => Effect.void as Effect.Effect<A>
+      : response !== undefined
+      ? (body) => read(body)
+      : ({ data }) => data == null ? Effect.catch(read(null), () => read({})) : read(data)
   }
 }
 
@@ -134,33 +229,22 @@ export const endpoint = <const Path extends string, A, I, const E extends LarkEr
  *
  * **Details**
  *
- * - `call`: as the app, or as the user of the region that `Lark.asUser` wraps.
- * - `callAsUser`: as the user, whom it requires.
- *
- * Calls fail with the endpoint's documented codes and the generic ones; no answer within 10 seconds is a
- * `TransportError`, for each request (a call may send up to four: token, call, new token, replay). Waiting for the token
+ * A call fails with the errors that its endpoint declares and with the generic ones. No answer within 10 seconds is a
+ * `TransportError`, for each request: a call may send up to four (token, call, new token, call again). Waiting for the token
  * and for a turn at the rate limiter has no bound of its own; inside an operation of the engine the call is held
  * meanwhile (`Cas.hold`).
- *
- * **Gotchas**
- *
- * A path parameter that is empty, `.` or `..` cannot be encoded and is a defect.
  *
  * @since 0.1.0
  * @category services
  */
 export class LarkHttp extends Context.Service<LarkHttp, {
-  readonly call: <Path extends string, A, E extends LarkError.ErrorClass>(
-    endpoint: Endpoint<Path, A, E>,
-    input: Input<Path>
-  ) => Effect.Effect<A, InstanceType<E> | LarkError.GenericError>
-  readonly callAsUser: <Path extends string, A, E extends LarkError.ErrorClass>(
-    endpoint: Endpoint<Path, A, E>,
-    input: Input<Path>
-  ) => Effect.Effect<A, InstanceType<E> | LarkError.GenericError, UserToken>
+  readonly call: <In extends ReadonlyArray<unknown>, A, E extends LarkError.ErrorClass, Token extends TokenKind>(
+    endpoint: Endpoint<In, A, E, Token>,
+    ...input: NoInfer<In>
+  ) => Effect.Effect<A, InstanceType<E> | LarkError.GenericError, UserOf<Token>>
 }>()("effect-lark-meetings/LarkHttp") {}
 
-/** What a call needs of a token, whoever it belongs to. */
+/** What a call needs of a token. */
 interface Credential {
   readonly get: Effect.Effect<Redacted.Redacted, LarkError.GenericError>
   readonly reject: (token: Redacted.Redacted) => Effect.Effect<boolean>
@@ -172,22 +256,36 @@ const rateLimited = 99991400
 
 type Answer = Envelope | LarkError.TransportError | LarkError.MalformedResponse
 
-/** The platform says so by the code, whatever the status; a gateway before it knows the status alone. */
+/** The platform throttles by its code, whatever the status; a gateway before it by the status alone. */
 const isThrottled = (answer: Answer): answer is Envelope | LarkError.MalformedResponse =>
   "status" in answer && (answer.status === 429 || ("code" in answer && answer.code === rateLimited))
 
-/** A shorter wait bunches requests no more than the network does. */
+/** Shorter waits are within network jitter. */
 const noticeable = Duration.millis(50)
 
-/** Whether an answer shows that the platform works, be it by a refusal. */
+/** Any answer below HTTP 500 counts as healthy, refusals included. */
 const isUp = (exit: Exit.Exit<Envelope, LarkError.TransportError | LarkError.MalformedResponse>): boolean => {
   if (Exit.isSuccess(exit)) return exit.value.status < 500
   const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
   return error?._tag === "MalformedResponse" && error.status < 500
 }
 
-/** The token that a call is sent with, and those that were rejected before: all that its answer may repeat. */
+/** The token that a request carries, and those that were rejected before: the secrets that its answer may repeat. */
 type Tokens = readonly [current: Redacted.Redacted, ...rejected: ReadonlyArray<Redacted.Redacted>]
+
+const answered = <A, E extends LarkError.ErrorClass>(
+  endpoint: Endpoint<never, A, E, TokenKind>,
+  envelope: Envelope,
+  tokens: Tokens
+): Effect.Effect<A, InstanceType<E> | LarkError.GenericError> => {
+  const { body, code, logId, status } = envelope
+  if (code !== 0) return Effect.fail(LarkError.fromFailure(failure(envelope, tokens), endpoint.errors))
+  const reason = "the code says success, but the data is not as documented"
+  return Effect.mapError(
+    endpoint.decode(body),
+    () => new LarkError.MalformedResponse({ endpoint: endpoint.name, status, logId, reason })
+  )
+}
 
 /**
  * Builds the service from the configuration, the app's token and an HTTP client.
@@ -203,33 +301,36 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
     const limits = yield* RateLimits
     const breaker = yield* CircuitBreaker
 
-    const limitedBy = <Path extends string>(
-      endpoint: Endpoint<Path, unknown, LarkError.ErrorClass>,
-      { params }: Input<Path>
-    ): Effect.Effect<Admission> =>
+    const credentialFor = ({ name, token }: AnyEndpoint): Effect.Effect<Credential> =>
+      token === "app"
+        ? Effect.succeed(tenantToken)
+        : Effect.flatMap(
+          Effect.serviceOption(UserToken),
+          Option.match({
+            onSome: Effect.succeed,
+            onNone: (): Effect.Effect<Credential> =>
+              token === "either"
+                ? Effect.succeed(tenantToken)
+                : Effect.die(new Error(`${name} takes a user's token: wrap the call with Lark.asUser`))
+          })
+        )
+
+    /** The request as the rate limiter counts it. */
+    const counted = ({ limits, name }: AnyEndpoint, { params = {} }: Request) =>
       Effect.map(Effect.serviceOption(Tenant), (tenant) => ({
         app: appId,
-        endpoint: endpoint.name,
-        limits: endpoint.limits,
+        endpoint: name,
+        limits,
         tenant: Option.getOrElse(tenant, () => ""),
         fairnessKey: Object.values(params).join(" ")
       }))
 
-    const credentialInForce: Effect.Effect<Credential> = Effect.map(
-      Effect.serviceOption(UserToken),
-      Option.getOrElse(() => tenantToken)
-    )
-
-    /** The token that a call may be sent with now. The turn comes last: calls that wait for a token would leave at once. */
-    const admitted = <Path extends string>(
-      get: Credential["get"],
-      endpoint: Endpoint<Path, unknown, LarkError.ErrorClass>,
-      input: Input<Path>
-    ): Credential["get"] =>
+    /** The token that a request may leave with now. The turn comes last: calls that wait for a token would leave at once. */
+    const admitted = (get: Credential["get"], endpoint: AnyEndpoint, request: Request): Credential["get"] =>
       Cas.hold(
         limits === undefined ? get : Effect.gen(function*() {
           yield* get
-          const turn = limits.admit(yield* limitedBy(endpoint, input))
+          const turn = limits.admit(yield* counted(endpoint, request))
           yield* turn
           const [waited, token] = yield* Effect.timed(get)
           // If this token is rejected while the call waits again, the answer to the call tells.
@@ -238,68 +339,51 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
         })
       )
 
-    /** Tells the limiter of an answer that asks for fewer requests. */
-    const heed = <Path extends string>(
-      limits: RateLimits,
-      endpoint: Endpoint<Path, unknown, LarkError.ErrorClass>,
-      input: Input<Path>,
-      answer: Answer
-    ) => {
+    /** Reports an answer to the rate limiter if it asks for fewer requests. */
+    const heed = (limits: RateLimits, endpoint: AnyEndpoint, request: Request, answer: Answer) => {
       if (!isThrottled(answer)) return Effect.void
       const { retryAfter } = answer
-      const rateLimit = "rateLimit" in answer ? answer.rateLimit : undefined
-      const ceiling = rateLimit === undefined ? undefined : Number(rateLimit)
-      return Effect.flatMap(limitedBy(endpoint, input), (call) => limits.throttled(call, { retryAfter, ceiling }))
+      const ceiling = "rateLimit" in answer && answer.rateLimit !== undefined ? Number(answer.rateLimit) : undefined
+      return Effect.flatMap(counted(endpoint, request), (call) => limits.throttled(call, { retryAfter, ceiling }))
     }
 
-    /** How one call of an endpoint is sent, be it once or again. */
-    const sender = <Path extends string>(
-      credential: Credential,
-      endpoint: Endpoint<Path, unknown, LarkError.ErrorClass>,
-      input: Input<Path>
-    ) => {
-      const { method, name, path } = endpoint
-      const url = baseUrl + endpoint.address(input.params, input.query)
-      const json = input.body && HttpBody.jsonUnsafe(input.body)
-      const token = credential === tenantToken ? "tenant" : "user"
-      return (tokens: Tokens) =>
-        Effect.flatMap(bearer(name, tokens[0]), (authorization) => {
-          const headers = { accept: "application/json", authorization }
-          const request = HttpClientRequest.make(method)(url, { headers, body: json })
-          const sent = exchange(client, name, request, tokens, timeout, { path, token, resends: tokens.length - 1 })
-          const guarded = breaker === undefined ? sent : breaker.guard({ app: appId, endpoint: name }, sent, isUp)
-          return limits === undefined ? guarded : guarded.pipe(
-            Effect.tap((answer) => heed(limits, endpoint, input, answer)),
-            Effect.tapError((answer) => heed(limits, endpoint, input, answer))
-          )
-        })
-    }
-
-    /** What an answer means, be it the first or the second. */
-    const answered = <A, E extends LarkError.ErrorClass>(
-      endpoint: Endpoint<string, A, E>,
-      envelope: Envelope,
+    const sent = (
+      endpoint: AnyEndpoint,
+      request: Request,
+      url: string,
+      kind: "tenant" | "user",
       tokens: Tokens
-    ): Effect.Effect<A, InstanceType<E> | LarkError.GenericError> => {
-      const { body, code, logId, status } = envelope
-      if (code !== 0 && !endpoint.answers.includes(code)) {
-        return Effect.fail(LarkError.fromFailure(failure(envelope, tokens), endpoint.errors))
-      }
-      const reason = "the code says success, but the data is not as documented"
-      return Effect.mapError(
-        endpoint.decode((code === 0 ? body["data"] : omitIfSecret(body["data"], tokens)) ?? {}, code),
-        () => new LarkError.MalformedResponse({ endpoint: endpoint.name, status, logId, reason })
-      )
-    }
+    ): Effect.Effect<Envelope, LarkError.TransportError | LarkError.MalformedResponse> =>
+      Effect.flatMap(bearer(endpoint.name, tokens[0]), (authorization) => {
+        const { method, name, path } = endpoint
+        const options = {
+          headers: { accept: "application/json", authorization },
+          body: request.body && HttpBody.jsonUnsafe(request.body)
+        }
+        const reply = exchange(client, name, HttpClientRequest.make(method)(url, options), tokens, timeout, {
+          path,
+          token: kind,
+          resends: tokens.length - 1
+        })
+        const guarded = breaker === undefined ? reply : breaker.guard({ app: appId, endpoint: name }, reply, isUp)
+        return limits === undefined ? guarded : guarded.pipe(
+          Effect.tap((answer) => heed(limits, endpoint, request, answer)),
+          Effect.tapError((answer) => heed(limits, endpoint, request, answer))
+        )
+      })
 
-    const callWith = <Path extends string, A, E extends LarkError.ErrorClass>(
+    const callWith = <A, E extends LarkError.ErrorClass>(
       credential: Credential,
-      endpoint: Endpoint<Path, A, E>,
-      input: Input<Path>
+      endpoint: Endpoint<never, A, E, TokenKind>,
+      request: Request
     ): Effect.Effect<A, InstanceType<E> | LarkError.GenericError> => {
-      const send = sender(credential, endpoint, input)
-
-      const token = admitted(credential.get, endpoint, input)
+      const address = endpoint.address(request.params ?? {}, request.query)
+      if (Result.isFailure(address)) {
+        return Effect.fail(new LarkError.InvalidParameter({ endpoint: endpoint.name, ...address.failure }))
+      }
+      const url = baseUrl + address.success
+      const kind = credential === tenantToken ? "tenant" : "user"
+      const token = admitted(credential.get, endpoint, request)
 
       /** A call whose token is rejected was not executed, and is sent once more. */
       const attempt = (
@@ -307,7 +391,7 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       ): Effect.Effect<A, InstanceType<E> | LarkError.GenericError> =>
         Effect.flatMap(token, (current) => {
           const tokens: Tokens = [current, ...rejected]
-          return Effect.flatMap(send(tokens), (envelope) =>
+          return Effect.flatMap(sent(endpoint, request, url, kind, tokens), (envelope) =>
             rejected.length === 0 && LarkError.isTokenRejected(envelope.code)
               ? Effect.flatMap(
                 credential.reject(current),
@@ -320,11 +404,16 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
     }
 
     return LarkHttp.of({
-      call: (endpoint, input) =>
-        Effect.flatMap(credentialInForce, (credential) => callWith(credential, endpoint, input)),
-      callAsUser: (endpoint, input) => Effect.flatMap(UserToken, (userToken) => callWith(userToken, endpoint, input))
+      call: (endpoint, ...input) => {
+        const request = endpoint.request(...input)
+        const called = Effect.flatMap(credentialFor(endpoint), (credential) => callWith(credential, endpoint, request))
+        return endpoint.span === undefined ? called : withSpan(called, endpoint.span, attributesOf(request))
+      }
     })
   })
+
+const attributesOf = ({ params = {} }: Request) =>
+  Object.fromEntries(Object.entries(params).map(([name, value]) => [`lark.${name}`, value]))
 
 /**
  * The HTTP API of the configured app.
@@ -336,3 +425,90 @@ export const layer: Layer.Layer<LarkHttp, never, LarkConfig | TenantToken | Http
   LarkHttp,
   make
 )
+
+/**
+ * Calls an endpoint. Fails with the errors that it declares, and the generic ones.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const call = <In extends ReadonlyArray<unknown>, A, E extends LarkError.ErrorClass, Token extends TokenKind>(
+  endpoint: Endpoint<In, A, E, Token>,
+  ...input: NoInfer<In>
+): Effect.Effect<A, InstanceType<E> | LarkError.GenericError, LarkHttp | UserOf<Token>> =>
+  LarkHttp.use((lark) => lark.call(endpoint, ...input))
+
+/**
+ * The fields that say whether another page follows, for the `data` of an endpoint that answers in pages.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const paged = {
+  has_more: Schema.optional(Schema.Boolean),
+  page_token: Schema.optional(Schema.String)
+}
+
+/**
+ * Streams the pages of an endpoint, from the first, or from the `page_token` of the query.
+ *
+ * **Details**
+ *
+ * The stream ends with the page that has no more after it. It fails with the error of a page that fails, and with
+ * `MalformedResponse` if a page says that more follow, but names no token, or one that it named before.
+ *
+ * **Example** (All meetings of a number)
+ *
+ * ```ts
+ * import { Schema, Stream } from "effect"
+ * import { LarkError, LarkHttp } from "effect-lark-meetings"
+ *
+ * const listByNo = LarkHttp.endpoint({
+ *   name: "vc.v1.meeting.list_by_no",
+ *   method: "GET",
+ *   path: "/vc/v1/meetings/list_by_no",
+ *   token: "either",
+ *   errors: [LarkError.InternalError, LarkError.ParamError],
+ *   data: Schema.Struct({
+ *     ...LarkHttp.paged,
+ *     meeting_briefs: Schema.optional(Schema.Array(Schema.Struct({ id: Schema.String })))
+ *   })
+ * })
+ * const query = { meeting_no: "123456789", start_time: 1608883322, end_time: 1608969722, page_size: 50 }
+ * const ids = LarkHttp.pages(listByNo, { query }).pipe(
+ *   Stream.flatMap(({ meeting_briefs = [] }) => Stream.fromArray(meeting_briefs)),
+ *   Stream.map(({ id }) => id)
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const pages = <
+  In extends ReadonlyArray<unknown>,
+  A extends { readonly has_more?: boolean | undefined; readonly page_token?: string | undefined },
+  E extends LarkError.ErrorClass,
+  Token extends TokenKind
+>(
+  endpoint: Endpoint<In, A, E, Token>,
+  ...input: NoInfer<In>
+): Stream.Stream<A, InstanceType<E> | LarkError.GenericError, LarkHttp | UserOf<Token>> =>
+  Stream.suspend(() => {
+    const request = endpoint.request(...input)
+    const page: Endpoint<[query: Query], A, E, Token> = {
+      ...endpoint,
+      request: (query) => ({ ...request, query: { ...request.query, ...query } })
+    }
+    const named = new Set<string>()
+    return Stream.paginate({}, (query: Query) =>
+      Effect.flatMap(call(page, query), (answer) => {
+        const { has_more, page_token = "" } = answer
+        if (has_more !== true) return Effect.succeed([[answer], Option.none<Query>()] as const)
+        if (page_token === "" || named.has(page_token)) {
+          const reason = "the page says that more follow, but names no new page_token"
+          return Effect.fail(new LarkError.MalformedResponse({ endpoint: endpoint.name, status: 200, reason }))
+        }
+        named.add(page_token)
+        return Effect.succeed([[answer], Option.some<Query>({ page_token })] as const)
+      }))
+  })

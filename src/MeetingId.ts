@@ -31,7 +31,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { kind, type LooksLike } from "./internal/meetingNumber.ts"
+import { check, longId, type LooksLike, looksLike, parse } from "./internal/meetingNumber.ts"
 
 /**
  * A meeting id; a plain string is not one.
@@ -41,10 +41,19 @@ import { kind, type LooksLike } from "./internal/meetingNumber.ts"
  */
 export type MeetingId = string & Brand.Brand<"effect-lark-meetings/MeetingId">
 
-const form = kind<MeetingId>(
-  "meeting id or reserve id",
-  "nine digits are a meeting number; its meeting ids come from GET /vc/v1/meetings/list_by_no, or from events"
-)
+/**
+ * Whether a text has the form of a meeting id.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isMeetingId = (text: string): text is MeetingId => looksLike(text) === "meeting id or reserve id"
+
+const kind = {
+  is: isMeetingId,
+  ...longId,
+  mistaken: "nine digits are a meeting number; events and GET /vc/v1/meetings/list_by_no name its meeting ids"
+}
 
 /**
  * The schema of a meeting id: a string in JSON.
@@ -52,7 +61,7 @@ const form = kind<MeetingId>(
  * @since 0.1.0
  * @category schemas
  */
-export const MeetingId = Schema.String.check(form.check).pipe(Schema.brand("effect-lark-meetings/MeetingId"))
+export const MeetingId = Schema.String.check(check(kind)).pipe(Schema.brand("effect-lark-meetings/MeetingId"))
 
 /**
  * The text cannot be the id of a meeting. `looksLike` names the number that it may be instead.
@@ -71,17 +80,9 @@ export class InvalidMeetingId extends Data.TaggedError("InvalidMeetingId")<{
     return "never" as const
   }
   override get message() {
-    return `Not a meeting id: ${this.reason}. A meeting id is ${form.expected}.`
+    return `Not a meeting id: ${this.reason}. A meeting id is ${kind.expected}.`
   }
 }
-
-/**
- * Whether a text has the form of a meeting id.
- *
- * @since 0.1.0
- * @category guards
- */
-export const isMeetingId: (text: string) => text is MeetingId = form.is
 
 /**
  * The meeting id in a text that is known to hold one.
@@ -94,7 +95,7 @@ export const isMeetingId: (text: string) => text is MeetingId = form.is
  * @category constructors
  */
 export const make = (text: string): MeetingId =>
-  Result.getOrThrowWith(form.parse(text), (refusal) => new InvalidMeetingId(refusal))
+  Result.getOrThrowWith(parse(kind, text), (refusal) => new InvalidMeetingId(refusal))
 
 /**
  * The meeting id in a text from outside; fails with `InvalidMeetingId` if it cannot be one.
@@ -103,4 +104,4 @@ export const make = (text: string): MeetingId =>
  * @category constructors
  */
 export const makeEffect = (text: string): Effect.Effect<MeetingId, InvalidMeetingId> =>
-  Effect.fromResult(Result.mapError(form.parse(text), (refusal) => new InvalidMeetingId(refusal)))
+  Effect.fromResult(Result.mapError(parse(kind, text), (refusal) => new InvalidMeetingId(refusal)))

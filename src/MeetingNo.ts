@@ -24,7 +24,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { kind, type LooksLike } from "./internal/meetingNumber.ts"
+import { check, type LooksLike, looksLike, parse } from "./internal/meetingNumber.ts"
 
 /**
  * A meeting number; a plain string is not one.
@@ -34,10 +34,21 @@ import { kind, type LooksLike } from "./internal/meetingNumber.ts"
  */
 export type MeetingNo = string & Brand.Brand<"effect-lark-meetings/MeetingNo">
 
-const form = kind<MeetingNo>(
-  "meeting number",
-  "that many digits are a meeting id or a reserve id; Meetings.get names the number of a meeting, GET /vc/v1/reserves/:reserve_id that of a reservation"
-)
+/**
+ * Whether a text has the form of a meeting number.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isMeetingNo = (text: string): text is MeetingNo => looksLike(text) === "meeting number"
+
+const kind = {
+  is: isMeetingNo,
+  expected: "a string of 9 digits",
+  source: "^[0-9]{9}$",
+  mistaken:
+    "that many digits are a meeting id or a reserve id; Meetings.get names the number of a meeting, GET /vc/v1/reserves/:reserve_id that of a reservation"
+}
 
 /**
  * The schema of a meeting number: a string in JSON.
@@ -45,7 +56,7 @@ const form = kind<MeetingNo>(
  * @since 0.1.0
  * @category schemas
  */
-export const MeetingNo = Schema.String.check(form.check).pipe(Schema.brand("effect-lark-meetings/MeetingNo"))
+export const MeetingNo = Schema.String.check(check(kind)).pipe(Schema.brand("effect-lark-meetings/MeetingNo"))
 
 /**
  * The text cannot be the number of a meeting. `looksLike` names the number that it may be instead.
@@ -64,17 +75,9 @@ export class InvalidMeetingNo extends Data.TaggedError("InvalidMeetingNo")<{
     return "never" as const
   }
   override get message() {
-    return `Not a meeting number: ${this.reason}. A meeting number is ${form.expected}.`
+    return `Not a meeting number: ${this.reason}. A meeting number is ${kind.expected}.`
   }
 }
-
-/**
- * Whether a text has the form of a meeting number.
- *
- * @since 0.1.0
- * @category guards
- */
-export const isMeetingNo: (text: string) => text is MeetingNo = form.is
 
 /**
  * The meeting number in a text that is known to hold one.
@@ -87,7 +90,7 @@ export const isMeetingNo: (text: string) => text is MeetingNo = form.is
  * @category constructors
  */
 export const make = (text: string): MeetingNo =>
-  Result.getOrThrowWith(form.parse(text), (refusal) => new InvalidMeetingNo(refusal))
+  Result.getOrThrowWith(parse(kind, text), (refusal) => new InvalidMeetingNo(refusal))
 
 /**
  * The meeting number in a text from outside; fails with `InvalidMeetingNo` if it cannot be one.
@@ -96,4 +99,4 @@ export const make = (text: string): MeetingNo =>
  * @category constructors
  */
 export const makeEffect = (text: string): Effect.Effect<MeetingNo, InvalidMeetingNo> =>
-  Effect.fromResult(Result.mapError(form.parse(text), (refusal) => new InvalidMeetingNo(refusal)))
+  Effect.fromResult(Result.mapError(parse(kind, text), (refusal) => new InvalidMeetingNo(refusal)))

@@ -3,16 +3,17 @@
  *
  * **Details**
  *
- * - `setHost` moves the host against any number of others, and reports what it did.
- * - `swapHost` is the bare call: one request, the conflict a value.
+ * - `setHost` moves the host role, however many others move it meanwhile, and reports what it did.
+ * - `swapHost` is the bare call: one request, no retry, the conflict a value.
  * - `get` reads a meeting, `end` ends it.
  *
- * An operation runs as the app, or as the user of the region that `Lark.asUser` wraps. `end` takes users only, and
- * requires one at compile time. Source: Feishu Open Platform, vc-v1 `meeting`.
+ * An operation runs as the app, or as the user inside `Lark.asUser`. `end` takes users only, which the compiler checks.
+ * `Meetings` is the service that the accessors use: replace or wrap it for tests and policies of your own. Source: Feishu
+ * Open Platform, vc-v1 `meeting`.
  *
  * **Gotchas**
  *
- * A user can move the host only while being the host.
+ * A user can move the host role only while being the host.
  *
  * **Example** (A contended hand-over, offline)
  *
@@ -42,10 +43,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Cas from "./Cas.ts"
-import { fromWire } from "./internal/meeting.ts"
 import { withSpan } from "./internal/tracing.ts"
-import type * as LarkError from "./LarkError.ts"
-import { LarkHttp } from "./LarkHttp.ts"
+import { InvalidParameter } from "./LarkError.ts"
+import { type ErrorOf, LarkHttp } from "./LarkHttp.ts"
 import type { Meeting } from "./Meeting.ts"
 import type { MeetingId } from "./MeetingId.ts"
 import * as endpoints from "./Meetings/endpoints.ts"
@@ -55,24 +55,24 @@ import { Tenant } from "./TenantToken.ts"
 import { UserToken } from "./UserToken.ts"
 
 /**
- * How `get` fails: the codes documented for `GET /vc/v1/meetings/:meeting_id`, and the generic ones.
+ * How `get` fails: with the errors documented for `GET /vc/v1/meetings/:meeting_id`, and the generic ones.
  *
  * @since 0.1.0
  * @category errors
  */
-export type GetError = InstanceType<(typeof endpoints.get.errors)[number]> | LarkError.GenericError
+export type GetError = ErrorOf<typeof endpoints.get>
 
 /**
- * How `end` fails: the codes documented for `PATCH /vc/v1/meetings/:meeting_id/end`, and the generic ones.
+ * How `end` fails: with the errors documented for `PATCH /vc/v1/meetings/:meeting_id/end`, and the generic ones.
  *
  * @since 0.1.0
  * @category errors
  */
-export type EndError = InstanceType<(typeof endpoints.end.errors)[number]> | LarkError.GenericError
+export type EndError = ErrorOf<typeof endpoints.end>
 
 /**
- * How `swapHost` fails: the codes documented for `PATCH /vc/v1/meetings/:meeting_id/set_host` and the generic ones,
- * without those that are values of its outcome (conflict; throttled or not sent; unknown).
+ * How `swapHost` fails: with the errors documented for `PATCH /vc/v1/meetings/:meeting_id/set_host`, and the generic ones,
+ * less those that are values of its outcome: a conflict, a request that was not sent, a lost reply.
  *
  * @since 0.1.0
  * @category errors
@@ -80,8 +80,8 @@ export type EndError = InstanceType<(typeof endpoints.end.errors)[number]> | Lar
 export type SwapHostError = hostRegister.SwapError
 
 /**
- * How `setHost` fails: as `swapHost`, or as the `get` that it may need to learn the host, each error with the report of
- * the operation; and the errors of the engine.
+ * How `setHost` fails: as `swapHost`, or as the `get` that finds the host, each error with the report of the operation; or
+ * with an error of the engine.
  *
  * @since 0.1.0
  * @category errors
@@ -91,7 +91,7 @@ export type SetHostError<T extends MeetingUser.IdType> =
   | Cas.CasError<MeetingUser.MeetingUser<T>>
 
 /**
- * What to ask of a meeting.
+ * What `get` reads beside the meeting itself.
  *
  * @since 0.1.0
  * @category models
@@ -103,82 +103,39 @@ export interface GetOptions {
 }
 
 /**
- * How to move the host.
+ * How to move the host role.
  *
  * @since 0.1.0
  * @category models
  */
 export interface SetHostOptions<T extends MeetingUser.IdType, E = never, R = never> {
   /**
-   * Who is probably host; otherwise the host last seen by this service is tried, or `get` asks. A right hint saves a
-   * call, a wrong one costs nothing: the conflict tells the host, as `get` would. `Cas.update` names no user, so it needs
-   * a hint to tell the kind of id.
+   * Who is probably host. Without it, the host that this service saw last is tried, else `get` is called. A right hint
+   * saves a call; a wrong one costs none, since the conflict names the host. `Cas.update` names no user, so it needs a hint
+   * to know the kind of id.
    */
   readonly hint?: MeetingUser.MeetingUser<T> | undefined
   /** `Cas.Policy.standard` unless given. */
   readonly policy?: Cas.QueueOptions<MeetingUser.MeetingUser<T>, E, R>["policy"]
-  /** Ends the calls on this meeting that still wait for their turn with `CasSuperseded`: only the latest counts. */
+  /** Ends the calls on this meeting that are still queued with `CasSuperseded`: only the latest counts. */
   readonly latest?: boolean | undefined
-  /** What pays for transient retries: the budget that all calls of this app share, unless given; `undefined` is none. */
+  /** What pays for transient retries: unless given, a budget that all calls of this app share; `undefined` is none. */
   readonly budget?: Cas.RetryBudget | undefined
-  /** Told when an interruption or a defect leaves a swap of unknown effect, in flight or unanswered. */
+  /** Called when an interruption or a defect leaves a `set_host` of unknown effect, in flight or unanswered. */
   readonly onAbandoned?: Cas.QueueOptions<MeetingUser.MeetingUser<T>>["onAbandoned"]
 }
 
 /**
- * Reads a meeting, with users by `open_id`, or by the `idType` asked for. With `user_id`, rooms and telephones are left
- * out of the participants.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Get<R = never> {
-  (
-    meetingId: MeetingId,
-    options?: GetOptions & { readonly idType?: "open_id" | undefined }
-  ): Effect.Effect<Meeting<"open_id">, GetError, R>
-  <T extends MeetingUser.IdType>(
-    meetingId: MeetingId,
-    options: GetOptions & { readonly idType: T }
-  ): Effect.Effect<Meeting<T>, GetError, R>
-}
-
-/**
- * Moves the host, by the policy given, whose schedules may have errors and requirements of their own.
- *
- * @since 0.1.0
- * @category models
- */
-export interface SetHost<Services = never> {
-  <T extends MeetingUser.IdType>(
-    meetingId: MeetingId,
-    intent: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
-    options?: SetHostOptions<NoInfer<T>>
-  ): Effect.Effect<Cas.Report<MeetingUser.MeetingUser<T>>, SetHostError<T>, Services>
-  <T extends MeetingUser.IdType, E, R>(
-    meetingId: MeetingId,
-    intent: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
-    options: SetHostOptions<NoInfer<T>, E, R>
-  ): Effect.Effect<Cas.Report<MeetingUser.MeetingUser<T>>, SetHostError<T> | E, Services | R>
-}
-
-/**
- * The meeting operations.
+ * The meeting operations: each method has the input, the result and the errors of its endpoint.
  *
  * @since 0.1.0
  * @category services
  */
-export class Meetings extends Context.Service<Meetings, {
-  readonly get: Get
-  readonly swapHost: <T extends MeetingUser.IdType>(
-    meetingId: MeetingId,
-    swap: { readonly expected: MeetingUser.MeetingUser<T>; readonly desired: MeetingUser.MeetingUser<NoInfer<T>> }
-  ) => Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>>, SwapHostError>
-  readonly setHost: SetHost
-  readonly end: (meetingId: MeetingId) => Effect.Effect<void, EndError, UserToken>
-}>()("effect-lark-meetings/Meetings") {}
+export class Meetings extends Context.Service<Meetings, Effect.Success<typeof make>>()(
+  "effect-lark-meetings/Meetings"
+) {}
 
-/** A user can move the host only while being the host: any other host seen ends the operation without another call. */
+/** A user can move the host role only while being the host: any other host ends the operation without another call. */
 const asOperator = <T extends MeetingUser.IdType>(
   intent: Cas.Intent<MeetingUser.MeetingUser<T>>,
   operator: MeetingUser.MeetingUser<T>
@@ -193,7 +150,11 @@ const asOperator = <T extends MeetingUser.IdType>(
   }
 })
 
-const remembered = 1_000
+const kindsOf = (users: ReadonlyArray<MeetingUser.MeetingUser>) =>
+  [...new Set(users.map(({ idType }) => idType))].join(" and ")
+
+/** Hosts that are remembered. */
+const capacity = 1_000
 
 /**
  * Builds the service on the HTTP API.
@@ -201,13 +162,12 @@ const remembered = 1_000
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.gen(function*() {
+export const make = Effect.gen(function*() {
   const lark = yield* LarkHttp
   const lastSeen = yield* Cache.make({
-    capacity: remembered,
+    capacity,
     lookup: (_key: string) => Effect.succeed(Option.none<MeetingUser.MeetingUser>())
   })
-
   const sharedBudget = Cas.makeRetryBudget()
   const queues: { readonly [T in MeetingUser.IdType]: Cas.Queue<string, MeetingUser.MeetingUser<T>> } = {
     open_id: Cas.makeQueue(),
@@ -215,48 +175,27 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
     user_id: Cas.makeQueue()
   }
 
-  const getBy = <T extends MeetingUser.IdType>(
+  function get(
     meetingId: MeetingId,
-    idType: T,
-    options?: GetOptions
-  ) =>
-    Effect.map(
-      lark.call(endpoints.get, {
-        params: { meeting_id: meetingId },
-        query: {
-          user_id_type: idType,
-          with_participants: options?.withParticipants,
-          with_meeting_ability: options?.withAbility
-        }
-      }),
-      (data) => fromWire(idType, meetingId, data)
-    )
-
-  function get(meetingId: MeetingId, options?: GetOptions): Effect.Effect<Meeting<"open_id">, GetError>
+    options?: GetOptions & { readonly idType?: "open_id" | undefined }
+  ): Effect.Effect<Meeting<"open_id">, GetError>
   function get<T extends MeetingUser.IdType>(
     meetingId: MeetingId,
     options: GetOptions & { readonly idType: T }
   ): Effect.Effect<Meeting<T>, GetError>
-  function get(meetingId: MeetingId, options?: GetOptions & { readonly idType?: MeetingUser.IdType }) {
-    return withSpan(getBy(meetingId, options?.idType ?? "open_id", options), "Meetings.get", {
-      "lark.meeting_id": meetingId
-    })
+  function get(meetingId: MeetingId, options?: GetOptions & { readonly idType?: MeetingUser.IdType | undefined }) {
+    return hostRegister.get(lark, meetingId, options?.idType ?? "open_id", options)
   }
 
-  const swap = <T extends MeetingUser.IdType>(
+  const swapHost = <T extends MeetingUser.IdType>(
     meetingId: MeetingId,
-    idType: T,
-    expected: MeetingUser.MeetingUser<T>,
-    desired: MeetingUser.MeetingUser<T>
-  ) =>
-    hostRegister.swapOutcome(
-      idType,
-      lark.call(endpoints.setHost, {
-        params: { meeting_id: meetingId },
-        query: { user_id_type: idType },
-        body: { host_user: MeetingUser.toWire(desired), old_host_user: MeetingUser.toWire(expected) }
-      })
-    )
+    swap: { readonly expected: MeetingUser.MeetingUser<T>; readonly desired: MeetingUser.MeetingUser<NoInfer<T>> }
+  ): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>>, SwapHostError> => {
+    const { desired, expected } = swap
+    if (desired.idType === expected.idType) return hostRegister.swap(lark, meetingId, expected.idType, swap)
+    const reason = `is named by ${desired.idType}, and the expected host by ${expected.idType}`
+    return Effect.fail(new InvalidParameter({ endpoint: endpoints.setHost.name, parameter: "desired", reason }))
+  }
 
   const moveHost = Effect.fnUntraced(function*<T extends MeetingUser.IdType, E, R>(
     meetingId: MeetingId,
@@ -270,35 +209,25 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
       return yield* new Cas.InvalidPolicy({ setting: "hint", expected, received: "nothing" })
     }
     const { idType } = named
-    const kinds = new Set([idType, ...intent.values.map((user) => user.idType)])
-    if (kinds.size > 1) {
-      const received = [...kinds].join(" and ")
+    const received = kindsOf([named, ...intent.values])
+    if (received !== idType) {
       return yield* new Cas.InvalidPolicy({ setting: "users of one call", expected: "of one id kind", received })
     }
-    const operator = yield* Effect.map(Effect.serviceOption(UserToken), Option.flatMap((token) => token.user))
     const inKind = (user: MeetingUser.MeetingUser) =>
       MeetingUser.hasIdType(user, idType) ? Option.some(user) : Option.none()
+    const user = yield* Effect.serviceOption(UserToken)
+    const operator = user.pipe(Option.flatMap(({ user }) => user), Option.flatMap(inKind))
 
+    // Another tenant may not even see the meeting, so what it saw is no hint.
     const tenant = Option.getOrElse(yield* Effect.serviceOption(Tenant), () => "")
-    // What one tenant's operation saw proves nothing to another's, which may not even see the meeting.
     const key = `${tenant} ${idType} ${meetingId}`
     const seen = Option.flatMap(yield* Cache.get(lastSeen, key), inKind)
-    const remember = (host: MeetingUser.MeetingUser) => Cache.set(lastSeen, key, Option.some(host))
     const forget = Cache.invalidate(lastSeen, key)
 
-    const register: Cas.Register<MeetingUser.MeetingUser<T>, hostRegister.SwapError | hostRegister.ReadError> = {
-      equals: MeetingUser.equals,
-      read: hostRegister.observation(getBy(meetingId, idType)),
-      swap: (expected, desired) => swap(meetingId, idType, expected, desired),
-      classifyError: hostRegister.classifyError
-    }
     return yield* queues[idType].run(
       key,
-      register,
-      Option.match(Option.flatMap(operator, inKind), {
-        onNone: () => intent,
-        onSome: (user) => asOperator(intent, user)
-      }),
+      hostRegister.make(lark, meetingId, idType),
+      Option.match(operator, { onNone: () => intent, onSome: (user) => asOperator(intent, user) }),
       {
         hint: options.hint ?? Option.getOrUndefined(seen),
         policy: options.policy,
@@ -307,43 +236,32 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
         onAbandoned: options.onAbandoned
       }
     ).pipe(
-      Effect.tap((report) => report.effect === "unknown" ? forget : remember(report.after)),
+      Effect.tap(({ after, effect }) => effect === "unknown" ? forget : Cache.set(lastSeen, key, Option.some(after))),
       Effect.onError(() => forget)
     )
   })
 
   function setHost<T extends MeetingUser.IdType>(
     meetingId: MeetingId,
-    goal: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
-    options?: SetHostOptions<T>
+    intent: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
+    options?: SetHostOptions<NoInfer<T>>
   ): Effect.Effect<Cas.Report<MeetingUser.MeetingUser<T>>, SetHostError<T>>
   function setHost<T extends MeetingUser.IdType, E, R>(
     meetingId: MeetingId,
-    goal: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
-    options: SetHostOptions<T, E, R>
+    intent: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
+    options?: SetHostOptions<NoInfer<T>, E, R>
   ): Effect.Effect<Cas.Report<MeetingUser.MeetingUser<T>>, SetHostError<T> | E, R>
   function setHost<T extends MeetingUser.IdType, E, R>(
     meetingId: MeetingId,
-    goal: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
+    intent: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
     options?: SetHostOptions<T, E, R>
   ) {
-    return withSpan(moveHost(meetingId, goal, options), "Meetings.setHost", { "lark.meeting_id": meetingId })
+    return withSpan(moveHost(meetingId, intent, options), "Meetings.setHost", { "lark.meeting_id": meetingId })
   }
 
-  return Meetings.of({
-    get,
-    swapHost: (meetingId, { desired, expected }) =>
-      withSpan(swap(meetingId, expected.idType, expected, desired), "Meetings.swapHost", {
-        "lark.meeting_id": meetingId
-      }),
-    setHost,
-    end: (meetingId) =>
-      withSpan(
-        Effect.asVoid(lark.callAsUser(endpoints.end, { params: { meeting_id: meetingId } })),
-        "Meetings.end",
-        { "lark.meeting_id": meetingId }
-      )
-  })
+  const end = (meetingId: MeetingId) => lark.call(endpoints.end, { params: { meeting_id: meetingId } })
+
+  return { get, swapHost, setHost, end }
 })
 
 /**
@@ -355,7 +273,7 @@ export const make: Effect.Effect<Meetings["Service"], never, LarkHttp> = Effect.
 export const layer: Layer.Layer<Meetings, never, LarkHttp> = Layer.effect(Meetings, make)
 
 /**
- * Reads a meeting. Fails with `GetError`.
+ * Reads a meeting, with users by `open_id`. Fails with `GetError`.
  *
  * **Details**
  *
@@ -365,14 +283,36 @@ export const layer: Layer.Layer<Meetings, never, LarkHttp> = Layer.effect(Meetin
  * @since 0.1.0
  * @category accessors
  */
-export const get: Get<Meetings> = (
+export function get(
   meetingId: MeetingId,
   options?: GetOptions & { readonly idType?: "open_id" | undefined }
-) => Meetings.use((meetings) => meetings.get(meetingId, options))
+): Effect.Effect<Meeting<"open_id">, GetError, Meetings>
+/**
+ * Reads a meeting, with users by the kind of id asked for. Fails with `GetError`.
+ *
+ * **Details**
+ *
+ * With `user_id`, the platform leaves rooms and telephones out of the participants. Only meetings of the last 90 days that
+ * belong to the app's tenant, or to the user. Scope `vc:meeting:readonly` or `vc:meeting.meetingevent:read`.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export function get<T extends MeetingUser.IdType>(
+  meetingId: MeetingId,
+  options: GetOptions & { readonly idType: T }
+): Effect.Effect<Meeting<T>, GetError, Meetings>
+export function get(meetingId: MeetingId, options?: GetOptions & { readonly idType?: "open_id" | undefined }) {
+  return Meetings.use((meetings) => meetings.get(meetingId, options))
+}
 
 /**
- * Sends one `set_host`: the host becomes `desired` if it is `expected`. The conflict is a value of the outcome, and so
- * are requests that were not sent and replies that were lost. Fails with `SwapHostError`.
+ * Sends one `set_host`: `desired` becomes host if `expected` is. No retry; a conflict, a request that was not sent and a
+ * lost reply are values of the outcome. Fails with `SwapHostError`.
+ *
+ * **Details**
+ *
+ * Users of different kinds of id are refused with `InvalidParameter`, and nothing is sent. Scope `vc:meeting`.
  *
  * @since 0.1.0
  * @category accessors
@@ -384,31 +324,50 @@ export const swapHost = <T extends MeetingUser.IdType>(
   Meetings.use((meetings) => meetings.swapHost(meetingId, swap))
 
 /**
- * Moves the host: to a user whatever happens, or as an intent of `Cas` says.
+ * Moves the host role to a user, or as an intent of `Cas` decides. Fails with `SetHostError`.
  *
  * **Details**
  *
- * The expected host is the hint, else the host last seen by this service, else what `get` tells. A conflict tells the
- * host, which is used at once; one that does not falls back to one `get`. The report says what was done and whether it
- * took effect, on success and on every error. As a user who is not the host, the operation ends with `CasRefused`,
- * reason `"OperatorNotHost"`. Fails with `SetHostError`. Scope `vc:meeting`.
+ * The expected host is the hint, else the host that this service saw last, else the one that `get` reads. A conflict names
+ * the host, who is expected next, at once; a conflict that does not costs one `get`. The report says what was done and
+ * whether it took effect, on success and on every error. A user who is not the host gets `CasRefused` with the reason
+ * `"OperatorNotHost"`. Scope `vc:meeting`.
  *
  * @since 0.1.0
  * @category accessors
  */
-export const setHost: SetHost<Meetings> = <T extends MeetingUser.IdType, E, R>(
+export function setHost<T extends MeetingUser.IdType>(
   meetingId: MeetingId,
   intent: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
-  options: SetHostOptions<T, E, R> = {}
-) => Meetings.use((meetings) => meetings.setHost(meetingId, intent, options))
+  options?: SetHostOptions<NoInfer<T>>
+): Effect.Effect<Cas.Report<MeetingUser.MeetingUser<T>>, SetHostError<T>, Meetings>
+/**
+ * Moves the host role to a user, or as an intent of `Cas` decides, with a policy whose schedules have errors or
+ * requirements of their own. Fails with `SetHostError`, and as the schedules do.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export function setHost<T extends MeetingUser.IdType, E, R>(
+  meetingId: MeetingId,
+  intent: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
+  options: SetHostOptions<NoInfer<T>, E, R>
+): Effect.Effect<Cas.Report<MeetingUser.MeetingUser<T>>, SetHostError<T> | E, Meetings | R>
+export function setHost<T extends MeetingUser.IdType, E, R>(
+  meetingId: MeetingId,
+  intent: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
+  options?: SetHostOptions<T, E, R>
+) {
+  return Meetings.use((meetings) => meetings.setHost(meetingId, intent, options))
+}
 
 /**
  * Ends a meeting in progress, as the user who is its host. Fails with `EndError`.
  *
  * **Details**
  *
- * Users only: wrap the region with `Lark.asUser`. Scope `vc:meeting`. A lost reply is a `TransportError` with
- * `executed: "unknown"`; the call is not repeated.
+ * Users only: wrap the call with `Lark.asUser`. A lost reply is a `TransportError` with `executed: "unknown"`; the call is
+ * not repeated. Scope `vc:meeting`.
  *
  * @since 0.1.0
  * @category accessors

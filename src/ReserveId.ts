@@ -28,7 +28,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { kind, type LooksLike } from "./internal/meetingNumber.ts"
+import { check, longId, type LooksLike, looksLike, parse } from "./internal/meetingNumber.ts"
 
 /**
  * A reserve id; a plain string is not one.
@@ -38,10 +38,20 @@ import { kind, type LooksLike } from "./internal/meetingNumber.ts"
  */
 export type ReserveId = string & Brand.Brand<"effect-lark-meetings/ReserveId">
 
-const form = kind<ReserveId>(
-  "meeting id or reserve id",
-  "nine digits are a meeting number; the reserve id is in the answer of POST /vc/v1/reserves/apply, which named both"
-)
+/**
+ * Whether a text has the form of a reserve id.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isReserveId = (text: string): text is ReserveId => looksLike(text) === "meeting id or reserve id"
+
+const kind = {
+  is: isReserveId,
+  ...longId,
+  mistaken:
+    "nine digits are a meeting number; the reserve id is in the answer of POST /vc/v1/reserves/apply, which named both"
+}
 
 /**
  * The schema of a reserve id: a string in JSON.
@@ -49,7 +59,7 @@ const form = kind<ReserveId>(
  * @since 0.1.0
  * @category schemas
  */
-export const ReserveId = Schema.String.check(form.check).pipe(Schema.brand("effect-lark-meetings/ReserveId"))
+export const ReserveId = Schema.String.check(check(kind)).pipe(Schema.brand("effect-lark-meetings/ReserveId"))
 
 /**
  * The text cannot be the id of a reservation. `looksLike` names the number that it may be instead.
@@ -68,17 +78,9 @@ export class InvalidReserveId extends Data.TaggedError("InvalidReserveId")<{
     return "never" as const
   }
   override get message() {
-    return `Not a reserve id: ${this.reason}. A reserve id is ${form.expected}.`
+    return `Not a reserve id: ${this.reason}. A reserve id is ${kind.expected}.`
   }
 }
-
-/**
- * Whether a text has the form of a reserve id.
- *
- * @since 0.1.0
- * @category guards
- */
-export const isReserveId: (text: string) => text is ReserveId = form.is
 
 /**
  * The reserve id in a text that is known to hold one.
@@ -91,7 +93,7 @@ export const isReserveId: (text: string) => text is ReserveId = form.is
  * @category constructors
  */
 export const make = (text: string): ReserveId =>
-  Result.getOrThrowWith(form.parse(text), (refusal) => new InvalidReserveId(refusal))
+  Result.getOrThrowWith(parse(kind, text), (refusal) => new InvalidReserveId(refusal))
 
 /**
  * The reserve id in a text from outside; fails with `InvalidReserveId` if it cannot be one.
@@ -100,4 +102,4 @@ export const make = (text: string): ReserveId =>
  * @category constructors
  */
 export const makeEffect = (text: string): Effect.Effect<ReserveId, InvalidReserveId> =>
-  Effect.fromResult(Result.mapError(form.parse(text), (refusal) => new InvalidReserveId(refusal)))
+  Effect.fromResult(Result.mapError(parse(kind, text), (refusal) => new InvalidReserveId(refusal)))

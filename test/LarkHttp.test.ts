@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Cause, Duration, Effect, Exit, Fiber, Option, Redacted, Schema } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Option, Redacted, Schema } from "effect"
 import {
   Cas,
   Lark,
@@ -153,6 +153,7 @@ describe.each(platform.clients)("through %s,", (client) => {
           name: "reserve.get",
           method: "GET",
           path: "/vc/v1/reserves/:reserve_id/x/:b",
+          token: "either",
           errors: [],
           data: Schema.Unknown
         })
@@ -166,8 +167,17 @@ describe.each(platform.clients)("through %s,", (client) => {
           "/vc/v1/reserves/%252e%252e/x/%252F%3B%3Ab%40%26%3D%2B%24%2C",
           "/vc/v1/reserves/%3Ab/x/..%5C.."
         ])
-        for (const hostile of ["", ".", "..", "\ud800"]) {
-          assert.isTrue(Exit.hasDies(yield* Effect.exit(call(hostile, "b"))))
+        for (
+          const [value, reason] of [["", /empty/], [".", /dots/], ["..", /dots/], ["\ud800", /surrogate/]] as const
+        ) {
+          const error = yield* Effect.flip(call("a", value))
+          assert.include<object>(error, {
+            _tag: "InvalidParameter",
+            endpoint: "reserve.get",
+            parameter: "b",
+            kind: "caller"
+          })
+          assert.match(error.message, reason)
         }
         assert.strictEqual(feishu.calls.length, 3)
       }))
@@ -180,6 +190,7 @@ describe.each(platform.clients)("through %s,", (client) => {
     "CredentialsRejected",
     "FieldValidationFailed",
     "InvalidRequest",
+    "InvalidParameter",
     "IpDenied",
     "MalformedResponse",
     "MissingScope",
@@ -768,91 +779,5 @@ describe.each(platform.clients)("through %s,", (client) => {
         circle.cause = circle
         assert.include<object>(yield* failure(end, new platform.Lost(circle)), { _tag: "TransportError" })
       }))
-  })
-
-  describe("an endpoint of one's own", () => {
-    const Sign = Arbitrary.schema(
-      Schema.Literals([
-        "a",
-        "1",
-        "/",
-        "\\",
-        "?",
-        "&",
-        "=",
-        "+",
-        "%",
-        "%2e",
-        ".",
-        " ",
-        "#",
-        ":",
-        "@",
-        "\"",
-        "ä",
-        "😀",
-        "\ud800"
-      ])
-    )
-    const Text = Arbitrary.map(Arbitrary.array(Sign, { maxLength: 6 }), (signs) => signs.join(""))
-    const Segment = Arbitrary.map(Text, (text) => ["", ".", ".."].includes(text) ? "a" : text.toWellFormed())
-
-    it.effect.prop(
-      "is called at the address that its parameters and its query make, whatever is in them",
-      { one: Segment, two: Segment, pairs: Arbitrary.array(Arbitrary.all([Text, Text]), { maxLength: 3 }) },
-      ({ one, pairs, two }) =>
-        Effect.gen(function*() {
-          const query = Object.fromEntries(pairs)
-          const own = LarkHttp.endpoint({
-            name: "own",
-            method: "GET",
-            path: "/a/:one/b/:two",
-            errors: [],
-            data: Schema.Unknown
-          })
-          const feishu = platform.make(() => platform.ok({}))
-          yield* on(feishu)(
-            LarkHttp.LarkHttp.use((lark) => lark.call(own, { params: { one, two }, query }))
-          )
-          const wellFormed = ([name, value]: readonly [string, string]) => [name.toWellFormed(), value.toWellFormed()]
-          const [arrived] = feishu.calls
-          assert.deepStrictEqual(
-            arrived?.path.split("/").map(decodeURIComponent),
-            ["", "open-apis", "a", one, "b", two]
-          )
-          assert.deepStrictEqual(arrived?.query, Object.fromEntries(Object.entries(query).map(wellFormed)))
-        })
-    )
-
-    it.effect("has the parameters that its segments begin with, and no others", () =>
-      Effect.gen(function*() {
-        const own = <const Path extends string>(path: Path) =>
-          LarkHttp.endpoint({ name: "own", method: "GET", path, errors: [], data: Schema.Unknown })
-        const feishu = platform.make(() => platform.ok({}))
-        yield* on(feishu)(LarkHttp.LarkHttp.use((lark) =>
-          Effect.all([
-            lark.call(own("/a-:b/c:d/e:"), { params: {} }),
-            lark.call(own("/:/f:g/:h:i-:j"), { params: { "": "1", "h:i-:j": "2" } })
-          ])
-        ))
-        assert.deepStrictEqual(feishu.calls.map(({ path }) => path), [
-          "/open-apis/a-:b/c:d/e:",
-          "/open-apis/1/f:g/2"
-        ])
-      }))
-
-    it.effect.prop(
-      "gets back what its schema says, whatever JSON that is",
-      { data: Arbitrary.schema(Schema.Json) },
-      ({ data }) =>
-        Effect.gen(function*() {
-          const echo = LarkHttp.endpoint({ name: "echo", method: "POST", path: "/echo", errors: [], data: Schema.Json })
-          const feishu = platform.make(({ body }) => ({ body: `{"code":0,"data":${body}}` }))
-          const answer = yield* on(feishu)(
-            LarkHttp.LarkHttp.use((lark) => lark.call(echo, { params: {}, body: { data } }))
-          )
-          assert.deepStrictEqual(answer, JSON.parse(JSON.stringify({ data })))
-        })
-    )
   })
 })

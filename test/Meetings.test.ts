@@ -189,6 +189,21 @@ describe("swapHost", () => {
       })
     ))
 
+  it.effect("refuses users of different kinds of id, even past the compiler, and sends nothing", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        const users: { expected: MeetingUser.MeetingUser; desired: MeetingUser.MeetingUser } = {
+          expected: alice,
+          desired: MeetingUser.unionId("on_bob")
+        }
+        const error = yield* Effect.flip(Meetings.swapHost(id, users))
+        assert.include<object>(error, { _tag: "InvalidParameter", endpoint: "vc.v1.meeting.set_host", retry: "never" })
+        assert.match(error.message, /desired is named by union_id, and the expected host by open_id/)
+        assert.deepStrictEqual(yield* called, [])
+      })
+    ))
+
   it.effect("of a user of another type is another user", () =>
     on(
       {},

@@ -138,6 +138,7 @@ describe("the metrics of requests", () => {
         name: "own.codes",
         method: "GET",
         path: "/own",
+        token: "either",
         errors: [],
         data: Schema.Unknown
       })

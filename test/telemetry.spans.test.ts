@@ -146,6 +146,7 @@ describe("the span of a request", () => {
         name: "own.get",
         method: "GET",
         path: "/own/:id",
+        token: "either",
         errors: [],
         data: Schema.Unknown
       })

@@ -51,6 +51,7 @@ type Generic =
   | "UnknownApiError"
   | "TransportError"
   | "MalformedResponse"
+  | "InvalidParameter"
   | "SessionStoreError"
   | "AppTicketMissing"
   | "InvalidTenant"
@@ -175,16 +176,29 @@ describe("the error channel", () => {
       name: "own",
       method: "GET",
       path: "/a/:b/c/:d",
+      token: "either",
       errors: [LarkError.DataConflict, RoomBusy],
       data: Schema.Unknown
     })
     const call = (lark: LarkHttp.LarkHttp["Service"]) => lark.call(own, { params: { b: "1", d: "2" } })
     expectTypeOf<TagsOf<ReturnType<typeof call>>>().toEqualTypeOf<"DataConflict" | "RoomBusy" | Generic>()
-    // @ts-expect-error a code is no class
-    LarkHttp.endpoint({ name: "own", method: "GET", path: "/a", errors: [424242], data: Schema.Unknown })
+    LarkHttp.endpoint({
+      name: "own",
+      method: "GET",
+      path: "/a",
+      token: "either",
+      // @ts-expect-error a code is no class
+      errors: [424242]
+    })
     const { TransportError } = LarkError
-    // @ts-expect-error a class without codes
-    LarkHttp.endpoint({ name: "own", method: "GET", path: "/a", errors: [TransportError], data: Schema.Unknown })
+    LarkHttp.endpoint({
+      name: "own",
+      method: "GET",
+      path: "/a",
+      token: "either",
+      // @ts-expect-error a class without codes
+      errors: [TransportError]
+    })
     const withoutParameter = (lark: LarkHttp.LarkHttp["Service"]) =>
       // @ts-expect-error d is missing
       lark.call(own, { params: { b: "1" } })
@@ -194,7 +208,7 @@ describe("the error channel", () => {
 
 describe("the parameters of an endpoint", () => {
   it("are the segments of its path that begin with a colon", () => {
-    type NamesOf<Path extends string> = keyof LarkHttp.Input<Path>["params"]
+    type NamesOf<Path extends string> = keyof NonNullable<LarkHttp.Input<Path>[0]>["params"]
     expectTypeOf<NamesOf<"/a/:b/:c/d/:e">>().toEqualTypeOf<"b" | "c" | "e">()
     expectTypeOf<NamesOf<"/a-:b/c:d/e:">>().toEqualTypeOf<never>()
     expectTypeOf<NamesOf<"/a:b/:c:d-:e/f">>().toEqualTypeOf<"c:d-:e">()

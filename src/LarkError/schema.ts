@@ -36,6 +36,7 @@ const others: Readonly<Record<string, Fields>> = {
     retryAfter
   },
   MalformedResponse: { endpoint, status: Schema.Int, reason: Schema.String, logId: text, retryAfter },
+  InvalidParameter: { endpoint, parameter: Schema.String, reason: Schema.String },
   ReauthorizationRequired: {
     ...failure,
     code: integer,

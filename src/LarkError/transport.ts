@@ -1,5 +1,5 @@
 /**
- * Calls that got no answer of the platform.
+ * Calls without an answer of the platform.
  *
  * @since 0.1.0
  */
@@ -77,5 +77,33 @@ export class MalformedResponse extends Data.TaggedError("MalformedResponse")<{
         ? "The request may have been executed; read the state before you repeat a write."
         : "The request was not executed; check LARK_BASE_URL and any proxy or gateway."
     }`
+  }
+}
+
+/**
+ * The call cannot be sent with this parameter; nothing was sent.
+ *
+ * **Details**
+ *
+ * A part of a path that is empty, `.` or `..`, half of a surrogate pair in a path or a query, or users of one call that
+ * are named by different kinds of id.
+ *
+ * @since 0.1.0
+ * @category generic errors
+ */
+export class InvalidParameter extends Data.TaggedError("InvalidParameter")<{
+  readonly endpoint: string
+  readonly parameter: string
+  /** Such as `is empty`. */
+  readonly reason: string
+}> {
+  get kind() {
+    return "caller" as const
+  }
+  get retry() {
+    return "never" as const
+  }
+  override get message() {
+    return `Nothing was sent (${this.endpoint}): ${this.parameter} ${this.reason}. Correct the value.`
   }
 }

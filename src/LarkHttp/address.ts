@@ -3,39 +3,66 @@
  *
  * @internal
  */
+import * as Result from "effect/Result"
+
+/** The parameters of a query: a list repeats its key, `undefined` is left out. */
+export type Query = Readonly<Record<string, QueryValue | ReadonlyArray<QueryValue> | undefined>>
+
+type QueryValue = string | number | boolean
+
+/** A parameter that cannot be part of a URL, and why. */
+interface Unsendable {
+  readonly parameter: string
+  readonly reason: string
+}
 
 /** What follows the base of an address: the path with its parameters filled in, and the query. */
 export type Address = (
   params: Readonly<Record<string, string>>,
-  query: Readonly<Record<string, string | boolean | undefined>> | undefined
-) => string
+  query: Query | undefined
+) => Result.Result<string, Unsendable>
 
-/** Segments that URL parsers resolve, encoded or not: no encoding can make them harmless. */
-const isDots = (value: string) => value === "" || value === "." || value === ".."
+/** URL parsers resolve these segments, encoded or not. */
+const isDots = (value: string) => value === "." || value === ".."
 
-/** What is no text (half of a surrogate pair) cannot be encoded, and arrives as U+FFFD. */
-const encode = (text: string) => encodeURIComponent(text.toWellFormed())
+const malformed = "has half of a surrogate pair in it"
 
-const queryOf = (query: Parameters<Address>[1] = {}): string => {
+const reasonOf = (value: string | undefined): string | undefined =>
+  value === undefined || value === ""
+    ? "is empty"
+    : isDots(value)
+    ? "is dots, which a URL resolves"
+    : value.isWellFormed()
+    ? undefined
+    : malformed
+
+const queryOf = (query: Query = {}): Result.Result<string, Unsendable> => {
   let text = ""
-  for (const [name, value] of Object.entries(query)) {
-    if (value === undefined) continue
-    text += `${text === "" ? "?" : "&"}${encode(name)}=${encode(String(value))}`
+  for (const [parameter, given] of Object.entries(query)) {
+    for (const value of Array.isArray(given) ? given : [given]) {
+      if (value === undefined) continue
+      const pair = [parameter, String(value)]
+      if (!pair.every((part) => part.isWellFormed())) {
+        return Result.fail({ parameter, reason: malformed })
+      }
+      text += `${text === "" ? "?" : "&"}${pair.map(encodeURIComponent).join("=")}`
+    }
   }
-  return text
+  return Result.succeed(text)
 }
 
-/** Compiles a path with segments `:name` for parameters, so that a call has only to fill them in. */
+/** Compiles a path with segments `:name` for parameters, so that a call only fills them in. */
 export const compile = (path: string): Address => {
   const [head = "", ...parts] = path.split(/(?<=\/):([^/]*)/)
   return (params, query) => {
     let address = head
     for (let i = 0; i < parts.length; i += 2) {
       const [name = "", literal = ""] = [parts[i], parts[i + 1]]
-      const value = params[name]
-      if (value === undefined || isDots(value)) throw new Error(`the parameter :${name} of ${path} is empty or dots`)
+      const value = params[name] ?? ""
+      const reason = reasonOf(value)
+      if (reason !== undefined) return Result.fail({ parameter: name, reason })
       address += encodeURIComponent(value) + literal
     }
-    return address + queryOf(query)
+    return Result.map(queryOf(query), (text) => address + text)
   }
 }

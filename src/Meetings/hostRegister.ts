@@ -1,74 +1,122 @@
 /**
- * The host of a meeting as a register: what an answer of `set_host` or `get` proves about the host.
+ * The host of a meeting as a register: the calls of `get` and `set_host`, and what their answers prove about the host.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Cas from "../Cas.ts"
+import { fromWire } from "../internal/meeting.ts"
 import type * as LarkError from "../LarkError.ts"
+import type { ErrorOf, LarkHttp } from "../LarkHttp.ts"
 import type { Meeting } from "../Meeting.ts"
+import type { MeetingId } from "../MeetingId.ts"
 import * as MeetingUser from "../MeetingUser.ts"
 import * as endpoints from "./endpoints.ts"
 
-type TransientTag = "InternalError" | "PlatformError" | "RateLimited" | "TransportError"
+type Lark = LarkHttp["Service"]
 
-type SetHostFailure = InstanceType<(typeof endpoints.setHost.errors)[number]> | LarkError.GenericError
-
-type GetFailure = InstanceType<(typeof endpoints.get.errors)[number]> | LarkError.GenericError
+/** Errors that are outcomes: the request may be sent again. */
+interface Transient {
+  readonly retry: "wait" | "unknown"
+}
 
 /** The errors of `set_host` that no retry can change. */
-export type SwapError = Exclude<SetHostFailure, { readonly _tag: TransientTag }>
+export type SwapError = Exclude<ErrorOf<typeof endpoints.setHost>, Transient | LarkError.DataConflict>
 
 /** The errors of `get` that no retry can change. */
-export type ReadError = Exclude<GetFailure, { readonly _tag: TransientTag }>
+export type ReadError = Exclude<ErrorOf<typeof endpoints.get>, Transient>
 
-/** Always transient; an unknown code or a malformed reply may be, depending on the status. */
-const hasTransientTag = <E extends LarkError.LarkError>(
-  error: E
-): error is Extract<E, { readonly _tag: TransientTag }> =>
-  error._tag === "InternalError" || error._tag === "PlatformError" || error._tag === "RateLimited"
-  || error._tag === "TransportError"
-
-const isTransient = (error: LarkError.LarkError) => error.retry === "wait" || error.retry === "unknown"
+/** Unknown codes and malformed replies are terminal or not, by their status. */
+const isTerminal = <E extends LarkError.LarkError>(error: E): error is Exclude<E, Transient> =>
+  error.retry === "never" || error.retry === "token"
 
 const transient = (endpoint: string, error: LarkError.LarkError): Cas.Unsent | Cas.Unknown =>
-  // A failure of another endpoint is one to get a token: the request itself was not sent.
+  // An error of another endpoint is one of the token: the request itself was not sent.
   error.retry === "wait" || error.endpoint !== endpoint
     ? Cas.unsent({ cause: error, after: "retryAfter" in error ? error.retryAfter : undefined })
     : Cas.unknown(error)
 
-export const swapOutcome = <T extends MeetingUser.IdType, R>(
+/** Reads a meeting. */
+export const get = <T extends MeetingUser.IdType>(
+  lark: Lark,
+  meetingId: MeetingId,
   idType: T,
-  answer: Effect.Effect<endpoints.Swap, SetHostFailure, R>
-): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>>, SwapError, R> =>
-  Effect.matchEffect(answer, {
-    onSuccess: ({ hostUser, isApplied }): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>>> => {
-      const host = MeetingUser.fromWire(idType, hostUser)
-      return Effect.succeed(isApplied ? { _tag: "Applied", current: host } : { _tag: "Conflict", actual: host })
-    },
-    onFailure: (error): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>>, SwapError> =>
-      hasTransientTag(error) || isTransient(error)
-        ? Effect.succeed(transient(endpoints.setHost.name, error))
-        : Effect.fail(error)
-  })
+  options: { readonly withParticipants?: boolean | undefined; readonly withAbility?: boolean | undefined } = {},
+  endpoint: typeof endpoints.get = endpoints.get
+): Effect.Effect<Meeting<T>, ErrorOf<typeof endpoints.get>> =>
+  Effect.map(
+    lark.call(endpoint, {
+      params: { meeting_id: meetingId },
+      query: {
+        user_id_type: idType,
+        with_participants: options.withParticipants,
+        with_meeting_ability: options.withAbility
+      }
+    }),
+    (data) => fromWire(idType, meetingId, data)
+  )
 
-export const observation = <T extends MeetingUser.IdType, R>(
-  answer: Effect.Effect<Meeting<T>, GetFailure, R>
-): Effect.Effect<Cas.Observation<MeetingUser.MeetingUser<T>>, ReadError, R> =>
-  Effect.matchEffect(answer, {
-    onSuccess: (meeting): Effect.Effect<Cas.Observation<MeetingUser.MeetingUser<T>>> =>
-      Effect.succeed({ _tag: "Observed", value: meeting.hostUser }),
-    onFailure: (error): Effect.Effect<Cas.Observation<MeetingUser.MeetingUser<T>>, ReadError> =>
-      hasTransientTag(error) || isTransient(error)
-        ? Effect.succeed(transient(endpoints.get.name, error))
-        : Effect.fail(error)
+/** Sends one `set_host`. */
+export const swap = <T extends MeetingUser.IdType>(
+  lark: Lark,
+  meetingId: MeetingId,
+  idType: T,
+  { desired, expected }: {
+    readonly expected: MeetingUser.MeetingUser<T>
+    readonly desired: MeetingUser.MeetingUser<T>
+  },
+  endpoint: typeof endpoints.setHost = endpoints.setHost
+): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>>, SwapError> => {
+  const answer = lark.call(endpoint, {
+    params: { meeting_id: meetingId },
+    query: { user_id_type: idType },
+    body: { host_user: MeetingUser.toWire(desired), old_host_user: MeetingUser.toWire(expected) }
   })
+  const hostIn = (data: unknown) =>
+    MeetingUser.fromWire(idType, Predicate.isObject(data) ? data["host_user"] : undefined)
+  type Swapped = Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>>, SwapError>
+  return Effect.matchEffect(answer, {
+    onSuccess: (data): Swapped => Effect.succeed({ _tag: "Applied", current: hostIn(data) }),
+    onFailure: (error): Swapped =>
+      error._tag === "DataConflict"
+        ? Effect.succeed({ _tag: "Conflict", actual: hostIn(error.data) })
+        : isTerminal(error)
+        ? Effect.fail(error)
+        : Effect.succeed(transient(endpoint.name, error))
+  })
+}
 
-/** What a final failure of `set_host` proves: nothing, if its words are not documented or not the platform's. */
-export const classifyError = (error: SwapError | ReadError): "unavailable" | "uncertain" | undefined =>
+/** The engine has a span of its own for each attempt. */
+const untraced = {
+  get: { ...endpoints.get, span: undefined },
+  setHost: { ...endpoints.setHost, span: undefined }
+}
+
+/** What an error of `set_host` proves: an undocumented code or a body that is not the platform's proves nothing. */
+const classifyError = (error: SwapError | ReadError): "unavailable" | "uncertain" | undefined =>
   error._tag === "TargetNotInMeeting" || error._tag === "ParticipantStatusNotExpected"
     ? "unavailable"
     : (error._tag === "MalformedResponse" || error._tag === "UnknownApiError")
         && error.endpoint === endpoints.setHost.name
     ? "uncertain"
     : undefined
+
+/** The host of a meeting. */
+export const make = <T extends MeetingUser.IdType>(
+  lark: Lark,
+  meetingId: MeetingId,
+  idType: T
+): Cas.Register<MeetingUser.MeetingUser<T>, SwapError | ReadError> => {
+  type Read = Effect.Effect<Cas.Observation<MeetingUser.MeetingUser<T>>, ReadError>
+  return {
+    equals: MeetingUser.equals,
+    read: Effect.matchEffect(get(lark, meetingId, idType, {}, untraced.get), {
+      onSuccess: ({ hostUser }): Read => Effect.succeed({ _tag: "Observed", value: hostUser }),
+      onFailure: (error): Read =>
+        isTerminal(error) ? Effect.fail(error) : Effect.succeed(transient(endpoints.get.name, error))
+    }),
+    swap: (expected, desired) => swap(lark, meetingId, idType, { expected, desired }, untraced.setHost),
+    classifyError
+  }
+}

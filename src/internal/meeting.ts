@@ -39,7 +39,7 @@ const Time = Schema.optional(
 )
 
 /** The `data` of an answer with a meeting, of which every field but the id may be missing. */
-export const Wire = Schema.Struct({
+export const MeetingData = Schema.Struct({
   meeting: Schema.Struct({
     id: Schema.String,
     topic: Text,
@@ -82,7 +82,7 @@ const count = (text: string | undefined): Option.Option<string> =>
 export const fromWire = <T extends MeetingUser.IdType>(
   idType: T,
   asked: MeetingId,
-  { meeting }: typeof Wire.Type
+  { meeting }: typeof MeetingData.Type
 ): Meeting<T> => ({
   id: isMeetingId(meeting.id) ? meeting.id : asked,
   topic: meeting.topic ?? "",

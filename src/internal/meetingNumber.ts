@@ -14,23 +14,19 @@ import * as Schema from "effect/Schema"
 /** What the form of a text says about it. */
 export type LooksLike = "meeting number" | "meeting id or reserve id" | "something else"
 
-const lengths = {
-  "meeting number": { pattern: /^[0-9]{9}$/, expected: "a string of 9 digits" },
-  "meeting id or reserve id": { pattern: /^[0-9]{10,32}$/, expected: "a string of 10 to 32 digits (usually 19)" }
-}
-
-const looksLike = (input: unknown): LooksLike =>
+/** What the form of an input says about it. */
+export const looksLike = (input: unknown): LooksLike =>
   typeof input !== "string"
     ? "something else"
-    : lengths["meeting number"].pattern.test(input)
+    : /^[0-9]{9}$/.test(input)
     ? "meeting number"
-    : lengths["meeting id or reserve id"].pattern.test(input)
+    : /^[0-9]{10,32}$/.test(input)
     ? "meeting id or reserve id"
     : "something else"
 
 const describe = (input: unknown): string =>
   typeof input !== "string"
-    ? "ids have up to 19 digits, more than a JavaScript number can hold, and must stay strings"
+    ? "ids must stay strings, since a JavaScript number cannot hold 19 digits"
     : input === ""
     ? "it is empty"
     : /^[0-9]+$/.test(input)
@@ -40,28 +36,29 @@ const describe = (input: unknown): string =>
 /** One of the three numbers. */
 export interface Kind<Id extends string> {
   readonly is: (input: string) => input is Id
-  /** The text, or why it is refused. */
-  readonly parse: (input: string) => Result.Result<Id, { readonly looksLike: LooksLike; readonly reason: string }>
   readonly expected: string
-  readonly check: ReturnType<typeof Schema.makeFilter<string>>
+  /** A regular expression of valid texts. */
+  readonly source: string
+  /** How to get from the number of the other form to this one. */
+  readonly mistaken: string
 }
 
-/** `mistaken`: how to get from the number of the other form to this one. */
-export const kind = <Id extends string>(form: keyof typeof lengths, mistaken: string): Kind<Id> => {
-  const { expected, pattern } = lengths[form]
-  // The brand stands for this test and nothing else.
-  const is = (input: string): input is Id => looksLike(input) === form
-  const reasonOf = (input: unknown) => looksLike(input) === "something else" ? describe(input) : mistaken
-  return {
-    is,
-    parse: (input) =>
-      is(input)
-        ? Result.succeed(input)
-        : Result.fail({ looksLike: looksLike(input), reason: reasonOf(input) }),
-    expected,
-    check: Schema.makeFilter((input: string) => is(input) || `${reasonOf(input)}; expected ${expected}`, {
-      expected,
-      arbitraryConstraint: { patterns: [{ source: pattern.source, flags: "" }] }
-    })
-  }
-}
+export const longId = { expected: "a string of 10 to 32 digits (usually 19)", source: "^[0-9]{10,32}$" }
+
+const reasonOf = (input: unknown, { mistaken }: Kind<string>) =>
+  looksLike(input) === "something else" ? describe(input) : mistaken
+
+/** The text, or why it is not of this kind. */
+export const parse = <Id extends string>(
+  kind: Kind<Id>,
+  input: string
+): Result.Result<Id, { readonly looksLike: LooksLike; readonly reason: string }> =>
+  kind.is(input)
+    ? Result.succeed(input)
+    : Result.fail({ looksLike: looksLike(input), reason: reasonOf(input, kind) })
+
+export const check = (kind: Kind<string>) =>
+  Schema.makeFilter((input: string) => kind.is(input) || reasonOf(input, kind), {
+    expected: kind.expected,
+    arbitraryConstraint: { patterns: [{ source: kind.source, flags: "" }] }
+  })

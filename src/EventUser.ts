@@ -1,0 +1,65 @@
+/**
+ * The user that an event tells of, under each kind of id that the event names.
+ *
+ * **Details**
+ *
+ * An event names a user by `{ id: { union_id, user_id, open_id }, user_type }`, or by the ids alone. Source: Feishu, vc-v1
+ * `meeting` events.
+ *
+ * **Gotchas**
+ *
+ * `user_id` is absent unless the app has the field scope `contact:user.employee_id:readonly`. The host in an event was host
+ * at its time: a hint for `Meetings.setHost`, not the state.
+ *
+ * **Example** (The host as a hint)
+ *
+ * ```ts
+ * import { Option } from "effect"
+ * import { EventUser } from "effect-lark-meetings"
+ *
+ * const host = EventUser.fromWire({ id: { open_id: "ou_alice", union_id: "on_alice", user_id: null }, user_type: 1 })
+ * console.log(Option.getOrUndefined(host.union_id)?.id, Option.isNone(host.user_id)) // => on_alice true
+ * ```
+ *
+ * @since 0.1.0
+ */
+import type * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as MeetingUser from "./MeetingUser.ts"
+
+/**
+ * One user, under each kind of id.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type EventUser = { readonly [T in MeetingUser.IdType]: Option.Option<MeetingUser.MeetingUser<T>> }
+
+/**
+ * The schema of an `EventUser`. For JSON, use it with `Schema.toCodecJson`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const EventUser: Schema.Codec<EventUser> = Schema.toType(Schema.Struct({
+  open_id: Schema.Option(MeetingUser.schema("open_id")),
+  union_id: Schema.Option(MeetingUser.schema("union_id")),
+  user_id: Schema.Option(MeetingUser.schema("user_id"))
+}))
+
+/**
+ * The user in an event. Ids alone name a Feishu or Lark user. A kind of id that is absent, empty or `null` is `None`;
+ * nothing fails.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const fromWire = (wire: unknown): EventUser => {
+  const user = Predicate.isObject(wire) ? wire : {}
+  const ids = Predicate.isObject(user["id"]) ? user["id"] : user
+  const userType = user["user_type"] ?? MeetingUser.UserType.User
+  const named = <T extends MeetingUser.IdType>(idType: T) =>
+    MeetingUser.fromWire(idType, { id: ids[idType], user_type: userType })
+  return { open_id: named("open_id"), union_id: named("union_id"), user_id: named("user_id") }
+}
