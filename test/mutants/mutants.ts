@@ -21,8 +21,20 @@ const operation = "src/Cas/Operation.ts"
 const queue = "src/Cas/Queue.ts"
 const intent = "src/Cas/Intent.ts"
 
-const single = (title: string): Test => ({ file: "test/Cas.test.ts", title })
-const queued = (title: string): Test => ({ file: "test/Cas.queue.test.ts", title })
+const recorder = "src/Cas/Recorder.ts"
+const hold = "src/Cas/hold.ts"
+const failure = "src/Cas/failure.ts"
+
+const testOf = (subject: string) => (title: string): Test => ({ file: `test/Cas.${subject}.test.ts`, title })
+const answers = testOf("answers")
+const errors = testOf("errors")
+const held = testOf("hold")
+const intents = testOf("intents")
+const interruption = testOf("interruption")
+const queued = testOf("queue")
+const report = testOf("report")
+const schedules = testOf("schedules")
+const timeout = testOf("timeout")
 
 export const mutants: ReadonlyArray<Mutant> = [
   // Named by the specification.
@@ -31,65 +43,66 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: reducer,
     find: "return [{ ...state, sent, swaps: state.swaps + 1 }, { _tag: \"SendSwap\", ...sent }]",
     replace:
-      "return [{ ...state, doubted: Option.none(), sent, swaps: state.swaps + 1 }, { _tag: \"SendSwap\", ...sent }]",
-    killer: single("that was lost repeats the same swap: if it meets the target, nobody knows whose it is")
+      "return [{ ...state, uncertain: Option.none(), sent, swaps: state.swaps + 1 }, { _tag: \"SendSwap\", ...sent }]",
+    killer: answers("that was lost repeats the same swap: if it meets the target, nobody knows whose it is")
   },
   {
     name: "goal check after the sleep",
     file: reducer,
-    find: "return sent.fresh && verdict(rules, calm, value)._tag === \"Swap\"",
-    replace: "return sent.fresh",
-    killer: single("of conflict that shows the target ends the operation at once: converged, and nothing of ours")
+    find: "return sent.fresh && !isContradiction && decisionOn(rules, afterConflict, value)._tag === \"Swap\"",
+    replace: "return sent.fresh && !isContradiction",
+    killer: answers("of conflict that shows the target ends the operation at once: converged, and nothing of ours")
   },
   {
     name: "expected from an old observation",
     file: reducer,
-    find: "const informed = seen(counted, value)",
-    replace: "const informed = seen(counted, sent.expected)",
-    killer: single("of conflict gives the next expected value, without a read")
+    find: "{ ...withValue(next, value), contradictions }",
+    replace: "{ ...withValue(next, sent.expected), contradictions }",
+    killer: answers("of conflict gives the next expected value, without a read")
   },
   {
     name: "stale conflict charged",
     file: reducer,
-    find: "return sent.fresh && verdict(rules, calm, value)._tag === \"Swap\"",
-    replace: "return verdict(rules, calm, value)._tag === \"Swap\"",
-    killer: single("a conflict after a sleep neither sleeps nor steps the schedule")
+    find: "return sent.fresh && !isContradiction && decisionOn",
+    replace: "return !isContradiction && decisionOn",
+    killer: schedules("a conflict after a sleep neither sleeps nor steps the schedule")
   },
   {
     name: "hint ignored",
     file: run,
     find: "hint === undefined ? undefined : { value: hint, isWitness: false, isAged: true }",
     replace: "undefined",
-    killer: single("that is right makes it one call, one that is wrong makes it two")
+    killer: intents("that is right makes it one call, one that is wrong makes it two")
   },
   {
     name: "conflict treated as transient",
     file: reducer,
     find: "return onConflict(rules, state, sent, answer.actual, elapsed)",
-    replace: "return stepTransient(state, { _tag: \"Unsent\", after: Option.none(), cause: answer }, \"decide\")",
-    killer: single("is not what a conflict steps, nor does a transient answer step the other one")
+    replace:
+      "return stepTransient(rules, state, { _tag: \"Unsent\", after: Option.none(), cause: answer }, \"decide\", elapsed)",
+    killer: schedules("is not what a conflict steps, nor does a transient answer step the other one")
   },
   {
     name: "retry of a terminal answer",
     file: reducer,
     find: "if (state.sent === undefined) {",
     replace:
-      "if (event.proof === undefined) return decide(rules, state, event.elapsed)\n      if (state.sent === undefined) {",
-    killer: single("that no retry can change ends the operation, under its own tag")
+      "if (event.meaning === undefined) return decide(rules, state, event.elapsed)\n      if (state.sent === undefined) {",
+    killer: answers("that no retry can change ends the operation, under its own tag")
   },
   {
     name: "a refusal that a lost swap brought about itself is taken for the whole truth",
     file: reducer,
-    find: "Option.isSome(state.doubted) && rules.canRead && fits(rules, elapsed, 0)",
+    find: "Option.isSome(state.uncertain) && rules.canRead && fits(rules, elapsed, 0)",
     replace: "false",
-    killer: single("after a lost reply ends well where the read shows the goal")
+    killer: errors("after a lost reply ends well where the read shows the goal")
   },
   {
     name: "a refusal is forgotten once anything has been read",
     file: reducer,
-    find: "return isGoal ? found(informed, value) : fail(informed, terminal)",
-    replace: "return found(informed, value)",
-    killer: single("after a lost reply is checked by one read, whose own failure does not replace it")
+    find: "return isGoal ? reached(next, value) : fail(next, terminal)",
+    replace: "return reached(next, value)",
+    killer: errors("after a lost reply is checked by one read, whose own failure does not replace it")
   },
   {
     name: "success on interrupt",
@@ -99,12 +112,12 @@ export const mutants: ReadonlyArray<Mutant> = [
         cause.reasons.some(({ _tag }) => _tag === "Interrupt")
           ? Effect.succeed({ _tag: "Applied", current: Option.none() })
           : Effect.failCause(cause))`,
-    killer: single("inside the register is not success either")
+    killer: interruption("inside the register is not success either")
   },
   {
     name: "baton kept after unknown",
     file: queue,
-    find: `                doubted = true
+    find: `                isUncertain = true
                 lane.baton = undefined
 `,
     replace: "",
@@ -113,36 +126,36 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "join of a flight already sent",
     file: queue,
-    find: "isWitness: baton.sentAt > invokedAt",
+    find: "isWitness: baton.leftAt > invokedAt",
     replace: "isWitness: true",
     killer: queued("25: what was asked for before an operation was called is no proof for it")
   },
   {
     name: "join of a flight already sent: the time of its answer taken for that of its request",
-    file: operation,
-    find: "this.link.seen(shown.value, sentAt)",
-    replace: "this.link.seen(shown.value, sentAt + Number(Duration.toNanosUnsafe(attempt.took)))",
+    file: recorder,
+    find: "this.link.observed(shown.value, leftAt)",
+    replace: "this.link.observed(shown.value, leftAt + Number(Duration.toNanosUnsafe(attempt.took)))",
     killer: queued("25: what was asked for before an operation was called is no proof for it")
   },
   {
     name: "deadline from first failure",
-    file: operation,
-    find: "return millis(time - this.link.invokedAt)",
+    file: recorder,
+    find: "return millisOf(time - this.link.invokedAt)",
     replace: `if (this.attempts.some(({ answer }) => answer._tag === "Conflict")) this.failedAt ??= time
-    return this.failedAt === undefined ? 0 : millis(time - this.failedAt)`,
-    killer: single("is measured from the call, not from the first failure")
+    return this.failedAt === undefined ? 0 : millisOf(time - this.failedAt)`,
+    killer: timeout("is measured from the call, not from the first failure")
   },
   {
     name: "schedule state shared between operations",
     file: operation,
     find: "private conflictStep: Stepper<FreshConflict<A>, PE, PR> | undefined = undefined",
     replace: `private get conflictStep() {
-    return this.call.policy.step
+    return this.plan.policy.step
   }
   private set conflictStep(step) {
-    this.call.policy.step = step
+    this.plan.policy.step = step
   }`,
-    killer: single("belong to one operation: another one with the same policy starts anew")
+    killer: schedules("belong to one operation: another one with the same policy starts anew")
   },
 
   // Lost replies.
@@ -151,100 +164,100 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: reducer,
     find: "if (rules.onUnknown === \"reassert\") return undefined\n",
     replace: "",
-    killer: single("reassert goes on from any value")
+    killer: answers("reassert goes on from any value")
   },
   {
     name: "stopIfMoved goes on from a third value",
     file: reducer,
     find: "if (rules.onUnknown === \"reassert\") return undefined",
     replace: "if (rules.onUnknown !== \"neverResend\") return undefined",
-    killer: single("stopIfMoved repeats the pair, and ends when it meets a third value")
+    killer: answers("stopIfMoved repeats the pair, and ends when it meets a third value")
   },
   {
     name: "neverResend sends again",
     file: reducer,
-    find: "if (rules.onUnknown !== \"neverResend\") return stepTransient(doubtful, answer, \"decide\")",
-    replace: "return stepTransient(doubtful, answer, \"decide\")",
-    killer: single("neverResend only reads: the target seen is success")
+    find: "if (rules.onUnknown !== \"neverResend\") return stepTransient",
+    replace: "return stepTransient",
+    killer: answers("neverResend only reads: the target seen is success")
   },
   {
     name: "neverResend sends again after a read that shows the expected value",
     file: reducer,
-    find: "return settleUnknown(rules, informed, answer.value.value) ?? decide(rules, informed, elapsed)",
-    replace: "return decide(rules, informed, elapsed)",
-    killer: single("neverResend only reads: any other value is CasIndeterminate, the expected one too")
+    find: "return settleUnknown(rules, next, answer.value.value) ?? decide(rules, next, elapsed)",
+    replace: "return decide(rules, next, elapsed)",
+    killer: answers("neverResend only reads: any other value is CasIndeterminate, the expected one too")
   },
   {
     name: "effect none after unknown",
     file: reducer,
-    find: "Option.isSome(state.doubted) ? \"unknown\" : \"none\"",
+    find: "Option.isSome(state.uncertain) ? \"unknown\" : \"none\"",
     replace: "\"none\"",
-    killer: single("that no retry can change does not settle an attempt that was lost before")
+    killer: answers("that no retry can change does not settle an attempt that was lost before")
   },
   {
     name: "a value that the lost swap may have put there is moved on",
     file: reducer,
-    find: "  if (rules.equals(state.doubted.value, value)) return found(state, value)\n",
+    find: "  if (rules.equals(state.uncertain.value, value)) return reached(state, value)\n",
     replace: "",
     killer: queued("after a lost reply, a value that equals the doubtful target is not moved on")
   },
   {
     name: "doubtful terminal error ignored",
     file: reducer,
-    find: "event.proof === \"doubtful\"",
+    find: "event.meaning === \"uncertain\"",
     replace: "false",
-    killer: single("that may hide an executed swap leaves the effect unknown")
+    killer: errors("that may hide an executed swap leaves the effect unknown")
   },
   {
     name: "timeout as Unsent",
     file: operation,
-    find: "unknown(new Error(`no answer within ${attemptTimeout} ms`))",
-    replace: "({ _tag: \"Unsent\", after: Option.none(), cause: undefined })",
-    killer: single("makes an unanswered swap one of unknown effect")
+    find: "return Effect.succeed(unknown(",
+    replace: "return Effect.succeed(((cause) => unsent({ cause }))(",
+    killer: timeout("makes an unanswered swap one of unknown effect")
   },
 
   // Conflicts.
   {
     name: "paradox unbounded",
     file: reducer,
-    find: "puzzled.paradoxes > maxParadoxes",
+    find: "contradictions > maxContradictions",
     replace: "false",
-    killer: single("of conflict that names the very value expected, a third time, is CasInconsistentRegister")
+    killer: answers("of conflict that names the very value expected, a third time, is CasInconsistentRegister")
   },
   {
     name: "hint taken for a witness",
     file: run,
     find: "{ value: hint, isWitness: false, isAged: true }",
     replace: "{ value: hint, isWitness: true, isAged: true }",
-    killer: single("is no proof: that the target is in place is confirmed by a read, and no swap")
+    killer: intents("is no proof: that the target is in place is confirmed by a read, and no swap")
   },
   {
     name: "hint taken for fresh",
     file: run,
     find: "{ value: hint, isWitness: false, isAged: true }",
     replace: "{ value: hint, isWitness: false, isAged: false }",
-    killer: single("a conflict on a hint is a refresh: a schedule that allows no conflict is not asked")
+    killer: schedules("a conflict on a hint is a refresh: a schedule that allows no conflict is not asked")
   },
   {
     name: "value does not age in a sleep",
     file: reducer,
     find: "return resume(rules, aged({ ...state, waited: state.waited + event.slept }), event.elapsed)",
     replace: "return resume(rules, { ...state, waited: state.waited + event.slept }, event.elapsed)",
-    killer: single("a conflict after a sleep neither sleeps nor steps the schedule")
+    killer: schedules("a conflict after a sleep neither sleeps nor steps the schedule")
   },
   {
     name: "protected value sent as probe",
     file: reducer,
     find: "  return decision._tag === \"Keep\"\n    ? sendSwap(rules, state, known, known.value, elapsed)",
     replace: "  return known.isAged\n    ? sendSwap(rules, state, known, known.value, elapsed)",
-    killer: single("that is refused on a hint alone, where nothing can be read, is not claimed to be in place")
+    killer: answers("that is refused on a hint alone, where nothing can be read, is not claimed to be in place")
   },
   {
     name: "handover sends the hint",
     file: reducer,
     find: "event.known?.isWitness === true ? Option.none() : rules.intent.expects",
     replace: "event.known !== undefined ? Option.none() : rules.intent.expects",
-    killer: single("sends the value it was given, whatever the hint says")
+    killer: intents("sends the value it was given, whatever the hint says")
   },
   {
     name: "rotate not skipping",
@@ -272,104 +285,197 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "server wait ignored",
     file: reducer,
-    find: "Math.max(event.millis, 0) + Math.max(state.atLeast, 0)",
+    find: "Math.max(event.millis, 0) + Math.max(state.serverWait, 0)",
     replace: "Math.max(event.millis, 0)",
-    killer: single("comes on top of the wait that the server asked for")
+    killer: schedules("comes on top of the wait that the server asked for")
   },
   {
     name: "transient schedule not restarted",
     file: reducer,
     find: "      restartTransient: true,\n      roundTrip",
     replace: "      roundTrip",
-    killer: single("starts anew after an answer that is not transient")
+    killer: schedules("starts anew after an answer that is not transient")
   },
   {
     name: "minAttempt ignored",
     file: reducer,
     find: "elapsed + wait + rules.minAttempt <= rules.deadline",
     replace: "elapsed + wait <= rules.deadline",
-    killer: single("lets no swap start that has less than the least time left")
+    killer: timeout("lets no swap start that has less than the least time left")
   },
   {
     name: "deadline on the wall clock",
-    file: operation,
-    find: "return millis(time - this.link.invokedAt)",
+    file: recorder,
+    find: "return millisOf(time - this.link.invokedAt)",
     replace: `this.startedAt ??= this.clock.currentTimeMillisUnsafe()
     return this.clock.currentTimeMillisUnsafe() - this.startedAt`,
-    killer: single("is measured on the monotonic clock: setting the wall clock back does not move it")
+    killer: timeout("is measured on the monotonic clock: setting the wall clock back does not move it")
   },
   {
-    name: "attempt in flight cut at the deadline",
+    name: "attempt in flight not cut at the deadline",
     file: operation,
-    find: "inTime(request, attemptTimeout,",
-    replace: "inTime(request, Math.min(attemptTimeout, this.call.bounds.deadline - this.elapsed()),",
-    killer: single("does not cut an attempt in flight")
+    find: "const toDeadline = deadline - this.recorder.since(at)",
+    replace: "const toDeadline = Number.POSITIVE_INFINITY + deadline",
+    killer: timeout("cuts an attempt in flight, whose effect is unknown then")
+  },
+  {
+    name: "schedule stepped when no attempt could follow",
+    file: reducer,
+    find: "  fits(rules, elapsed, 0)\n    ? [\n",
+    replace: "  rules.maxSwaps > 0\n    ? [\n",
+    killer: timeout("ends the operation before the transient schedule does")
+  },
+
+  // What comes before a request leaves.
+  {
+    name: "hold ignored",
+    file: hold,
+    find: "if (departure === undefined) return self",
+    replace: "if (departure !== null) return self",
+    killer: held("may wait longer than its timeout, which begins when the request leaves")
+  },
+  {
+    name: "timeout from the beginning of the attempt",
+    file: hold,
+    find: "      departure.leftAt = at\n",
+    replace: "",
+    killer: held("may wait longer than its timeout, which begins when the request leaves")
+  },
+  {
+    name: "held request sent after the last moment",
+    file: hold,
+    find: "if (exit._tag === \"Success\" && at > departure.latest) return Effect.interrupt",
+    replace: "",
+    killer: held("where nothing can be interrupted is unsent at the deadline, less the least time of an attempt")
+  },
+  {
+    name: "hold begun after the last moment",
+    file: hold,
+    find: "if (now(clock) > departure.latest) return Effect.interrupt",
+    replace: "",
+    killer: held("is unsent when the second wait begins too late, even without a timeout")
+  },
+  {
+    name: "held attempt cut as unknown",
+    file: operation,
+    find: "return left > 0 ? waitFor(Math.min(left, attemptTimeout)) : Effect.succeed(this.heldTooLong())",
+    replace: "return left > 0 ? waitFor(Math.min(left, attemptTimeout)) : Effect.succeed(unknown())",
+    killer: held("for ever is unsent at the deadline, less the least time of an attempt")
+  },
+  {
+    name: "interruption while held taken for one in flight",
+    file: recorder,
+    find: "inFlight === undefined || inFlight.departure.holds > 0",
+    replace: "inFlight === undefined",
+    killer: held("is cut by an interruption, and nothing is abandoned (abort)")
+  },
+  {
+    name: "interruption while held clears an earlier doubt",
+    file: recorder,
+    find: "const uncertain = inFlight === undefined || inFlight.departure.holds > 0 ? this.uncertain",
+    replace: "const uncertain = inFlight === undefined ? this.uncertain : inFlight.departure.holds > 0 ? undefined",
+    killer: held("does not clear the doubt about an earlier swap")
+  },
+  {
+    name: "drain waits for a held attempt",
+    file: operation,
+    find: "departure.holds > 0 ? Fiber.interrupt(fiber) : Effect.asVoid(Fiber.await(fiber))",
+    replace: "Effect.asVoid(Fiber.await(fiber))",
+    killer: held("is cut by an interruption, and nothing is abandoned (drain)")
+  },
+  {
+    name: "conflict on a held value fresh",
+    file: operation,
+    find: "const isAged = millisOf(leftAt - begunAt) > (this.state.roundTrip ?? took)",
+    replace: "const isAged = false",
+    killer: held("for longer than a round trip is stale: the schedule is not stepped")
+  },
+  {
+    name: "conflict on a held value stale",
+    file: operation,
+    find: "const isAged = millisOf(leftAt - begunAt) > (this.state.roundTrip ?? took)",
+    replace: "const isAged = leftAt > begunAt",
+    killer: held("is fresh in a first attempt too, when the wait was shorter than the request took")
+  },
+  {
+    name: "what a hold starts belongs to the attempt",
+    file: hold,
+    find: "Effect.provideService(self, CurrentDeparture, undefined)",
+    replace: "self",
+    killer: held("is not part of the attempt: what it starts may be held on its own")
   },
   {
     name: "sleep that no swap could follow",
     file: reducer,
     find: "if (wait === 0 || isLast)",
     replace: "if (wait === 0)",
-    killer: single("ends the operation before a sleep that no swap could follow")
+    killer: schedules("ends the operation before a sleep that no swap could follow")
   },
   {
     name: "budget charged for conflicts",
     file: operation,
     find: "return this.delay(\"conflicts\", step(this.clock.currentTimeMillisUnsafe(), input))",
     replace: `const delay = this.delay("conflicts", step(this.clock.currentTimeMillisUnsafe(), input))
-      const { budget } = this.call.options
+      const { budget } = this.plan.options
       return budget === undefined
         ? delay
         : Effect.flatMap(budget.withdraw, (paid) =>
           paid ? delay : Effect.succeed({ _tag: "NoMoreDelays", limit: "budget" }))`,
-    killer: single("is not charged for conflicts")
+    killer: schedules("is not charged for conflicts")
   },
   {
     name: "budget ignored",
     file: operation,
     find: "return budget === undefined\n      ? stepped",
     replace: "return true\n      ? stepped",
-    killer: single("ends an operation whose transient retry it cannot pay, with what it knows of the effect")
+    killer: schedules("ends an operation whose transient retry it cannot pay, with what it knows of the effect")
   },
 
   // Interruption.
   {
     name: "drain cut",
     file: operation,
-    find: "policy.interruption === \"drain\"\n",
-    replace: "policy.interruption === undefined\n",
-    killer: single("that drains lets the swap in flight end, and no other begin")
+    find: "policy.interruption === \"drain\" ?",
+    replace: "policy.interruption === undefined ?",
+    killer: interruption("that drains lets the swap in flight end, and no other begin")
   },
   {
-    name: "onAbandoned told twice",
+    name: "onAbandoned run twice",
     file: operation,
-    find: "return this.call.options.onAbandoned?.(inDoubt)",
-    replace: `const told = this.call.options.onAbandoned?.(inDoubt) ?? Effect.void
-    return Effect.andThen(told, told)`,
-    killer: single("of a swap in flight tells once which one, and is not success")
+    find: "this.plan.options.onAbandoned?.(swap)",
+    replace: `((once) => Effect.andThen(once, once))(this.plan.options.onAbandoned?.(swap) ?? Effect.void)`,
+    killer: interruption("of a swap in flight tells once which one, and is not success")
   },
   {
-    name: "onAbandoned not told for a doubt in a sleep",
-    file: operation,
-    find: "else this.inDoubt = before",
-    replace: "this.inDoubt = before",
-    killer: single("of a sleep after a lost reply tells the swap that is in doubt")
-  },
-  {
-    name: "onAbandoned told after a swap that was answered",
-    file: operation,
-    find: "      else this.inDoubt = before\n",
+    name: "onAbandoned not run after a lost reply",
+    file: recorder,
+    find: "if (answer._tag === \"Unknown\") this.becomeUncertain({ expected, desired })",
     replace: "",
-    killer: single("of a sleep takes effect at once, without another call, and abandons nothing")
+    killer: interruption("of a sleep after a lost reply tells the swap that is in doubt")
+  },
+  {
+    name: "onAbandoned run after a swap that was answered",
+    file: recorder,
+    find: "    this.inFlight = undefined\n",
+    replace: "",
+    killer: interruption("of a sleep takes effect at once, without another call, and abandons nothing")
   },
 
   // The report.
   {
     name: "report order reversed",
-    file: operation,
+    file: recorder,
     find: "attempts.push(attempt)",
     replace: "attempts.unshift(attempt)",
-    killer: single("lists every attempt, in order: what was sent and answered, how fresh, when, how long")
+    killer: report("lists every attempt, in order: what was sent and answered, how fresh, when, how long")
+  },
+
+  {
+    name: "report on the caller's error",
+    file: failure,
+    find: "const copy = Object.defineProperties(emptyLike(error), {",
+    replace: "const copy = Object.defineProperties(error, {",
+    killer: errors("is reported on a copy, which is like the caller's own object in all else")
   },
 
   // The queue.
@@ -412,23 +518,23 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "baton kept for the next after an interruption",
-    file: operation,
-    find: "    this.link.doubt()\n    return this.call.options",
-    replace: "    return this.call.options",
+    file: recorder,
+    find: "if (uncertain !== undefined) this.link.uncertain()",
+    replace: "",
     killer: queued("22: an interrupted swap hands on nothing: the next operation reads")
   },
   {
     name: "baton dropped",
     file: queue,
-    find: "if (!doubted) lane.baton = { value, sentAt }",
+    find: "if (!isUncertain) lane.baton = { value, leftAt }",
     replace: "",
     killer: queued("27: N operations on one key cost N swaps and one read")
   },
   {
     name: "queue wait not bounded by the deadline",
     file: queue,
-    find: "Effect.raceFirst(overtaken, late)",
-    replace: "overtaken",
+    find: "Effect.raceFirst(replaced, late)",
+    replace: "replaced",
     killer: queued("waiting counts towards the deadline")
   },
   {

@@ -14,17 +14,25 @@ const engine = [
   "RetryBudget",
   "run",
   "Operation",
+  "Recorder",
+  "hold",
   "failure",
-  "inTime",
   "Policy"
 ]
 const tests = [
-  "test/Cas.test.ts",
-  "test/Cas.queue.test.ts",
-  "test/Cas.budget.test.ts",
-  "test/Cas.timeout.test.ts",
-  "test/Cas.telemetry.test.ts"
-]
+  "answers",
+  "budget",
+  "errors",
+  "hold",
+  "intents",
+  "interruption",
+  "policy",
+  "queue",
+  "report",
+  "schedules",
+  "telemetry",
+  "timeout"
+].map((subject) => `test/Cas.${subject}.test.ts`)
 
 interface Change extends Span {
   readonly file: string

@@ -1,0 +1,191 @@
+/**
+ * Interruptions and defects.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, Schedule } from "effect"
+import { Cas } from "effect-lark-meetings"
+import { TestClock } from "effect/testing"
+import { type Gone, lost, make as scripted, plain, throttled, withPlain } from "./fixtures/ScriptedRegister.ts"
+
+const { applied, conflict, ensure, handover, observed, Policy } = Cas
+
+describe("interruption", () => {
+  const swap = { expected: "alice", desired: "bob" }
+
+  /** Interrupts after 50 ms; the exit, when it came, and what was reported abandoned. */
+  const interrupted = (
+    register: Cas.Register<string, Gone>,
+    policy: Cas.Policy<string>,
+    options: { readonly hint?: string } = { hint: "alice" }
+  ) =>
+    Effect.gen(function*() {
+      const abandoned: Array<unknown> = []
+      const fiber = yield* Cas.run(register, ensure("bob"), {
+        ...options,
+        policy,
+        onAbandoned: (attempt) => Effect.sync(() => abandoned.push(attempt))
+      }).pipe(Effect.forkChild)
+      yield* TestClock.adjust(50)
+      const clock = yield* TestClock.testClockWith(Effect.succeed)
+      const done = yield* Effect.forkChild(
+        Effect.map(Fiber.interrupt(fiber), () => clock.currentTimeMillisUnsafe())
+      )
+      yield* TestClock.adjust("1 hour")
+      const exit = yield* Fiber.await(fiber)
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+      return { at: yield* Fiber.join(done), abandoned }
+    })
+
+  it.effect("of a sleep takes effect at once, without another call, and abandons nothing", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([throttled("10 seconds")])
+      assert.deepStrictEqual(yield* interrupted(register, plain), { at: 50, abandoned: [] })
+      assert.lengthOf(calls, 1)
+    }))
+
+  it.effect("of a read abandons nothing", () =>
+    Effect.gen(function*() {
+      const { register } = scripted(["silence"], { canRead: true })
+      assert.deepStrictEqual(yield* interrupted(register, plain, {}), { at: 50, abandoned: [] })
+    }))
+
+  it.effect("of a swap in flight tells once which one, and is not success", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([{ after: 100, say: applied }])
+      assert.deepStrictEqual(yield* interrupted(register, plain), { at: 50, abandoned: [swap] })
+      assert.lengthOf(calls, 1)
+    }))
+
+  it.effect("of a swap in flight is told without an attempt timeout too", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([{ after: 100, say: applied }])
+      const policy = withPlain({ attemptTimeout: "Infinity" })
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 50, abandoned: [swap] })
+    }))
+
+  it.effect("that drains lets the swap in flight end, and no other begin", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([{ after: 100, say: conflict("carol") }])
+      const policy = withPlain({ interruption: "drain" })
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 100, abandoned: [] })
+      assert.lengthOf(calls, 1)
+    }))
+
+  it.effect("that drains lets the swap in flight end without an attempt timeout too", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([{ after: 100, say: applied }])
+      const policy = withPlain({ interruption: "drain", attemptTimeout: "Infinity" })
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 100, abandoned: [] })
+    }))
+
+  it.effect("that drains waits no longer than the attempt timeout", () =>
+    Effect.gen(function*() {
+      const { register } = scripted(["silence"])
+      const policy = withPlain({ interruption: "drain", attemptTimeout: "1 second" })
+      assert.strictEqual((yield* interrupted(register, policy)).at, 1_000)
+    }))
+
+  it.effect("that drains does not hold a sleep", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([throttled("10 seconds")])
+      const policy = withPlain({ interruption: "drain" })
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 50, abandoned: [] })
+    }))
+
+  it.effect("of a sleep after a lost reply tells the swap that is in doubt", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([lost])
+      const policy = withPlain({ transient: Schedule.spaced("10 seconds") })
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 50, abandoned: [swap] })
+    }))
+
+  it.effect("of a sleep tells the swap in doubt even after a conflict with a third value", () =>
+    Effect.gen(function*() {
+      const { register } = scripted([
+        throttled(0),
+        { after: 10, say: lost },
+        conflict("carol"),
+        throttled("10 seconds")
+      ])
+      const policy = withPlain({ transient: Schedule.spaced(1) })
+      // The lost swap may have put its value there before carol came.
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 50, abandoned: [swap] })
+    }))
+
+  it.effect.each(["1 minute", Duration.infinity] as const)(
+    "that drains does not reach regions of the register that can be interrupted (attempt timeout %s)",
+    (attemptTimeout) =>
+      Effect.gen(function*() {
+        const asked = yield* Deferred.make<void>()
+        const proceed = yield* Deferred.make<void>()
+        let isWritten = false
+        const register: Cas.Register<string> = {
+          equals: (a, b) => a === b,
+          swap: () =>
+            Deferred.succeed(asked, undefined).pipe(
+              Effect.andThen(Deferred.await(proceed)),
+              Effect.andThen(Effect.sync(() => {
+                isWritten = true
+                return applied
+              })),
+              Effect.interruptible
+            )
+        }
+        const policy = withPlain({ interruption: "drain", attemptTimeout })
+        const fiber = yield* Effect.forkChild(Cas.run(register, handover("alice", "bob"), { policy }))
+        yield* Deferred.await(asked)
+        yield* Effect.forkChild(Fiber.interrupt(fiber), { startImmediately: true })
+        yield* Deferred.succeed(proceed, undefined)
+        yield* Fiber.await(fiber)
+        assert.isTrue(isWritten)
+      })
+  )
+
+  it.effect("that drains tells a swap that stays in doubt", () =>
+    Effect.gen(function*() {
+      const { register } = scripted(["silence"])
+      const policy = withPlain({ interruption: "drain", attemptTimeout: "1 second" })
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 1_000, abandoned: [swap] })
+    }))
+
+  it.effect("inside the register is not success either", () =>
+    Effect.gen(function*() {
+      const register: Cas.Register<string> = { equals: (a, b) => a === b, swap: () => Effect.interrupt }
+      const exit = yield* Effect.exit(Cas.run(register, ensure("bob"), { hint: "alice" }))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+    }))
+})
+
+describe("a defect", () => {
+  const boom = new Error("boom")
+
+  it.effect("in the register, the intent or the schedule passes through", () =>
+    Effect.gen(function*() {
+      const equals = (a: string, b: string) => a === b
+      const dying: Cas.Register<string> = { equals, swap: () => Effect.die(boom) }
+      const throwing: Cas.Register<string> = {
+        equals,
+        swap: () => {
+          throw boom
+        }
+      }
+      const undecided: Cas.Intent<string> = {
+        ...ensure("bob"),
+        decide: () => {
+          throw boom
+        }
+      }
+      const { register } = scripted([observed("alice"), conflict("carol")], { canRead: true })
+      const exits = [
+        yield* Effect.exit(Cas.run(dying, ensure("bob"), { hint: "alice" })),
+        yield* Effect.exit(Cas.run(throwing, ensure("bob"), { hint: "alice" })),
+        yield* Effect.exit(Cas.run(dying, undecided, { hint: "alice" })),
+        yield* Effect.exit(Cas.run(register, ensure("bob"), {
+          policy: Policy.make({ conflict: Schedule.modifyDelay(Schedule.forever, () => Effect.die(boom)) })
+        }))
+      ]
+      for (const exit of exits) {
+        assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause) && Cause.squash(exit.cause) === boom)
+      }
+    }))
+})
