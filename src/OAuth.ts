@@ -433,7 +433,8 @@ export const exchange = (
  *
  * **Details**
  *
- * `scopes` narrows the scopes of the new access token. The old access token stays valid until its own expiry.
+ * `scopes` narrows the scopes of the new access token. The old access token stays valid until its own expiry. Fails with
+ * `ReauthorizationRequired` if the refresh token was used, has expired or was revoked.
  *
  * **Gotchas**
  *
@@ -449,7 +450,8 @@ export const refresh = (
 ): Effect.Effect<Grant, LarkError.GenericError, OAuth> => OAuth.use((oauth) => oauth.refresh(refreshToken, options))
 
 /**
- * Returns the user an access token belongs to.
+ * Returns the user an access token belongs to. Fails with `TokenRejected` if it has expired, was revoked or is not the
+ * token of a user.
  *
  * @since 0.1.0
  * @category accessors

@@ -254,7 +254,8 @@ export const make = (dispatcher: Dispatcher): HttpClient.HttpClient => {
 }
 
 /**
- * A client on a dispatcher that is acquired with the layer and released with it.
+ * A client on a dispatcher that is acquired with the layer and released with it. Fails if the dispatcher cannot be
+ * acquired.
  *
  * @since 0.1.0
  * @category layers

@@ -64,7 +64,7 @@ const through = (client: HttpClient.HttpClient) =>
 
 describe("a request", () => {
   it.effect.each([["traced", false], ["not traced", true]] as const)(
-    "is sent as it was made, with the parameters in its path, %s",
+    "is sent unchanged, with the URL parameters in its path, %s",
     ([, isDisabled]) =>
       Effect.gen(function*() {
         const { client, dispatched } = replying(200, {}, "{}")
@@ -75,7 +75,7 @@ describe("a request", () => {
             )
         )
         yield* client.get(url, { urlParams: { e: "1" } })
-        const [origin, undicisOwn] = ["http://127.0.0.1:1", { headersTimeout: 0, bodyTimeout: 0 }]
+        const [origin, noTimeouts] = ["http://127.0.0.1:1", { headersTimeout: 0, bodyTimeout: 0 }]
         assert.deepStrictEqual(dispatched.map(({ headers, ...rest }) => ({ headers: { ...headers }, ...rest })), [
           {
             method: "POST",
@@ -83,9 +83,9 @@ describe("a request", () => {
             path: "/a?b=c&e=f+g",
             headers: { "x-one": "1", "content-type": "text/plain", "content-length": "4" },
             body: "text",
-            ...undicisOwn
+            ...noTimeouts
           },
-          { method: "GET", origin, path: "/a/b?c=d&e=1", headers: {}, body: null, ...undicisOwn }
+          { method: "GET", origin, path: "/a/b?c=d&e=1", headers: {}, body: null, ...noTimeouts }
         ])
       }).pipe(
         Effect.provideService(HttpClient.TracerPropagationEnabled, false),
@@ -153,7 +153,7 @@ describe("a request", () => {
   )
 
   it.effect.prop(
-    "goes where a URL of its text says, whatever is in that",
+    "is sent to the origin and path that `URL` parses, or fails",
     { address: Address },
     ({ address }) =>
       Effect.gen(function*() {
@@ -245,29 +245,29 @@ describe("a request", () => {
     does: Schema.Literals(["start", "reply", "end", "fail", "throw"])
   })
 
-  const Call = Schema.Struct({
+  const Script = Schema.Struct({
     begins: Schema.Literals([0, 1_000]),
     steps: Schema.Array(Step).check(Schema.isMaxLength(6)),
-    abortion: Schema.Literals(["fails", "is not heard", "throws"]),
+    abort: Schema.Literals(["fails", "is ignored", "throws"]),
     interruptedAt: Schema.Literals([4_000, 12_000])
   })
 
   it.effect.prop(
-    "to the platform ends once: with its first answer or failure, or in time; and leaves no timer",
-    { calls: Arbitrary.array(Arbitrary.schema(Call), { minLength: 1, maxLength: 4 }) },
-    ({ calls }) =>
+    "to the platform ends once, with the first response, failure or timeout, and leaves no timer",
+    { scripts: Arbitrary.array(Arbitrary.schema(Script), { minLength: 1, maxLength: 4 }) },
+    ({ scripts }) =>
       Effect.gen(function*() {
         const context = yield* Effect.context<never>()
         const { calls: sleeps, clock } = yield* countedClock
-        const ends = calls.map(({ abortion, begins, interruptedAt, ...call }) => {
-          const steps = call.steps.filter(({ at, does }) => at === 0 || does !== "throw").toSorted((a, b) =>
+        const ends = scripts.map(({ abort, begins, interruptedAt, ...script }) => {
+          const steps = script.steps.filter(({ at, does }) => at === 0 || does !== "throw").toSorted((a, b) =>
             a.at - b.at
           )
           const dispatch: Dispatch = (_, handler) => {
             const controller = {
               abort: (reason: Error) => {
-                if (abortion === "throws") throw new Error("cannot be aborted")
-                if (abortion === "fails") handler.onResponseError(controller, reason)
+                if (abort === "throws") throw new Error("cannot be aborted")
+                if (abort === "fails") handler.onResponseError(controller, reason)
               }
             }
             const take = (does: (typeof Step)["Type"]["does"]) => {
