@@ -1,9 +1,10 @@
 /**
- * The interface of the backends, and the results that they share.
+ * The interface of the backends, and what they share: names, encoding and results.
  *
  * @internal
  */
-import type * as Effect from "effect/Effect"
+import * as Digest from "effect/crypto/Digest"
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Cas from "../Cas.ts"
 import { SessionStoreError } from "../LarkError.ts"
@@ -43,6 +44,20 @@ export interface Backend {
     value: string
   ) => Effect.Effect<Cas.Outcome<Stored>, SessionStoreError>
 }
+
+const encoder = new TextEncoder()
+// Keeps a byte order mark, which is part of the text.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
+export const encode = (text: string): Uint8Array => encoder.encode(text)
+
+export const decode = (bytes: Uint8Array): string => decoder.decode(bytes)
+
+/** The name of a record: the SHA-256 of its key in hexadecimal. Valid in every backend, and without a user id. */
+export const recordName: Effect.Effect<(key: string) => Effect.Effect<string>> = Digest.Digest.pipe(
+  Effect.map((digest) => (key: string) => digest.digestHex(Digest.sha256, encode(key))),
+  Effect.provide(Digest.layerWebCrypto)
+)
 
 export const conflict = (stored: Option.Option<Stored>): Cas.Outcome<Stored> =>
   Option.match(stored, { onNone: () => Cas.conflictWithoutState, onSome: Cas.conflict })

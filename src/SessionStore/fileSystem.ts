@@ -25,8 +25,7 @@ import * as Path from "effect/Path"
 import type { PlatformError, SystemErrorTag } from "effect/PlatformError"
 import * as Cas from "../Cas.ts"
 import type { SessionStoreError } from "../LarkError.ts"
-import { type Backend, conflict, type Stored, unavailable } from "./backend.ts"
-import { recordName } from "./recordName.ts"
+import { type Backend, conflict, decode, encode, recordName, type Stored, unavailable } from "./backend.ts"
 
 const store = "file system"
 
@@ -40,10 +39,6 @@ const orElseIf = <B, R2>(tag: SystemErrorTag, orElse: Effect.Effect<B, PlatformE
 
 /** How long replaced versions are kept: longer than any swap takes, unless its process is suspended. */
 const keep = Duration.toMillis("1 hour")
-
-const encoder = new TextEncoder()
-// Keeps a byte order mark, which is part of the text.
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
 export const make = (
   directory: string
@@ -74,7 +69,7 @@ export const make = (
         return version === 0
           ? Effect.succeedNone
           : fs.readFile(fileOf(record, version)).pipe(
-            Effect.map((bytes) => Option.some({ version, value: decoder.decode(bytes) })),
+            Effect.map((bytes) => Option.some({ version, value: decode(bytes) })),
             // Deleted meanwhile, so there is a higher version.
             orElseIf("NotFound", Effect.suspend(() => latest(record)))
           )
@@ -91,7 +86,7 @@ export const make = (
       Effect.scoped(
         Effect.flatMap(
           fs.open(file, { flag: "wx", mode: 0o600 }),
-          (open) => Effect.andThen(open.writeAll(encoder.encode(value)), open.sync)
+          (open) => Effect.andThen(open.writeAll(encode(value)), open.sync)
         )
       )
 

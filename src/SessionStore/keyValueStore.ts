@@ -8,8 +8,7 @@ import * as Option from "effect/Option"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Semaphore from "effect/Semaphore"
 import * as Cas from "../Cas.ts"
-import { type Backend, conflict, type Stored, unavailable, unreadable } from "./backend.ts"
-import { recordName } from "./recordName.ts"
+import { type Backend, conflict, recordName, type Stored, unavailable, unreadable } from "./backend.ts"
 
 const store = "KeyValueStore"
 

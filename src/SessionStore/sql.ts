@@ -10,8 +10,7 @@ import * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Cas from "../Cas.ts"
 import type { SessionStoreError } from "../LarkError.ts"
-import { type Backend, conflict, type Stored, unavailable, unreadable } from "./backend.ts"
-import { recordName } from "./recordName.ts"
+import { type Backend, conflict, decode, encode, recordName, type Stored, unavailable, unreadable } from "./backend.ts"
 
 const store = "SQL"
 
@@ -31,9 +30,6 @@ const isRefusal: Record<SqlError["reason"]["_tag"], boolean> = {
   StatementTimeoutError: false,
   UnknownError: false
 }
-
-const encoder = new TextEncoder()
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
 export const make = (
   tableName: string
@@ -67,12 +63,12 @@ export const make = (
       if (row === undefined) return Option.none<Stored>()
       const { value, version } = row
       return (typeof version === "number" || typeof version === "bigint") && value instanceof Uint8Array
-        ? Option.some<Stored>({ version: Number(version), value: decoder.decode(value) })
+        ? Option.some<Stored>({ version: Number(version), value: decode(value) })
         : yield* Effect.fail(unreadable(store))
     })
 
     const write = (name: string, expected: number, value: string) => {
-      const bytes = encoder.encode(value)
+      const bytes = encode(value)
       return expected === 0
         ? sql`INSERT INTO ${table} (id, version, value) VALUES (${name}, 1, ${bytes})
             ON CONFLICT (id) DO NOTHING RETURNING version`
