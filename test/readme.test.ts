@@ -43,6 +43,13 @@ it("each README begins with a link to the other", () => {
   assert.strictEqual(linksOf("docs/README.zh-CN.md")[0], hrefOf("README.md"))
 })
 
+it("the README lists every module", () => {
+  const modules = Array.from(read("src/index.ts").matchAll(/^export \* as (\w+)/gm), ([, name]) => `\`${name}\``)
+  assert.isAbove(modules.length, 20)
+  const table = read("README.md").split("| import | contents |")[1] ?? ""
+  assert.deepStrictEqual(modules.filter((name) => !table.includes(name)), [])
+})
+
 it("every link in the documentation points to a file", () => {
   const files = pages.flatMap((page) => linksOf(page)).filter((link) => link.startsWith("file:"))
   assert.isAbove(files.length, 0)
