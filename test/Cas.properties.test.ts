@@ -1,118 +1,27 @@
+/**
+ * The numbered properties of every operation on every network.
+ */
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Cause, Duration, Effect, Exit, Fiber, Option, Random, Schedule, Schema } from "effect"
+import { Duration, Effect, Exit, Fiber, Option, Random, Schedule, Schema } from "effect"
 import { Cas } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import * as FaultyRegister from "./fixtures/FaultyRegister.ts"
-import { conflict, linearize, maybe, read, swap, write } from "./linearizable.ts"
-
-const { Value } = FaultyRegister
-type Value = typeof Value.Type
-
-const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
-const few = <S extends Schema.Top>(item: S, most: number) => Schema.Array(item).check(Schema.isMaxLength(most))
-
-const Goal = Schema.TaggedUnion({
-  Ensure: { to: Value },
-  Handover: { from: Value, to: Value },
-  EnsureUnless: { to: Value, guarded: few(Value, 2) }
-})
-type Goal = typeof Goal.Type
-
-const intentOf = (goal: Goal): Cas.Intent<Value> => {
-  switch (goal._tag) {
-    case "Ensure":
-      return Cas.ensure(goal.to)
-    case "Handover":
-      return Cas.handover(goal.from, goal.to)
-    case "EnsureUnless":
-      return Cas.ensureUnless(goal.to, goal.guarded)
-  }
-}
-
-const OnUnknown = Schema.Literals(["reassert", "stopIfMoved", "neverResend"])
-
-/** Schedules as lists of delays in milliseconds, over when the list is. */
-const Rules = Schema.Struct({
-  conflicts: few(between(0, 400), 8).check(Schema.isMinLength(1)),
-  transients: few(between(0, 400), 4).check(Schema.isMinLength(1)),
-  maxSwaps: between(1, 12),
-  deadline: between(400, 8_000),
-  minAttempt: between(0, 100),
-  attemptTimeout: between(100, 1_000),
-  onUnknown: Schema.optionalKey(OnUnknown)
-})
-type Rules = typeof Rules.Type
-
-const Operation = Arbitrary.map(
-  Arbitrary.schema(
-    Schema.Struct({ goal: Goal, hint: Schema.optionalKey(Value), canRead: Schema.Boolean, rules: Rules })
-  ),
-  // Where there is no hint, there has to be a read.
-  (operation) => ({ ...operation, canRead: operation.canRead || operation.hint === undefined })
-)
-
-interface Scenario {
-  readonly network: FaultyRegister.Network
-  readonly goal: Goal
-  readonly hint?: Value
-  readonly canRead: boolean
-  readonly rules: Rules
-}
-
-const Scenario: Arbitrary.Arbitrary<Scenario> = Arbitrary.map(
-  Arbitrary.all({ operation: Operation, network: Arbitrary.schema(FaultyRegister.Network) }),
-  ({ network, operation }) => ({ ...operation, network })
-)
-
-/** Notes what it is asked about. */
-const listed = <I>(delays: ReadonlyArray<number>, asked: Array<I>): Schedule.Schedule<number, I> =>
-  Schedule.fromStep(Effect.sync(() => {
-    let steps = 0
-    return (_now: number, input: I) => {
-      asked.push(input)
-      const delay = delays[steps++]
-      return delay === undefined
-        ? Cause.done(steps)
-        : Effect.succeed<[number, Duration.Duration]>([steps, Duration.millis(delay)])
-    }
-  }))
-
-const policyOf = (
-  rules: Rules,
-  asked: { readonly conflicts: Array<Cas.FreshConflict<Value>>; readonly transients: Array<Cas.Transient> } = {
-    conflicts: [],
-    transients: []
-  }
-) =>
-  Cas.Policy.make<Value>({
-    conflict: listed(rules.conflicts, asked.conflicts),
-    transient: listed(rules.transients, asked.transients),
-    maxSwaps: rules.maxSwaps,
-    deadline: rules.deadline,
-    minAttempt: rules.minAttempt,
-    attemptTimeout: rules.attemptTimeout,
-    onUnknown: rules.onUnknown
-  })
-
-/** Longer than any deadline, attempt, latecomer and rival together. */
-const everything = "1 minute"
-
-type Result = Exit.Exit<
-  Cas.Report<Value>,
-  Cas.CasError<Value> | Cas.Reported<FaultyRegister.Gone, Value>
->
-
-const reportOf = (exit: Result): Cas.Report<Value> | Cas.FailureReport<Value> => {
-  if (Exit.isSuccess(exit)) return exit.value
-  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-  return error === undefined || error._tag === "CasInvalidPolicy" ? assert.fail(`no report in ${exit}`) : error.report
-}
-
-const tagOf = (exit: Result): string | undefined =>
-  Exit.isSuccess(exit) ? undefined : Option.getOrUndefined(Cause.findErrorOption(exit.cause))?._tag
-
-/** The clock waits for all the fibers of what it wakes, but not for those of what was forked before it is set. */
-const fork = <A, E>(operation: Effect.Effect<A, E>) => Effect.forkChild(Effect.delay(operation, 1))
+import {
+  between,
+  endOf,
+  everything,
+  fork,
+  type Goal,
+  intentOf,
+  millis,
+  policyOf,
+  reportOf,
+  Rules,
+  Scenario,
+  tagOf,
+  told,
+  Value
+} from "./fixtures/Scenario.ts"
 
 /** Runs it to the end, and on until every latecomer has landed. */
 const play = Effect.fnUntraced(function*({ canRead, goal, hint, network, rules }: Scenario) {
@@ -150,17 +59,7 @@ const play = Effect.fnUntraced(function*({ canRead, goal, hint, network, rules }
 const swapsOf = (report: Cas.Report<Value> | Cas.FailureReport<Value>) =>
   report.attempts.filter((attempt) => attempt._tag === "Swap")
 
-const told = (attempt: Cas.Attempt<Value>): Option.Option<Value> =>
-  attempt.answer._tag === "Conflict"
-    ? attempt.answer.actual
-    : attempt.answer._tag === "Observed"
-    ? attempt.answer.value
-    : Option.none()
-
 const isTransient = ({ answer }: Cas.Attempt<Value>) => answer._tag === "Unsent" || answer._tag === "Unknown"
-
-const millis = Duration.toMillis
-const endOf = (attempt: Cas.Attempt<Value>) => millis(attempt.at) + millis(attempt.took)
 
 const often = { arbitrary: { runs: 100 } }
 
@@ -565,102 +464,4 @@ describe("algebra", () => {
   for (const [law, holds] of Object.entries(laws)) {
     it.effect.prop(`28. ${law}`, [Scenario, Value], ([scenario, from]) => holds(scenario, from))
   }
-})
-
-describe("a linearizable history", () => {
-  const at = (start: number, end = start) => ({ start, end })
-
-  it("is one whose answers some order of its calls explains", () => {
-    const accepted = {
-      "one after the other": [swap("a", "b", at(0, 1)), read("b", at(2, 3)), conflict("a", "b", at(4, 5))],
-      "concurrent, in the other order": [read("b", at(0, 9)), swap("a", "b", at(1, 8))],
-      "at one instant, in any order": [swap("b", "c", at(1)), swap("a", "b", at(1))],
-      "with a lost swap that took effect": [maybe("a", "b", 0), read("b", at(5, 6))],
-      "with a lost swap that took effect long after": [maybe("a", "b", 0), read("a", at(5, 6)), read("b", at(7, 8))],
-      "with a lost swap that did not": [maybe("a", "b", 0), read("a", at(5, 6))],
-      "with writes by others": [swap("a", "b", at(0, 1)), write("a", at(2)), swap("a", "b", at(3, 4))],
-      "with a conflict that tells nothing": [write("c", at(0)), conflict("a", undefined, at(1, 2))]
-    }
-    for (const [name, history] of Object.entries(accepted)) assert.isDefined(linearize("a", history), name)
-  })
-
-  it("is not one where two swaps from the same value succeed, a read goes back, or a lost swap acts before it is sent", () => {
-    const rejected = {
-      "two successes": [swap("a", "b", at(0, 9)), swap("a", "c", at(0, 9))],
-      "an old read": [swap("a", "b", at(0, 1)), read("a", at(2, 3))],
-      "a value that never was": [read("c", at(0, 9)), swap("a", "b", at(0, 9))],
-      "a conflict with the expected value": [conflict("a", "a", at(0, 1))],
-      "a conflict that tells nothing, about the expected value": [conflict("a", undefined, at(0, 1))],
-      "a lost swap that took effect before": [read("b", at(0, 1)), maybe("a", "b", 2)],
-      "a lost swap that took effect twice": [
-        maybe("a", "b", 0),
-        read("b", at(1, 2)),
-        write("a", at(3)),
-        read("b", at(4, 5))
-      ]
-    }
-    for (const [name, history] of Object.entries(rejected)) assert.isUndefined(linearize("a", history), name)
-  })
-
-  it("gives the order, without what need not have happened", () => {
-    const first = swap<string>("a", "b", at(1, 9))
-    const second = read<string>("b", at(0, 9))
-    assert.deepStrictEqual(linearize("a", [second, first, maybe<string>("c", "d", 0)]), [first, second])
-  })
-
-  /** What a report claims of each request. */
-  const claims = (report: Cas.Report<Value> | Cas.FailureReport<Value>, started: number) =>
-    report.attempts.flatMap((attempt) => {
-      const window = { start: started + millis(attempt.at), end: started + endOf(attempt) }
-      const { answer } = attempt
-      if (attempt._tag === "Read") {
-        return Option.toArray(told(attempt)).map((value) => read(value, window))
-      }
-      switch (answer._tag) {
-        case "Applied":
-          return [swap(attempt.expected, attempt.desired, window)]
-        case "Conflict":
-          return [conflict(attempt.expected, Option.getOrUndefined(answer.actual), window)]
-        case "Unknown":
-          return [maybe(attempt.expected, attempt.desired, window.start)]
-        default:
-          return []
-      }
-    })
-
-  it.effect.prop("is what two to four operations and their rivals make on one faulty register", {
-    network: FaultyRegister.Network,
-    contenders: Arbitrary.array(Operation, { minLength: 2, maxLength: 4 }),
-    starts: Schema.Tuple([between(1, 200), between(1, 200), between(1, 200), between(1, 200)])
-  }, ({ contenders, network, starts }) =>
-    Effect.gen(function*() {
-      const register = yield* FaultyRegister.make(network)
-      const fibers = yield* Effect.forEach(contenders, ({ canRead, goal, hint, rules }, i) =>
-        Cas.run(register.as(`${i}`, { canRead }), intentOf(goal), { hint, policy: policyOf(rules) }).pipe(
-          Effect.exit,
-          Effect.delay(starts[i]!),
-          Effect.forkChild
-        ))
-      yield* TestClock.adjust(everything)
-      const reports = (yield* Effect.forEach(fibers, Fiber.join)).map(reportOf)
-
-      const others = register.writes.filter(({ by }) =>
-        by === "rival"
-      ).map(({ at, to }) =>
-        write(to, { start: at, end: at })
-      )
-      const ours = reports.flatMap((report, i) => claims(report, starts[i]!))
-      assert.isDefined(linearize(network.initial, [...others, ...ours]))
-
-      reports.forEach((report, i) => {
-        const effects = register.writes.filter(({ by, from, to }) => by === `${i}` && from !== to)
-        if (report.effect === "none") assert.deepStrictEqual(effects, [])
-        if (report.effect === "applied") assert.isNotEmpty(effects)
-        if (report.outcome === "swapped") {
-          assert.isTrue(effects.some(({ from, to }) =>
-            to === contenders[i]!.goal.to && Option.contains(report.before, from)
-          ))
-        }
-      })
-    }), { arbitrary: { runs: 100 } })
 })
