@@ -25,16 +25,23 @@ const documentedIn = (docstring: string): ReadonlyArray<Documented> => {
   ]
 }
 
-/** The codes that the docstrings of a part of `LarkError` name, by class. */
-export const documented = (part: "meeting" | "generic" | "session"): ReadonlyMap<string, ReadonlyArray<Documented>> => {
-  const source = readFileSync(new URL(`../src/LarkError/${part}.ts`, import.meta.url), "utf8")
-  const { comments, program } = parseSync(`${part}.ts`, source)
+/** The codes that the docstrings of the exported classes of a file name, by class. */
+const documentedBy = (file: URL): ReadonlyMap<string, ReadonlyArray<Documented>> => {
+  const source = readFileSync(file, "utf8")
+  const { comments, program } = parseSync(file.pathname, source)
   return new Map(program.body.flatMap((statement) => {
     if (statement.type !== "ExportNamedDeclaration" || statement.declaration?.type !== "ClassDeclaration") return []
     const docstring = comments.find(({ end }) => source.slice(end, statement.start).trim() === "")
     return [[statement.declaration.id?.name ?? "", documentedIn(docstring?.value ?? "")] as const]
   }))
 }
+
+type Part = "meeting" | "generic" | "session"
+
+const fileOf = (part: Part) => new URL(`../src/LarkError/${part}.ts`, import.meta.url)
+
+/** The codes that the docstrings of a part of `LarkError` name, by class. */
+export const documented = (part: Part) => documentedBy(fileOf(part))
 
 const proves: Record<LarkError.Retry, string> = {
   never: "refused",
@@ -43,8 +50,8 @@ const proves: Record<LarkError.Retry, string> = {
   unknown: "unknown"
 }
 
-const line = ({ code, meaning, through }: Documented): string => {
-  const row = LarkError.table.find((row) => row.code === code)
+const line = (table: ReadonlyArray<LarkError.Row>, { code, meaning, through }: Documented): string => {
+  const row = table.find((row) => row.code === code)
   if (row === undefined) throw new Error(`${code} is documented, but in no class`)
   const codes = through === undefined ? `${code}` : `${code}–${through}`
   return `| ${codes} | \`${row.tag}\` | ${row.status ?? "–"} | ${row.msg ?? "–"} | ${meaning} | ${row.kind} | ${
@@ -52,12 +59,15 @@ const line = ({ code, meaning, through }: Documented): string => {
   } | ${row.advice} |`
 }
 
-const section = (...parts: ReadonlyArray<Parameters<typeof documented>[0]>): string =>
+/** The codes of the classes that files export, with their docstrings. */
+export const codesTable = (table: ReadonlyArray<LarkError.Row>, ...files: ReadonlyArray<URL>): string =>
   [
     "| code | tag | HTTP | msg | what it means | kind | the request was | what to do |",
     "| ---: | --- | ---: | --- | --- | --- | --- | --- |",
-    ...parts.flatMap((part) => [...documented(part).values()].flat().map(line))
+    ...files.flatMap((file) => [...documentedBy(file).values()].flat().map((each) => line(table, each)))
   ].join("\n")
+
+const section = (...parts: ReadonlyArray<Part>): string => codesTable(LarkError.table, ...parts.map(fileOf))
 
 /** The page of errors: the codes with the docstrings and declarations of their classes. */
 export const errorsPage = (): string =>

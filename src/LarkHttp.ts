@@ -252,14 +252,6 @@ interface Credential {
 
 const timeout = Duration.seconds(10)
 
-const rateLimited = 99991400
-
-type Answer = Envelope | LarkError.TransportError | LarkError.MalformedResponse
-
-/** The platform throttles by its code, whatever the status; a gateway before it by the status alone. */
-const isThrottled = (answer: Answer): answer is Envelope | LarkError.MalformedResponse =>
-  "status" in answer && (answer.status === 429 || ("code" in answer && answer.code === rateLimited))
-
 /** Shorter waits are within network jitter. */
 const noticeable = Duration.millis(50)
 
@@ -280,7 +272,7 @@ const answered = <A, E extends LarkError.ErrorClass>(
 ): Effect.Effect<A, InstanceType<E> | LarkError.GenericError> => {
   const { body, code, logId, status } = envelope
   if (code !== 0) return Effect.fail(LarkError.fromFailure(failure(envelope, tokens), endpoint.errors))
-  const reason = "the code says success, but the data is not as documented"
+  const reason = "a success without the documented data"
   return Effect.mapError(
     endpoint.decode(body),
     () => new LarkError.MalformedResponse({ endpoint: endpoint.name, status, logId, reason })
@@ -311,7 +303,7 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
             onNone: (): Effect.Effect<Credential> =>
               token === "either"
                 ? Effect.succeed(tenantToken)
-                : Effect.die(new Error(`${name} takes a user's token: wrap the call with Lark.asUser`))
+                : Effect.die(new Error(`${name} needs a user: wrap the call with Lark.asUser`))
           })
         )
 
@@ -340,11 +332,16 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       )
 
     /** Reports an answer to the rate limiter if it asks for fewer requests. */
-    const heed = (limits: RateLimits, endpoint: AnyEndpoint, request: Request, answer: Answer) => {
-      if (!isThrottled(answer)) return Effect.void
-      const { retryAfter } = answer
-      const ceiling = "rateLimit" in answer && answer.rateLimit !== undefined ? Number(answer.rateLimit) : undefined
-      return Effect.flatMap(counted(endpoint, request), (call) => limits.throttled(call, { retryAfter, ceiling }))
+    const heed = (
+      limits: RateLimits,
+      endpoint: AnyEndpoint,
+      request: Request,
+      answer: Parameters<RateLimits["throttleIn"]>[0]
+    ) => {
+      const throttle = limits.throttleIn(answer)
+      return throttle === undefined
+        ? Effect.void
+        : Effect.flatMap(counted(endpoint, request), (admission) => limits.throttled(admission, throttle))
     }
 
     const sent = (

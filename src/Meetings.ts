@@ -88,7 +88,16 @@ export type SwapHostError = hostRegister.SwapError
  */
 export type SetHostError<T extends MeetingUser.IdType> =
   | Cas.Reported<hostRegister.SwapError | hostRegister.ReadError, MeetingUser.MeetingUser<T>>
-  | Cas.CasError<MeetingUser.MeetingUser<T>>
+  | Cas.CasError<MeetingUser.MeetingUser<T>, TransientError>
+
+/**
+ * Why a request of `setHost` or `swapHost` was not executed, or may have been: the `cause` of `Unsent`, `Unknown`,
+ * `CasExhausted` and `CasIndeterminate`. The causes of the last two may also be the engine's own (`Cas.AttemptCut`).
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type TransientError = hostRegister.TransientError
 
 /**
  * What `get` reads beside the meeting itself.
@@ -190,10 +199,10 @@ export const make = Effect.gen(function*() {
   const swapHost = <T extends MeetingUser.IdType>(
     meetingId: MeetingId,
     swap: { readonly expected: MeetingUser.MeetingUser<T>; readonly desired: MeetingUser.MeetingUser<NoInfer<T>> }
-  ): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>>, SwapHostError> => {
+  ): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>, TransientError>, SwapHostError> => {
     const { desired, expected } = swap
     if (desired.idType === expected.idType) return hostRegister.swap(lark, meetingId, expected.idType, swap)
-    const reason = `is named by ${desired.idType}, and the expected host by ${expected.idType}`
+    const reason = `has ${desired.idType}, the expected host ${expected.idType}`
     return Effect.fail(new InvalidParameter({ endpoint: endpoints.setHost.name, parameter: "desired", reason }))
   }
 
@@ -205,7 +214,7 @@ export const make = Effect.gen(function*() {
     const intent = "decide" in goal ? goal : Cas.ensure(goal)
     const named = options.hint ?? intent.values[0]
     if (named === undefined) {
-      const expected = "a user, since the intent names none"
+      const expected = "a user: the intent names none"
       return yield* new Cas.InvalidPolicy({ setting: "hint", expected, received: "nothing" })
     }
     const { idType } = named
@@ -320,7 +329,7 @@ export function get(meetingId: MeetingId, options?: GetOptions & { readonly idTy
 export const swapHost = <T extends MeetingUser.IdType>(
   meetingId: MeetingId,
   swap: { readonly expected: MeetingUser.MeetingUser<T>; readonly desired: MeetingUser.MeetingUser<NoInfer<T>> }
-): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>>, SwapHostError, Meetings> =>
+): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>, TransientError>, SwapHostError, Meetings> =>
   Meetings.use((meetings) => meetings.swapHost(meetingId, swap))
 
 /**

@@ -117,6 +117,8 @@ const lowered = (limits: ReadonlyArray<Limit>, { ceilings }: Gate): ReadonlyArra
     window
   }))
 
+const rateLimited = 99991400
+
 /**
  * Builds the service. The `RateLimiter` counts the requests.
  *
@@ -179,6 +181,13 @@ export const make: Effect.Effect<RateLimits, never, RateLimiter.RateLimiter | Sc
         gate.semaphore(admission.fairnessKey)
       )
     }),
+    throttleIn: (response) => {
+      // The platform throttles by its code, whatever the status; a gateway before it by the status alone.
+      if (!("status" in response)) return undefined
+      const { code, rateLimit, retryAfter, status } = { code: undefined, rateLimit: undefined, ...response }
+      if (status !== 429 && code !== rateLimited) return undefined
+      return { retryAfter, ceiling: rateLimit === undefined ? undefined : Number(rateLimit) }
+    },
     throttled: Effect.fnUntraced(function*(admission: Admission, { ceiling, retryAfter }: Throttled) {
       const key = keyOf(admission)
       const gate = yield* Cache.get(gates, key)

@@ -197,7 +197,7 @@ describe("the token of an endpoint", () => {
       const forced = user as Effect.Effect<void, LarkError.GenericError, LarkHttp.LarkHttp>
       const feishu = platform.make(() => platform.ok({}))
       const defect = yield* Effect.flip(Effect.catchDefect(on(feishu)(forced), (defect) => Effect.fail(String(defect))))
-      assert.match(String(defect), /own\.get takes a user's token: .* Lark\.asUser/)
+      assert.match(String(defect), /own\.get needs a user: .* Lark\.asUser/)
       assert.deepStrictEqual([feishu.calls, feishu.mints], [[], []])
     }))
 })

@@ -199,7 +199,7 @@ describe("swapHost", () => {
         }
         const error = yield* Effect.flip(Meetings.swapHost(id, users))
         assert.include<object>(error, { _tag: "InvalidParameter", endpoint: "vc.v1.meeting.set_host", retry: "never" })
-        assert.match(error.message, /desired is named by union_id, and the expected host by open_id/)
+        assert.match(error.message, /desired has union_id, the expected host open_id/)
         assert.deepStrictEqual(yield* called, [])
       })
     ))
@@ -542,6 +542,54 @@ describe("setHost and requests that go wrong", () => {
           assert.include(error.message, Object.keys(options)[0] ?? "")
         }
         assert.deepStrictEqual(yield* Simulator.Simulator.use((simulator) => simulator.requests), [])
+      })
+    ))
+})
+
+describe("the errors of setHost speak of the meeting", () => {
+  it.effect("when nobody on the list can become host", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Meetings.setHost(id, Cas.rotate([stranger]), { hint: alice }))
+        assert.match(error.message, /^Nobody on the list is in the meeting; nothing was changed/)
+      })
+    ))
+
+  it.effect("when the host is protected", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Meetings.setHost(id, Cas.ensureUnless(bob, () => true)))
+        assert.match(error.message, /^The host in place is protected; nothing was changed/)
+      })
+    ))
+
+  it.effect("when the meeting has no host", () =>
+    on(
+      { meetings: [{ id, participants: ["ou_bob"] }] },
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Meetings.setHost(id, bob))
+        assert.match(error.message, /^The meeting has no host, or the app may not see who it is; nothing was changed/)
+      })
+    ))
+
+  it.effect("when a user is not the host", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(asUser("ou_bob")(Meetings.setHost(id, carol, { hint: alice })))
+        assert.match(error.message, /Only the host can move the host role/)
+      })
+    ))
+
+  it.effect("when time ran out, with the error of the last request as the cause", () =>
+    onClock(
+      { faults: Array.from({ length: 9 }, (_, nth) => fault({ _tag: "DropBefore" }, nth)) },
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Meetings.setHost(id, bob, { hint: alice, budget: undefined }))
+        if (error._tag !== "CasExhausted" || error.cause?._tag !== "TransportError") return assert.fail(error.message)
+        assert.strictEqual(error.cause.executed, "unknown")
       })
     ))
 })

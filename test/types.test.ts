@@ -110,6 +110,20 @@ describe("the error channel", () => {
     expectTypeOf<TagsOf<Get>>().toEqualTypeOf<GetCodes | Generic>()
   })
 
+  it("of a bound that was reached has a typed cause", () => {
+    type Exhausted = Extract<Effect.Error<SetHost>, { readonly _tag: "CasExhausted" }>
+    type Causes = NonNullable<Exhausted["cause"]>["_tag"]
+    expectTypeOf<Causes>().toEqualTypeOf<
+      | Transient
+      | "UnknownApiError"
+      | "MalformedResponse"
+      | "SessionStoreError"
+      | "CasAttemptTimeout"
+      | "CasAttemptPastDeadline"
+      | "CasAttemptHeld"
+    >()
+  })
+
   it("of end is its documented codes and the generic ones", () => {
     expectTypeOf<TagsOf<End>>().toEqualTypeOf<EndCodes | Generic>()
   })
@@ -297,7 +311,9 @@ describe("ids", () => {
       Option.Option<MeetingUser.MeetingUser<"union_id">>
     >()
     expectTypeOf<Effect.Success<SetHost>["after"]>().toEqualTypeOf<MeetingUser.MeetingUser<"open_id">>()
-    expectTypeOf<Effect.Success<SwapHost>>().toEqualTypeOf<Cas.Outcome<MeetingUser.MeetingUser<"open_id">>>()
+    expectTypeOf<Effect.Success<SwapHost>>().toEqualTypeOf<
+      Cas.Outcome<MeetingUser.MeetingUser<"open_id">, Meetings.TransientError>
+    >()
   })
 })
 

@@ -16,22 +16,31 @@ import * as endpoints from "./endpoints.ts"
 
 type Lark = LarkHttp["Service"]
 
-/** Errors that are outcomes: the request may be sent again. */
+type SetHostError = ErrorOf<typeof endpoints.setHost>
+
+type GetError = ErrorOf<typeof endpoints.get>
+
+/** An error after which the request may be sent again: an outcome, no error of a register. */
 interface Transient {
   readonly retry: "wait" | "unknown"
 }
 
+/** The errors that may be transient. Unknown codes and malformed responses are or are not, by their status. */
+type MaybeTransient<E> = E extends { readonly retry: infer R }
+  ? [Extract<R, Transient["retry"]>] extends [never] ? never : E
+  : never
+
 /** The errors of `set_host` that no retry can change. */
-export type SwapError = Exclude<ErrorOf<typeof endpoints.setHost>, Transient | LarkError.DataConflict>
+export type SwapError = Exclude<SetHostError, Transient | LarkError.DataConflict>
 
 /** The errors of `get` that no retry can change. */
-export type ReadError = Exclude<ErrorOf<typeof endpoints.get>, Transient>
+export type ReadError = Exclude<GetError, Transient>
 
-/** Unknown codes and malformed replies are terminal or not, by their status. */
-const isTerminal = <E extends LarkError.LarkError>(error: E): error is Exclude<E, Transient> =>
-  error.retry === "never" || error.retry === "token"
+/** What a transient answer has for its cause. */
+export type TransientError = MaybeTransient<SetHostError | GetError>
 
-const transient = (endpoint: string, error: LarkError.LarkError): Cas.Unsent | Cas.Unknown =>
+/** An outcome that proves nothing about the host. */
+const transient = <E extends TransientError>(endpoint: string, error: E): Cas.Unsent<E> | Cas.Unknown<E> =>
   // An error of another endpoint is one of the token: the request itself was not sent.
   error.retry === "wait" || error.endpoint !== endpoint
     ? Cas.unsent({ cause: error, after: "retryAfter" in error ? error.retryAfter : undefined })
@@ -44,7 +53,7 @@ export const get = <T extends MeetingUser.IdType>(
   idType: T,
   options: { readonly withParticipants?: boolean | undefined; readonly withAbility?: boolean | undefined } = {},
   endpoint: typeof endpoints.get = endpoints.get
-): Effect.Effect<Meeting<T>, ErrorOf<typeof endpoints.get>> =>
+): Effect.Effect<Meeting<T>, GetError> =>
   Effect.map(
     lark.call(endpoint, {
       params: { meeting_id: meetingId },
@@ -67,7 +76,7 @@ export const swap = <T extends MeetingUser.IdType>(
     readonly desired: MeetingUser.MeetingUser<T>
   },
   endpoint: typeof endpoints.setHost = endpoints.setHost
-): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>>, SwapError> => {
+): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>, TransientError>, SwapError> => {
   const answer = lark.call(endpoint, {
     params: { meeting_id: meetingId },
     query: { user_id_type: idType },
@@ -75,13 +84,13 @@ export const swap = <T extends MeetingUser.IdType>(
   })
   const hostIn = (data: unknown) =>
     MeetingUser.fromWire(idType, Predicate.isObject(data) ? data["host_user"] : undefined)
-  type Swapped = Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>>, SwapError>
+  type Swapped = Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>, TransientError>, SwapError>
   return Effect.matchEffect(answer, {
     onSuccess: (data): Swapped => Effect.succeed({ _tag: "Applied", current: hostIn(data) }),
     onFailure: (error): Swapped =>
       error._tag === "DataConflict"
         ? Effect.succeed({ _tag: "Conflict", actual: hostIn(error.data) })
-        : isTerminal(error)
+        : error.retry === "never" || error.retry === "token"
         ? Effect.fail(error)
         : Effect.succeed(transient(endpoint.name, error))
   })
@@ -102,21 +111,33 @@ const classifyError = (error: SwapError | ReadError): "unavailable" | "uncertain
     ? "uncertain"
     : undefined
 
+const words: Cas.Words = {
+  value: "the host",
+  hidden: "The meeting has no host, or the app may not see who it is",
+  refusals: {
+    NoCandidate: "Nobody on the list is in the meeting",
+    OperatorNotHost: "Only the host can move the host role"
+  }
+}
+
 /** The host of a meeting. */
 export const make = <T extends MeetingUser.IdType>(
   lark: Lark,
   meetingId: MeetingId,
   idType: T
-): Cas.Register<MeetingUser.MeetingUser<T>, SwapError | ReadError> => {
-  type Read = Effect.Effect<Cas.Observation<MeetingUser.MeetingUser<T>>, ReadError>
+): Cas.Register<MeetingUser.MeetingUser<T>, SwapError | ReadError, never, TransientError> => {
+  type Read = Effect.Effect<Cas.Observation<MeetingUser.MeetingUser<T>, TransientError>, ReadError>
   return {
     equals: MeetingUser.equals,
     read: Effect.matchEffect(get(lark, meetingId, idType, {}, untraced.get), {
       onSuccess: ({ hostUser }): Read => Effect.succeed({ _tag: "Observed", value: hostUser }),
       onFailure: (error): Read =>
-        isTerminal(error) ? Effect.fail(error) : Effect.succeed(transient(endpoints.get.name, error))
+        error.retry === "never" || error.retry === "token"
+          ? Effect.fail(error)
+          : Effect.succeed(transient(endpoints.get.name, error))
     }),
     swap: (expected, desired) => swap(lark, meetingId, idType, { expected, desired }, untraced.setHost),
-    classifyError
+    classifyError,
+    words
   }
 }

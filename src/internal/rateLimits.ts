@@ -6,6 +6,8 @@
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type { MalformedResponse, TransportError } from "../LarkError.ts"
+import type { Envelope } from "./envelope.ts"
 
 /**
  * A number of requests in a window of time.
@@ -65,19 +67,24 @@ export interface Throttled {
   readonly ceiling: number | undefined
 }
 
+/** Any response, or none. */
+type Response = Envelope | MalformedResponse | TransportError
+
 /**
  * Admits requests within the limits.
  *
  * **Details**
  *
  * - `admit`: waits until the request may be sent.
- * - `throttled`: takes account of a response with 429 or code 99991400.
+ * - `throttleIn`: what a response says if it has status 429 or code 99991400.
+ * - `throttled`: takes account of it.
  *
  * @since 0.1.0
  * @category models
  */
 export interface RateLimits {
   readonly admit: (admission: Admission) => Effect.Effect<void>
+  readonly throttleIn: (response: Response) => Throttled | undefined
   readonly throttled: (admission: Admission, response: Throttled) => Effect.Effect<void>
 }
 
