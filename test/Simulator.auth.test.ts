@@ -187,7 +187,11 @@ describe("a store app", () => {
           400,
           99991671
         ])
-        assert.strictEqual((yield* (yield* Simulator.Simulator).requests)[1]?.token, "app")
+        const simulator = yield* Simulator.Simulator
+        assert.strictEqual((yield* simulator.requests)[1]?.token, "app")
+        assert.deepStrictEqual((yield* simulator.tokensMinted).map(({ kind, rejections }) => [kind, rejections]), [
+          ["app", 1]
+        ])
       })
     ))
 })

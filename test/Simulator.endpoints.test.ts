@@ -2,7 +2,7 @@
  * Endpoints that an application adds to the simulator.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer, Redacted, Schema } from "effect"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpClientRequest } from "effect/http"
 import { TestClock } from "effect/testing"
@@ -223,6 +223,30 @@ describe("an added endpoint", () => {
       assert.deepStrictEqual(yield* requests([{ ...show("thing", "app"), limited: false }]), [0, 200])
       assert.deepStrictEqual(yield* requests([show("thing", "none")]), [0, 200])
     }))
+
+  it.effect("is limited apart from other endpoints and other operators", () =>
+    Effect.gen(function*() {
+      const tenant = yield* tenantToken
+      const user = Redacted.value(
+        yield* (yield* Simulator.Simulator).userToken({ openId: "ou_zoe", tenant: "tenant_other" })
+      )
+      const statuses = (path: string, token: string) =>
+        Effect.map(
+          Effect.forEach(Array.from({ length: 50 }), () => get(`${open}${path}`, token)),
+          (replies) => [...new Set(replies.map(({ status }) => status))]
+        )
+      assert.deepStrictEqual(yield* statuses("/a", tenant), [200])
+      assert.deepStrictEqual(yield* statuses("/b", tenant), [200])
+      assert.deepStrictEqual(yield* statuses("/a", user), [200])
+      assert.deepStrictEqual(yield* statuses("/a", tenant), [429])
+      const info = "/open-apis/authen/v1/user_info"
+      assert.deepStrictEqual([yield* statuses(info, user), yield* statuses(info, user)], [[200], [200]])
+    }).pipe(Effect.provide(Simulator.layer({
+      endpoints: (["/a", "/b"] as const).map((path) =>
+        Simulator.endpoint({ name: path, method: "GET", path, token: "either", handle: () => Simulator.success({}) })
+      ),
+      rateLimits: true
+    }))))
 
   it.effect("shares its name with another path", () =>
     Effect.gen(function*() {

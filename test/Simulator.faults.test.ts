@@ -126,6 +126,18 @@ describe("faults", () => {
       ])
     }))
 
+  it.effect("RejectToken revokes no other token", () =>
+    on(
+      { faults: [{ endpoint: "get", nth: 0, fault: { _tag: "RejectToken", status: 400 } }] },
+      Effect.gen(function*() {
+        const alice = yield* userToken("ou_alice")
+        assert.deepStrictEqual(outcome(yield* getMeeting(yield* tenantToken)), [400, 99991663])
+        assert.deepStrictEqual(outcome(yield* getMeeting(alice)), [200, 0])
+        const minted = yield* (yield* Simulator.Simulator).tokensMinted
+        assert.deepStrictEqual(minted.map(({ rejections, revoked }) => [revoked, rejections]), [[true, 1]])
+      })
+    ))
+
   it.effect("ConflictWithoutHost hides the host of a conflict in five ways", () =>
     Effect.gen(function*() {
       const data = (shape: "noData" | "nullData" | "emptyObject" | "emptyId" | "noUserType") =>
