@@ -162,13 +162,13 @@ const run = (steps: ReadonlyArray<Step>, lifetime: number) =>
     /** Whether the process died after it had sent this request, which arrives all the same. */
     const isKilledSince = ({ at, by }: OAuthServer.Use) =>
       (killed.get(by) ?? Number.NEGATIVE_INFINITY) >= at - latency / 2
-    const uses = world.uses.filter(({ fault }) => fault === undefined || OAuthServer.isDoubtful(fault))
+    const uses = world.uses.filter(({ fault }) => fault === undefined || OAuthServer.isUncertain(fault))
     for (const [index, use] of uses.entries()) {
       const next = uses.slice(index + 1).find(({ refreshToken }) => refreshToken === use.refreshToken)
       if (next === undefined) continue
       const what = `${use.refreshToken} was sent by ${use.by} at ${use.at} and by ${next.by} at ${next.at}`
       if (next.at - use.at < claimTime - 1_000) wrong.push(`${what}: too soon`)
-      const isExcused = OAuthServer.isDoubtful(use.fault)
+      const isExcused = OAuthServer.isUncertain(use.fault)
         || isKilledSince(use)
         || frozen.some(({ from, name, to }) => name === use.by && from <= next.at && to >= use.at)
         || storeFaultsAt.some((at) => at >= use.at && at <= next.at)
