@@ -24,10 +24,11 @@ import type { World } from "./World.ts"
  */
 export class ConnectionLost extends Data.TaggedError("ConnectionLost") {}
 
-export interface Server<R> {
+/**
+ * The parts of the server, which the controls share.
+ */
+export interface Parts<R> {
   readonly endpoints: ReadonlyArray<EndpointRow<string, R>>
-  /** The services that handlers use. */
-  readonly services: Context.Context<R>
   readonly world: World
   readonly log: RequestLog.RequestLog
   readonly faults: FaultPlan
@@ -37,6 +38,11 @@ export interface Server<R> {
   readonly latency: Duration.Duration
   /** Requests run here, so that a client that disconnects does not interrupt them. */
   readonly scope: Scope.Scope
+}
+
+interface Server<R> extends Parts<R> {
+  /** The services that handlers use. */
+  readonly services: Context.Context<R>
 }
 
 type Row<R> = EndpointRow<string, R>
@@ -210,7 +216,14 @@ export const make = <R>(
   never,
   Scope.Scope
 > => {
-  const routes = server.endpoints.map((row) =>
+  const { endpoints } = server
+  const duplicate = endpoints.find(({ method, path }, index) =>
+    endpoints.findIndex((row) => row.method === method && row.path === path) < index
+  )
+  if (duplicate !== undefined) {
+    return Effect.die(new Error(`The simulator has two endpoints at ${duplicate.method} ${duplicate.path}`))
+  }
+  const routes = endpoints.map((row) =>
     HttpRouter.route(row.method, row.path, Effect.flatMap(params, (matched) => receive(server, row, matched)))
   )
   return Effect.map(

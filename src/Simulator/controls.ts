@@ -2,14 +2,13 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
 import { authorize } from "./endpoints/authorize.ts"
-import type { FaultPlan, FaultRule } from "./Fault.ts"
+import type { FaultRule } from "./Fault.ts"
 import type { Meeting } from "./Meeting.ts"
 import type { Deliver, EventOptions, Pushes } from "./Push.ts"
 import * as Reply from "./Reply.ts"
-import type { RequestLog } from "./RequestLog.ts"
-import type { Rival, RivalPlan } from "./Rival.ts"
+import type { Rival } from "./Rival.ts"
+import type { Parts } from "./Server.ts"
 import { same, type UserInput } from "./User.ts"
 import * as World from "./World.ts"
 
@@ -19,26 +18,18 @@ const mistake = (message: string) => Effect.die(new Error(message))
 /**
  * The members of the `Simulator` service.
  */
-export const make = ({ endpoints, faults, log, pushes, rivals, scope, world }: {
-  /** The names of all endpoints. */
-  readonly endpoints: ReadonlySet<string>
-  readonly world: World.World
-  readonly log: RequestLog
-  readonly faults: FaultPlan
-  readonly rivals: RivalPlan
-  readonly pushes: Pushes
-  readonly scope: Scope.Scope
-}) => {
-  const meeting = (meetingId: string): Effect.Effect<Meeting> =>
+export const make = (
+  { endpoints, faults, log, rivals, scope, world }: Parts<unknown>,
+  pushes: Pushes
+) => {
+  /** Without an id: the first meeting. */
+  const meeting = (meetingId?: string): Effect.Effect<Meeting> =>
     Effect.suspend(() => {
-      const found = world.meetings.get(meetingId)
-      return found === undefined ? mistake(`The simulator has no meeting ${meetingId}`) : Effect.succeed(found)
+      const found = meetingId === undefined ? world.meetings.values().next().value : world.meetings.get(meetingId)
+      return found === undefined
+        ? mistake(`The simulator has no meeting ${meetingId ?? "at all"}`)
+        : Effect.succeed(found)
     })
-
-  const firstMeeting: Effect.Effect<Meeting> = Effect.suspend(() => {
-    const first = world.meetings.values().next().value
-    return first === undefined ? mistake("The simulator has no meeting") : Effect.succeed(first)
-  })
 
   const moveRival = (rival: Rival, meetingId: string, at: number): void => {
     const target = world.meetings.get(meetingId)
@@ -48,7 +39,7 @@ export const make = ({ endpoints, faults, log, pushes, rivals, scope, world }: {
   }
 
   const addRival = (rival: Rival): Effect.Effect<void> =>
-    Effect.flatMap(rival.meetingId === undefined ? firstMeeting : meeting(rival.meetingId), ({ id }) => {
+    Effect.flatMap(meeting(rival.meetingId), ({ id }) => {
       if (rival._tag !== "At") {
         return Effect.sync(() => rivals.add(rival._tag, rival.nth, (at) => moveRival(rival, id, at)))
       }
@@ -62,7 +53,7 @@ export const make = ({ endpoints, faults, log, pushes, rivals, scope, world }: {
     tokensMinted: Effect.sync(world.tokens.minted),
     sessions: Effect.sync(world.sessions.all),
     pushes: Effect.sync(pushes.all),
-    meeting,
+    meeting: (meetingId: string) => meeting(meetingId),
     host: (meetingId: string) => Effect.map(meeting(meetingId), ({ host }) => host),
     moveHost: (meetingId: string, user: UserInput) =>
       Effect.map(
@@ -100,7 +91,7 @@ export const make = ({ endpoints, faults, log, pushes, rivals, scope, world }: {
     deliverTo: (deliver: Deliver) => Effect.sync(() => pushes.deliverTo(deliver)),
     verifyUrl: pushes.verifyUrl,
     addFaults: (rules: ReadonlyArray<FaultRule<string>>) => {
-      const unknown = rules.find(({ endpoint }) => !endpoints.has(endpoint))
+      const unknown = rules.find(({ endpoint }) => endpoints.every(({ name }) => name !== endpoint))
       return unknown === undefined
         ? Effect.sync(() => faults.add(rules))
         : mistake(`The simulator has no endpoint ${unknown.endpoint}`)

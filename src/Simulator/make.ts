@@ -39,35 +39,24 @@ export const make = Effect.fnUntraced(
     const inBackground = (effect: Effect.Effect<void>): Effect.Effect<void> =>
       Effect.asVoid(Effect.forkIn(effect, scope, { startImmediately: true }))
 
-    const taken = new Set<string>()
-    for (const { method, path } of endpoints) {
-      const route = `${method} ${path}`
-      if (taken.has(route)) return yield* Effect.die(new Error(`The simulator has two endpoints at ${route}`))
-      taken.add(route)
-    }
-
     const world: World.World = World.make(options, yield* Clock.currentTimeMillis, {
       digest,
       resendTicket: (appId) => inBackground(Effect.delay(pushes.ticket(appId), resendDelay))
     })
     const pushes = yield* Pushes.make(world, options.webhook, around?.execute, scope)
-    const log = RequestLog.make()
-    const faults = Faults.makePlan()
-    const rivals = Rivals.makePlan()
-    const names = new Set(endpoints.map(({ name }) => name))
-    const controls = Controls.make({ endpoints: names, world, log, faults, rivals, pushes, scope })
-    const services = servicesOf(controls)
-    const app = yield* Server.make({
+    const parts: Server.Parts<R> = {
       endpoints,
-      services,
       world,
-      log,
-      faults,
-      rivals,
+      log: RequestLog.make(),
+      faults: Faults.makePlan(),
+      rivals: Rivals.makePlan(),
       rateLimit: options.rateLimits === true ? RateLimit.make() : undefined,
       latency: Duration.fromInputUnsafe(options.latency ?? Duration.zero),
       scope
-    })
+    }
+    const controls = Controls.make(parts, pushes)
+    const services = servicesOf(controls)
+    const app = yield* Server.make({ ...parts, services })
 
     yield* controls.addFaults(options.faults ?? [])
     yield* controls.addRivals(options.rivals ?? [])
