@@ -132,13 +132,15 @@ ${section("generic", "session")}
 \`Meetings.setHost\` and \`Cas.run\` also fail with these. Each has a \`report\`; so has every error above when it ends a
 \`setHost\`. \`report.effect\` says whether a swap took effect: \`none\`, \`applied\` or \`unknown\`.
 
-| tag | when | what to do |
-| --- | --- | --- |
-| \`CasExhausted\` | a schedule ended or a bound was reached; \`limit\` says which: \`conflicts\`, \`transients\`, \`budget\`, \`swaps\`, \`deadline\` | call again, or widen the policy |
-| \`CasRefused\` | the intent refused the current value: \`Changed\`, \`Protected\`, \`NoCandidate\`, the reason that \`update\` gave, or \`OperatorNotHost\` (a user who is not host cannot move the host) | read \`actual\` and decide again |
-| \`CasSuperseded\` | a reply was lost and the value moved on, under \`stopIfMoved\`; or a later call with \`latest\` took its place | read \`actual\`; call again if the target is still wanted |
-| \`CasIndeterminate\` | a reply was lost and the target was not seen, under \`neverResend\` | read the value before you decide |
-| \`CasConflictWithoutState\` | the current value is not known: no hint, no conflict that names it, no read | pass a hint; grant \`vc:meeting:readonly\` |
-| \`CasInconsistentRegister\` | conflicts name the very value that was expected | check that all ids are of this app and one kind |
-| \`CasInvalidPolicy\` | a setting of the policy or the call is invalid; nothing was sent | correct the setting that it names |
+\`retry\` is \`unknown\` where a swap may have taken effect.
+
+| tag | when | \`kind\` | \`retry\` otherwise | what to do |
+| --- | --- | --- | --- | --- |
+| \`CasExhausted\` | a schedule ended or a bound was reached; \`limit\` says which: \`conflicts\`, \`transients\`, \`budget\`, \`swaps\`, \`deadline\` | \`conflict\` after a conflict, else \`platform\` | \`wait\` | call again, or widen the policy |
+| \`CasRefused\` | the intent refused the current value: \`Changed\`, \`Protected\`, \`NoCandidate\`, the reason that \`update\` gave, or \`OperatorNotHost\` (a user who is not host cannot move the host) | \`conflict\` | \`never\` | read \`actual\` and decide again |
+| \`CasSuperseded\` | a reply was lost and the value moved on, under \`stopIfMoved\`; or a later call with \`latest\` took its place | \`conflict\` | \`never\` | read \`actual\`; call again if the target is still wanted |
+| \`CasIndeterminate\` | a reply was lost and the target was not seen, under \`neverResend\` | \`platform\` | – | read the value before you decide |
+| \`CasConflictWithoutState\` | the current value is not known: no hint, no conflict that names it, no read | \`setup\` | \`never\` | pass a hint; grant \`vc:meeting:readonly\` |
+| \`CasInconsistentRegister\` | conflicts name the very value that was expected | \`setup\` | \`never\` | check that all ids are of this app and one kind |
+| \`CasInvalidPolicy\` | a setting of the policy or the call is invalid; nothing was sent | \`caller\` | \`never\` | correct the setting that it names |
 `

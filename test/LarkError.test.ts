@@ -346,6 +346,19 @@ describe("fromFailure", () => {
     assert.match(new Error("mine").stack ?? "", /^ +at /m)
   })
 
+  it("reads the codes of a list once", () => {
+    let reads = 0
+    class Counted extends LarkError.ApiError("Counted", { kind: "caller", advice: "Count.", codes: { 105001: {} } }) {
+      static override get codes() {
+        reads++
+        return super.codes
+      }
+    }
+    const documented = [Counted]
+    for (let i = 0; i < 3; i++) assert.instanceOf(LarkError.fromFailure(failure(105001), documented), Counted)
+    assert.strictEqual(reads, 1)
+  })
+
   it("keeps the data of a conflict only", () => {
     const data = { host_user: { id: "ou_alice", user_type: 1 } }
     const withData = (code: number) => LarkError.fromFailure({ ...failure(code), data }, someClasses)
@@ -427,6 +440,17 @@ describe("the message of an error", () => {
     assert.match(lost.message, /\(e\): ECONNRESET.*may have been executed; read the state/)
     const refused = new LarkError.TransportError({ endpoint: "e", reason: "ECONNREFUSED", executed: "no" })
     assert.match(refused.message, /was not executed; check the network/)
+  })
+
+  it("of an ended session says why and how to begin another", () => {
+    const ended = new LarkError.ReauthorizationRequired({ endpoint: "e", reason: "expired" })
+    assert.match(ended.message, /^The user has to log in again \(e\): the refresh token has expired\. Send the user/)
+    const refused = new LarkError.ReauthorizationRequired(failure(20037))
+    assert.match(refused.message, /^\[20037\] said the platform/)
+    assert.strictEqual(refused.reason, "refused")
+  })
+
+  it("of a malformed response says whether to read the state before another write", () => {
     const page = new LarkError.MalformedResponse({ endpoint: "e", status: 502, reason: "HTML", logId: "log-1" })
     assert.match(page.message, /\(e, HTTP 502, log id log-1\): HTML.*may have been executed/)
   })
