@@ -47,8 +47,8 @@ export class RateLimited extends ApiError("RateLimited", {
 export class TokenRejected extends ApiError("TokenRejected", {
   kind: "setup",
   retry: "token",
-  advice: "The token was renewed and the call repeated once where that was possible; check which kind of token the "
-    + "endpoint takes and whether the app is still installed.",
+  advice: "A renewed token was tried where possible; check which kind of token the endpoint takes, and that the app is "
+    + "installed.",
   codes: {
     20005: { kind: "caller", status: 200 },
     20006: { kind: "caller" },
@@ -71,7 +71,7 @@ export class TokenRejected extends ApiError("TokenRejected", {
  */
 export class TokenMissing extends ApiError("TokenMissing", {
   kind: "setup",
-  advice: "Something between the client and the platform removes the Authorization header; check proxies.",
+  advice: "Check proxies that remove the Authorization header.",
   codes: { 99991661: { status: 400 } }
 }) {}
 
@@ -112,14 +112,14 @@ export class MissingScope extends ApiError("MissingScope", {
  */
 export class AppUnavailable extends ApiError("AppUnavailable", {
   kind: "setup",
-  advice: "Install the app in the tenant, and check that its version is published.",
+  advice: "Install the app in the tenant, and publish its version.",
   codes: {
     20009: { status: 400 },
     20010: { kind: "caller", status: 400, advice: "Add the user to the app's availability range." },
     20069: { status: 400, advice: "Enable the app in the admin console." },
     20074: {
       status: 400,
-      advice: "Switch token refresh on under Security Settings in the developer console."
+      advice: "Allow token refresh under Security Settings in the developer console."
     },
     99991662: { advice: "Enable the app in the admin console." },
     99991673: {}
@@ -158,10 +158,10 @@ export class CredentialsRejected extends ApiError("CredentialsRejected", {
     10015: {},
     10016: { advice: "Use Lark.layer for a custom app." },
     20002: { status: 400 },
-    20024: { status: 400, advice: "Check LARK_APP_ID: it must be the app that the user authorized." },
-    20048: { status: 400, advice: "Check LARK_APP_ID, and LARK_BRAND: a Feishu app does not exist on Lark." },
+    20024: { status: 400, advice: "Check LARK_APP_ID: the user must have authorized this app." },
+    20048: { status: 400, advice: "Check LARK_APP_ID and LARK_BRAND: a Feishu app does not exist on Lark." },
     99991543: {
-      advice: "Check LARK_APP_ID and LARK_APP_SECRET, and LARK_BRAND: a Feishu app does not exist on Lark."
+      advice: "Check LARK_APP_ID, LARK_APP_SECRET and LARK_BRAND: a Feishu app does not exist on Lark."
     }
   }
 }) {}
@@ -307,7 +307,7 @@ export class InvalidRequest extends ApiError("InvalidRequest", {
     20067: { status: 400, advice: "Name each scope once." },
     20068: { status: 400, advice: "Request only scopes that the login requested." },
     20070: { kind: "setup", status: 400, advice: "Check proxies that add an Authorization header." },
-    20071: { status: 400, advice: "Give the exchange the redirect URI of the authorize URL." }
+    20071: { status: 400, advice: "Use the redirect URI of the authorize URL." }
   }
 }) {}
 
@@ -357,7 +357,7 @@ export class UnknownApiError extends Data.TaggedError("UnknownApiError")<Failure
     return this.status === 429 ? "wait" : this.status >= 500 || this.status === 408 ? "unknown" : "never"
   }
   get advice() {
-    return "Read msg and the endpoint's page; give the log id to support."
+    return "Read msg; give the log id to support."
   }
   override get message() {
     return describe(this, this.advice)

@@ -160,11 +160,11 @@ export class InvalidTenant extends Data.TaggedError("InvalidTenant")<{
   override get message(): string {
     switch (this.reason) {
       case "missing":
-        return "A store app acts in many tenants: wrap the call in Lark.asTenant(tenantKey)."
+        return "A store app has many tenants: wrap the call in Lark.asTenant(tenantKey)."
       case "empty":
         return "The tenant key is empty: pass Lark.asTenant the tenant_key of the event or login."
       case "customApp":
-        return "A custom app acts in its own tenant only: remove Lark.asTenant, or use StoreApp.layer for a store app."
+        return "A custom app has one tenant: remove Lark.asTenant, or use StoreApp.layer."
     }
   }
 }
