@@ -1,0 +1,305 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Exit, Fiber, Option } from "effect"
+import { Cas, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
+import { TestClock } from "effect/testing"
+import { fault, hostless } from "./fixtures/faults.ts"
+import {
+  alice,
+  bob,
+  called,
+  carol,
+  dave,
+  elapse,
+  hostNow,
+  id,
+  meetings,
+  on,
+  stranger,
+  type World
+} from "./fixtures/World.ts"
+
+/** Runs a program that sleeps. */
+const onClock = <A, E>(options: Simulator.Options, program: Effect.Effect<A, E, World>) => elapse(on(options, program))
+
+const expectedHosts = Simulator.Simulator.use((simulator) =>
+  Effect.map(
+    simulator.requests,
+    (requests) =>
+      requests.filter((request) => request.endpoint === "set_host").map(({ body }) =>
+        JSON.stringify(body).replace(/.*"old_host_user":\{"id":"(\w+)".*/, "$1")
+      )
+  )
+)
+
+describe("setHost knows whom to expect", () => {
+  it.effect("from the hint: one request when it is right", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        const report = yield* Meetings.setHost(id, bob, { hint: alice })
+        assert.deepInclude<object>(report, { outcome: "swapped", effect: "applied", swaps: 1, reads: 0, after: bob })
+        assert.deepStrictEqual(report.before, Option.some(alice))
+        assert.deepStrictEqual(yield* called, ["set_host"])
+      })
+    ))
+
+  it.effect("from the conflict that answers a wrong hint, at once and without a read", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        const report = yield* Meetings.setHost(id, bob, { hint: carol })
+        assert.deepStrictEqual(yield* expectedHosts, ["ou_carol", "ou_alice"])
+        assert.deepStrictEqual(yield* called, ["set_host", "set_host"])
+        assert.deepInclude<object>(report, {
+          outcome: "swapped",
+          waited: Duration.zero,
+          conflicts: { fresh: 0, stale: 1 }
+        })
+      })
+    ))
+
+  it.effect("from get when nothing is known", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        yield* Meetings.setHost(id, bob)
+        assert.deepStrictEqual(yield* called, ["get", "set_host"])
+      })
+    ))
+
+  it.effect("from what it saw last, so that the next call needs no get", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        yield* Meetings.setHost(id, bob)
+        yield* Meetings.setHost(id, carol)
+        assert.deepStrictEqual(yield* called, ["get", "set_host", "set_host"])
+        assert.deepStrictEqual(yield* expectedHosts, ["ou_alice", "ou_bob"])
+      })
+    ))
+
+  it.effect("from the hint rather than from what it saw last", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        yield* Meetings.setHost(id, bob)
+        yield* Effect.flatMap(Simulator.Simulator, (simulator) => simulator.moveHost(id, "ou_dave"))
+        yield* Meetings.setHost(id, carol, { hint: dave })
+        assert.deepStrictEqual(yield* expectedHosts, ["ou_alice", "ou_dave"])
+      })
+    ))
+
+  it.effect("under each kind of id by itself", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        yield* Meetings.setHost(id, bob)
+        const report = yield* Meetings.setHost(id, MeetingUser.unionId("on_carol"))
+        assert.deepStrictEqual<object>(report.after, MeetingUser.unionId("on_carol"))
+        assert.deepStrictEqual(yield* called, ["get", "set_host", "get", "set_host"])
+      })
+    ))
+
+  it.effect("in each meeting by itself", () =>
+    on(
+      { meetings: [...meetings, { id: "7000000000000000001", host: "ou_dave", participants: ["ou_carol"] }] },
+      Effect.gen(function*() {
+        yield* Meetings.setHost(id, bob)
+        yield* Meetings.setHost(MeetingId.make("7000000000000000001"), carol)
+        assert.deepStrictEqual(yield* expectedHosts, ["ou_alice", "ou_dave"])
+      })
+    ))
+})
+
+describe("setHost and a host who is already the one", () => {
+  it.effect("reads once and swaps nothing", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        const report = yield* Meetings.setHost(id, alice)
+        assert.deepInclude<object>(report, { outcome: "already", effect: "none", swaps: 0, reads: 1 })
+        assert.deepStrictEqual(yield* called, ["get"])
+      })
+    ))
+
+  it.effect("does not believe a hint that says so", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        const report = yield* Meetings.setHost(id, bob, { hint: bob })
+        assert.deepStrictEqual(yield* called, ["get", "set_host"])
+        assert.strictEqual(report.outcome, "swapped")
+      })
+    ))
+
+  it.effect("ends well when a conflict shows the target", () =>
+    on(
+      { rivals: [{ _tag: "BeforeSwap", nth: 0, host: "ou_bob" }] },
+      Effect.gen(function*() {
+        const report = yield* Meetings.setHost(id, bob, { hint: alice })
+        assert.deepInclude<object>(report, { outcome: "converged", effect: "none", swaps: 1, reads: 0 })
+      })
+    ))
+})
+
+describe("setHost and rivals", () => {
+  it.effect("uses the host of every conflict at once", () =>
+    on(
+      {
+        rivals: [
+          { _tag: "BeforeSwap", nth: 0, host: "ou_carol" },
+          { _tag: "BeforeSwap", nth: 1, host: "ou_dave" },
+          { _tag: "BeforeSwap", nth: 2, host: "ou_alice" }
+        ]
+      },
+      Effect.gen(function*() {
+        const report = yield* Meetings.setHost(id, bob)
+        assert.deepStrictEqual(yield* expectedHosts, ["ou_alice", "ou_carol", "ou_dave", "ou_alice"])
+        assert.deepStrictEqual(yield* called, ["get", "set_host", "set_host", "set_host", "set_host"])
+        assert.deepInclude<object>(report, { outcome: "swapped", conflicts: { fresh: 3, stale: 0 } })
+        assert.strictEqual(yield* hostNow, "ou_bob")
+      })
+    ))
+
+  it.effect.each(hostless)(
+    "asks get once when a conflict names nobody ($shape)",
+    (shape) =>
+      onClock(
+        { faults: [fault(shape)] },
+        Effect.gen(function*() {
+          const report = yield* Meetings.setHost(id, bob, { hint: carol })
+          assert.deepStrictEqual(yield* called, ["set_host", "get", "set_host"])
+          assert.deepInclude<object>(report, { outcome: "swapped", reads: 1, swaps: 2 })
+        })
+      )
+  )
+
+  it.effect("knows a conflict by its code, even with status 200", () =>
+    on(
+      { faults: [fault({ _tag: "ConflictAsOk" })] },
+      Effect.gen(function*() {
+        yield* Meetings.setHost(id, bob, { hint: carol })
+        assert.deepStrictEqual(yield* called, ["set_host", "set_host"])
+      })
+    ))
+
+  it.effect("hands over from the one host only", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Meetings.setHost(id, Cas.handover(carol, bob)))
+        assert.deepInclude<object>(error, { _tag: "CasRefused", reason: "Changed", actual: alice })
+        assert.strictEqual(yield* hostNow, "ou_alice")
+      })
+    ))
+
+  it.effect("leaves a protected host alone", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Meetings.setHost(id, Cas.ensureUnless(bob, [alice])))
+        assert.deepInclude<object>(error, { _tag: "CasRefused", reason: "Protected" })
+        assert.deepStrictEqual(yield* called, ["get"])
+      })
+    ))
+
+  it.effect("of a meeting without a host says that nobody is known", () =>
+    on(
+      { meetings: [{ id, participants: ["ou_bob"] }] },
+      Effect.gen(function*() {
+        assert.strictEqual((yield* Effect.flip(Meetings.setHost(id, bob)))._tag, "CasConflictWithoutState")
+      })
+    ))
+})
+
+describe("the errors of setHost speak of the meeting", () => {
+  it.effect("when nobody on the list can become host", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Meetings.setHost(id, Cas.rotate([stranger]), { hint: alice }))
+        assert.match(error.message, /^Nobody on the list is in the meeting; nothing was changed/)
+      })
+    ))
+
+  it.effect("when the host is protected", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Meetings.setHost(id, Cas.ensureUnless(bob, () => true)))
+        assert.match(error.message, /^The host in place is protected; nothing was changed/)
+      })
+    ))
+
+  it.effect("when the meeting has no host", () =>
+    on(
+      { meetings: [{ id, participants: ["ou_bob"] }] },
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Meetings.setHost(id, bob))
+        assert.match(error.message, /^The meeting has no host, or the app may not see who it is; nothing was changed/)
+      })
+    ))
+
+  it.effect("when time ran out, with the error of the last request as the cause", () =>
+    onClock(
+      { faults: Array.from({ length: 9 }, (_, nth) => fault({ _tag: "DropBefore" }, nth)) },
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Meetings.setHost(id, bob, { hint: alice, budget: undefined }))
+        if (error._tag !== "CasExhausted" || error.cause?._tag !== "TransportError") return assert.fail(error.message)
+        assert.strictEqual(error.cause.executed, "unknown")
+      })
+    ))
+})
+
+describe("what setHost saw last", () => {
+  it.effect("is forgotten when the effect is unknown", () =>
+    onClock(
+      { faults: [fault({ _tag: "DropAfter" })] },
+      Effect.gen(function*() {
+        const report = yield* Meetings.setHost(id, bob, { hint: alice })
+        assert.strictEqual(report.effect, "unknown")
+        yield* Meetings.setHost(id, carol)
+        assert.deepStrictEqual(yield* called, ["set_host", "set_host", "get", "set_host"])
+      })
+    ))
+
+  it.effect("is forgotten when the call fails", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        yield* Meetings.setHost(id, bob)
+        yield* Effect.flip(Meetings.setHost(id, stranger))
+        yield* Meetings.setHost(id, carol)
+        assert.deepStrictEqual(yield* called, ["get", "set_host", "set_host", "get", "set_host"])
+      })
+    ))
+
+  it.effect("is forgotten when the call is interrupted", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        yield* Meetings.setHost(id, bob)
+        const simulator = yield* Simulator.Simulator
+        yield* simulator.addFaults([fault({ _tag: "Delay", millis: 5_000 })])
+        const fiber = yield* Effect.forkChild(Meetings.setHost(id, carol))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(fiber)
+        assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(fiber)))
+        yield* TestClock.adjust("10 seconds")
+        yield* Meetings.setHost(id, dave)
+        assert.deepStrictEqual(yield* called, ["get", "set_host", "set_host", "get", "set_host"])
+      })
+    ))
+
+  it.effect("costs one conflict when a human moved the host meanwhile", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        yield* Meetings.setHost(id, bob)
+        yield* Effect.flatMap(Simulator.Simulator, (simulator) => simulator.moveHost(id, "ou_dave"))
+        yield* Meetings.setHost(id, carol)
+        assert.deepStrictEqual(yield* called, ["get", "set_host", "set_host", "set_host"])
+      })
+    ))
+})

@@ -1,0 +1,108 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { Cas, Lark, Meetings, MeetingUser, UserToken } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
+import { fault } from "./fixtures/faults.ts"
+import * as platform from "./fixtures/http/platform.ts"
+import { alice, asUser, bob, called, carol, elapse, id, on, type World } from "./fixtures/World.ts"
+
+/** Runs a program that sleeps. */
+const onClock = <A, E>(options: Simulator.Options, program: Effect.Effect<A, E, World>) => elapse(on(options, program))
+
+describe("as a user", () => {
+  it.effect("who is known, the host is expected to be that user: one request", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        const report = yield* asUser("ou_alice")(Meetings.setHost(id, bob))
+        assert.deepInclude<object>(report, { outcome: "swapped", swaps: 1, reads: 0 })
+        const requests = yield* Simulator.Simulator.use((simulator) => simulator.requests)
+        assert.deepStrictEqual(requests.map((request) => [request.endpoint, request.token]), [["set_host", "user"]])
+      })
+    ))
+
+  it.effect("who is known, another host seen ends it without another call", () =>
+    Effect.gen(function*() {
+      // A platform that compares before it checks who asks.
+      const conflict = platform.failed(409, 121006, "data conflict", {
+        data: { host_user: { id: "ou_carol", user_type: 1 } }
+      })
+      const feishu = platform.make(() => conflict)
+      const session = UserToken.fromAccessToken(Redacted.make("u-alice"), { user: alice })
+      const error = yield* Meetings.setHost(id, bob).pipe(
+        Lark.asUser(session),
+        Effect.provide(Lark.layer(platform.app)),
+        Effect.provide(feishu.layer),
+        Effect.flip
+      )
+      assert.deepInclude<object>(error, { _tag: "CasRefused", reason: "OperatorNotHost", actual: carol })
+      assert.match(error.message, /^Only the host can move the host role; nothing was changed/)
+      assert.strictEqual(feishu.calls.length, 1)
+    }))
+
+  it.effect("who is known, a host seen by get ends it without a swap", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(asUser("ou_bob")(Meetings.setHost(id, Cas.handover(alice, carol))))
+        assert.deepInclude<object>(error, { _tag: "CasRefused", reason: "OperatorNotHost", actual: alice })
+        assert.deepStrictEqual(yield* called, ["get"])
+      })
+    ))
+
+  it.effect("who is known, a conflict that shows the target still ends well", () =>
+    Effect.gen(function*() {
+      const conflict = platform.failed(409, 121006, "data conflict", {
+        data: { host_user: { id: "ou_bob", user_type: 1 } }
+      })
+      const session = UserToken.fromAccessToken(Redacted.make("u-alice"), { user: alice })
+      const report = yield* Meetings.setHost(id, bob).pipe(
+        Lark.asUser(session),
+        Effect.provide(Lark.layer(platform.app)),
+        Effect.provide(platform.make(() => conflict).layer)
+      )
+      assert.deepInclude<object>(report, { outcome: "converged", effect: "none", swaps: 1 })
+    }))
+
+  it.effect("whose own lost swap took the role away, the operation ends well", () =>
+    onClock(
+      { faults: [fault({ _tag: "DropAfter" })] },
+      Effect.gen(function*() {
+        const report = yield* asUser("ou_alice")(Meetings.setHost(id, bob))
+        assert.deepInclude<object>(report, { outcome: "converged", effect: "unknown", swaps: 2, reads: 1 })
+        assert.deepStrictEqual(report.attempts.map(({ answer }) => answer._tag), ["Unknown", "Terminal", "Observed"])
+      })
+    ))
+
+  it.effect("whose role somebody else took after a lost swap, the refusal stands, and the effect is unknown", () =>
+    onClock(
+      {
+        faults: [fault({ _tag: "DropAfter" })],
+        rivals: [{ _tag: "AfterSwap", nth: 0, host: "ou_carol" }]
+      },
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(asUser("ou_alice")(Meetings.setHost(id, bob)))
+        assert.include<object>(error, { _tag: "NoPermission" })
+        assert.deepInclude<object>("report" in error ? error.report : {}, { effect: "unknown", swaps: 2, reads: 1 })
+      })
+    ))
+
+  it.effect("who is not known, the platform refuses who is not host", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(asUser("ou_bob", { known: false })(Meetings.setHost(id, carol)))
+        assert.include<object>(error, { _tag: "NoPermission", code: 121005 })
+        assert.deepStrictEqual(yield* called, ["get", "set_host"])
+      })
+    ))
+
+  it.effect("named by another kind of id, the operation goes by its own kind", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        const report = yield* asUser("ou_alice")(Meetings.setHost(id, MeetingUser.unionId("on_bob")))
+        assert.strictEqual(report.outcome, "swapped")
+      })
+    ))
+})
