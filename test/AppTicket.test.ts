@@ -168,6 +168,8 @@ describe("a push that comes late", () => {
       yield* first.push("g-1", 3_480_000)
       yield* slow.push("g-2", 3_600_000)
       assert.strictEqual(yield* first.text, "g-2")
+      yield* first.push("g-1", 3_480_000)
+      assert.strictEqual(yield* first.text, "g-2")
     }))
 
   it.effect("while a later one is being stored does not replace it", () =>

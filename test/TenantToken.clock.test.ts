@@ -15,9 +15,8 @@ const provision = (mint: Parameters<typeof platform.make>[1]) =>
     const { clock, setBy } = yield* wallClock
     const feishu = platform.make(() => ({ status: 404 }), mint)
     const layer = TenantToken.layer.pipe(Layer.provide([LarkConfig.layer(platform.app), feishu.layer]))
-    const { get, reject } = yield* Effect.provide(TenantToken.TenantToken, yield* Layer.build(layer)).pipe(
-      Effect.provideService(Clock.Clock, clock)
-    )
+    const context = yield* Effect.provideService(Layer.build(layer), Clock.Clock, clock)
+    const { get, reject } = yield* Effect.provide(TenantToken.TenantToken, context)
     const text = Effect.map(get, Redacted.value)
     return { mints: feishu.mints, setBy, text, get, reject }
   })

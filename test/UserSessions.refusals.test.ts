@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import type * as OAuthServer from "./fixtures/OAuthServer.ts"
-import type * as SessionWorld from "./fixtures/SessionWorld.ts"
+import * as SessionWorld from "./fixtures/SessionWorld.ts"
 import { elapse, errorOf, expired, loggedIn, needsLogin, tokenOf } from "./fixtures/SessionWorld.ts"
 import { alice } from "./fixtures/World.ts"
 
@@ -101,6 +101,21 @@ describe("a failed refresh", () => {
       assert.strictEqual(world.uses.length, 1)
       yield* TestClock.adjust(200)
       assert.strictEqual(yield* elapse(tokenOf(world.process)), "access.login1.1")
+    }))
+
+  it.effect("of the store, or the lack of a session, delays no later call", () =>
+    Effect.gen(function*() {
+      const world = yield* SessionWorld.make()
+      const [process, other] = [yield* world.start("one"), yield* world.start("two")]
+      needsLogin(yield* errorOf(other), "noSession")
+      yield* elapse(process.save(alice, yield* world.login))
+      assert.strictEqual(yield* elapse(tokenOf(other)), "access.login1.0")
+      yield* expired
+      world.storeFaults.push(...Array.from({ length: 5 }, () => "unavailable" as const))
+      assert.strictEqual((yield* errorOf(other))._tag, "SessionStoreError")
+      const before = yield* Clock.currentTimeMillis
+      assert.strictEqual(yield* elapse(tokenOf(other)), "access.login1.1")
+      assert.isBelow((yield* Clock.currentTimeMillis) - before, 500)
     }))
 
   it.effect("is forgotten with the next login", () =>

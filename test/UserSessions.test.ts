@@ -259,6 +259,19 @@ describe("a wall clock that is set back", () => {
       }).pipe(Effect.provideService(Clock.Clock, clock))
       assert.deepStrictEqual([renewed, expired], ["access.login1.1", "access.login1.2"])
     }))
+
+  it.effect("does not extend the use of a token that another process stored", () =>
+    Effect.gen(function*() {
+      const { clock, setBy } = yield* wallClock
+      yield* Effect.gen(function*() {
+        const world = yield* loggedIn()
+        setBy(-7_200_000)
+        const other = yield* world.start("two")
+        assert.strictEqual(yield* elapse(tokenOf(other)), "access.login1.0")
+        yield* TestClock.adjust("119 minutes")
+        assert.strictEqual(yield* elapse(tokenOf(other)), "access.login1.1")
+      }).pipe(Effect.provideService(Clock.Clock, clock))
+    }))
 })
 
 describe("a token that the platform rejects", () => {

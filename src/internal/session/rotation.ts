@@ -174,9 +174,9 @@ export const make = (options: Options): Rotation => {
       ? known.lifetime
       : Session.lifetimeOf(access, clock.currentTimeMillisUnsafe(), monotonicMillis(clock))
 
-  /** Makes a token of the record the current one, unless a later version is known or the token was rejected meanwhile. */
+  /** Makes a token of the record the current one, unless a later version is known. */
   const adopt = (found: Versioned, access: Session.Access): Redacted.Redacted => {
-    if ((found.version ?? 0) < version || token.isRejected(access.token)) return access.token
+    if ((found.version ?? 0) < version) return access.token
     version = found.version ?? version
     known = { token: access.token, lifetime: lifetimeOf(access) }
     return token.hold(access.token, known.lifetime)
