@@ -3,14 +3,14 @@ import { Console, Duration, Effect, Schedule } from "effect"
 import { Cas, Meetings, type MeetingUser } from "effect-lark-meetings"
 import { alice, bob, carol, layer, meetingId } from "./environment.ts"
 
-// Any schedule works. It is stepped by fresh conflicts only: a conflict on a value that aged through a sleep is a
-// refresh, which costs one call and no wait, so backing off never makes the next attempt stale.
+// Any schedule works. Only fresh conflicts step it. A conflict on a value that was read before a sleep just refreshes the
+// value, which costs one call and no wait, so backing off never makes the next attempt stale.
 const backoff = Schedule.exponential("20 millis").pipe(
   Schedule.setInputType<Cas.FreshConflict<MeetingUser.MeetingUser>>(),
   Schedule.jittered,
   Schedule.upTo({ times: 6 }),
   Schedule.tap(({ duration, input }) =>
-    Console.log(`swap ${input.swaps} lost against somebody, waiting ${Math.round(Duration.toMillis(duration))} ms`)
+    Console.log(`swap ${input.swaps} met another host, waiting ${Math.round(Duration.toMillis(duration))} ms`)
   )
 )
 

@@ -5,8 +5,8 @@ import { HttpBody, type HttpClient } from "effect/http"
 import { DatabaseSync } from "node:sqlite"
 import { makeServer } from "../test/registers/etagServer.ts"
 
-// A counter, wherever it is kept. A store with versions puts one on every value that it shows; a value that is only
-// wanted has none, and is compared by its count.
+// A counter in any store. A store with versions puts one on every value that it returns. A target has none, and is compared
+// by its count.
 interface Counter {
   readonly count: number
   readonly version?: string | undefined
@@ -26,7 +26,7 @@ const inMemory = (ref: Ref.Ref<Counter>): Cas.Register<Counter> => ({
     )
 })
 
-// Whatever is not understood may have been executed. A real client tells more apart: test/registers/etag.ts.
+// Any other answer may have been executed. A real client distinguishes more of them: test/registers/etag.ts.
 const overHttp = (client: HttpClient.HttpClient, url: string): Cas.Register<Counter> => ({
   equals,
   read: Effect.gen(function*() {
@@ -75,7 +75,7 @@ const increment = Effect.fnUntraced(function*(title: string, register: Cas.Regis
 
 const twice = Effect.fnUntraced(function*(title: string, register: Cas.Register<Counter>) {
   const before = yield* increment(title, register)
-  yield* increment("  and once more, by somebody who still believes in the value before", register, before)
+  yield* increment("  and once more, with an outdated hint", register, before)
 })
 
 const program = Effect.gen(function*() {

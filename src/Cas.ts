@@ -1,22 +1,22 @@
 /**
- * A compare-and-swap engine: moves a shared value to where you want it, against any number of others, over a network
- * that loses requests and replies.
+ * A compare-and-swap engine: moves a shared value to where you want it, while others change it too, over a network that loses
+ * requests and replies.
  *
  * **Details**
  *
- * A `Register` is anything with a conditional write: a meeting's host, an HTTP resource with an ETag, a row with a
- * version, a `Ref`. An `Intent` says what you want of it, a `Policy` when to try again, and the `Report` what was done.
+ * A `Register` is a value with a conditional write: the host of a meeting, an HTTP resource with an ETag, a row with a version
+ * column, a `Ref`. An `Intent` is the goal, a `Policy` says when to try again, and the `Report` lists what was done.
  *
- * - The value in a conflict is used at once. A conflict on a value that aged through a sleep is only a refresh: it
- *   steps no schedule. This holds for every schedule you bring.
- * - Success needs proof: an acknowledgement, or the target seen by a request that was sent after the call began.
+ * - The value in a conflict is used at once. A conflict on a value that was read before a sleep only refreshes the value: it
+ *   does not step the schedule. This holds for every schedule that you bring.
+ * - Success needs proof: an acknowledgement, or the target seen by a request that left after the call began.
  * - `report.effect` is `none`, `applied` or `unknown`, on success and on every error, and is never wrong.
- * - Interruption is not success, nor is a defect; both pass through.
+ * - An interruption or a defect is not success. Both pass through.
  *
  * **Gotchas**
  *
- * - A register compares values. If its values carry no version, a value that went away and came back (ABA) is not seen.
- * - A request that was still travelling when the client gave up may land later, if the value is again the expected one.
+ * - A register without versions compares values alone. A value that changed and changed back (ABA) is not noticed.
+ * - A request that was still on its way when the client gave up takes effect later, if the value is again the expected one.
  *
  * **Example** (A register in memory)
  *

@@ -104,6 +104,15 @@ describe("an attempt that is held", () => {
       assert.deepStrictEqual(sent, [])
     }))
 
+  it.effect("does not leave after the deadline, even if nothing of the swap can be interrupted", () =>
+    Effect.gen(function*() {
+      const { register, sent } = heldFor(30_000)
+      const swap = Effect.uninterruptible(register.swap("alice", "bob"))
+      const error = exhausted(yield* Effect.flip(run(swapping(swap), { deadline: "10 seconds" })))
+      assert.strictEqual(error.report.effect, "none")
+      assert.deepStrictEqual(sent, [])
+    }))
+
   it.effect("may leave at the last moment that leaves the least time of an attempt, and not later", () =>
     Effect.gen(function*() {
       const settings = { deadline: "10 seconds", minAttempt: "1 second" } as const
@@ -129,9 +138,11 @@ describe("an attempt that is held", () => {
         const onAbandoned = () => Effect.die("nothing was sent")
         const fiber = yield* start(register, { interruption: mode }, { onAbandoned })
         yield* TestClock.adjust("1 second")
-        yield* Fiber.interrupt(fiber)
-        const exit = yield* Fiber.await(fiber)
-        assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+        yield* Effect.forkChild(Fiber.interrupt(fiber))
+        yield* TestClock.adjust(1)
+        const exit = fiber.pollUnsafe()
+        yield* TestClock.adjust("1 minute")
+        assert.isTrue(exit !== undefined && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
         assert.deepStrictEqual(sent, [])
       })
   )
@@ -209,15 +220,22 @@ describe("a request that is refused and held again", () => {
       assert.deepStrictEqual(sent, [])
     }))
 
-  it.effect("is unsent when the second wait begins too late, even without a timeout", () =>
-    Effect.gen(function*() {
-      const { register, sent } = refusedThenHeld(0)
-      const settings = { deadline: "1150 millis", minAttempt: "100 millis", attemptTimeout: Duration.infinity } as const
-      const error = exhausted(yield* Effect.flip(run(register, settings)))
-      assert.deepInclude<object>(error.report, { effect: "none" })
-      assert.deepStrictEqual(error.report.elapsed, Duration.millis(1_100))
-      assert.deepStrictEqual(sent, [])
-    }))
+  it.effect.each([0, 60_000])(
+    "is unsent when the second wait, of %s ms, begins too late",
+    (millis) =>
+      Effect.gen(function*() {
+        const { register, sent } = refusedThenHeld(millis)
+        const settings = {
+          deadline: "1150 millis",
+          minAttempt: "100 millis",
+          attemptTimeout: Duration.infinity
+        } as const
+        const error = exhausted(yield* Effect.flip(run(register, settings)))
+        assert.deepInclude<object>(error.report, { effect: "none" })
+        assert.deepStrictEqual(error.report.elapsed, Duration.millis(1_100))
+        assert.deepStrictEqual(sent, [])
+      })
+  )
 })
 
 describe("a conflict on a swap that was held", () => {

@@ -15,7 +15,7 @@ import {
   Operation,
   policyOf,
   reportOf,
-  told,
+  shown,
   type Value
 } from "./fixtures/Scenario.ts"
 import { conflict, linearize, maybe, read, swap, write } from "./linearizable.ts"
@@ -67,7 +67,7 @@ describe("a linearizable history", () => {
       const window = { start: started + millis(attempt.at), end: started + endOf(attempt) }
       const { answer } = attempt
       if (attempt._tag === "Read") {
-        return Option.toArray(told(attempt)).map((value) => read(value, window))
+        return Option.toArray(shown(attempt)).map((value) => read(value, window))
       }
       switch (answer._tag) {
         case "Applied":

@@ -18,8 +18,8 @@ import {
   reportOf,
   Rules,
   Scenario,
+  shown,
   tagOf,
-  told,
   Value
 } from "./fixtures/Scenario.ts"
 
@@ -82,11 +82,11 @@ const property = (
   )
 
 describe("safety", () => {
-  property("1. every expected value was given by the caller or told by the server", ({ requests }, scenario) => {
+  property("1. every expected value was given by the caller or shown by the server", ({ requests }, scenario) => {
     const known = new Set<Value | undefined>([scenario.goal._tag === "Handover" ? scenario.goal.from : scenario.hint])
     for (const request of requests) {
       if (request.swap !== undefined) assert.include(known, request.swap.expected)
-      for (const value of request.told) known.add(value)
+      for (const value of request.shown) known.add(value)
     }
   })
 
@@ -196,7 +196,7 @@ describe("safety", () => {
       if (Exit.isFailure(exit)) return
       const last = exit.value.attempts.at(-1)
       assert.isDefined(last)
-      assert.isTrue(last.answer._tag === "Applied" || Option.contains(told(last), goal.to))
+      assert.isTrue(last.answer._tag === "Applied" || Option.contains(shown(last), goal.to))
     }), often)
 
   property("12. the report lists every request that the server counted, in order", ({ report, requests }) => {
@@ -205,9 +205,9 @@ describe("safety", () => {
       report.attempts.map((attempt) => [
         millis(attempt.at),
         attempt._tag === "Swap" ? { expected: attempt.expected, desired: attempt.desired } : undefined,
-        Option.toArray(told(attempt))
+        Option.toArray(shown(attempt))
       ]),
-      requests.map(({ at, swap, told }) => [at - start, swap, told])
+      requests.map(({ at, swap, shown }) => [at - start, swap, shown])
     )
     assert.deepStrictEqual(
       [report.swaps, report.reads],
@@ -289,7 +289,7 @@ describe("work", () => {
     for (const attempt of report.attempts) {
       if (!Duration.isZero(attempt.waited)) isAged = true
       if (attempt._tag === "Swap") assert.strictEqual(attempt.fresh, !isAged)
-      if (Option.isSome(told(attempt))) isAged = false
+      if (Option.isSome(shown(attempt))) isAged = false
       if (attempt.answer._tag === "Unsent" || attempt.answer._tag === "Unknown") isAged = true
     }
     const conflicts = swapsOf(report).filter(({ answer }) => answer._tag === "Conflict")
@@ -327,7 +327,7 @@ describe("work", () => {
   })
 
   property("20. the target seen ends the operation on the spot", ({ report, target }) => {
-    const seen = report.attempts.findIndex((attempt) => Option.contains(told(attempt), target))
+    const seen = report.attempts.findIndex((attempt) => Option.contains(shown(attempt), target))
     if (seen === -1) return
     assert.strictEqual(seen, report.attempts.length - 1)
     assert.notStrictEqual(report.outcome, "failed")

@@ -6,7 +6,7 @@
 /** A call on one register, and when it was under way. Calls of one instant count as concurrent. */
 export interface Call<S> {
   readonly start: number
-  /** Infinite if nobody knows whether it took effect, or when: it may come at any time after `start`, or never. */
+  /** Infinite if the effect is unknown: it may come at any time after `start`, or never. */
   readonly end: number
   /** The value after it; undefined if it cannot have been answered as it was with this value in place. */
   readonly next: (value: S) => S | undefined
@@ -31,14 +31,14 @@ export const swap = <S>(from: S, to: S, { end, start }: Window): Call<S> => ({
   next: (value) => value === from ? to : undefined
 })
 
-/** A swap that was answered with a conflict; `seen` is undefined if the conflict did not tell the value. */
+/** A swap that met a conflict; `seen` is undefined if the conflict did not show the value. */
 export const conflict = <S>(expected: S, seen: S | undefined, { end, start }: Window): Call<S> => ({
   start,
   end,
   next: (value) => value !== expected && (seen === undefined || value === seen) ? value : undefined
 })
 
-/** A swap of which nobody knows whether it took effect. */
+/** A swap of unknown effect. */
 export const maybe = <S>(from: S, to: S, start: number): Call<S> => swap(from, to, { start, end: Infinity })
 
 /** The calls in an order that explains every answer, without those that need not have happened; undefined if none does. */

@@ -8,31 +8,31 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
 /**
- * A budget that operations pay into and transient retries draw from.
+ * A budget that every operation pays into and every transient retry draws from.
  *
  * **Details**
  *
- * When a server is in trouble, retries are what keeps it there. With a budget, retries of transient answers are at most
- * a share of the operations, however many fail. Conflicts are not charged: they prove that the server is healthy.
- * The idea, and the default figures, are Finagle's `RetryBudget`.
+ * Retries keep an overloaded server overloaded. A budget bounds transient retries to a share of the operations, however many
+ * fail. Conflicts are not charged: they prove that the server is healthy. The idea and the default figures are those of
+ * Finagle's `RetryBudget`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface RetryBudget {
-  /** One operation has begun. */
+  /** Pays for one operation that begins. */
   readonly deposit: Effect.Effect<void>
-  /** Pays for one retry; false if there is nothing left to pay with. */
+  /** Draws one retry. False if the budget is used up. */
   readonly withdraw: Effect.Effect<boolean>
 }
 
 /**
- * A new budget: a retry for every `1 / ratio` operations of the last `window`, and `reserve` retries a second on top.
+ * Makes a budget: one retry for every `1 / ratio` operations of the last `window`, plus `reserve` retries a second.
  *
  * **Details**
  *
- * Default: a fifth of the operations of the last 10 seconds, and 10 a second. Share one between all that call the same
- * server: give it to each operation as its `budget`.
+ * Default: a fifth of the operations of the last 10 seconds, plus 10 a second. Share one among all operations that call the same
+ * server, as their `budget`.
  *
  * @since 0.1.0
  * @category constructors
@@ -46,7 +46,7 @@ export const makeRetryBudget = (options?: {
   const window = Duration.toMillis(options?.window ?? "10 seconds")
   const reserve = (options?.reserve ?? 10) * window / 1_000
   const slices = 10
-  /** Operations less those that retries have used up, by slice of the window; the reserve is drawn from last. */
+  /** Operations that no retry has used up, by slice of the window. The reserve is drawn from last. */
   const balances: Array<{ readonly slice: number; amount: number }> = []
   const drawn: Array<number> = []
 
@@ -71,7 +71,7 @@ export const makeRetryBudget = (options?: {
       Effect.sync(() => {
         const now = clock.currentTimeMillisUnsafe()
         expire(now)
-        // Counted in operations, which add up exactly.
+        // In operations, so that the sums are exact.
         let price = 1 / ratio
         const available = balances.reduce((sum, balance) => sum + balance.amount, 0)
         if (available < price) {

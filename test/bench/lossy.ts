@@ -1,6 +1,6 @@
 /**
- * Ten engines, and ours with each of its policies, under the same lossy scripts, judged by the register.
- * `npm run bench:lossy -- 10000` runs so many scripts.
+ * Ten engines, and this one with each of its policies, under the same lossy scripts. The register records the truth.
+ * `npm run bench:lossy -- 10000` runs 10,000 scripts.
  */
 import { intents, otherEngines, ownEngines, type Trial, trial } from "./lossy/trial.ts"
 import { short, table } from "./table.ts"
@@ -14,7 +14,7 @@ const header = [
   "in doubt",
   "false success",
   "false failure",
-  "applied, unsaid",
+  "applied, not said",
   "double effect",
   "calls",
   "median ms",

@@ -1,6 +1,6 @@
 /**
- * Clients that run the shipped reducer, one register without versions, people who change it, and a network that loses
- * and delays: as a transition system that can be explored to its last state.
+ * A transition system that can be explored to its last state: clients that run the shipped reducer, one register without
+ * versions, people who change it, and a network that loses and delays requests.
  */
 import { Option } from "effect"
 import { Cas } from "effect-lark-meetings"
@@ -13,7 +13,7 @@ export interface Client {
   readonly onUnknown: Cas.OnUnknown
   readonly canRead: boolean
   readonly hint?: Value
-  /** As a user, who may swap while being in place, and is refused for good otherwise. */
+  /** A user who may swap only while in place, and gets a terminal error otherwise. */
   readonly operator?: Value
 }
 
@@ -32,11 +32,11 @@ export interface Setup {
   readonly late: number
   /** How many clients are interrupted, or crash. */
   readonly interruptions: number
-  /** How many conflicts do not tell the value. */
+  /** How many conflicts do not show the value. */
   readonly blind: number
 }
 
-/** What the register refuses for good. */
+/** The terminal error of the register. */
 type Refusal = "no permission"
 
 type State = reducer.State<Value, Refusal>
@@ -66,8 +66,8 @@ export interface Running {
   readonly applied: number
   /** The values held since the call, as bits. */
   readonly held: number
-  /** The values it was told, as bits. */
-  readonly told: number
+  /** The values that the answers showed, as bits. */
+  readonly shown: number
   /** Changes by others since the call. */
   readonly foreign: number
   readonly unknowns: number
@@ -145,7 +145,7 @@ export const start = (setup: Setup): World => ({
       result: undefined,
       applied: 0,
       held: bit(setup.initial),
-      told: [...client.intent.values, ...(client.hint === undefined ? [] : [client.hint])].reduce(
+      shown: [...client.intent.values, ...(client.hint === undefined ? [] : [client.hint])].reduce(
         (bits, v) => bits | bit(v),
         0
       ),
@@ -180,7 +180,7 @@ const change = (world: World, value: Value, by: number): World => ({
   }))
 })
 
-const toldBy = (answer: Answer): number => {
+const shownBy = (answer: Answer): number => {
   const value = answer._tag === "Conflict"
     ? answer.actual
     : answer._tag === "Observed"
@@ -198,19 +198,19 @@ const take = (
 ): World => {
   const running = world.clients[index]!
   const rules = rulesOf(setup, setup.clients[index]!)
-  const told = {
+  const shown = {
     ...running,
-    told: running.told | toldBy(answer),
+    shown: running.shown | shownBy(answer),
     unknowns: running.unknowns + (answer._tag === "Unknown" && running.command._tag === "SendSwap" ? 1 : 0)
   }
   const event: reducer.Event<Value, Refusal> = answer._tag === "Terminal"
     ? { _tag: "Failed", error: "no permission", meaning: undefined, elapsed: 0 }
     : running.command._tag === "SendSwap"
-    // The command says which kind of request this answers, so the answer is one to a swap.
+    // The command is SendSwap, so the answer is one to a swap.
     ? { _tag: "Swapped", answer: answer as Cas.Outcome<Value>, elapsed: 0, took: 0 }
-    // Likewise, the answer is one to a read.
+    // The command is SendRead, so the answer is one to a read.
     : { _tag: "Read", answer: answer as Cas.Observation<Value>, elapsed: 0, took: 0 }
-  return withClient(world, index, send(told, reducer.step<Value, Refusal>(rules, running.state, event)))
+  return withClient(world, index, send(shown, reducer.step<Value, Refusal>(rules, running.state, event)))
 }
 
 const unknown = Cas.unknown()
@@ -280,7 +280,7 @@ const clientSteps = (setup: Setup, world: World, index: number): ReadonlyArray<S
         })
         if (world.blind > 0) {
           steps.push({
-            label: `${swap}: conflict, not told`,
+            label: `${swap}: conflict, value not shown`,
             world: withClient({ ...world, blind: world.blind - 1 }, index, {
               ...running,
               wire: { at: "reply", answer: Cas.conflictWithoutState }
@@ -356,9 +356,9 @@ export const steps = (setup: Setup, world: World): ReadonlyArray<Step> => [
   ...lateSteps(world)
 ]
 
-const keyOfAnswer = (answer: Answer): string => `${answer._tag[0]}${toldBy(answer)}`
+const keyOfAnswer = (answer: Answer): string => `${answer._tag[0]}${shownBy(answer)}`
 
-const keyOfClient = ({ applied, command, foreign, held, result, state, told, unknowns, wire }: Running): string => {
+const keyOfClient = ({ applied, command, foreign, held, result, state, shown, unknowns, wire }: Running): string => {
   if (result !== undefined) {
     return result.outcome === "interrupted"
       ? `!${applied}`
@@ -385,13 +385,13 @@ const keyOfClient = ({ applied, command, foreign, held, result, state, told, unk
     state.serverWait,
     applied,
     held,
-    told,
+    shown,
     foreign,
     unknowns
   ].join(",")
 }
 
-/** Two worlds with one key cannot be told apart by anything that is checked or can follow. */
+/** Worlds with the same key are the same for every check, and so are all worlds that can follow them. */
 export const keyOf = (world: World): string =>
   `${world.value};${world.humans};${world.losses};${world.lates};${world.interruptions};${world.blind};${
     world.late.map((late) => `${late.client}${late.expected}${late.desired}`).toSorted().join(".")

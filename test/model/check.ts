@@ -11,8 +11,8 @@ const values = (bits: number, value: number) => (bits & (1 << value)) !== 0
 /** The numbers are those of the engine's specification. */
 export const always: ReadonlyArray<Property> = [
   {
-    name: "1 every expected value was given by the caller or told by the server",
-    holds: (_setup, { command, told }) => command._tag !== "SendSwap" || values(told, command.expected)
+    name: "1 every expected value was given by the caller or shown by the server",
+    holds: (_setup, { command, shown }) => command._tag !== "SendSwap" || values(shown, command.expected)
   },
   {
     name: "3 swapped means that a swap of this operation took effect",

@@ -13,7 +13,7 @@ const Results = Schema.fromJsonString(Schema.Struct({
   }))
 }))
 
-/** Runs the tests of a file, or the one named, and tells how a test of theirs ended. */
+/** Runs the tests of a file, or one of them by title. Returns how each ended. */
 const testing = async (tree: Tree, file: string, title?: string) => {
   const report = tree.path("results.json")
   rmSync(report, { force: true })

@@ -1,4 +1,4 @@
-/** Mistakes that an engine like this one is known to make, each with the test that must notice it. */
+/** Mistakes that engines like this one are known to have, each with the test that must fail. */
 
 export interface Mutant {
   readonly name: string
@@ -346,14 +346,14 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: hold,
     find: "if (exit._tag === \"Success\" && at > departure.latest) return Effect.interrupt",
     replace: "",
-    killer: held("where nothing can be interrupted is unsent at the deadline, less the least time of an attempt")
+    killer: held("does not leave after the deadline, even if nothing of the swap can be interrupted")
   },
   {
     name: "hold begun after the last moment",
     file: hold,
     find: "if (now(clock) > departure.latest) return Effect.interrupt",
     replace: "",
-    killer: held("is unsent when the second wait begins too late, even without a timeout")
+    killer: held("is unsent when the second wait, of 60000 ms, begins too late")
   },
   {
     name: "held attempt cut as unknown",
@@ -501,7 +501,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     killer: queued("24: operations on one key run in the order of their calls")
   },
   {
-    name: "FIFO broken: nobody waits for a turn",
+    name: "FIFO broken: no operation waits for its turn",
     file: queue,
     find: "lane.turn.withPermit(Effect.andThen(started, inTurn(lane)))",
     replace: "Effect.andThen(started, inTurn(lane))",

@@ -34,7 +34,7 @@ const copy = (directory: string): Tree => {
     },
     test: (...parameters) =>
       new Promise((resolve) => {
-        // A thread ends with its process, whatever it is caught in. A test that hangs has noticed a mistake, and says so in time.
+        // A thread ends with its process, even in an endless loop. A test that hangs fails by its timeout.
         const settings = ["--pool=threads", "--no-cache", `--fsModuleCachePath=${path("cache")}`, "--testTimeout=10000"]
         const child = execFile(
           process.execPath,

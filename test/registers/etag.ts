@@ -40,7 +40,7 @@ const orUnknown = <A>(answer: Effect.Effect<A, HttpClientError.HttpClientError>)
 /**
  * An HTTP resource with strong entity tags, written with `PUT` and `If-Match`.
  *
- * A 412 is asked to hold the current representation (RFC 8144, section 3.2). `If-Match` compares strongly, so a weak tag
+ * A 412 should hold the current representation (RFC 8144, section 3.2). `If-Match` compares strongly, so a weak tag
  * never matches: the operation ends with `CasInconsistentRegister`. A server may answer 2xx although the tag does not
  * match, if it finds the change in place (RFC 9110, section 13.1.1); that is its word for "applied".
  */

@@ -183,7 +183,7 @@ export const suite = <A, E>(title: string, backend: Backend<A, E>) => {
         assert.deepStrictEqual([report.outcome, report.reads], ["swapped", 0])
       }))
 
-    it.effect("a rival who always puts the value back is contention, no contradiction", () =>
+    it.effect("a rival that always puts the value back is contention, not a contradiction", () =>
       Effect.gen(function*() {
         const store = yield* backend.make("a")
         const [register, rival] = [yield* connect(store), yield* connect(store)]

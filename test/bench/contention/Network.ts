@@ -10,7 +10,7 @@ import { slidingWindows, type Window } from "./Window.ts"
 
 export const meanRoundTrip = 20
 
-/** Values are whole numbers: who is host. */
+/** Values are whole numbers, one for each host. */
 export interface Network {
   readonly timeline: Timeline
   readonly random: Seeded
@@ -41,7 +41,7 @@ export const makeNetwork = (
       timeline.after(oneWay(), () => {
         const reset = wait(timeline.now())
         if (reset > 0) throttled++
-        // The header tells whole seconds.
+        // The header is in whole seconds.
         answer = reset > 0 ? Cas.unsent({ after: Duration.seconds(Math.ceil(reset / 1000)) }) : execute()
         timeline.after(oneWay(), resume)
       })

@@ -1,6 +1,6 @@
 /**
- * What `src/Cas/Queue.ts` does for the operations of one process: first come, first served, and the one that ends hands
- * its last sighting to the next.
+ * What `src/Cas/Queue.ts` does for the operations of one process: first come, first served, and each operation passes
+ * the last value it saw to the next.
  */
 import type { Process } from "../Timeline.ts"
 import type { Ended, Sighting } from "./ours.ts"

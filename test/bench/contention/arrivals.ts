@@ -18,7 +18,7 @@ export const arrivals = (
   { clients, seed, utilisation }: { readonly clients: number; readonly seed: number; readonly utilisation: number }
 ): Traffic => {
   const timeline = makeTimeline()
-  // The arrivals are the same for everybody.
+  // Every participant gets the same arrivals.
   const times = seeded(seed)
   const network = makeNetwork(timeline, seeded(seed + 1))
   const client = makeClient()

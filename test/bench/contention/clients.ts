@@ -1,5 +1,5 @@
 /**
- * Who takes part.
+ * The participants of a race.
  */
 import { Cas, RateLimits } from "effect-lark-meetings"
 import * as Duration from "effect/Duration"
@@ -53,7 +53,7 @@ const paced = (limits: ReadonlyArray<RateLimits.Limit>) => {
   }
 }
 
-/** The clients are dealt to so many processes, each with a queue, and with the shipped rate limits if there are any. */
+/** The clients are spread over so many processes, each with a queue, and with the shipped rate limits if there are any. */
 export const queued =
   (processes: number, policy: Cas.Policy<number>, limits: ReadonlyArray<RateLimits.Limit> = []): MakeClient => () => {
     const members = Array.from({ length: processes }, () => ({ queue: makeQueue(), wait: paced(limits) }))
@@ -75,7 +75,7 @@ export const queued =
     }
   }
 
-/** Knows how many contenders are left: nothing that is known less well can be expected to do better. */
+/** Knows how many contenders are left, which no real client does: a bound for all of them. */
 const oracle: MakeClient = () => {
   let left = 0
   const conflict = Schedule.fromStep(
@@ -101,7 +101,7 @@ const awsSchedule = Schedule.modifyDelay(
   ({ duration }) => Effect.map(Random.next, (random) => Duration.times(duration, random))
 )
 
-/** What people write first. */
+/** The loops that come to mind first. */
 export const userSchedule = Schedule.jittered(Schedule.exponential("50 millis"))
 
 export const underStaleRule = (conflict: Schedule.Schedule<unknown>): MakeClient =>
@@ -132,7 +132,7 @@ export const roster = {
   queued: ["ours, one process", queued(1, standard)]
 } satisfies Record<string, Named>
 
-/** With the bounds that each brings. Elasticsearch: `retry_on_conflict=3`. */
+/** With the default bounds of each. Elasticsearch: `retry_on_conflict=3`. */
 export const bounded: ReadonlyArray<Named> = [
   ["Kubernetes DefaultRetry, 5 attempts", peer(readAgain(Backoff.kubernetesRetry, 5))],
   ["Kubernetes DefaultBackoff, 4 attempts", peer(readAgain(Backoff.kubernetesBackoff, 4))],
@@ -144,6 +144,6 @@ export const bounded: ReadonlyArray<Named> = [
   ["ours, standard, 20 swaps, 30 s", ours(Cas.Policy.standard)]
 ]
 
-/** The user's schedule where every other engine puts it. */
+/** A caller's schedule between the conflict and the next swap, where every other engine puts it. */
 export const userReadAgain = peer(readAgain(Backoff.effectExponential(50)))
 export const userRefreshThenSleep = peer(refreshThenSleep(Backoff.effectExponential(50)))

@@ -1,5 +1,5 @@
 /**
- * What the engine must reach, what it reaches, and what the peers reach.
+ * The goals of the engine, its figures, and those of the peers.
  */
 import { Cas, RateLimits } from "effect-lark-meetings"
 import { short } from "../table.ts"

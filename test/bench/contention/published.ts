@@ -1,5 +1,5 @@
 /**
- * What AWS's own simulator says for 100 clients, and what this one says: the mean of 100 runs.
+ * The results of AWS's own simulator for 100 clients, and of this one: the mean of 100 runs.
  * The published program at commit 66cb169 was run under Python 3, with `xrange` as `range`.
  */
 import { roster } from "./clients.ts"

@@ -26,7 +26,7 @@ export interface Race {
   readonly contenders: number
   readonly runs: number
   readonly seed: number
-  /** Client i wants the value i, unless told otherwise. */
+  /** Client i wants the value i unless given. */
   readonly target?: number | undefined
   /** The server's. */
   readonly limits?: ReadonlyArray<Window> | undefined

@@ -1,5 +1,5 @@
 /**
- * What is asked of an engine, and what it says of what it did.
+ * An engine under test, and what it claims about its effect.
  */
 import { target } from "./Script.ts"
 import { Canceled, Doubtful, type Server } from "./Server.ts"

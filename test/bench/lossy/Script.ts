@@ -6,13 +6,13 @@ import type { Seeded } from "../Seeded.ts"
 /**
  * - `LostRequest`, `LostReply`: not executed, or executed, and an error (a reset, a 5xx) instead of the answer.
  * - `Late`: the error now, executed later.
- * - `Throttled`: certainly not executed, and the client is told so.
+ * - `Throttled`: not executed, and the answer says so.
  */
 export type Fault =
   | { readonly _tag: "LostRequest" | "LostReply" | "Throttled" }
   | { readonly _tag: "Late"; readonly by: number }
 
-/** What happens to the nth request: how far it travels, who writes just before and after it, what is lost. */
+/** What happens to the nth request: its delay, writes of others just before and after it, what is lost. */
 export interface Step {
   readonly travel: number
   readonly before: number | undefined
@@ -23,7 +23,7 @@ export interface Step {
 export interface Script {
   readonly initial: number
   readonly steps: ReadonlyArray<Step>
-  /** Others who write at a time of their own. */
+  /** Writes of others at times of their own. */
   readonly rivals: ReadonlyArray<{ readonly at: number; readonly value: number }>
   readonly cancelAt: number | undefined
 }

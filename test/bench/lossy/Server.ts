@@ -1,11 +1,11 @@
 /**
- * The register behind the lossy network. It knows the truth: every value it has held, and who wrote it.
+ * The register behind the lossy network. It records every value it has held, and its writer.
  * A request that was sent is carried out even if its client has gone.
  */
 import type { Timeline } from "../Timeline.ts"
 import type { Script } from "./Script.ts"
 
-/** Somebody else's value is in place; the server tells which. */
+/** Another value is in place, and the answer shows it. */
 export class Conflict extends Error {
   readonly actual: number
   constructor(actual: number) {

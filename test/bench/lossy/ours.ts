@@ -1,5 +1,5 @@
 /**
- * This library's engine: what it says is in the report.
+ * This library's engine. Its claims are those of the report.
  */
 import { Cas } from "effect-lark-meetings"
 import * as Cause from "effect/Cause"
