@@ -188,7 +188,8 @@ type UserOf<Token extends TokenKind> = "user" extends Token ? UserToken : never
 export const endpoint = <
   const Path extends string,
   const E extends LarkError.ErrorClass,
-  const Token extends TokenKind,
+  // Written out, so that the message about another value names these.
+  const Token extends "app" | "user" | "either",
   A = void,
   I = unknown
 >(

@@ -10,7 +10,6 @@ import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { InvalidPolicy } from "./errors.ts"
-import type { OnUnknown } from "./Intent.ts"
 import { type Unknown, unknown, type Unsent } from "./Outcome.ts"
 import { inWords } from "./words.ts"
 
@@ -70,7 +69,7 @@ export interface Policy<in A, out E = never, out R = never> {
    */
   readonly attemptTimeout: Duration.Input
   /** What to do after a swap of unknown effect; `undefined` leaves it to the intent. */
-  readonly onUnknown: OnUnknown | undefined
+  readonly onUnknown: "reassert" | "stopIfMoved" | "neverResend" | undefined
   /** `drain` lets a swap in flight end, within its timeout, before an interruption takes effect; a held one is cut. */
   readonly interruption: "abort" | "drain"
 }

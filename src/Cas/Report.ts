@@ -130,24 +130,6 @@ export interface FailureReport<out A> extends Evidence<A> {
   readonly observed: Option.Option<A>
 }
 
-/**
- * The report of an operation that ended before its first request.
- *
- * @internal
- */
-export const nothingDone = (elapsed: Duration.Duration): FailureReport<never> => ({
-  outcome: "failed",
-  effect: "none",
-  before: Option.none(),
-  observed: Option.none(),
-  attempts: [],
-  swaps: 0,
-  reads: 0,
-  conflicts: { fresh: 0, stale: 0 },
-  waited: Duration.zero,
-  elapsed
-})
-
 const show = (value: unknown): string =>
   typeof value === "string"
     ? value

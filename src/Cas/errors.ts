@@ -7,8 +7,9 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import type * as Option from "effect/Option"
 import type { AttemptCut } from "./causes.ts"
+import { nothingDone } from "./nothingDone.ts"
 import type { Limit } from "./reducer.ts"
-import { type FailureReport, nothingDone } from "./Report.ts"
+import type { FailureReport } from "./Report.ts"
 import { plural } from "./words.ts"
 
 /**
