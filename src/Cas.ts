@@ -43,7 +43,7 @@
  */
 export * from "./Cas/causes.ts"
 export * from "./Cas/errors.ts"
-export { hold } from "./Cas/hold.ts"
+export { hold, isOverdue } from "./Cas/hold.ts"
 export * from "./Cas/Intent.ts"
 export type { Options } from "./Cas/Operation.ts"
 export * from "./Cas/Outcome.ts"

@@ -6,12 +6,14 @@
  * There is one circuit for each app and endpoint.
  *
  * - Failures: no reply, HTTP 5xx, an error page of a gateway. Any other response is a success, errors included (a
- *   conflict, a missing permission, a 429).
+ *   conflict, a missing permission, a 429). A request that the engine cuts at its `attemptTimeout` or deadline got no
+ *   reply; a request that the caller interrupts does not count.
  * - Open: calls fail at once with a `TransportError` whose `executed` is `no` and whose `retryAfter` is the time until the
  *   next request is tried. A `setHost` waits that long, if its policy allows.
  * - The next request after that is a probe: it closes the circuit or opens it again.
  *
- * It is built on Effect's `CircuitBreaker`: state in memory, or in Redis for several processes. Without this layer every
+ * It is built on Effect's `CircuitBreaker`: state in memory, or in Redis for several processes. Setting the wall clock
+ * changes no opening: memory counts monotonic time, Redis its own. Without this layer every
  * request is sent. A circuit that opens is logged as a warning.
  *
  * **Example** (A platform that is down)
@@ -48,7 +50,9 @@ import * as Layer from "effect/Layer"
 import * as Circuit from "effect/persistence/CircuitBreaker"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Cas from "./Cas.ts"
 import { CircuitBreaker } from "./internal/circuitBreaker.ts"
+import { onMonotonicClock } from "./internal/monotonicClock.ts"
 import { circuitOpened } from "./internal/telemetry.ts"
 import { TransportError } from "./LarkError.ts"
 
@@ -83,6 +87,13 @@ const logOpenings = (breaker: Circuit.CircuitBreaker) =>
     Effect.forkScoped({ startImmediately: true })
   )
 
+/** A store whose openings do not change with the wall clock. */
+const monotonic = (store: Circuit.CircuitBreakerStore["Service"]): Circuit.CircuitBreakerStore["Service"] => ({
+  admit: (key) => onMonotonicClock(store.admit(key)),
+  record: (options) => onMonotonicClock(store.record(options)),
+  state: (key) => onMonotonicClock(store.state(key))
+})
+
 /**
  * Builds the service. The `CircuitBreakerStore` holds the state of the circuits.
  *
@@ -92,22 +103,36 @@ const logOpenings = (breaker: Circuit.CircuitBreaker) =>
 export const make = (
   options: Options
 ): Effect.Effect<CircuitBreaker, never, Circuit.CircuitBreakerStore | Scope.Scope> =>
-  Effect.map(Effect.tap(Circuit.make(options), logOpenings), (breaker): CircuitBreaker => ({
-    guard: <A, E>(
-      request: { readonly app: string; readonly endpoint: string },
-      send: Effect.Effect<A, E>,
-      isUp: (exit: Exit.Exit<A, E>) => boolean
-    ) =>
-      send.pipe(
-        breaker.execute<A, E>({
-          key: `effect-lark-meetings ${request.app} ${request.endpoint}`,
-          classify: (exit) => isUp(exit) ? Circuit.success : Circuit.failure()
-        }),
-        Effect.catch((error) =>
-          Effect.fail(error instanceof Circuit.CircuitBreakerError ? rejection(request.endpoint, error) : error)
+  Effect.gen(function*() {
+    const store = yield* Circuit.CircuitBreakerStore
+    const scope = yield* Effect.scope
+    const breaker = yield* Effect.provideService(Circuit.make(options), Circuit.CircuitBreakerStore, monotonic(store))
+    yield* logOpenings(breaker)
+
+    return {
+      guard: <A, E>(
+        request: { readonly app: string; readonly endpoint: string },
+        send: Effect.Effect<A, E>,
+        isUp: (exit: Exit.Exit<A, E>) => boolean
+      ) => {
+        const key = `effect-lark-meetings ${request.app} ${request.endpoint}`
+        const noReply = Effect.ignore(breaker.execute(Effect.void, { key, classify: () => Circuit.failure() }))
+        return send.pipe(
+          breaker.execute<A, E>({ key, classify: (exit) => isUp(exit) ? Circuit.success : Circuit.failure() }),
+          Effect.catch((error) =>
+            Effect.fail(error instanceof Circuit.CircuitBreakerError ? rejection(request.endpoint, error) : error)
+          ),
+          // The breaker ignores every interruption. It is told in a fiber of its own: no store holds up the operation.
+          Effect.onInterrupt(() =>
+            Effect.flatMap(
+              Cas.isOverdue,
+              (isOverdue) => isOverdue ? Effect.forkIn(noReply, scope, { startImmediately: true }) : Effect.void
+            )
+          )
         )
-      )
-  }))
+      }
+    }
+  })
 
 /**
  * Guards all requests, with the state of the circuits in a `CircuitBreakerStore`.

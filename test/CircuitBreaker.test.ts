@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer, Schedule } from "effect"
+import { Clock, Duration, Effect, Fiber, Layer, Schedule } from "effect"
 import { Cas, CircuitBreaker, Lark, MeetingId, Meetings } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { CircuitBreaker as Circuit } from "effect/persistence"
 import { TestClock } from "effect/testing"
-import { alice, bob, id, meetings, type World } from "./fixtures/World.ts"
+import { wallClock } from "./fixtures/wallClock.ts"
+import { alice, bob, elapse, id, meetings, type World } from "./fixtures/World.ts"
 
 const breaker = CircuitBreaker.layerMemory({ tripPolicy: Circuit.consecutive(3), openDuration: "10 seconds" })
 
@@ -88,6 +89,54 @@ describe("a circuit", () => {
       assert.strictEqual(yield* sent("get"), 3)
       assert.match(error.message, /nothing was changed after 0 swaps and 1 read, 1 of them not executed\./)
     }).pipe(guarded(faults("get", 20, { _tag: "DropBefore" }))))
+
+  it.effect("opens when attempts are cut at their timeout or at the deadline, and again by the next probe", () =>
+    Effect.gen(function*() {
+      const policy = Cas.Policy.make({
+        attemptTimeout: "200 millis",
+        deadline: "1 second",
+        transient: Schedule.recurs(0)
+      })
+      const setHost = elapse(Effect.exit(Meetings.setHost(id, bob, { hint: alice, policy })))
+      yield* Effect.replicateEffect(setHost, 6)
+      assert.strictEqual(yield* sent("set_host"), 3)
+      yield* TestClock.adjust("10 seconds")
+      yield* Effect.replicateEffect(setHost, 3)
+      assert.strictEqual(yield* sent("set_host"), 4)
+      yield* TestClock.adjust("10 seconds")
+      const late = Cas.Policy.make({ attemptTimeout: "9 seconds", deadline: "3 seconds" })
+      yield* elapse(Effect.exit(Meetings.setHost(id, bob, { hint: alice, policy: late })))
+      yield* setHost
+      assert.strictEqual(yield* sent("set_host"), 5)
+    }).pipe(guarded(faults("set_host", 20, { _tag: "Delay", millis: 3_600_000 }))))
+
+  it.effect("stays closed when the caller interrupts, even after a long silence", () =>
+    Effect.gen(function*() {
+      const policy = Cas.Policy.make({ attemptTimeout: "9 seconds" })
+      for (let i = 0; i < 5; i++) {
+        const call = Effect.exit(Meetings.setHost(id, bob, { hint: alice, policy }))
+        const fiber = yield* Effect.forkChild(call)
+        yield* TestClock.adjust("5 seconds")
+        yield* Fiber.interrupt(fiber)
+        yield* elapse(Effect.timeoutOption(Meetings.swapHost(id, { expected: alice, desired: bob }), "5 seconds"))
+      }
+      assert.strictEqual(yield* sent("set_host"), 10)
+    }).pipe(guarded(faults("set_host", 20, { _tag: "Delay", millis: 3_600_000 }))))
+
+  for (const [direction, hours] of [["back", -5], ["forward", 5]] as const) {
+    it.effect(`stays open as long when the wall clock is set ${direction}`, () =>
+      Effect.gen(function*() {
+        const wall = yield* wallClock
+        yield* Effect.gen(function*() {
+          yield* tags(3)
+          wall.setBy(hours * 3_600_000)
+          yield* TestClock.adjust("9999 millis")
+          assert.deepStrictEqual(yield* tags(1), ["TransportError"])
+          yield* TestClock.adjust("1 millis")
+          assert.deepStrictEqual(yield* tags(2), ["ok", "ok"])
+        }).pipe(guarded(faults("get", 3, { _tag: "DropBefore" })), Effect.provideService(Clock.Clock, wall.clock))
+      }))
+  }
 
   it.effect("that is open delays a setHost, whose effect stays certain", () =>
     Effect.gen(function*() {

@@ -230,7 +230,8 @@ export class Operation<A, E, R, C, PE, PR> {
     return {
       leftAt: now(this.clock),
       holds: 0,
-      latest: this.link.invokedAt + (deadline - minAttempt) * 1_000_000
+      latest: this.link.invokedAt + (deadline - minAttempt) * 1_000_000,
+      isOverdue: false
     }
   }
 
@@ -277,6 +278,7 @@ export class Operation<A, E, R, C, PE, PR> {
       const toTimeout = attemptTimeout - millisOf(at - departure.leftAt)
       const toDeadline = deadline - this.recorder.since(at)
       if (toTimeout > 0 && toDeadline > 0) return waitFor(Math.min(toTimeout, toDeadline))
+      departure.isOverdue = true
       return Effect.succeed(unknown(
         toTimeout > 0
           ? new AttemptPastDeadline({ millis: deadline })

@@ -20,6 +20,8 @@ export interface Departure {
   holds: number
   /** A request that is held after this time does not leave. */
   latest: number
+  /** Whether the request got no answer in time, after it left. */
+  isOverdue: boolean
 }
 
 /**
@@ -92,3 +94,15 @@ export const hold = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E,
       return undefined
     })
   })
+
+/**
+ * Whether the engine interrupts the attempt that the fiber works for because its request, which had left, got no answer in
+ * time. Any other interruption comes from the caller. Outside an operation it is `false`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const isOverdue: Effect.Effect<boolean> = Effect.map(
+  Effect.service(CurrentDeparture),
+  (departure) => departure?.isOverdue === true
+)

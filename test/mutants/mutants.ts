@@ -115,6 +115,16 @@ export const mutants: ReadonlyArray<Mutant> = [
     killer: interruption("inside the register is not success either")
   },
   {
+    name: "attempt cut in silence",
+    file: operation,
+    find: "departure.isOverdue = true",
+    replace: "departure.isOverdue = false",
+    killer: {
+      file: "test/CircuitBreaker.test.ts",
+      title: "opens when attempts are cut at their timeout or at the deadline, and again by the next probe"
+    }
+  },
+  {
     name: "baton kept after unknown",
     file: queue,
     find: `                isUncertain = true
