@@ -4,8 +4,8 @@ import { Cas, Lark, Meetings, MeetingUser } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { alice, meetingId } from "./environment.ts"
 
-// Ten services that know nothing of each other want ten different hosts at once; two replies are lost. The server is
-// always the simulator here: nobody should do this to a real meeting.
+// Ten services set ten different hosts at once, and two replies are lost. The server is always the simulator: do not do
+// this to a real meeting.
 const contenders = Array.from({ length: 10 }, (_, index) => MeetingUser.openId(`ou_contender_${index}`))
 
 const contend = (user: MeetingUser.MeetingUser<"open_id">) =>

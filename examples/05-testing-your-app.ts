@@ -4,14 +4,14 @@ import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
 import * as assert from "node:assert/strict"
 
-// Your application: hands the meeting to the deputy, and says so.
+// Your application: makes the deputy host, and reports the result.
 const delegate = (meetingId: MeetingId.MeetingId, deputy: MeetingUser.MeetingUser<"open_id">) =>
   Meetings.setHost(meetingId, deputy).pipe(
     Effect.map((report) => `${report.after.id} hosts, effect ${report.effect}`),
     Effect.catchTag("TargetNotInMeeting", () => Effect.succeed("the deputy has not joined yet"))
   )
 
-// Your test: the simulator takes the place of the network. Under the test clock, ten minutes pass at once.
+// Your test: the simulator replaces the network, and the test clock lets ten minutes pass at once.
 const id = MeetingId.make("6911188411932033028")
 
 const test = Effect.gen(function*() {
@@ -30,7 +30,9 @@ const test = Effect.gen(function*() {
   assert.equal((yield* simulator.writes).length, 1)
   const swaps = (yield* simulator.requests).filter((request) => request.endpoint === "set_host")
   assert.deepEqual(swaps.map((request) => request.reply?.code), [122004, 99991400, undefined, 121006])
-  yield* Console.log("The application waited out the limit, survived the lost reply, and moved the host once.")
+  yield* Console.log(
+    "The application waited for the rate limit, recovered from the lost reply, and moved the host once."
+  )
 })
 
 await Effect.runPromise(test.pipe(

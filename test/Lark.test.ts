@@ -25,7 +25,7 @@ const id = MeetingId.make("6911188411932033028")
 
 const meeting = platform.ok({ meeting: { id } })
 
-describe("the front door", () => {
+describe("Lark.layer", () => {
   it.effect("provides every service", () =>
     Effect.gen(function*() {
       const services = [Meetings.Meetings, LarkHttp.LarkHttp, TenantToken.TenantToken, LarkConfig.LarkConfig] as const
@@ -39,7 +39,7 @@ describe("the front door", () => {
       assert.deepStrictEqual([...feishu.calls, ...feishu.mints], [])
     }))
 
-  it.effect("shares one token among all who use it", () =>
+  it.effect("shares one token among all calls", () =>
     Effect.gen(function*() {
       const feishu = platform.make(() => meeting)
       yield* Effect.all([Meetings.get(id), Effect.all([Meetings.get(id)]), Meetings.get(id)]).pipe(
@@ -86,7 +86,7 @@ describe("the front door", () => {
       assert.deepStrictEqual(feishu.mints.map((mint) => mint.body), [`{"app_id":"cli_env","app_secret":"secret-env"}`])
     }))
 
-  it.effect("that is not configured fails at once, and sends nothing", () =>
+  it.effect("without configuration fails at once, and sends nothing", () =>
     Effect.gen(function*() {
       const feishu = platform.make(() => meeting)
       const layer = Layer.provide(
@@ -100,7 +100,7 @@ describe("the front door", () => {
 })
 
 describe("asUser", () => {
-  it.effect("is for its region, and an inner region wins", () =>
+  it.effect("holds for its effect, and an inner one wins", () =>
     Effect.gen(function*() {
       const feishu = platform.make(() => platform.ok({}))
       const as = (token: string) => Lark.asUser(UserToken.fromAccessToken(Redacted.make(token)))
@@ -113,7 +113,7 @@ describe("asUser", () => {
       assert.deepStrictEqual(tokens, ["Bearer u-outer", "Bearer u-inner", "Bearer u-outer"])
     }))
 
-  it.effect("reaches fibers that are started in the region", () =>
+  it.effect("holds for fibers that the effect starts", () =>
     Effect.gen(function*() {
       const feishu = platform.make(() => platform.ok({}))
       const session = UserToken.fromAccessToken(Redacted.make("u-1"), { user: MeetingUser.openId("ou_alice") })
@@ -126,7 +126,7 @@ describe("asUser", () => {
       assert.strictEqual(feishu.mints.length, 0)
     }))
 
-  it.effect("the app's own token is neither asked for nor touched by what happens to the user's", () =>
+  it.effect("neither fetches nor rejects the app's token", () =>
     Effect.gen(function*() {
       const simulator = yield* Simulator.Simulator
       yield* Meetings.get(id)
@@ -184,7 +184,7 @@ const provideStore =
       Effect.provide([inStore, layer])
     )
 
-describe("the front door of a store app", () => {
+describe("StoreApp.layer", () => {
   it.effect("provides every service", () =>
     Effect.gen(function*() {
       const services = [
@@ -230,7 +230,7 @@ describe("the front door of a store app", () => {
 })
 
 describe("asTenant", () => {
-  it.effect("is for its region, an inner region wins, and fibers of the region are in it", () =>
+  it.effect("holds for its effect and its fibers, and an inner one wins", () =>
     Effect.gen(function*() {
       const feishu = twoTenants({})
       const get = Effect.ignore(Meetings.get(id))
@@ -252,7 +252,7 @@ describe("asTenant", () => {
       assert.deepStrictEqual([...feishu.calls, ...feishu.mints], [])
     }))
 
-  it.effect("leaves a user's calls to the user's token", () =>
+  it.effect("does not change the token of a user's calls", () =>
     Effect.gen(function*() {
       const feishu = twoTenants({})
       yield* Effect.ignore(Meetings.get(id)).pipe(
@@ -268,7 +268,7 @@ describe("two tenants with a meeting of the same id", () => {
   const setHost = (tenant: string, user: typeof bob, options?: Meetings.SetHostOptions<"open_id">) =>
     Lark.asTenant(tenant)(Meetings.setHost(id, user, options))
 
-  it.effect("do not share the host that was last seen", () =>
+  it.effect("do not share the last seen host", () =>
     Effect.gen(function*() {
       const feishu = twoTenants({ a: "ou_alice", b: "ou_carol" })
       const program = Effect.gen(function*() {
@@ -289,7 +289,7 @@ describe("two tenants with a meeting of the same id", () => {
       assert.deepStrictEqual(feishu.hosts, { a: "ou_alice", b: "ou_bob" })
     }))
 
-  it.effect("do not share the queue: their operations go side by side, those of one tenant after another", () =>
+  it.effect("do not share the queue: operations of one tenant wait for each other, those of two do not", () =>
     Effect.gen(function*() {
       const most = (tenants: ReadonlyArray<string>) =>
         Effect.gen(function*() {
@@ -316,7 +316,7 @@ describe("two tenants with a meeting of the same id", () => {
       assert.deepStrictEqual(together.seen, ["a ou_alice -> ou_bob", "a get"])
     }))
 
-  it.effect("do not hand one another what they have witnessed", () =>
+  it.effect("do not pass each other what they saw", () =>
     Effect.gen(function*() {
       const feishu = twoTenants({ a: "ou_alice", b: "ou_carol" })
       const only = Cas.handover(alice, bob)

@@ -97,9 +97,9 @@ describe.each(platform.clients)("through %s,", (client) => {
     })
   })
 
-  describe("whatever is answered", () => {
+  describe("any answer", () => {
     it.effect.prop(
-      "end succeeds, or fails with a documented or generic error, and never with a defect",
+      "ends `end` with a success, a documented error or a generic error, never with a defect",
       [Answer],
       ([answer]) =>
         Effect.gen(function*() {
@@ -120,7 +120,7 @@ describe.each(platform.clients)("through %s,", (client) => {
       { arbitrary: { runs: 200 } }
     )
 
-    it.effect.prop("get and swapHost never end with a defect", [Answer], ([answer]) =>
+    it.effect.prop("ends get and swapHost without a defect", [Answer], ([answer]) =>
       Effect.gen(function*() {
         for (
           const exit of [yield* Effect.exit(answered(get, answer)), yield* Effect.exit(answered(swapHost, answer))]
@@ -129,7 +129,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         }
       }), { arbitrary: { runs: 60 } })
 
-    it.effect("deeply nested data is no defect either", () =>
+    it.effect("may have deeply nested data without a defect", () =>
       Effect.gen(function*() {
         const tower = `${`{"a":`.repeat(50_000)}1${"}".repeat(50_000)}`
         for (const [code, status] of [[121005, 403], [99991400, 429], [0, 200]] as const) {
@@ -166,7 +166,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         }
       }))
 
-    it.effect("that comes with a status of failure is a MalformedResponse", () =>
+    it.effect("with an HTTP status that is no success is a MalformedResponse", () =>
       Effect.gen(function*() {
         for (const status of [304, 400, 404, 500, 502]) {
           const error = yield* failure(end, { status, body: { code: 0, msg: "success", data: {} } })
@@ -210,7 +210,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         })
     )
 
-    it.effect("may be ten megabytes of nothing", () =>
+    it.effect("may be ten megabytes of spaces", () =>
       Effect.gen(function*() {
         const error = yield* failure(end, { status: 502, body: "x".repeat(10_000_000) })
         assert.isBelow(error.message.length, 500)
@@ -259,8 +259,8 @@ describe.each(platform.clients)("through %s,", (client) => {
 
     it.effect("an invalid value in their place is left out", () =>
       Effect.gen(function*() {
-        const nonsense = [null, 1, "x", [], {}, [null, 1, "x", [], {}, { subject: 1 }, { scope: {}, field: [] }]]
-        for (const permission_violations of nonsense) {
+        const invalid = [null, 1, "x", [], {}, [null, 1, "x", [], {}, { subject: 1 }, { scope: {}, field: [] }]]
+        for (const permission_violations of invalid) {
           const error = yield* details({
             permission_violations,
             field_violations: permission_violations,
@@ -287,7 +287,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         }
       }))
 
-    it.effect("tells its wait in x-ogw-ratelimit-reset, or else in Retry-After", () =>
+    it.effect("gives its wait in x-ogw-ratelimit-reset, or else in Retry-After", () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* wait({ "retry-after": "7" }), Duration.seconds(7))
         assert.deepStrictEqual(yield* wait({ "x-ogw-ratelimit-reset": "2", "retry-after": "7" }), Duration.seconds(2))
@@ -298,7 +298,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         assert.deepStrictEqual(yield* wait({ "retry-after": "Wed, 31 Dec 2025 23:59:59 GMT" }), Duration.zero)
       }))
 
-    it.effect("whose header is invalid tells none", () =>
+    it.effect("with an invalid header gives no wait", () =>
       Effect.gen(function*() {
         for (const reset of ["soon", "-1", "NaN", "Infinity", "1e999", "", " ", ["1", "2"], ["1", "1"]]) {
           assert.strictEqual(yield* wait({ "x-ogw-ratelimit-reset": reset }), undefined, String(reset))
@@ -310,7 +310,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         }
       }))
 
-    it.effect("by a gateway that knows no envelope tells its wait as well", () =>
+    it.effect("by a gateway without an envelope gives its wait, too", () =>
       Effect.gen(function*() {
         const error = yield* failure(end, { status: 429, body: "slow down", headers: { "retry-after": "7" } })
         assert.include<object>(error, { _tag: "MalformedResponse", retry: "wait" })

@@ -14,8 +14,8 @@ describe.each(platform.clients)("through %s,", (client) => {
   const on = (feishu: ReturnType<typeof platform.make>) => <A, E>(program: Effect.Effect<A, E, Lark.Services>) =>
     program.pipe(Effect.provide(Lark.layer(platform.app)), Effect.provide(feishu.through(client)))
 
-  describe("on the wire", () => {
-    it.effect("get asks for the meeting by open_id", () =>
+  describe("a request", () => {
+    it.effect("of get names users by open_id by default", () =>
       Effect.gen(function*() {
         const feishu = platform.make(() => meeting)
         yield* on(feishu)(get)
@@ -29,7 +29,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         }])
       }))
 
-    it.effect("get asks for what its options ask for, and for nothing else", () =>
+    it.effect("of get has the parameters of its options, and no others", () =>
       Effect.gen(function*() {
         const feishu = platform.make(() => meeting)
         yield* on(feishu)(Effect.all([
@@ -44,7 +44,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         ])
       }))
 
-    it.effect("set_host sends both users, under the id kind that they have", () =>
+    it.effect("of set_host has both users, under their kind of id", () =>
       Effect.gen(function*() {
         const feishu = platform.make(() => platform.ok({}))
         const room = { userType: MeetingUser.UserType.Room }
@@ -74,7 +74,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         ])
       }))
 
-    it.effect("end has the user's token, and neither query, body nor content type", () =>
+    it.effect("of end has the user's token, and no query, body or content type", () =>
       Effect.gen(function*() {
         const feishu = platform.make(() => platform.ok({}))
         yield* on(feishu)(end)
@@ -89,7 +89,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         assert.deepStrictEqual(feishu.mints, [])
       }))
 
-    it.effect("the token request carries the app id and secret in its body, and no token", () =>
+    it.effect("for a token has the app id and secret in its body, and no token", () =>
       Effect.gen(function*() {
         const feishu = platform.make(() => meeting)
         yield* on(feishu)(get)
@@ -103,7 +103,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         }])
       }))
 
-    it.effect("operations for both kinds of token run as the user inside asUser, as the app outside", () =>
+    it.effect("has the user's token inside asUser, the app's outside, where either is accepted", () =>
       Effect.gen(function*() {
         const feishu = platform.make(({ method }) => method === "GET" ? meeting : platform.ok({}))
         yield* on(feishu)(Effect.all([asAlice(Effect.all([get, swapHost])), get, swapHost]))
@@ -115,7 +115,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         ])
       }))
 
-    it.effect("no trace id leaves, even from a traced caller", () =>
+    it.effect("has no trace id, even from a traced caller", () =>
       Effect.gen(function*() {
         const feishu = platform.make(() => meeting)
         yield* Effect.withSpan(on(feishu)(Effect.all([get, end, swapHost])), "caller")
@@ -124,7 +124,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         }
       }))
 
-    it.effect("a path parameter cannot change the path", () =>
+    it.effect("has a path that no path parameter can change", () =>
       Effect.gen(function*() {
         const feishu = platform.make(() => platform.ok({}))
         const endpoint = LarkHttp.endpoint({

@@ -72,7 +72,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         assert.deepStrictEqual([feishu.mints.length, feishu.calls.length], [2, 100])
       }))
 
-    it.effect("of a user who has only that one is not repeated", () =>
+    it.effect("of a user without another token is not repeated", () =>
       Effect.gen(function*() {
         for (const code of tokenCodes) {
           const feishu = platform.make(() => platform.failed(400, code))
@@ -81,7 +81,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         }
       }))
 
-    it.effect("of a user who can have another one is repeated with it", () =>
+    it.effect("of a user with another token is repeated with it", () =>
       Effect.gen(function*() {
         const feishu = platform.make((_, nth) => nth === 0 ? platform.failed(400, 99991677) : platform.ok({}))
         const rejected: Array<string> = []
@@ -106,7 +106,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         assert.strictEqual(feishu.calls.length, 1)
       }))
 
-    it.effect("alone is a reason to repeat: no other code of the table is", () =>
+    it.effect("is the only reason to repeat: no other code of the table is one", () =>
       Effect.gen(function*() {
         for (const { code } of LarkError.table.filter((row) => !tokenCodes.includes(row.code))) {
           const feishu = platform.make(() => platform.failed(400, code))
@@ -136,7 +136,7 @@ describe.each(platform.clients)("through %s,", (client) => {
   describe("a token that does not come", () => {
     const late = Effect.delay(Effect.succeed(platform.minted("t-late")), "8900 millis")
 
-    it.effect("is not missed by a call whose second token is at hand, however late", () =>
+    it.effect("does not delay a call whose second token is there", () =>
       Effect.gen(function*() {
         const feishu = platform.make((_, n) =>
           n === 0 ? Effect.delay(Effect.succeed(platform.failed(400, 99991663)), "9900 millis") : meeting
@@ -201,7 +201,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         })
     )
 
-    it.effect("is waited for as long by a call that has waited for its turn", () =>
+    it.effect("is waited for by a call that has waited for the rate limiter", () =>
       Effect.gen(function*() {
         const feishu = platform.make(() => meeting, (n) => n === 0 ? platform.minted("t-short", 20) : late)
         const call = yield* Effect.forkChild(on(feishu)(get))

@@ -64,7 +64,7 @@ describe.each(platform.clients)("through %s,", (client) => {
       ],
       ["certificate of another name", thrown("ERR_TLS_CERT_ALTNAME_INVALID", "Hostname/IP does not match certificate")],
       ["certificate expired", thrown("CERT_HAS_EXPIRED", "certificate has expired")],
-      ["certificate of nobody", thrown("DEPTH_ZERO_SELF_SIGNED_CERT", "self-signed certificate")]
+      ["self-signed certificate", thrown("DEPTH_ZERO_SELF_SIGNED_CERT", "self-signed certificate")]
     ]
 
     it.effect.each(neverConnected)(
@@ -102,7 +102,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         })
     )
 
-    it.effect("within ten seconds may have been executed, and is not waited for any longer", () =>
+    it.effect("within ten seconds may have been executed, and ends", () =>
       Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Effect.flip(answered(end, Effect.never)))
         yield* TestClock.adjust("9999 millis")
@@ -113,7 +113,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         assert.include(error.message, "10000 ms")
       }))
 
-    it.effect("a circle of causes is no defect", () =>
+    it.effect("because of a circle of causes is no defect", () =>
       Effect.gen(function*() {
         const circle: { code: string; cause?: unknown } = { code: "ROUND" }
         circle.cause = circle

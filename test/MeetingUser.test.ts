@@ -40,7 +40,7 @@ describe("a user", () => {
     }
   })
 
-  it("may be of a type that nobody has documented yet", () => {
+  it("may have an undocumented type", () => {
     assert.strictEqual(MeetingUser.openId("x", { userType: 4711 }).userType, 4711)
   })
 
@@ -83,7 +83,7 @@ describe("the meeting_user object", () => {
     }
   )
 
-  it("names nobody when half of it is missing or empty", () => {
+  it("is none when half of it is missing or empty", () => {
     const nobody = [
       undefined,
       null,

@@ -7,24 +7,24 @@ import { type Call, conflict, linearize, maybe, read, swap, write } from "./line
 
 const id = MeetingId.make("6911188411932033028")
 
-/** Who is in the meeting; every contender wants another one of the first three, and nobody wants the others. */
+/** The participants. Each contender makes another one of the first three host. */
 const contended = ["ou_alice", "ou_bob", "ou_carol"] as const
 const people = [...contended, "ou_dave", "ou_erin"] as const
 const Person = Schema.Literals(people)
 type Person = typeof Person.Type
 
-/** What is called here, and where it is. */
+/** The endpoints that are called here. */
 const paths: Readonly<Partial<Record<Simulator.RequestRecord["endpoint"], string>>> = {
   set_host: `/open-apis/vc/v1/meetings/${id}/set_host`,
   get: `/open-apis/vc/v1/meetings/${id}`,
   tenant_access_token: "/open-apis/auth/v3/tenant_access_token/internal"
 }
 
-/** HTTP 429 says that the request was refused, whoever says it and with whatever body: one that was executed is none. */
+/** HTTP 429 means that the request was not executed. */
 const honest = (fault: Simulator.Fault): Simulator.Fault =>
   "applied" in fault && fault.status === 429 ? { ...fault, applied: false } : fault
 
-/** Soon, and where it hurts: what nobody calls here cannot fail. */
+/** A fault of one of the first six requests of an endpoint that is called here. */
 const nearby = ({ endpoint, fault, nth }: Simulator.FaultRule): Simulator.FaultRule => ({
   endpoint: endpoint in paths ? endpoint : "set_host",
   nth: nth % 6,
@@ -119,8 +119,8 @@ const claims = (report: Report, started: number): ReadonlyArray<Call<string>> =>
 const Body = Schema.Struct({ host_user: Schema.Struct({ id: Schema.String }) })
 const targetOf = (request: Simulator.RequestRecord) => Schema.decodeUnknownSync(Body)(request.body).host_user.id
 
-describe("setHost through the whole library, on a bad day", () => {
-  it.effect.prop("claims nothing that is not so, and the history of the meeting is linearizable", {
+describe("setHost through the whole library, under faults and rivals", () => {
+  it.effect.prop("reports the truth, and the history of the meeting is linearizable", {
     faults: Faults,
     rivals: Rivals,
     initial: Person,

@@ -12,7 +12,7 @@ const decoded = (meeting: unknown, options: { readonly idType?: MeetingUser.IdTy
   )
 
 describe("get", () => {
-  it.effect("tells everything that the document's example tells", () =>
+  it.effect("has all that the document's example has", () =>
     Effect.gen(function*() {
       const meeting = yield* decoded({
         id: "6911188411934433028",
@@ -116,7 +116,7 @@ describe("get", () => {
       assert.deepStrictEqual(yield* decoded({ id, ...Object.fromEntries(empty) }), bare)
     }))
 
-  it.effect("takes an empty password for none, and a count that is no number for no count", () =>
+  it.effect("has no password if it is empty, and no count if it is no number", () =>
     Effect.gen(function*() {
       const meeting = yield* decoded({ id, password: "", participant_count: "many" })
       assert.deepStrictEqual([meeting.password, meeting.participantCount], [Option.none(), Option.none()])
@@ -134,7 +134,7 @@ describe("get", () => {
       assert.deepStrictEqual([startTime, endTime], [Option.none(), Option.none()])
     }))
 
-  it.effect("keeps numbers that nobody has documented yet, and fields likewise do no harm", () =>
+  it.effect("keeps undocumented numbers, and ignores undocumented fields", () =>
     Effect.gen(function*() {
       const participants = [{ id: "ou_x", user_type: 4711, status: 99 }]
       const meeting = yield* decoded({ id, status: 77, participants, a_new_field: { deep: [1] } })
@@ -142,7 +142,7 @@ describe("get", () => {
       assert.deepStrictEqual(meeting.participants.map((one) => [one.user.userType, one.status]), [[4711, 99]])
     }))
 
-  it.effect("leaves out participants that it cannot name, and a host likewise", () =>
+  it.effect("leaves out participants without an id, and a host likewise", () =>
     Effect.gen(function*() {
       const participants = [{ user_type: 1 }, { id: "", user_type: 6 }, { id: "ou_x" }, { id: "ou_bob", user_type: 1 }]
       const meeting = yield* decoded({ id, participants, host_user: { id: "", user_type: 1 } })
@@ -180,7 +180,7 @@ describe("get", () => {
       })
     ))
 
-  it.effect("brings participants and abilities only when asked for them", () =>
+  it.effect("has participants and abilities only if they were asked for", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -196,7 +196,7 @@ describe("get", () => {
       })
     ))
 
-  it.effect("fails with the error of its document", () =>
+  it.effect("fails with each documented error", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -207,7 +207,7 @@ describe("get", () => {
       })
     ))
 
-  it.effect("of a field without its scope names the scope", () =>
+  it.effect("fails with the scope that a field needs", () =>
     on(
       { userIdScope: false },
       Effect.gen(function*() {

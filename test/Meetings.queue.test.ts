@@ -31,7 +31,7 @@ const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   })
 
 describe("setHost, called many times on one meeting", () => {
-  it.effect("costs a call each and one read, and takes effect in the order of the calls", () =>
+  it.effect("sends one set_host each and one read, and takes effect in call order", () =>
     Effect.gen(function*() {
       const goals = Array.from({ length: 20 }, (_, n) => user(["bob", "carol", "dave"][n % 3]!))
       const reports = yield* inTime(
@@ -49,7 +49,7 @@ describe("setHost, called many times on one meeting", () => {
       assert.strictEqual(reports.filter(({ outcome }) => outcome === "swapped").length, 1)
     }).pipe(feishu()))
 
-  it.effect("with latest ends those that wait, without an effect", () =>
+  it.effect("with latest ends those that are queued, without an effect", () =>
     Effect.gen(function*() {
       const operations = ["bob", "carol", "dave"].map((name) =>
         Effect.result(Meetings.setHost(id, user(name), { latest: true }))
@@ -70,7 +70,7 @@ const inBetween = [
 ] as const
 
 describe("setHost", () => {
-  it.effect("rotates to the next who is in the meeting", () =>
+  it.effect("rotates to the next candidate who is in the meeting", () =>
     Effect.gen(function*() {
       const candidates = Cas.rotate([user("alice"), user("stranger"), user("carol")])
       const first = yield* inTime(Meetings.setHost(id, candidates))
@@ -79,7 +79,7 @@ describe("setHost", () => {
       assert.deepStrictEqual(second.after, user("alice"))
     }).pipe(feishu()))
 
-  it.effect("takes any decision, given a hint that tells the kind of id", () =>
+  it.effect("takes an intent that names no user, given a hint", () =>
     Effect.gen(function*() {
       const next = Cas.update((host: MeetingUser.MeetingUser<"open_id">) =>
         host.id === "ou_alice" ? { _tag: "Swap", to: user("dave") } : { _tag: "Keep" }
@@ -109,7 +109,7 @@ describe("setHost", () => {
       })))
   }
 
-  it.effect("mixes no id kinds, even past the compiler", () =>
+  it.effect("refuses users of different kinds of id, even past the compiler", () =>
     Effect.gen(function*() {
       const anyKind: ReadonlyArray<MeetingUser.MeetingUser> = [user("alice"), MeetingUser.unionId("on_bob")]
       const error = yield* Effect.flip(Meetings.setHost(id, Cas.handover(anyKind[0]!, anyKind[1]!)))
@@ -117,7 +117,7 @@ describe("setHost", () => {
       assert.deepStrictEqual(yield* calls, [])
     }).pipe(feishu()))
 
-  it.effect("whose token does not come is known not to have been executed", () =>
+  it.effect("without a token in time was not executed, and says so", () =>
     Effect.gen(function*() {
       const error = yield* inTime(Effect.flip(
         Meetings.setHost(id, user("bob"), { hint: user("alice"), policy: Cas.Policy.once })
@@ -130,7 +130,7 @@ describe("setHost", () => {
 
   const timeouts = ["1 second", "2 seconds", "5 seconds", "10 seconds"] as const
   it.effect.each(timeouts)(
-    "whose second token does not come within %s, either",
+    "without a second token within %s was not executed, either",
     (attemptTimeout) =>
       Effect.gen(function*() {
         const policy = Cas.Policy.make({ ...Cas.Policy.once, attemptTimeout })
@@ -150,7 +150,7 @@ describe("setHost", () => {
       )
   )
 
-  it.effect("turns its budget off where it is told to", () =>
+  it.effect("has no retry budget where budget is undefined", () =>
     Effect.gen(function*() {
       const operations = meetings.map(({ id }) =>
         Effect.flip(Meetings.setHost(id, user("bob"), { hint: user("alice"), budget: undefined }))

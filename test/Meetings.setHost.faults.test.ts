@@ -10,9 +10,9 @@ import { alice, bob, called, elapse, hostNow, id, on, stranger, type World } fro
 /** Runs a program that sleeps. */
 const onClock = <A, E>(options: Simulator.Options, program: Effect.Effect<A, E, World>) => elapse(on(options, program))
 
-describe("setHost and requests that go wrong", () => {
+describe("setHost, when requests fail,", () => {
   it.effect.each(lossy)(
-    "goes on until the host is the one, after %o",
+    "makes the user host, after %o",
     ([what]) =>
       onClock(
         { faults: [fault(what)] },
@@ -26,7 +26,7 @@ describe("setHost and requests that go wrong", () => {
       )
   )
 
-  it.effect("tells an applied swap whose reply was lost from one that was not applied", () =>
+  it.effect("tells an applied set_host whose reply was lost from one that was not applied", () =>
     Effect.gen(function*() {
       const after = (what: Simulator.Fault) =>
         onClock({ faults: [fault(what)] }, Meetings.setHost(id, bob, { hint: alice }))
@@ -34,7 +34,7 @@ describe("setHost and requests that go wrong", () => {
       assert.deepInclude<object>(yield* after({ _tag: "DropBefore" }), { outcome: "swapped", effect: "applied" })
     }))
 
-  it.effect("never calls a failing server's answer unsent, nor a lost reply", () =>
+  it.effect("never takes a 5xx or a lost reply for a request that was not sent", () =>
     Effect.gen(function*() {
       for (const [what] of lossy) {
         const error = yield* onClock(
@@ -46,7 +46,7 @@ describe("setHost and requests that go wrong", () => {
       }
     }))
 
-  it.effect("waits as long as a throttle asks for, and no shorter", () =>
+  it.effect("waits at least as long as a throttle asks for", () =>
     Effect.gen(function*() {
       for (const status of [429, 400] as const) {
         const fiber = yield* Effect.forkChild(on(
@@ -64,7 +64,7 @@ describe("setHost and requests that go wrong", () => {
       }
     }))
 
-  it.effect("waits as long as a gateway asks for that answers 429 in words of its own", () =>
+  it.effect("waits as long as a gateway's 429 without an envelope asks for", () =>
     Effect.gen(function*() {
       for (const body of ["slow down", platform.envelope(424242, "slow down")]) {
         const throttled = { status: 429, body, headers: { "retry-after": "7" } }
@@ -82,7 +82,7 @@ describe("setHost and requests that go wrong", () => {
       }
     }))
 
-  it.effect("gives up at once on a throttle that outlasts its deadline", () =>
+  it.effect("fails at once on a throttle longer than its deadline", () =>
     on(
       { faults: [fault({ _tag: "Throttle", reset: 3_600, status: 429 })] },
       Effect.gen(function*() {
@@ -92,7 +92,7 @@ describe("setHost and requests that go wrong", () => {
       })
     ))
 
-  it.effect("does not notice that its token was rejected on the way", () =>
+  it.effect("succeeds when its token is rejected on the way", () =>
     Effect.gen(function*() {
       for (const status of [400, 200] as const) {
         yield* on(
@@ -107,7 +107,7 @@ describe("setHost and requests that go wrong", () => {
       }
     }))
 
-  it.effect("reads again when a read goes wrong", () =>
+  it.effect("reads again when a read fails", () =>
     onClock(
       { faults: [fault({ _tag: "DropAfter" }, 0, "get")] },
       Effect.gen(function*() {
@@ -116,7 +116,7 @@ describe("setHost and requests that go wrong", () => {
       })
     ))
 
-  it.effect("fails with the error of the document, with the report", () =>
+  it.effect("fails with each documented error, with the report", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -133,7 +133,7 @@ describe("setHost and requests that go wrong", () => {
       })
     ))
 
-  it.effect("refuses a senseless policy before anything is sent", () =>
+  it.effect("refuses an invalid policy before anything is sent", () =>
     on(
       {},
       Effect.gen(function*() {

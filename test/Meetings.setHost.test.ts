@@ -32,7 +32,7 @@ const expectedHosts = Simulator.Simulator.use((simulator) =>
   )
 )
 
-describe("setHost knows whom to expect", () => {
+describe("setHost takes the expected host", () => {
   it.effect("from the hint: one request when it is right", () =>
     on(
       {},
@@ -90,7 +90,7 @@ describe("setHost knows whom to expect", () => {
       })
     ))
 
-  it.effect("under each kind of id by itself", () =>
+  it.effect("for each kind of id separately", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -101,7 +101,7 @@ describe("setHost knows whom to expect", () => {
       })
     ))
 
-  it.effect("in each meeting by itself", () =>
+  it.effect("for each meeting separately", () =>
     on(
       { meetings: [...meetings, { id: "7000000000000000001", host: "ou_dave", participants: ["ou_carol"] }] },
       Effect.gen(function*() {
@@ -112,7 +112,7 @@ describe("setHost knows whom to expect", () => {
     ))
 })
 
-describe("setHost and a host who is already the one", () => {
+describe("setHost, if the user is host already,", () => {
   it.effect("reads once and swaps nothing", () =>
     on(
       {},
@@ -123,7 +123,7 @@ describe("setHost and a host who is already the one", () => {
       })
     ))
 
-  it.effect("does not believe a hint that says so", () =>
+  it.effect("reads once, even if the hint says so", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -133,7 +133,7 @@ describe("setHost and a host who is already the one", () => {
       })
     ))
 
-  it.effect("ends well when a conflict shows the target", () =>
+  it.effect("succeeds when a conflict shows the user as host", () =>
     on(
       { rivals: [{ _tag: "BeforeSwap", nth: 0, host: "ou_bob" }] },
       Effect.gen(function*() {
@@ -163,7 +163,7 @@ describe("setHost and rivals", () => {
     ))
 
   it.effect.each(hostless)(
-    "asks get once when a conflict names nobody ($shape)",
+    "calls get once when a conflict names no host ($shape)",
     (shape) =>
       onClock(
         { faults: [fault(shape)] },
@@ -184,7 +184,7 @@ describe("setHost and rivals", () => {
       })
     ))
 
-  it.effect("hands over from the one host only", () =>
+  it.effect("hands over from the given host only", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -204,7 +204,7 @@ describe("setHost and rivals", () => {
       })
     ))
 
-  it.effect("of a meeting without a host says that nobody is known", () =>
+  it.effect("fails with CasConflictWithoutState in a meeting without a host", () =>
     on(
       { meetings: [{ id, participants: ["ou_bob"] }] },
       Effect.gen(function*() {
@@ -214,7 +214,7 @@ describe("setHost and rivals", () => {
 })
 
 describe("the errors of setHost speak of the meeting", () => {
-  it.effect("when nobody on the list can become host", () =>
+  it.effect("when no candidate is in the meeting", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -292,7 +292,7 @@ describe("what setHost saw last", () => {
       })
     ))
 
-  it.effect("costs one conflict when a human moved the host meanwhile", () =>
+  it.effect("costs one conflict when somebody moved the host meanwhile", () =>
     on(
       {},
       Effect.gen(function*() {

@@ -36,7 +36,7 @@ describe("swapHost", () => {
       })
     ))
 
-  it.effect("answers a conflict with the host that is, and moves nothing", () =>
+  it.effect("answers a conflict with the current host, and changes nothing", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -54,7 +54,7 @@ describe("swapHost", () => {
     ))
 
   it.effect.each(hostless)(
-    "takes a conflict that names nobody ($shape) for one",
+    "answers a conflict without a host ($shape) as a conflict",
     (shape) =>
       on(
         { faults: [fault(shape)] },
@@ -65,7 +65,7 @@ describe("swapHost", () => {
   )
 
   it.effect.each(lossy)(
-    "answers that it does not know after %o",
+    "answers Unknown after %o",
     ([what, applied]) =>
       onClock(
         { faults: [fault(what)] },
@@ -78,7 +78,7 @@ describe("swapHost", () => {
       )
   )
 
-  it.effect("answers that a throttled request was not sent, and how long to wait", () =>
+  it.effect("answers Unsent after a throttle, with the wait", () =>
     Effect.gen(function*() {
       for (const status of [429, 400] as const) {
         const outcome = yield* on({ faults: [fault({ _tag: "Throttle", reset: 7, status })] }, swap(alice, bob))
@@ -86,7 +86,7 @@ describe("swapHost", () => {
       }
     }))
 
-  it.effect("answers that nothing was sent while no token can be had", () =>
+  it.effect("answers Unsent without a token", () =>
     Effect.gen(function*() {
       const nothings: ReadonlyArray<Simulator.Fault> = [
         { _tag: "DropAfter" },
@@ -103,7 +103,7 @@ describe("swapHost", () => {
       }
     }))
 
-  it.effect("fails with the error of its document", () =>
+  it.effect("fails with each documented error", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -136,7 +136,7 @@ describe("swapHost", () => {
       })
     ))
 
-  it.effect("of a user of another type is another user", () =>
+  it.effect("takes users of the same id and another type for different users", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -159,7 +159,7 @@ describe("end", () => {
       })
     ))
 
-  it.effect("fails with the error of its document", () =>
+  it.effect("fails with each documented error", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -188,7 +188,7 @@ describe("end", () => {
       )
   )
 
-  it.effect("without a user's token cannot be reached by an app that forces its way", () =>
+  it.effect("without a user, past the compiler, is a defect", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -201,8 +201,8 @@ describe("end", () => {
     ))
 })
 
-describe("a service of many operations", () => {
-  it.effect("keeps two front doors apart, each with its own platform", () =>
+describe("the service", () => {
+  it.effect("is separate for two layers, each with its own platform", () =>
     Effect.gen(function*() {
       const world = () => Layer.provideMerge(Lark.layer(Simulator.defaultApp), Simulator.layer({ meetings }))
       const host = Effect.andThen(Meetings.setHost(id, bob), hostNow).pipe(Effect.provide(Layer.fresh(world())))
@@ -210,7 +210,7 @@ describe("a service of many operations", () => {
       assert.deepStrictEqual(yield* Effect.all([host, untouched]), ["ou_bob", "ou_alice"])
     }))
 
-  it.effect("leaves one host, whoever asks at once", () =>
+  it.effect("leaves one host after concurrent operations", () =>
     onClock(
       {},
       Effect.gen(function*() {

@@ -9,8 +9,8 @@ import { alice, asUser, bob, called, carol, elapse, id, on, type World } from ".
 /** Runs a program that sleeps. */
 const onClock = <A, E>(options: Simulator.Options, program: Effect.Effect<A, E, World>) => elapse(on(options, program))
 
-describe("as a user", () => {
-  it.effect("who is known, the host is expected to be that user: one request", () =>
+describe("setHost as a user", () => {
+  it.effect("who is known, expects that user as host: one request", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -21,7 +21,7 @@ describe("as a user", () => {
       })
     ))
 
-  it.effect("who is known, another host seen ends it without another call", () =>
+  it.effect("who is known, stops at a conflict that shows another host", () =>
     Effect.gen(function*() {
       // A platform that compares before it checks who asks.
       const conflict = platform.failed(409, 121006, "data conflict", {
@@ -40,7 +40,7 @@ describe("as a user", () => {
       assert.strictEqual(feishu.calls.length, 1)
     }))
 
-  it.effect("who is known, a host seen by get ends it without a swap", () =>
+  it.effect("who is known, stops at a read that shows another host", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -50,7 +50,7 @@ describe("as a user", () => {
       })
     ))
 
-  it.effect("who is known, a conflict that shows the target still ends well", () =>
+  it.effect("who is known, succeeds at a conflict that shows the target", () =>
     Effect.gen(function*() {
       const conflict = platform.failed(409, 121006, "data conflict", {
         data: { host_user: { id: "ou_bob", user_type: 1 } }
@@ -64,7 +64,7 @@ describe("as a user", () => {
       assert.deepInclude<object>(report, { outcome: "converged", effect: "none", swaps: 1 })
     }))
 
-  it.effect("whose own lost swap took the role away, the operation ends well", () =>
+  it.effect("whose own lost request worked, succeeds", () =>
     onClock(
       { faults: [fault({ _tag: "DropAfter" })] },
       Effect.gen(function*() {
@@ -74,7 +74,7 @@ describe("as a user", () => {
       })
     ))
 
-  it.effect("whose role somebody else took after a lost swap, the refusal stands, and the effect is unknown", () =>
+  it.effect("who lost the role to another after a lost reply, fails with unknown effect", () =>
     onClock(
       {
         faults: [fault({ _tag: "DropAfter" })],
@@ -87,7 +87,7 @@ describe("as a user", () => {
       })
     ))
 
-  it.effect("who is not known, the platform refuses who is not host", () =>
+  it.effect("who is not known, is refused by the platform if not host", () =>
     on(
       {},
       Effect.gen(function*() {
@@ -97,7 +97,7 @@ describe("as a user", () => {
       })
     ))
 
-  it.effect("named by another kind of id, the operation goes by its own kind", () =>
+  it.effect("who is known by another kind of id, uses the kind of the call", () =>
     on(
       {},
       Effect.gen(function*() {

@@ -132,7 +132,7 @@ describe("the error channel", () => {
     expectTypeOf<TagsOf<SwapHost>>().toEqualTypeOf<Exclude<SetHostCodes | Generic, Transient | "DataConflict">>()
   })
 
-  it("of setHost is that of its swaps and reads, and the engine's own", () => {
+  it("of setHost has the errors of set_host, of get and of the engine", () => {
     expectTypeOf<TagsOf<SetHost>>().toEqualTypeOf<
       Exclude<SetHostCodes | GetCodes | Generic, Transient | "DataConflict"> | Engine
     >()
@@ -146,7 +146,7 @@ describe("the error channel", () => {
     expectTypeOf<Exhausted["report"]["effect"]>().toEqualTypeOf<"none" | "applied" | "unknown">()
   })
 
-  it("a tag that cannot occur cannot be caught", () => {
+  it("has no tag that cannot occur", () => {
     const none = () => Effect.void
     refused(
       // @ts-expect-error get documents no conflict
@@ -249,7 +249,7 @@ describe("the requirements", () => {
     UserToken.fromAccessToken("u-1")
   })
 
-  it("the front door needs an HTTP client only", () => {
+  it("Lark.layer needs an HTTP client only", () => {
     expectTypeOf(Lark.layer).returns.toEqualTypeOf<
       Layer.Layer<
         Meetings.Meetings | LarkHttp.LarkHttp | TenantToken.TenantToken | LarkConfig.LarkConfig,
@@ -318,7 +318,7 @@ describe("ids", () => {
 })
 
 describe("errors", () => {
-  it("every class is reached by a list of classes", () => {
+  it("have an instance type for each class in a list", () => {
     const fail = (failure: LarkError.Failure) =>
       LarkError.fromFailure(failure, [LarkError.NoPermission, LarkError.DataConflict])
     expectTypeOf<ReturnType<typeof fail>>().toEqualTypeOf<

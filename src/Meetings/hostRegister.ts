@@ -1,5 +1,5 @@
 /**
- * The host of a meeting as a register: the calls of `get` and `set_host`, and what their answers prove about the host.
+ * The host of a meeting as a register: `get` and `set_host`, and what their answers prove.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * Spans for those who listen: without a tracer of the application's, a span would be made, timed and thrown away.
+ * Spans, created only if the application has a tracer.
  *
  * @internal
  */
@@ -7,11 +7,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
 
-/** Whether anybody listens to spans. */
+/** Whether the application has a tracer. */
 export const isTraced = (context: Context.Context<never>): boolean =>
   Context.get(context, Tracer.Tracer) !== Tracer.nativeTracer
 
-/** `Effect.withSpan`, where anybody listens. */
+/** `Effect.withSpan`, if the application has a tracer. */
 export const withSpan = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   name: string,
