@@ -9,7 +9,8 @@
  * burst for one meeting does not delay another.
  *
  * After a 429 (another process, a lower limit) all requests of that endpoint, app and tenant wait for
- * `x-ogw-ratelimit-reset`, or for the shortest window if the response has none. A lower `x-ogw-ratelimit-limit` is kept
+ * `x-ogw-ratelimit-reset`, or for the shortest window if the response has none; at most for the longest window, whatever
+ * the response says. A lower `x-ogw-ratelimit-limit` is kept
  * from then on. The docs do not say which window it refers to. It is applied to the shortest window that can still be
  * open at the reset, so that no request waits longer than needed; if a longer window was meant, the reset of a later 429
  * shows that.
@@ -21,7 +22,10 @@
  *
  * **Gotchas**
  *
- * - If the store fails, requests are admitted without counting: the platform's own limit remains.
+ * - If the store fails or takes longer than a second, requests are admitted without counting: the platform's own limit
+ *   remains.
+ * - Setting the wall clock changes no wait. In Redis the clocks of the processes are compared: if they differ, requests may
+ *   wait longer than needed, at most for the longest window.
  * - A request is counted when it is admitted. A network that delays some requests and not others can still bunch them.
  * - When the layer's scope closes, waiting requests keep waiting within the limits and are not interrupted.
  *
@@ -61,7 +65,9 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import type * as Scope from "effect/Scope"
+import { onMonotonicClock } from "./internal/monotonicClock.ts"
 import { type Admission, type Limit, RateLimits, type Throttled } from "./internal/rateLimits.ts"
+import { timeoutOrElse } from "./internal/timeout.ts"
 import * as FairSemaphore from "./RateLimits/fairSemaphore.ts"
 
 export { type Admission, type Limit, RateLimits, type Throttled, tier4 } from "./internal/rateLimits.ts"
@@ -94,6 +100,12 @@ export const pace = ({ requests, window }: Limit): Pace => {
 }
 
 const second = Duration.seconds(1)
+
+/** The longest window: no limit of the platform takes longer to begin anew. */
+const longestOf = (limits: ReadonlyArray<Limit>): Duration.Duration => limits[0]?.window ?? Duration.minutes(1)
+
+/** How long the store may take to answer. */
+const storeTimeout = second
 
 /** The limit that a 429 refers to: the shortest whose window can still be open at the reset. */
 const exceeded = (limits: ReadonlyArray<Limit>, reset: Duration.Duration): Limit | undefined =>
@@ -135,30 +147,45 @@ export const make: Effect.Effect<RateLimits, never, RateLimiter.RateLimiter | Sc
   const ignoreStoreErrors = (self: Effect.Effect<void, RateLimiter.RateLimiterError>) =>
     Effect.catch(self, (error) => Effect.logWarning(`The store of the rate limiter failed: ${error.reason._tag}`))
 
-  const wait = (delay: Duration.Duration) => Duration.isZero(delay) ? Effect.void : Effect.sleep(delay)
+  const counted = <A>(self: Effect.Effect<A, RateLimiter.RateLimiterError>) =>
+    timeoutOrElse(onMonotonicClock(self), {
+      duration: storeTimeout,
+      orElse: () =>
+        Effect.fail(
+          new RateLimiter.RateLimiterError({ reason: new RateLimiter.RateLimitStoreError({ message: "no answer" }) })
+        )
+    })
 
   /** Reserves the next slot within all limits and waits for it. */
   const reserve = Effect.fnUntraced(function*(gate: Gate, key: string, given: ReadonlyArray<Limit>) {
     const limits = lowered(given, gate)
     const [longest] = limits
     if (longest === undefined) return
-    const adapted = yield* limiter.adaptiveConsume({
+    // A single request in a window has an interval longer than the window.
+    let left = Math.max(Duration.toMillis(longest.window), ...limits.map((limit) => pace(limit).interval))
+    /** Whatever the store says: clocks of processes that share it may differ. */
+    const wait = (delay: Duration.Duration) => {
+      const millis = Math.min(Duration.toMillis(delay), left)
+      left -= millis
+      return millis === 0 ? Effect.void : Effect.sleep(millis)
+    }
+    const adapted = yield* counted(limiter.adaptiveConsume({
       key,
       tokens: 1,
       fallbackLimit: longest.requests,
       fallbackWindow: longest.window
-    })
+    }))
     gate.epoch = adapted.epoch
     yield* wait(adapted.delay)
     for (const limit of limits) {
       const { burst, interval } = pace(limit)
-      const taken = yield* limiter.consume({
+      const taken = yield* counted(limiter.consume({
         key: `${key} ${Duration.toMillis(limit.window)}`,
         algorithm: "token-bucket",
         onExceeded: "delay",
         limit: burst,
         window: Duration.millis(burst * interval)
-      })
+      }))
       yield* wait(taken.delay)
     }
   }, ignoreStoreErrors)
@@ -191,13 +218,17 @@ export const make: Effect.Effect<RateLimits, never, RateLimiter.RateLimiter | Sc
     throttled: Effect.fnUntraced(function*(admission: Admission, { ceiling, retryAfter }: Throttled) {
       const key = keyOf(admission)
       const gate = yield* Cache.get(gates, key)
-      const reset = retryAfter ?? admission.limits.at(-1)?.window ?? second
+      const reset = Duration.min(
+        retryAfter ?? admission.limits.at(-1)?.window ?? second,
+        longestOf(admission.limits)
+      )
       const limit = exceeded(admission.limits, reset)
       if (limit !== undefined && ceiling !== undefined && ceiling >= 1) {
         const window = Duration.toMillis(limit.window)
         gate.ceilings.set(window, Math.min(Math.floor(ceiling), gate.ceilings.get(window) ?? limit.requests))
       }
-      yield* limiter.adaptiveFeedback({ key, epoch: gate.epoch, tokens: 1, status: 429, retryAfter: reset })
+      const feedback = { key, epoch: gate.epoch, tokens: 1, status: 429, retryAfter: reset }
+      yield* counted(limiter.adaptiveFeedback(feedback))
     }, ignoreStoreErrors)
   }
 })

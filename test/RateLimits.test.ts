@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Exit, Fiber, Layer, Schema, Scope, Semaphore } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Schema, Scope, Semaphore } from "effect"
 import { RateLimits } from "effect-lark-meetings"
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { queryObjects } from "node:v8"
+import { wallClock } from "./fixtures/wallClock.ts"
 
 const admission = (options: Partial<RateLimits.Admission> = {}): RateLimits.Admission => ({
   app: "cli_a",
@@ -45,6 +46,9 @@ const admitted = (admissions: ReadonlyArray<RateLimits.Admission>, wait: Duratio
   })
 
 const memory = Effect.provide(RateLimits.layerMemory)
+
+const on = (store: Layer.Layer<RateLimiter.RateLimiterStore>) =>
+  Effect.provide(RateLimits.layer.pipe(Layer.provide(RateLimiter.layer), Layer.provide(store)))
 
 describe("a burst", () => {
   it.effect("of 2,000 requests stays within both limits of tier 4 and uses most of them", () =>
@@ -250,6 +254,23 @@ describe("a 429", () => {
       assert.isAtLeast(densest(times, 60_000), 80)
     }).pipe(memory))
 
+  it.effect.each([Duration.minutes(10), Duration.seconds(1_764_100_000), Duration.infinity])(
+    "with an absurd reset (%s) delays requests by the longest window",
+    (retryAfter) =>
+      Effect.gen(function*() {
+        const limits = yield* inForce
+        yield* limits.admit(admission())
+        yield* limits.throttled(admission(), {
+          retryAfter,
+          ceiling: undefined
+        })
+        const start = yield* now
+        const times = yield* admitted([admission(), admission({ fairnessKey: "2" })], "61 seconds")
+        assert.lengthOf(times, 2)
+        assert.strictEqual((times[0]?.at ?? 0) - start, 60_000)
+      }).pipe(memory)
+  )
+
   it.effect("with a higher or an invalid limit changes nothing", () =>
     Effect.gen(function*() {
       const limits = yield* inForce
@@ -259,6 +280,36 @@ describe("a 429", () => {
       const times = (yield* admitted(Array.from({ length: 200 }, () => admission()), "1 minute")).map(({ at }) => at)
       assert.isAtLeast(densest(times, 1_000), 40)
     }).pipe(memory))
+})
+
+describe("the wall clock", () => {
+  for (const [direction, hours] of [["back", -5], ["forward", 5]] as const) {
+    it.effect(`set ${direction} changes no wait`, () =>
+      Effect.gen(function*() {
+        const wall = yield* wallClock
+        yield* Effect.gen(function*() {
+          const limits = yield* inForce
+          const monotonic = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1_000_000)
+          const admittedAt: Array<number> = []
+          const admit = Effect.andThen(limits.admit(admission()), Effect.map(monotonic, (at) => admittedAt.push(at)))
+          yield* Effect.replicateEffect(limits.admit(admission()), 5)
+          yield* limits.throttled(admission(), { retryAfter: Duration.seconds(7), ceiling: undefined })
+          wall.setBy(hours * 3_600_000)
+          const waiting = yield* Effect.forkChild(Effect.replicateEffect(admit, 100, { discard: true }))
+          yield* TestClock.adjust("3 seconds")
+          assert.deepStrictEqual(admittedAt, [])
+          yield* TestClock.adjust("6 seconds")
+          assert.isUndefined(waiting.pollUnsafe())
+          assert.isAtMost(densest(admittedAt, 1_000), 50)
+          yield* TestClock.adjust("1 second")
+          wall.setBy(-hours * 3_600_000)
+          yield* TestClock.adjust("2 seconds")
+          assert.isDefined(waiting.pollUnsafe())
+          assert.isAtLeast(admittedAt[0] ?? 0, 7_000)
+          assert.isAtMost(densest(admittedAt, 1_000), 50)
+        }).pipe(memory, Effect.provideService(Clock.Clock, wall.clock))
+      }))
+  }
 })
 
 describe("a closed layer", () => {
@@ -334,6 +385,33 @@ describe("a failed store", () => {
       const times = yield* admitted(Array.from({ length: 100 }, () => admission()), 0)
       assert.lengthOf(times, 100)
       yield* limits.throttled(admission(), { retryAfter: Duration.seconds(1), ceiling: 5 })
-    }).pipe(Effect.provide(RateLimits.layer.pipe(Layer.provide(RateLimiter.layer), Layer.provide(broken))))
+    }).pipe(on(broken))
   })
+
+  it.effect("that never answers holds up a request for a second", () =>
+    Effect.gen(function*() {
+      const times = yield* admitted([admission(), admission()], "2 seconds")
+      assert.deepStrictEqual(times.map(({ at }) => at), [1_000, 2_000])
+      const limits = yield* inForce
+      const throttled = limits.throttled(admission(), { retryAfter: Duration.seconds(1), ceiling: 5 })
+      const fiber = yield* Effect.forkChild(throttled)
+      yield* TestClock.adjust("1 second")
+      assert.isDefined(fiber.pollUnsafe())
+    }).pipe(on(Layer.succeed(RateLimiter.RateLimiterStore, {
+      fixedWindow: () => Effect.never,
+      tokenBucket: () => Effect.never,
+      adaptiveConsume: () => Effect.never,
+      adaptiveFeedback: () => Effect.never
+    }))))
+
+  it.effect("that asks for hours, as one shared by processes with different clocks may, delays by one minute", () =>
+    Effect.gen(function*() {
+      const [first] = yield* admitted([admission()], "3 minutes")
+      assert.strictEqual(first?.at, 60_000)
+    }).pipe(on(Layer.succeed(RateLimiter.RateLimiterStore, {
+      fixedWindow: () => Effect.die("not needed"),
+      tokenBucket: () => Effect.succeed([-1_000_000, 0] as const),
+      adaptiveConsume: () => Effect.succeed({ delay: Duration.hours(1), epoch: 0, phase: "cooldown" as const }),
+      adaptiveFeedback: () => Effect.void
+    }))))
 })

@@ -61,7 +61,7 @@ export interface Admission {
  * @category models
  */
 export interface Throttled {
-  /** `x-ogw-ratelimit-reset`; the shortest window if it is missing. */
+  /** `x-ogw-ratelimit-reset`; the shortest window if it is missing, the longest one if it is longer. */
   readonly retryAfter: Duration.Duration | undefined
   /** `x-ogw-ratelimit-limit`: the number of requests in the shortest window that can still be open at the reset. */
   readonly ceiling: number | undefined
