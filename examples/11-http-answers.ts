@@ -6,18 +6,9 @@ import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 type MoveError = Meetings.SetHostError<"open_id"> | MeetingId.InvalidMeetingId | MeetingUser.InvalidMeetingUser
 
 // The HTTP status for every error of the route. With a kind left out, it does not compile.
-const statusOf = (error: MoveError): number => {
-  switch (error.kind) {
-    case "caller":
-      return "status" in error && (error.status === 403 || error.status === 404) ? error.status : 400
-    case "conflict":
-      return 409
-    case "setup":
-      return 500
-    case "platform":
-      return error.retry === "unknown" ? 504 : 503
-  }
-}
+const statuses: Record<MoveError["kind"], number> = { caller: 400, conflict: 409, setup: 500, platform: 503 }
+const statusOf = (error: MoveError): number =>
+  "status" in error && (error.status === 403 || error.status === 404) ? error.status : statuses[error.kind]
 
 // POST /meetings/:id/host/:from/:to makes `to` the host, if `from` is the host.
 const route = HttpRouter.add(
