@@ -128,7 +128,10 @@ export type Login = typeof Login.Type
  */
 export interface Grant {
   readonly accessToken: Redacted.Redacted
-  /** When the access token expires, by the clock of this machine, counted from before the request was sent. */
+  /**
+   * When the access token expires, by the clock of this machine, counted from before the request was sent. Five minutes, if the
+   * reply has no valid lifetime.
+   */
   readonly expiresAt: DateTime.Utc
   /** Works once. Only with the scope `offline_access`. */
   readonly refreshToken: Option.Option<Redacted.Redacted>
@@ -256,6 +259,9 @@ const joined = (scopes: ReadonlyArray<string>): string | undefined => scopes.len
 
 const timeout = Duration.seconds(9)
 
+/** In seconds. RFC 6749, section 5.1, does not require `expires_in`. */
+const unstatedLife = 300
+
 const userInfoEndpoint = "authen.v1.user_info.get"
 
 const userInfoOf = (data: unknown): Option.Option<UserInfo> => {
@@ -330,7 +336,8 @@ export const make: Effect.Effect<
     const { scope } = granted.body
     return {
       accessToken: yield* granted.token("access_token"),
-      expiresAt: after(yield* granted.seconds("expires_in")),
+      // A reply without it must not lose the tokens: the one that was sent is used up.
+      expiresAt: after(yield* Effect.orElseSucceed(granted.seconds("expires_in"), () => unstatedLife)),
       refreshToken,
       refreshExpiresAt: Option.isNone(refreshToken)
         ? Option.none()

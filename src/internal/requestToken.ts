@@ -63,7 +63,8 @@ export const requestToken = Effect.fnUntraced(function*(
         : malformed(`it has no ${field}`)
     },
     seconds: (field) => {
-      const seconds = Number(envelope.body[field])
+      const value = envelope.body[field]
+      const seconds = typeof value === "number" || typeof value === "string" ? Number(value) : 0
       return seconds > 0 && seconds <= century
         ? Effect.succeed(seconds)
         : malformed(`${field} is not a valid lifetime in seconds`)
