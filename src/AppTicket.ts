@@ -173,7 +173,7 @@ export const make: Effect.Effect<
         const at = monotonicMillis(clock)
         const until = at + requestInterval
         const resend = Result.isSuccess(answer) ? "requested" : "failed"
-        return hold({ at, resend }, { renewFrom: until, usableUntil: until })
+        return hold({ at, resend }, { renewFrom: until, usableUntil: until, freshUntil: at })
       })
   })
 

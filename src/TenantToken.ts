@@ -7,8 +7,8 @@
  *
  * - One request serves all fibers that need the token.
  * - It is renewed in the background in the last 30 minutes of its life; callers get the current token meanwhile.
- * - A rejected token is dropped if it is still the current one. If the platform issues the same token again, it stays in use
- *   for 30 seconds.
+ * - A rejected token is dropped if it is still the current one. The token that replaces it, the same one or another, stays in use
+ *   until it is 30 seconds old, rejected or not.
  * - A refusal that repeating cannot change, such as `CredentialsRejected`, is repeated for five seconds without another request,
  *   and `RateLimited` for as long as the platform asks to wait (a minute at most). After any other failure callers wait, and the
  *   next request is sent one, two, then every four seconds later.

@@ -12,6 +12,8 @@
  *   background; after a failure the next one starts 30 seconds later.
  * - A failed refresh delays the next one: for as long as the platform asks to wait (a minute at most), or for five seconds after a
  *   refusal, calls fail with the same error; after any other failure they wait one, two, then four seconds.
+ * - A fresh token that is rejected is no reason to refresh again: the token of a refresh stays in use until it is 30 seconds old,
+ *   in all processes, unless the store has another one.
  * - The successor is stored before it is used. Closing the scope of the layer waits for a refresh in flight.
  * - If a process dies, its claim lapses after `claimTime`, and another process takes over. If the dead process had sent the token,
  *   it is sent once more: if it was used up, the session was lost with its successor anyway.

@@ -87,6 +87,20 @@ describe.each([["back", -8 * hour], ["forward", 8 * hour]] as const)("with a wal
     }))
 })
 
+describe("a token that replaced a rejected one", () => {
+  it.effect("is not replaced while it is fresh, whatever the platform would issue", () =>
+    Effect.gen(function*() {
+      const token = yield* provision(nth)
+      const rejectCurrent = Effect.flatMap(token.get, token.reject)
+      assert.isTrue(yield* rejectCurrent)
+      for (let n = 0; n < 30; n++) assert.isFalse(yield* rejectCurrent)
+      assert.strictEqual(token.mints.length, 2)
+      yield* TestClock.adjust("30 seconds")
+      assert.isTrue(yield* rejectCurrent)
+      assert.strictEqual(yield* token.text, "t-3")
+    }))
+})
+
 describe("a mint that is throttled", () => {
   it.effect.each([["7", 7], ["60", 60], ["86400", 60]] as const)(
     "for %s seconds is repeated after %s, and callers get the error meanwhile",

@@ -239,6 +239,7 @@ describe("a process that is suspended", () => {
       yield* until(isPublished)
       yield* world.process.freeze
       const token = yield* elapse(other.get(alice).get)
+      yield* TestClock.adjust("30 seconds")
       yield* other.get(alice).reject(token)
       assert.strictEqual(yield* elapse(tokenOf(other)), "access.login1.2")
       yield* TestClock.adjust("1 minute")

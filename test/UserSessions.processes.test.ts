@@ -238,7 +238,8 @@ describe.runIf(refreshes > 0)("processes that share sessions and are killed", ()
         Effect.scoped,
         Effect.provide(
           Layer.provideMerge(
-            Simulator.layerServer({ latency: "20 millis" }),
+            // A fresh token is not refreshed when it is rejected, so the tokens expire soon.
+            Simulator.layerServer({ latency: "20 millis", app: { ...Simulator.defaultApp, userExpire: 1 } }),
             Layer.mergeAll(listen, NodeHttpClient.layerUndici, NodeServices.layer)
           )
         )

@@ -31,6 +31,7 @@ describe("UserToken.fromRefreshToken", () => {
       assert.strictEqual(yield* token, "access.login1.1")
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* token, "access.login1.2")
+      yield* TestClock.adjust("30 seconds")
       yield* session.reject(Redacted.make("access.login1.2"))
       assert.strictEqual(yield* elapse(token), "access.login1.3")
       assert.deepStrictEqual(

@@ -33,8 +33,8 @@ import { type Lifetime, monotonicMillis } from "./tokenLifetime.ts"
 export interface Renewing<A, E> {
   readonly get: Effect.Effect<A, E>
   /**
-   * Drops the value if it is the current one. Returns false if it stays in use, because it was fetched again within the last
-   * 30 seconds although it had been rejected.
+   * Drops the value if it is the current one. Returns false if it stays in use: it replaced a rejected one, and is fresh. A fresh
+   * token that is rejected, the same one or another, is no reason to fetch again.
    */
   readonly reject: (value: A) => Effect.Effect<boolean>
   readonly isRejected: (value: A) => boolean
@@ -90,8 +90,10 @@ export const make = <A, E extends GenericError>(
   const scope = Context.get(context, Scope.Scope)
   let current: Lifetime & { readonly value: A } | undefined
   let rejected: A | undefined
-  /** Until then the current value is not dropped: the platform issued it again although it had been rejected. */
-  let insistedUntil = 0
+  /** Whether the next value replaces a rejected one. */
+  let isReplacing = false
+  /** Until then the current value is not dropped. */
+  let keptUntil = 0
   let failure: Failure<E> | undefined
   let pausedUntil = 0
   let answer: Deferred.Deferred<A, E> | undefined
@@ -162,16 +164,20 @@ export const make = <A, E extends GenericError>(
       Effect.sync(() => {
         if (current !== undefined) {
           if (!Equal.equals(current.value, value)) return true
-          if (monotonicMillis(clock) < insistedUntil) return false
+          if (monotonicMillis(clock) < keptUntil) return false
         }
         rejected = value
+        isReplacing = true
         current = undefined
         return true
       }),
     isRejected,
-    hold: (value, { renewFrom, usableUntil }) => {
-      current = { value, renewFrom, usableUntil }
-      insistedUntil = isRejected(value) ? monotonicMillis(clock) + pause : 0
+    hold: (value, lifetime) => {
+      if (current === undefined || !Equal.equals(current.value, value)) {
+        keptUntil = isReplacing ? lifetime.freshUntil : 0
+        isReplacing = false
+      }
+      current = { value, ...lifetime }
       failure = undefined
       pausedUntil = 0
       if (answer !== undefined) {

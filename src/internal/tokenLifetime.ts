@@ -11,9 +11,12 @@ export interface Lifetime {
   readonly usableUntil: number
   /** From here on a call starts a renewal in the background. */
   readonly renewFrom: number
+  /** Until then a rejection does not replace a token that has itself replaced another. */
+  readonly freshUntil: number
 }
 
-const minute = 60_000
+const second = 1_000
+const minute = 60 * second
 
 /** Unused in its last minute (the last tenth of a short life), so that it does not expire while a request is on its way. */
 const margin = (duration: number) => Math.min(minute, duration / 10)
@@ -21,7 +24,8 @@ const margin = (duration: number) => Math.min(minute, duration / 10)
 /** Renewed `renewal` before it expires, or in the last quarter of a short life. */
 export const lifetime = (issuedAt: number, duration: number, renewal: number): Lifetime => ({
   usableUntil: issuedAt + duration - margin(duration),
-  renewFrom: issuedAt + duration - Math.min(renewal, duration / 4)
+  renewFrom: issuedAt + duration - Math.min(renewal, duration / 4),
+  freshUntil: issuedAt + 30 * second
 })
 
 /** Setting the wall clock does not change it. */

@@ -133,8 +133,14 @@ const unreadable: Verdict = {
   })
 }
 
-const isUsable = (access: Access, { isRejected, lifetimeOf, monotonicNow }: Look) =>
-  monotonicNow < lifetimeOf(access).usableUntil && !isRejected(access.token)
+/**
+ * A token of a login is replaced when it is rejected. One of a refresh is not while it is fresh: an endpoint that rejects every
+ * token must not use up a refresh token with each call, in however many processes.
+ */
+const isUsable = (access: Access, generation: number, { isRejected, lifetimeOf, monotonicNow }: Look) => {
+  const { freshUntil, usableUntil } = lifetimeOf(access)
+  return monotonicNow < usableUntil && (!isRejected(access.token) || (generation > 0 && monotonicNow < freshUntil))
+}
 
 /** A claim from a distant future is the error of a clock, and must not last until then. */
 const isLapsed = (claimedAt: number, { claimTime, now }: Look) =>
@@ -143,8 +149,10 @@ const isLapsed = (claimedAt: number, { claimTime, now }: Look) =>
 export const verdict = (content: Content, look: Look): Verdict => {
   if (content === "unreadable") return unreadable
   if (content === "nothing" || content._tag === "Removed") return reauthorize("noSession")
-  const { refresh, state } = content
-  const access = content.access !== undefined && isUsable(content.access, look) ? content.access : undefined
+  const { generation, refresh, state } = content
+  const access = content.access !== undefined && isUsable(content.access, generation, look)
+    ? content.access
+    : undefined
   const useUntil = (end: Verdict): Verdict => access === undefined ? end : { _tag: "Use", access }
 
   if (access !== undefined && look.monotonicNow < look.lifetimeOf(access).renewFrom) return { _tag: "Use", access }

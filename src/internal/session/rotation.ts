@@ -100,9 +100,12 @@ export const make = (options: Options): Rotation => {
       return yield* new SessionStoreError({ endpoint: "UserSessions", reason: "unavailable", detail })
     }
     const sentAt = clock.currentTimeMillisUnsafe()
+    const monotonicSentAt = monotonicMillis(clock)
     const answer = yield* Effect.result(request(session.refresh.token))
     if (Result.isSuccess(answer)) {
       const successor = Session.fromGrant(answer.success, sentAt, { ...session, generation: session.generation + 1 })
+      const { access } = successor
+      known = { token: access.token, lifetime: Session.lifetimeOf(access, sentAt, monotonicSentAt) }
       return yield* Effect.match(move(record, Session.publish(successor), marked.record), {
         onFailure: (error): Outcome => ({ _tag: "Unpublished", successor, error }),
         onSuccess: (moved) => published(moved, successor)
