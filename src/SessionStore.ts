@@ -97,7 +97,8 @@ export const layerKeyValueStore: Layer.Layer<SessionStore, never, KeyValueStore.
  * A record is a directory, and a version is a file in it that never changes. A swap writes the new version to a temporary
  * file, syncs it to disk and links it to its name, which fails if the name exists. There are no locks that a crash could
  * leave behind. Swaps delete versions that were replaced more than an hour ago. The directory is created with mode 0700,
- * files with 0600.
+ * files with 0600. A swap that fails keeps no file. Inode numbers are not used. Entries with other names are ignored; an
+ * entry in the place of a version that is not a regular file ends in `SessionStoreError` (`unreadable`).
  *
  * Fails with `SessionStoreError` if the directory cannot be created.
  *
