@@ -494,6 +494,7 @@ describe("kind and retry", () => {
       [new LarkError.SessionStoreError({ endpoint: "e", reason: "unavailable", detail: "" }), "platform", "wait"],
       [new LarkError.SessionStoreError({ endpoint: "e", reason: "unreadable", detail: "" }), "setup", "never"],
       [new LarkError.AppTicketMissing({ endpoint: "e", reason: "none", resend: "failed" }), "setup", "never"],
+      [new LarkError.AppTicketMissing({ endpoint: "e", reason: "none", resend: "requested" }), "platform", "wait"],
       [new LarkError.InvalidTenant({ endpoint: "e", reason: "empty" }), "caller", "never"],
       [Result.getOrThrow(Result.flip(Effect.runSync(Effect.result(MeetingId.makeEffect("x"))))), "caller", "never"],
       [

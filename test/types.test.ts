@@ -118,6 +118,7 @@ describe("the error channel", () => {
       | "UnknownApiError"
       | "MalformedResponse"
       | "SessionStoreError"
+      | "AppTicketMissing"
       | "CasAttemptTimeout"
       | "CasAttemptPastDeadline"
       | "CasAttemptHeld"

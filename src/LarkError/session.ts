@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
 import { describe, type Failure, rowsOf } from "./ApiError.ts"
 
 const login = "Send the user through the login again (OAuth.authorize); no retry can help."
@@ -116,7 +117,8 @@ export class SessionStoreError extends Data.TaggedError("SessionStoreError")<{
  * **Details**
  *
  * The platform pushes a ticket about once an hour, and soon after a request for one. `resend` says whether that request
- * was accepted.
+ * was accepted. If it was, the ticket is on its way: `retry` is `wait`, and `setHost` tries again every `retryAfter` (five
+ * seconds) within its deadline and its transient schedule.
  *
  * @since 0.1.0
  * @category session errors
@@ -127,17 +129,22 @@ export class AppTicketMissing extends Data.TaggedError("AppTicketMissing")<{
   readonly resend: "requested" | "failed"
 }> {
   get kind() {
-    return "setup" as const
+    return this.resend === "requested" ? "platform" : "setup"
   }
   get retry() {
-    return "never" as const
+    return this.resend === "requested" ? "wait" : "never"
+  }
+  get retryAfter() {
+    return this.resend === "requested" ? Duration.seconds(5) : undefined
   }
   override get message() {
     return `${
       this.reason === "none" ? "There is no app_ticket yet" : "The app_ticket is outdated"
     } (${this.endpoint}). ${
-      this.resend === "requested" ? "A push of a new one was requested" : "The request for a new one failed"
-    }; check that the webhook is mounted and reachable, and has the LARK_VERIFICATION_TOKEN and LARK_ENCRYPT_KEY of the console (it logs each refusal at level Debug), then try again.`
+      this.resend === "requested"
+        ? "A push of a new one was requested; try again in some seconds. If none arrives,"
+        : "The request for a new one failed;"
+    } check that the webhook is mounted and reachable, and has the LARK_VERIFICATION_TOKEN and LARK_ENCRYPT_KEY of the console (it logs each refusal at level Debug).`
   }
 }
 
