@@ -344,7 +344,7 @@ describe("the pages of an endpoint", () => {
     ] as const
   )("fail where more follow, but with %s", ([, token, calls]) =>
     Effect.gen(function*() {
-      const feishu = platform.make((_, nth) => page(nth, token(nth)))
+      const feishu = platform.make((_, nth) => page(nth, token(nth), nth < 9))
       const { error } = yield* streamed(feishu)
       assert.include<object>(error ?? {}, { _tag: "MalformedResponse", endpoint: "own.get" })
       assert.match(error?.message ?? "", /more follow, but names no new page_token/)

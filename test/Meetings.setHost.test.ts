@@ -4,6 +4,7 @@ import { Cas, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
 import { fault, hostless } from "./fixtures/faults.ts"
+import { observe } from "./fixtures/observe.ts"
 import {
   alice,
   bob,
@@ -211,6 +212,16 @@ describe("setHost and rivals", () => {
         assert.strictEqual((yield* Effect.flip(Meetings.setHost(id, bob)))._tag, "CasConflictWithoutState")
       })
     ))
+})
+
+describe("the spans of setHost", () => {
+  it.effect("are its own and those of its requests, without those of get and swapHost", () =>
+    Effect.gen(function*() {
+      const { spans } = yield* observe(on({}, Meetings.setHost(id, bob)))
+      const names = spans.map(({ name }) => name)
+      assert.include(names, "Meetings.setHost")
+      assert.deepStrictEqual(names.filter((name) => name === "Meetings.get" || name === "Meetings.swapHost"), [])
+    }))
 })
 
 describe("the errors of setHost speak of the meeting", () => {
