@@ -11,9 +11,14 @@
  * signature over the bytes of its body, not older than five minutes (`replayWindow`). Only the verification of the request
  * URL has no signature; its encryption proves where it comes from.
  *
- * Events are deduplicated by event id (8 hours, 10,000 ids): a duplicate gets 200 and is not handled. A request is
- * answered before its event is handled; each handler runs in a fiber of its own. A handler that fails is logged with the
- * name of its error, without its message and without the data of the event.
+ * A request is answered before its event is handled; each handler runs in a fiber of its own. A handler that fails is
+ * logged with the name of its error, without its message and without the data of the event.
+ *
+ * An event whose id is in `HandledEvents` gets 200 and is not handled. The id is added after the handler succeeded. A
+ * duplicate that arrives while its event is handled waits for the outcome (its answer for two seconds at most); if the
+ * handler fails, the duplicate is handled. So within one process each event is handled once. Processes that share the set
+ * (`layerHandledEvents`) recognize what another one has handled; both may handle an event that reaches them at the same
+ * time. If the set fails, the event is handled: twice rather than not at all.
  *
  * | status | reason |
  * | --- | --- |
@@ -21,6 +26,7 @@
  * | 400 | the body is not a message of the platform, or is not encrypted as it must be |
  * | 401 | the signature is missing or wrong, or its time is outside of the replay window |
  * | 403 | the verification token is wrong, or a ticket belongs to another app |
+ * | 408 | the body is not complete after three seconds |
  * | 413, 415 | the body is too large, or its content type is not JSON |
  * | 500 | a ticket could not be stored; the platform will send it again |
  *
@@ -77,25 +83,27 @@ import * as Digest from "effect/crypto/Digest"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type { Headers } from "effect/http/Headers"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { AppTicket } from "./AppTicket.ts"
 import { sameText } from "./internal/sameText.ts"
 import { invalid, type InvalidLarkConfig, requiredSecret, secretVariable } from "./internal/settings.ts"
 import { LarkConfig } from "./LarkConfig.ts"
-import * as Dedupe from "./Webhook/dedupe.ts"
 import * as encryption from "./Webhook/encryption.ts"
 import { type Event, type Message, readMessage } from "./Webhook/Event.ts"
+import { makeOnce } from "./Webhook/handledEvents.ts"
+import { nameOf } from "./Webhook/nameOf.ts"
 import { readBody } from "./Webhook/readBody.ts"
 import { refuse, type Refused } from "./Webhook/Refused.ts"
 
 export type { Event } from "./Webhook/Event.ts"
+export { HandledEvents, layerHandledEvents } from "./Webhook/handledEvents.ts"
 
 /**
  * The options of a webhook.
@@ -165,11 +173,7 @@ const accepted = HttpServerResponse.jsonUnsafe({})
 const ticketType = "app_ticket"
 
 /** Below the three seconds within which the platform expects an answer. */
-const storeTimeout = "2 seconds"
-
-/** The name of an error; its message may contain personal data. */
-const nameOf = (error: unknown): string =>
-  Predicate.hasProperty(error, "_tag") ? String(error._tag) : error instanceof Error ? error.name : typeof error
+const answerTimeout = "2 seconds"
 
 type OnTicket = (event: Event) => Effect.Effect<void, Refused>
 
@@ -196,21 +200,23 @@ const mount = <R, R2>(
     const isVerificationToken = (token: string) => sameText(verificationToken, token)
     const read = yield* makeReader(encryptKey, windowMillis, isVerificationToken)
     const takeTicket = yield* onTicket
-    const once = yield* Dedupe.make
+    const once = yield* makeOnce
     const { onEvent } = options
 
-    const dispatch = (event: Event): Effect.Effect<void> => {
-      if (onEvent === undefined) return Effect.void
-      const handling = Effect.suspend(() => onEvent(event)).pipe(
-        Effect.provideContext(context),
+    const dispatch = Effect.fnUntraced(function*(event: Event) {
+      if (onEvent === undefined) return
+      const isRunning = once.isRunning(event.id)
+      const handled = Effect.asVoid(Effect.suspend(() => onEvent(event)))
+      const handling = once.run(event.id, Effect.provideContext(handled, context)).pipe(
         Effect.catchCause((cause) =>
           Effect.logWarning("The handler of an event failed").pipe(
             Effect.annotateLogs({ event_id: event.id, event_type: event.type, error: nameOf(Cause.squash(cause)) })
           )
         )
       )
-      return Effect.asVoid(Effect.forkIn(handling, scope, { startImmediately: true }))
-    }
+      const fiber = yield* Effect.forkIn(handling, scope, { startImmediately: true })
+      if (isRunning) yield* Effect.timeoutOption(Fiber.await(fiber), answerTimeout)
+    })
 
     const receive = Effect.fnUntraced(function*(request: HttpServerRequest) {
       const body = yield* readBody(request, maxBodyBytes)
@@ -220,7 +226,7 @@ const mount = <R, R2>(
       }
       if (message._tag === "Challenge") return HttpServerResponse.jsonUnsafe({ challenge: message.challenge })
       const { event } = message
-      yield* once(event.id, event.type === ticketType ? takeTicket(event) : dispatch(event))
+      yield* event.type === ticketType ? once.run(event.id, takeTicket(event)) : dispatch(event)
       return accepted
     })
 
@@ -230,7 +236,8 @@ const mount = <R, R2>(
           status === 500
             ? Effect.logWarning(`The webhook failed: ${reason}`)
             : Effect.logDebug(`The webhook refused a request: ${reason}`),
-          HttpServerResponse.empty({ status })
+          // A request that is refused at its timeout is not read any further.
+          HttpServerResponse.empty(status === 408 ? { status, headers: { connection: "close" } } : { status })
         )))
   })).pipe(Layer.provide(cryptography))
 
@@ -246,7 +253,7 @@ const keepTickets = Effect.gen(function*() {
     if (typeof ticket !== "string" || ticket === "") return refuse(400, "the event has no app_ticket")
     const createdAt = Option.getOrUndefined(event.createdAt)
     return tickets.put(Redacted.make(ticket, { label: ticketType }), { createdAt }).pipe(
-      Effect.timeout(storeTimeout),
+      Effect.timeout(answerTimeout),
       Effect.catch((error) => refuse(500, `the app_ticket was not stored: ${error.message}`))
     )
   }

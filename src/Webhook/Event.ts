@@ -26,6 +26,7 @@ export interface Event {
   readonly appId: Option.Option<string>
   /** The tenant in which it happened, for `Lark.asTenant`. */
   readonly tenantKey: Option.Option<string>
+  /** The platform sends seconds, milliseconds or microseconds. */
   readonly createdAt: Option.Option<DateTime.Utc>
   /** The `event` field of the envelope, not validated. */
   readonly data: Readonly<Record<string, unknown>>
@@ -49,9 +50,11 @@ const textIn = (record: Readonly<Record<string, unknown>>, field: string): strin
   return typeof text === "string" && text !== "" ? text : undefined
 }
 
-const instant = (text: string | undefined, millisEach: number): Option.Option<DateTime.Utc> => {
-  const time = Number(text ?? Number.NaN) * millisEach
-  return Number.isFinite(time) ? DateTime.make(time) : Option.none()
+/** A time in seconds, milliseconds or microseconds, told apart by its size: each is a time after 1973. */
+const instant = (text: string | undefined): Option.Option<DateTime.Utc> => {
+  if (text === undefined || !/^\d+(\.\d+)?$/.test(text)) return Option.none()
+  const time = Number(text)
+  return DateTime.make(time < 1e11 ? time * 1_000 : time < 1e14 ? time : time / 1_000)
 }
 
 /** Reads the message in a body that is decrypted or was never encrypted. */
@@ -83,7 +86,7 @@ export const readMessage = (body: Uint8Array): Effect.Effect<Message, Refused> =
       schema: isSecond ? "2.0" : "1.0",
       appId: Option.fromUndefinedOr(textIn(about, "app_id")),
       tenantKey: Option.fromUndefinedOr(textIn(about, "tenant_key")),
-      createdAt: isSecond ? instant(textIn(header, "create_time"), 1) : instant(textIn(header, "ts"), 1_000),
+      createdAt: instant(textIn(header, isSecond ? "create_time" : "ts")),
       data
     }
   })

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 
 /** The sender gets the status; the reason is logged. */
 export class Refused extends Data.TaggedError("Refused")<{
-  readonly status: 400 | 401 | 403 | 413 | 415 | 500
+  readonly status: 400 | 401 | 403 | 408 | 413 | 415 | 500
   readonly reason: string
 }> {}
 

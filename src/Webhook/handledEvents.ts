@@ -1,0 +1,152 @@
+/**
+ * The set of handled events, and the rule by which each is handled once.
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Persistence from "effect/persistence/Persistence"
+import { onMonotonicClock } from "../internal/monotonicClock.ts"
+import { monotonicMillis } from "../internal/tokenLifetime.ts"
+import { nameOf } from "./nameOf.ts"
+
+/**
+ * A set of the ids of handled events.
+ *
+ * **Details**
+ *
+ * - `has`: whether the event was handled.
+ * - `add`: called after the event was handled. It may forget the id after eight hours: by then the platform has stopped
+ *   repeating the event.
+ *
+ * An operation that fails, or takes longer than a second, is logged: the event is handled, perhaps once more.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HandledEvents {
+  readonly has: (id: string) => Effect.Effect<boolean, unknown>
+  readonly add: (id: string) => Effect.Effect<void, unknown>
+}
+
+/**
+ * The handled events of a webhook; in memory (8 hours, 10,000 ids) without a layer.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export const HandledEvents: Context.Reference<HandledEvents | undefined> = Context.Reference<HandledEvents | undefined>(
+  "effect-lark-meetings/Webhook/HandledEvents",
+  { defaultValue: () => undefined }
+)
+
+/** The platform repeats an unanswered delivery after 15 seconds, 5 minutes, one hour and six hours. */
+const remembered = Duration.hours(8)
+const capacity = 10_000
+
+const makeMemory = (clock: Clock.Clock): HandledEvents => {
+  // In the order in which they were handled.
+  const handledAt = new Map<string, number>()
+  const isRecent = (at: number) => monotonicMillis(clock) - at < Duration.toMillis(remembered)
+  return {
+    has: (id) => Effect.sync(() => isRecent(handledAt.get(id) ?? Number.NEGATIVE_INFINITY)),
+    add: (id) =>
+      Effect.sync(() => {
+        handledAt.delete(id)
+        handledAt.set(id, monotonicMillis(clock))
+        for (const [oldest, at] of handledAt) {
+          if (handledAt.size <= capacity && isRecent(at)) break
+          handledAt.delete(oldest)
+        }
+      })
+  }
+}
+
+/** Longer than in memory: the clocks of several processes may differ by hours. */
+const shared = Duration.hours(24)
+
+/**
+ * The handled events of all processes that share a store of Effect: `Persistence.layerBackingSql` or `layerBackingRedis`.
+ *
+ * **Details**
+ *
+ * An id is kept for 24 hours under `storeId` (`lark-events` by default). Webhooks of different apps need different ids. SQL
+ * compares the clocks of the processes, Redis its own: clocks that differ by less than 16 hours forget no event too early.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerHandledEvents = (options?: {
+  readonly storeId?: string | undefined
+}): Layer.Layer<never, never, Persistence.BackingPersistence> =>
+  Layer.effect(
+    HandledEvents,
+    Effect.gen(function*() {
+      const { make } = yield* Persistence.BackingPersistence
+      const store = yield* onMonotonicClock(make(options?.storeId ?? "lark-events"))
+      return {
+        has: (id) => Effect.map(onMonotonicClock(store.get(id)), (found) => found !== undefined),
+        add: (id) => onMonotonicClock(store.set(id, {}, shared))
+      }
+    })
+  )
+
+/** Each of the two operations leaves time for an answer within the three seconds that the platform waits. */
+const storeTimeout = Duration.seconds(1)
+
+const orElse = <A>(self: Effect.Effect<A, unknown>, fallback: A): Effect.Effect<A> =>
+  self.pipe(
+    Effect.timeout(storeTimeout),
+    Effect.catchCause((cause) =>
+      Effect.logWarning("The set of handled events failed").pipe(
+        Effect.annotateLogs({ error: nameOf(Cause.squash(cause)) }),
+        Effect.as(fallback)
+      )
+    )
+  )
+
+/** Handles each event once, as far as the set knows. */
+export interface Once {
+  /** Whether the event is being handled here. */
+  readonly isRunning: (id: string) => boolean
+  /**
+   * Runs `self` unless the event was handled. If it is being handled, waits for the outcome: after a success nothing is
+   * left to do; after a failure `self` runs.
+   */
+  readonly run: <E>(id: string, self: Effect.Effect<void, E>) => Effect.Effect<void, E>
+}
+
+export const makeOnce: Effect.Effect<Once> = Effect.gen(function*() {
+  const handled = (yield* HandledEvents) ?? makeMemory(yield* Clock.Clock)
+  const running = new Map<string, Deferred.Deferred<boolean>>()
+
+  const run: Once["run"] = (id, self) =>
+    Effect.uninterruptibleMask((restore) => {
+      const other = running.get(id)
+      if (other !== undefined) {
+        return Effect.flatMap(
+          restore(Deferred.await(other)),
+          (succeeded) => succeeded ? Effect.void : restore(run(id, self))
+        )
+      }
+      const outcome = Deferred.makeUnsafe<boolean>()
+      running.set(id, outcome)
+      // Recorded after it was handled: an event is handled twice rather than lost.
+      const handling = Effect.flatMap(
+        orElse(handled.has(id), false),
+        (isHandled) => isHandled ? Effect.void : Effect.andThen(self, orElse(handled.add(id), undefined))
+      )
+      return Effect.onExit(restore(handling), (exit) => {
+        running.delete(id)
+        return Deferred.succeed(outcome, Exit.isSuccess(exit))
+      })
+    })
+
+  return { isRunning: (id) => running.has(id), run }
+})
