@@ -158,7 +158,8 @@ type UserOf<Token extends TokenKind> = "user" extends Token ? UserToken : never
  *
  * **Details**
  *
- * - `errors`: classes of `LarkError`, or of your own by `LarkError.ApiError`. They come before the generic ones, so a class
+ * - `token`: `either` unless given.
+ * - `errors`: classes of `LarkError`, or of your own by `LarkError.ApiError`; none unless given. They come before the generic ones, so a class
  *   may stand for a code that means something else on this endpoint.
  * - `limits`: `RateLimits.tier4` (1000 requests a minute, 50 a second) unless given; `[]` for none.
  * - `data`: the shape of the `data` of a success. `null` and absent data are decoded as `null` if the schema has it, else as
@@ -188,9 +189,9 @@ type UserOf<Token extends TokenKind> = "user" extends Token ? UserToken : never
  */
 export const endpoint = <
   const Path extends string,
-  const E extends LarkError.ErrorClass,
+  const E extends LarkError.ErrorClass = never,
   // Written out, so that the message about another value names these.
-  const Token extends "app" | "user" | "either",
+  const Token extends "app" | "user" | "either" = "either",
   A = void,
   I = unknown
 >(
@@ -199,8 +200,8 @@ export const endpoint = <
       readonly name: string
       readonly method: "GET" | "PATCH" | "POST" | "PUT" | "DELETE"
       readonly path: Path
-      readonly token: Token
-      readonly errors: ReadonlyArray<E>
+      readonly token?: Token | undefined
+      readonly errors?: ReadonlyArray<E> | undefined
       readonly limits?: ReadonlyArray<Limit> | undefined
       readonly span?: string | undefined
     }
@@ -209,11 +210,14 @@ export const endpoint = <
       | { readonly data?: never; readonly response: Schema.Codec<A, I> }
     )
 ): Endpoint<Input<Path>, A, E, Token> => {
-  const { data, limits = tier4, path, response } = options
+  const { data, errors = [], limits = tier4, path, response } = options
   const schema = data ?? response
   const read = schema && Schema.decodeUnknownEffect(Schema.toCodecJson(schema))
   return {
     ...options,
+    // Without a token, Token is "either".
+    token: options.token ?? "either" as Token,
+    errors,
     limits,
     address: compile(path),
     request: (...[input]) => input ?? {},

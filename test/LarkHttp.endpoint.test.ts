@@ -180,6 +180,15 @@ describe("the token of an endpoint", () => {
       assert.deepStrictEqual(seen, ["Bearer t-1", "Bearer u-alice", "Bearer t-1", "Bearer u-alice"])
     }))
 
+  it.effect("is either where it declares none, and its errors are the generic ones", () =>
+    Effect.gen(function*() {
+      const bare = LarkHttp.call(LarkHttp.endpoint({ name: "own.get", method: "GET", path: "/own" }))
+      expectTypeOf(bare).toEqualTypeOf<Effect.Effect<void, LarkError.GenericError, LarkHttp.LarkHttp>>()
+      assert.deepStrictEqual(yield* bearers(Effect.all([bare, asAlice(bare)])), ["Bearer t-1", "Bearer u-alice"])
+      const feishu = platform.make(() => platform.failed(403, 121005))
+      assert.strictEqual((yield* Effect.flip(on(feishu)(bare)))._tag, "UnknownApiError")
+    }))
+
   it.effect("is the user's, whom the call requires", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* bearers(asAlice(user)), ["Bearer u-alice"])
