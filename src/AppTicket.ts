@@ -72,7 +72,7 @@ import { Seal } from "./Seal.ts"
  * **Details**
  *
  * - `get`: the ticket. Fails with `AppTicketMissing` when there is none or it was rejected, and none arrived after a request for
- *   one. Fails with `SessionStoreError` when the store cannot be read (`unavailable`), or when it holds data that the seal
+ *   one. Fails with `SessionStoreError` when the store cannot be read within nine seconds (`unavailable`), or when it holds data that the seal
  *   cannot open and no ticket arrived after a request for one (`unreadable`).
  * - `put`: stores a ticket that the platform pushed, in an event of `createdAt`. A ticket of an earlier event than the stored one
  *   is ignored, since the platform repeats an unanswered push for hours. The times are compared with each other, not with the
@@ -99,6 +99,8 @@ const second = 1_000
 const requestInterval = 60 * second
 /** How long after the request callers wait for the push. */
 const pushTimeout = 2 * second
+/** How long one operation of the store may take. */
+const storeTimeout = 9 * second
 /** An event time that far in the future is an error of the platform, not of the clock of this machine. */
 const largestSkew = 24 * 60 * 60 * second
 
@@ -116,9 +118,20 @@ const read = (text: Redacted.Redacted): Stored => {
   return { ticket: Redacted.make(ticket, { label: "app_ticket" }), createdAt: Number(createdAt) }
 }
 
-const unavailable = (error: KeyValueStore.KeyValueStoreError) =>
-  Effect.fail(
-    new SessionStoreError({ endpoint: `KeyValueStore.${error.method}`, reason: "unavailable", detail: error.message })
+const unavailable = (method: string, detail: string) =>
+  Effect.fail(new SessionStoreError({ endpoint: `KeyValueStore.${method}`, reason: "unavailable", detail }))
+
+/** Bounded: a store that never answers would stop every later token request too. */
+const answered = <A>(
+  method: "get" | "set",
+  operation: Effect.Effect<A, KeyValueStore.KeyValueStoreError>
+): Effect.Effect<A, SessionStoreError> =>
+  operation.pipe(
+    Effect.catchTag("KeyValueStoreError", (error) => unavailable(method, error.message)),
+    Effect.timeoutOrElse({
+      duration: storeTimeout,
+      orElse: () => unavailable(method, `no answer within ${storeTimeout / second} seconds`)
+    })
   )
 
 /**
@@ -147,7 +160,7 @@ export const make: Effect.Effect<
 
   /** Fails if the store does. Data that the seal cannot open is a failure inside. */
   const stored = Effect.flatMap(
-    Effect.catchTag(store.get(key), "KeyValueStoreError", unavailable),
+    answered("get", store.get(key)),
     (sealed) =>
       Effect.result(
         sealed === undefined ? Effect.succeedNone : Effect.asSome(Effect.map(seal.open(key, sealed), read))
@@ -203,7 +216,7 @@ export const make: Effect.Effect<
           createdAt !== undefined && Option.exists(readable(yield* stored), (kept) => createdAt < kept.createdAt)
         ) return
         const sealed = yield* seal.seal(key, write({ ticket, createdAt: createdAt ?? 0 }))
-        yield* Effect.catchTag(store.set(key, sealed), "KeyValueStoreError", unavailable)
+        yield* answered("set", store.set(key, sealed))
         if (Equal.equals(ticket, rejected)) rejected = undefined
         Deferred.doneUnsafe(arrival, Effect.void)
         arrival = Deferred.makeUnsafe()

@@ -389,6 +389,32 @@ describe("a store", () => {
       assert.deepStrictEqual(app.resends, [])
     }))
 
+  it.effect("that never answers fails with SessionStoreError after nine seconds, and works when it recovers", () =>
+    Effect.gen(function*() {
+      let isHung = true
+      const hanging = Layer.effect(
+        KeyValueStore.KeyValueStore,
+        Effect.map(KeyValueStore.KeyValueStore, (store) => ({
+          ...store,
+          get: (key: string) => Effect.suspend(() => isHung ? Effect.never : store.get(key)),
+          set: (key: string, value: string | Uint8Array) =>
+            Effect.suspend(() => isHung ? Effect.never : store.set(key, value))
+        }))
+      ).pipe(Layer.provide(storeOf(new Map())))
+      const app = yield* start({ store: hanging })
+      for (const operation of [app.failure, Effect.flip(app.push("g-1"))]) {
+        const fiber = yield* Effect.forkChild(operation, { startImmediately: true })
+        yield* TestClock.adjust(8_999)
+        assert.isUndefined(fiber.pollUnsafe())
+        yield* TestClock.adjust(1)
+        const hung = { _tag: "SessionStoreError", reason: "unavailable", detail: "no answer within 9 seconds" }
+        assert.include<object>(yield* Fiber.join(fiber), hung)
+      }
+      isHung = false
+      yield* app.push("g-2")
+      assert.strictEqual(yield* app.text, "g-2")
+    }))
+
   it.effect("that fails during the wait for a push fails with SessionStoreError", () =>
     Effect.gen(function*() {
       const failing = { get: false }
