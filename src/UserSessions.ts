@@ -15,7 +15,8 @@
  * - A fresh token that is rejected is no reason to refresh again: the token of a refresh stays in use until it is 30 seconds old,
  *   in all processes, unless the store has another one.
  * - The successor is stored before it is used. Closing the scope of the layer waits for a refresh in flight.
- * - If a process dies, its claim lapses after `claimTime`, and another process takes over. If the dead process had sent the token,
+ * - If a process dies, another one takes over when it has seen the claim unchanged for `claimTime`. It measures that on its own
+ *   monotonic clock, so the clocks of the processes do not have to agree. If the dead process had sent the token,
  *   it is sent once more: if it was used up, the session was lost with its successor anyway.
  * - The same holds after a lost reply (no answer, 20050, 20072): one more request when the claim has lapsed. A session ends only
  *   if the platform says so, and then its token is not sent again.
@@ -28,9 +29,7 @@
  * - The state of a user stays in memory for an hour after its last use, for the 10,000 users that were used last. After that it
  *   is read from the store again.
  * - A session belongs to one app and one id of the user: save it under the id that you will use.
- * - The clocks of the processes must agree to within 15 seconds (half of the default `claimTime`): a process whose clock is ahead
- *   sees the claims of others lapse too early. A process that is suspended for longer than its claim, between marking and sending
- *   a token, still sends it.
+ * - A process that is suspended for longer than its claim, between marking and sending a token, still sends it.
  * - Another process notices `remove` and `save` when it next reads the record: at the latest when its token expires.
  *
  * **Example** (A user who has not logged in)

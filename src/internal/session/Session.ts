@@ -11,7 +11,8 @@
  * `login` and `generation` identify one refresh token. A successor may be published while the record is still about that
  * token, even if the claim was taken over: no other process can get another successor.
  *
- * Times in the record are milliseconds on the wall clock, since other processes read them.
+ * Times in the record are milliseconds on the wall clock, since other processes read them. A claim lapses when a process has seen
+ * it unchanged for the whole claim time, on its own monotonic clock, so no clocks have to agree.
  *
  * @internal
  */
@@ -62,6 +63,7 @@ export const Session = Schema.Union([Live, Schema.TaggedStruct("Removed", {})])
 
 export type Session = typeof Session.Type
 export type Live = typeof Live.Type
+export type Claim = Extract<Live["state"], { readonly _tag: "Refreshing" }>
 export type Access = typeof Access.Type
 type Refresh = typeof Refresh.Type
 
@@ -104,6 +106,8 @@ export interface Look {
   readonly lifetimeOf: (access: Access) => Lifetime
   /** Whether the platform has rejected this access token. */
   readonly isRejected: (token: Redacted.Redacted) => boolean
+  /** How long this process has seen this claim, in milliseconds on the monotonic clock. */
+  readonly claimAge: (claim: Claim) => number
   readonly claimTime: Duration.Duration
 }
 
@@ -142,10 +146,6 @@ const isUsable = (access: Access, generation: number, { isRejected, lifetimeOf, 
   return monotonicNow < usableUntil && (!isRejected(access.token) || (generation > 0 && monotonicNow < freshUntil))
 }
 
-/** A claim from a distant future is the error of a clock, and must not last until then. */
-const isLapsed = (claimedAt: number, { claimTime, now }: Look) =>
-  Math.abs(now - claimedAt) >= Duration.toMillis(claimTime)
-
 export const verdict = (content: Content, look: Look): Verdict => {
   if (content === "unreadable") return unreadable
   if (content === "nothing" || content._tag === "Removed") return reauthorize("noSession")
@@ -162,7 +162,7 @@ export const verdict = (content: Content, look: Look): Verdict => {
   }
   if (refresh === undefined) return useUntil(reauthorize("noRefreshToken"))
   if (look.now >= (refresh.expiresAt ?? Number.POSITIVE_INFINITY)) return useUntil(reauthorize("expired"))
-  return state._tag === "Refreshing" && !isLapsed(state.at, look)
+  return state._tag === "Refreshing" && look.claimAge(state) < Duration.toMillis(look.claimTime)
     ? { _tag: "Wait", access }
     : { _tag: "Claim", session: content, refresh, access }
 }

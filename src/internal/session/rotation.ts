@@ -72,6 +72,14 @@ export const make = (options: Options): Rotation => {
         )
     })
 
+  /** The claim that this process saw last, and when it saw it first. */
+  let seen: { readonly claim: Session.Claim; readonly since: number } | undefined
+  const claimAge = (claim: Session.Claim): number => {
+    const now = monotonicMillis(clock)
+    if (seen === undefined || !Equal.equals(seen.claim, claim)) seen = { claim, since: now }
+    return now - seen.since
+  }
+
   type Successor = ReturnType<typeof Session.fromGrant>
   type Outcome =
     | { readonly _tag: "Again" }
@@ -91,6 +99,7 @@ export const make = (options: Options): Rotation => {
     const session = marked.record.content
     if (!marked.isMade || typeof session === "string" || session._tag !== "Live") return { _tag: "Again" }
     if (session.refresh === undefined) return { _tag: "Again" }
+    if (session.state._tag === "Refreshing") claimAge(session.state)
     const release = Effect.ignore(move(record, Session.release(by), marked.record))
 
     const took = Math.round(monotonicMillis(clock) - startedAt)
@@ -133,6 +142,7 @@ export const make = (options: Options): Rotation => {
           monotonicNow: monotonicMillis(clock),
           lifetimeOf,
           isRejected,
+          claimAge,
           claimTime
         }))
         /** Reads the record, and claims the refresh token if it has to be used. */
