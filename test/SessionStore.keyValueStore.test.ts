@@ -46,7 +46,17 @@ describe("the KeyValueStore store", () => {
       const { store, values } = failing(() => false)
       const sessions = yield* store
       yield* sessions.swap("key", 0, "value")
-      for (const text of ["", "value", "x\nvalue", "\nvalue"]) {
+      for (
+        const text of [
+          "",
+          "value",
+          "x\nvalue",
+          "\nvalue",
+          "0\nvalue",
+          "9007199254740991\nvalue",
+          `${"9".repeat(400)}\nvalue`
+        ]
+      ) {
         for (const key of values.keys()) values.set(key, text)
         failsWith(yield* Effect.flip(sessions.get("key")), "unreadable", /not a record of this library/)
         failsWith(yield* Effect.flip(sessions.swap("key", 1, "value")), "unreadable", /not a record of this library/)

@@ -66,7 +66,9 @@ return {}
     Effect.gen(function*() {
       const server = FakeRedis.server()
       const store = yield* client(server)
-      server.hashes.set("lark:session:key", { version: "one", value: "value" })
-      failsWith(yield* Effect.flip(store.get("key")), "unreadable", /not a record of this library/)
+      for (const version of ["one", "0", "9007199254740991", "9".repeat(400)]) {
+        server.hashes.set("lark:session:key", { version, value: "value" })
+        failsWith(yield* Effect.flip(store.get("key")), "unreadable", /not a record of this library/)
+      }
     }))
 })

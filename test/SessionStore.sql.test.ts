@@ -44,6 +44,12 @@ describe("the SQL store", () => {
       const sql = yield* Effect.map(Layer.build(yield* sqlite), Context.get(SqlClient.SqlClient))
       const store = yield* build(SessionStore.layerSql().pipe(Layer.provide(Layer.succeed(SqlClient.SqlClient, sql))))
       yield* store.swap("key", 0, "value")
+      for (const version of [0, -1, 2_147_483_647, 9_007_199_254_740_991]) {
+        yield* sql`UPDATE lark_sessions SET version = ${version}`
+        failsWith(yield* Effect.flip(store.get("key")), "unreadable", /not a record of this library/)
+        failsWith(yield* Effect.flip(store.swap("key", version, "value")), "unreadable", /not a record of this library/)
+      }
+      yield* sql`UPDATE lark_sessions SET version = 1`
       yield* sql`UPDATE lark_sessions SET value = 5`
       failsWith(yield* Effect.flip(store.get("key")), "unreadable", /not a record of this library/)
       yield* sql`DROP TABLE lark_sessions`

@@ -45,6 +45,10 @@ export interface Backend {
   ) => Effect.Effect<Cas.Outcome<Stored>, SessionStoreError>
 }
 
+/** Whether a number is the version of a record, and has a successor. */
+export const isVersion = (version: number, largest = Number.MAX_SAFE_INTEGER): boolean =>
+  Number.isInteger(version) && version >= 1 && version < largest
+
 const encoder = new TextEncoder()
 // Keeps a byte order mark, which is part of the text.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })

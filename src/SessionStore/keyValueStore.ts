@@ -8,13 +8,13 @@ import * as Option from "effect/Option"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Semaphore from "effect/Semaphore"
 import * as Cas from "../Cas.ts"
-import { type Backend, conflict, recordName, type Stored, unavailable, unreadable } from "./backend.ts"
+import { type Backend, conflict, isVersion, recordName, type Stored, unavailable, unreadable } from "./backend.ts"
 
 const store = "KeyValueStore"
 
 const parse = (text: string): Stored | undefined => {
   const [, version, value] = /^(\d+)\n([^]*)$/.exec(text) ?? []
-  return version === undefined || value === undefined ? undefined : { version: Number(version), value }
+  return value !== undefined && isVersion(Number(version)) ? { version: Number(version), value } : undefined
 }
 
 export const make: Effect.Effect<Backend, never, KeyValueStore.KeyValueStore> = Effect.gen(function*() {

@@ -8,7 +8,7 @@ import type * as Option from "effect/Option"
 import * as Redis from "effect/persistence/Redis"
 import * as Cas from "../Cas.ts"
 import type { SessionStoreError } from "../LarkError.ts"
-import { type Backend, conflict, type Stored, unavailable, unreadable } from "./backend.ts"
+import { type Backend, conflict, isVersion, type Stored, unavailable, unreadable } from "./backend.ts"
 
 const store = "Redis"
 
@@ -34,7 +34,7 @@ const parse = (reply: unknown): Effect.Effect<Option.Option<Stored>, SessionStor
   const [version, value]: ReadonlyArray<unknown> = Array.isArray(reply) ? reply : []
   return version === null && value === null
     ? Effect.succeedNone
-    : /^[1-9]\d*$/.test(String(version)) && typeof value === "string"
+    : /^[1-9]\d*$/.test(String(version)) && isVersion(Number(version)) && typeof value === "string"
     ? Effect.succeedSome({ version: Number(version), value })
     : Effect.fail(unreadable(store))
 }

@@ -10,9 +10,22 @@ import * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Cas from "../Cas.ts"
 import type { SessionStoreError } from "../LarkError.ts"
-import { type Backend, conflict, decode, encode, recordName, type Stored, unavailable, unreadable } from "./backend.ts"
+import {
+  type Backend,
+  conflict,
+  decode,
+  encode,
+  isVersion,
+  recordName,
+  type Stored,
+  unavailable,
+  unreadable
+} from "./backend.ts"
 
 const store = "SQL"
+
+/** Of an INTEGER of PostgreSQL. */
+const largest = 2 ** 31 - 1
 
 const failed = (error: SqlError) => unavailable(store, `a statement failed (${error.reason._tag})`)
 
@@ -62,7 +75,8 @@ export const make = (
       const [row] = yield* Effect.mapError(sql`SELECT version, value FROM ${table} WHERE id = ${name}`, failed)
       if (row === undefined) return Option.none<Stored>()
       const { value, version } = row
-      return (typeof version === "number" || typeof version === "bigint") && value instanceof Uint8Array
+      return (typeof version === "number" || typeof version === "bigint") && isVersion(Number(version), largest)
+          && value instanceof Uint8Array
         ? Option.some<Stored>({ version: Number(version), value: decode(value) })
         : yield* Effect.fail(unreadable(store))
     })
@@ -76,20 +90,21 @@ export const make = (
             WHERE id = ${name} AND version = ${expected} RETURNING version`
     }
 
-    /** A number that the column cannot hold is a conflict, not a database error. */
-    const isVersion = (expected: number) => Number.isInteger(expected) && expected >= 0 && expected < 2 ** 31 - 1
-
     const swap = (name: string, expected: number, value: string) =>
-      Effect.matchEffect(isVersion(expected) ? write(name, expected, value) : Effect.succeed([]), {
-        onFailure: (error): Effect.Effect<Cas.Outcome<Stored>, SessionStoreError> =>
-          isRefusal[error.reason._tag]
-            ? Effect.fail(failed(error))
-            : Effect.succeed(Cas.unknown(failed(error))),
-        onSuccess: (rows) =>
-          rows.length > 0
-            ? Effect.succeed<Cas.Outcome<Stored>>(Cas.appliedWith({ version: expected + 1, value }))
-            : Effect.map(find(name), conflict)
-      })
+      // A number that the column cannot hold is a conflict, not a database error.
+      Effect.matchEffect(
+        expected === 0 || isVersion(expected, largest) ? write(name, expected, value) : Effect.succeed([]),
+        {
+          onFailure: (error): Effect.Effect<Cas.Outcome<Stored>, SessionStoreError> =>
+            isRefusal[error.reason._tag]
+              ? Effect.fail(failed(error))
+              : Effect.succeed(Cas.unknown(failed(error))),
+          onSuccess: (rows) =>
+            rows.length > 0
+              ? Effect.succeed<Cas.Outcome<Stored>>(Cas.appliedWith({ version: expected + 1, value }))
+              : Effect.map(find(name), conflict)
+        }
+      )
 
     return {
       get: (key) => outsideTransaction(Effect.flatMap(nameOf(key), find)),
