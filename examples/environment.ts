@@ -6,6 +6,11 @@ import * as Simulator from "effect-lark-meetings/Simulator"
 /** The examples run offline, against the simulator, unless LARK_APP_ID is set. */
 const isLive = Boolean(process.env.LARK_APP_ID)
 
+if (isLive && !process.env.LARK_MEETING_ID) {
+  console.error("LARK_APP_ID is set, so set LARK_MEETING_ID too: the id (not the number) of a meeting in progress.")
+  process.exit(1)
+}
+
 export const meetingId = MeetingId.make(process.env.LARK_MEETING_ID ?? "6911188411932033028")
 
 export const alice = MeetingUser.openId(process.env.LARK_HOST ?? "ou_alice")

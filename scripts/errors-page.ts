@@ -43,28 +43,27 @@ const fileOf = (part: Part) => new URL(`../src/LarkError/${part}.ts`, import.met
 /** The codes that the docstrings of a part of `LarkError` name, by class. */
 export const documented = (part: Part) => documentedBy(fileOf(part))
 
-const proves: Record<LarkError.Retry, string> = {
-  never: "refused",
-  wait: "not executed",
-  token: "not executed",
-  unknown: "unknown"
-}
-
-const line = (table: ReadonlyArray<LarkError.Row>, { code, meaning, through }: Documented): string => {
-  const row = table.find((row) => row.code === code)
-  if (row === undefined) throw new Error(`${code} is documented, but in no class`)
-  const codes = through === undefined ? `${code}` : `${code}–${through}`
-  return `| ${codes} | \`${row.tag}\` | ${row.status ?? "–"} | ${row.msg ?? "–"} | ${meaning} | ${row.kind} | ${
-    proves[row.retry]
-  } | ${row.advice} |`
+/** The rows of one class. An advice that is that of the row above is not repeated. */
+const linesOf = (table: ReadonlyArray<LarkError.Row>, documented: ReadonlyArray<Documented>): ReadonlyArray<string> => {
+  let above: string | undefined
+  return documented.map(({ code, meaning, through }) => {
+    const row = table.find((row) => row.code === code)
+    if (row === undefined) throw new Error(`${code} is documented, but in no class`)
+    const codes = through === undefined ? `${code}` : `${code}–${through}`
+    const advice = row.advice === above ? "as above" : row.advice
+    above = row.advice
+    return `| ${codes} | \`${row.tag}\` | ${row.status ?? "–"} | ${
+      row.msg ?? "–"
+    } | ${meaning} | ${row.kind} | ${row.retry} | ${advice} |`
+  })
 }
 
 /** The codes of the classes that files export, with their docstrings. */
 export const codesTable = (table: ReadonlyArray<LarkError.Row>, ...files: ReadonlyArray<URL>): string =>
   [
-    "| code | tag | HTTP | msg | what it means | kind | the request was | what to do |",
+    "| code | tag | HTTP | msg | what it means | kind | retry | what to do |",
     "| ---: | --- | ---: | --- | --- | --- | --- | --- |",
-    ...files.flatMap((file) => [...documentedBy(file).values()].flat().map((each) => line(table, each)))
+    ...files.flatMap((file) => [...documentedBy(file).values()].flatMap((documented) => linesOf(table, documented)))
   ].join("\n")
 
 const section = (...parts: ReadonlyArray<Part>): string => codesTable(LarkError.table, ...parts.map(fileOf))
@@ -75,10 +74,10 @@ export const errorsPage = (): string =>
 
 Generated from the classes of \`LarkError\` by \`npm run docs\`; a test keeps the two equal.
 
-Every error is a tagged class of the \`LarkError\` module (\`Effect.catchTag("NoPermission", …)\`) with \`code\`, \`msg\`,
-\`status\`, \`endpoint\`, \`logId\`, \`advice\`, \`kind\` and \`retry\`. Errors are told apart by \`code\`, never by HTTP status or
-message: the platform sends codes with other statuses than documented. No error holds a token, a secret, a request or a
-body.
+Every error is a tagged class of the \`LarkError\` module (\`Effect.catchTag("NoPermission", …)\`) with \`kind\` and
+\`retry\`. Every error that the platform answered with also has \`code\`, \`msg\`, \`status\`, \`endpoint\`, \`advice\` and, if
+the platform sent one, \`logId\`. These errors are told apart by \`code\`, never by HTTP status or message: the platform sends
+codes with other statuses than documented. No error holds a token, a secret, a request or a body.
 
 \`kind\` says who can do something about it:
 
@@ -98,7 +97,8 @@ body.
 | \`token\` | not executed; another token may help |
 | \`unknown\` | perhaps executed |
 
-A code that this library does not know gets a class of its own with \`LarkError.ApiError\`.
+For a code that this library does not know, declare a class with \`LarkError.ApiError\` and list it in the \`errors\` of the
+endpoint ([an example](architecture.md#an-endpoint)).
 
 ## Meeting codes
 
@@ -118,28 +118,27 @@ ${section("generic", "session")}
 
 | tag | when | \`kind\` | \`retry\` |
 | --- | --- | --- | --- |
-| \`UnknownApiError\` | a code that is not documented for the endpoint | \`caller\` with \`never\`, else \`platform\` | \`wait\` with HTTP 429, \`unknown\` with 408 or 5xx, else \`never\` |
+| \`UnknownApiError\` | a code that is not documented for the endpoint | \`caller\` if \`retry\` is \`never\`, else \`platform\` | \`wait\` with HTTP 429, \`unknown\` with 408 or 5xx, else \`never\` |
 | \`TransportError\` | no reply: connection failed or lost, nothing within 10 seconds (9 for a token), or no token in time to send it | \`platform\` | \`wait\` if it was certainly not executed, else \`unknown\` |
-| \`MalformedResponse\` | not JSON, no \`code\`, a gateway's page, a success without its data | \`setup\` with \`never\`, else \`platform\` | \`wait\` with HTTP 429, \`never\` with another 4xx but 408, else \`unknown\` |
+| \`MalformedResponse\` | not JSON, no \`code\`, a gateway's page, a success without its data | \`setup\` if \`retry\` is \`never\`, else \`platform\` | \`wait\` with HTTP 429, \`never\` with another 4xx but 408, else \`unknown\` |
 | \`InvalidParameter\` | a path parameter is empty or dots, a parameter has half of a surrogate pair in it, or the users of a call have different kinds of id | \`caller\` | \`never\` |
 | \`ReauthorizationRequired\` | the session of a user has ended: \`reason\` says how, \`code\` is there if the platform refused it | \`caller\` | \`never\` |
 | \`SessionStoreError\` | the store of sessions failed, or holds what cannot be read | \`platform\` if it failed, else \`setup\` | \`wait\` if it failed, else \`never\` |
-| \`AppTicketMissing\` | a store app has no \`app_ticket\`, or an outdated one | \`setup\` | \`never\` |
+| \`AppTicketMissing\` | a store app has no \`app_ticket\`, or an outdated one | \`platform\` if a new one was requested, else \`setup\` | \`wait\` if a new one was requested, else \`never\` |
 | \`InvalidTenant\` | a store app was called without \`Lark.asTenant\`, or a custom app with it | \`caller\` | \`never\` |
 
 ## Errors of the engine
 
 \`Meetings.setHost\` and \`Cas.run\` also fail with these. Each has a \`report\`; so has every error above when it ends a
-\`setHost\`. \`report.effect\` says whether a swap took effect: \`none\`, \`applied\` or \`unknown\`.
-
-\`retry\` is \`unknown\` where a swap may have taken effect.
+\`setHost\`. \`report.effect\` is \`none\` or \`unknown\` on an error: no swap took effect, or one may have. With \`unknown\`,
+\`retry\` is \`unknown\` too.
 
 | tag | when | \`kind\` | \`retry\` otherwise | what to do |
 | --- | --- | --- | --- | --- |
 | \`CasExhausted\` | a schedule ended or a bound was reached; \`limit\` says which: \`conflicts\`, \`transients\`, \`budget\`, \`swaps\`, \`deadline\` | \`conflict\` after a conflict, else \`platform\` | \`wait\` | call again, or widen the policy |
 | \`CasRefused\` | the intent refused the current value: \`Changed\`, \`Protected\`, \`NoCandidate\`, the reason that \`update\` gave, or \`OperatorNotHost\` (a user who is not host cannot move the host) | \`conflict\` | \`never\` | read \`actual\` and decide again |
 | \`CasSuperseded\` | a reply was lost and the value moved on, under \`stopIfMoved\`; or a later call with \`latest\` took its place | \`conflict\` | \`never\` | read \`actual\`; call again if the target is still wanted |
-| \`CasIndeterminate\` | a reply was lost and the target was not seen, under \`neverResend\` | \`platform\` | – | read the value before you decide |
+| \`CasIndeterminate\` | a reply was lost and the target was not seen, under \`neverResend\` | \`platform\` | \`unknown\` | read the value before you decide |
 | \`CasConflictWithoutState\` | the current value is not known: no hint, no conflict that names it, no read | \`setup\` | \`never\` | pass a hint; grant \`vc:meeting:readonly\` |
 | \`CasInconsistentRegister\` | conflicts name the very value that was expected | \`setup\` | \`never\` | check that all ids are of this app and one kind |
 | \`CasInvalidPolicy\` | a setting of the policy or the call is invalid; nothing was sent | \`caller\` | \`never\` | correct the setting that it names |

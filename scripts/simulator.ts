@@ -59,7 +59,10 @@ User token   ${token} (ou_alice)
 Get a tenant token:
 ${curl(`${open}/auth/v3/tenant_access_token/internal`, { app_id: id, app_secret: secret })}
 
-Make ou_bob the host, as ou_alice:
+Show the meeting (its host is "host_user"):
+curl -sS ${open}/vc/v1/meetings/${meetingId} -H 'Authorization: Bearer ${token}'
+
+Make ou_bob the host, as ou_alice (it works once: then ou_alice is not the host):
 curl -sS -X PATCH ${open}/vc/v1/meetings/${meetingId}/set_host -H 'Authorization: Bearer ${token}' ${json} -d '${swap}'
 
 Log in as ou_alice, exchange the code for tokens, and refresh them (a code and a refresh token work once):
