@@ -62,11 +62,11 @@ describe("an answer", () => {
       assert.strictEqual(reads, 0)
     }))
 
-  it.effect("of conflict that shows the target ends the operation at once: converged, and nothing of ours", () =>
+  it.effect("of conflict that shows the target ends the operation at once: converged, and perhaps ours", () =>
     Effect.gen(function*() {
       const { calls, register } = scripted([observed("alice"), conflict("bob")], { canRead: true })
       const { after, effect, elapsed, outcome } = yield* run(Cas.run(register, ensure("bob"), { policy: plain }))
-      assert.deepStrictEqual({ after, effect, outcome }, { after: "bob", effect: "none", outcome: "converged" })
+      assert.deepStrictEqual({ after, effect, outcome }, { after: "bob", effect: "unknown", outcome: "converged" })
       assert.deepStrictEqual(elapsed, Duration.zero)
       assert.lengthOf(calls, 2)
     }))
@@ -130,12 +130,13 @@ describe("an answer", () => {
       assert.lengthOf(calls, 1)
     }))
 
-  it.effect("of conflict that names the very value expected is asked again at once, twice", () =>
+  it.effect("of conflict that names the very value expected is asked again, twice, and steps the schedule if fresh", () =>
     Effect.gen(function*() {
       const { calls, register } = scripted([conflict("alice"), conflict("alice"), applied])
       const { conflicts, outcome } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy: plain }))
       assert.strictEqual(outcome, "swapped")
-      assert.deepStrictEqual(calls, ["0 alice->bob", "0 alice->bob", "0 alice->bob"])
+      // The hint met a stale conflict; the second conflict is a fresh one.
+      assert.deepStrictEqual(calls, ["0 alice->bob", "0 alice->bob", "100 alice->bob"])
       assert.deepStrictEqual(conflicts, { fresh: 1, stale: 1 })
     }))
 
@@ -149,7 +150,7 @@ describe("an answer", () => {
       assert.lengthOf(calls, 3)
     }))
 
-  it.effect("of a request that was not executed repeats the same swap, and leaves no doubt", () =>
+  it.effect("of a request that was not executed repeats the same swap, and leaves no doubt about the first", () =>
     Effect.gen(function*() {
       const { calls, register } = scripted([unsent, applied])
       const { effect } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy: plain }))
@@ -157,7 +158,7 @@ describe("an answer", () => {
       assert.deepStrictEqual(calls, ["0 alice->bob", "50 alice->bob"])
       const refused = scripted([unsent, conflict("bob")])
       const converged = yield* run(Cas.run(refused.register, ensure("bob"), { hint: "alice", policy: plain }))
-      assert.deepStrictEqual([converged.outcome, converged.effect], ["converged", "none"])
+      assert.deepStrictEqual([converged.outcome, converged.effect], ["converged", "unknown"])
     }))
 
   it.effect("that was lost repeats the same swap: acknowledged, it is ours", () =>

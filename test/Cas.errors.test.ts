@@ -314,7 +314,7 @@ describe("messages", () => {
       const error = yield* failure(Cas.run(register, ensure("bob"), { hint: "alice", policy }))
       assert.strictEqual(
         error.message,
-        "The one swap that the policy allows was tried; nothing was changed after 1 swap and 0 reads. "
+        "The policy allows 1 swap; nothing was changed after 1 swap and 0 reads. "
           + "Call again, or use a policy with wider bounds."
       )
     }))

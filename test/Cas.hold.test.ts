@@ -147,19 +147,19 @@ describe("an attempt that is held", () => {
       })
   )
 
-  it.effect.each([["abort", 1], ["drain", 0]] as const)(
-    "and has left is abandoned by an interruption, unless it is drained (%s)",
-    ([interruption, count]) =>
+  it.effect.each([["abort", "unknown"], ["drain", "applied"]] as const)(
+    "and has left is abandoned by an interruption, whether it is drained or not (%s)",
+    ([interruption, effect]) =>
       Effect.gen(function*() {
         const abandoned: Array<unknown> = []
         const fiber = yield* start(heldFor(1_000).register, { interruption }, {
-          onAbandoned: (attempt) => Effect.sync(() => void abandoned.push(attempt))
+          onAbandoned: (attempt, effect) => Effect.sync(() => void abandoned.push([attempt, effect]))
         })
         yield* TestClock.adjust(1_005)
         yield* Effect.forkChild(Fiber.interrupt(fiber))
         yield* TestClock.adjust("1 second")
         assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(fiber)))
-        assert.deepStrictEqual(abandoned, Array.from({ length: count }, () => ({ expected: "alice", desired: "bob" })))
+        assert.deepStrictEqual(abandoned, [[{ expected: "alice", desired: "bob" }, effect]])
       })
   )
 

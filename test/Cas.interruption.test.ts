@@ -20,10 +20,15 @@ describe("interruption", () => {
   ) =>
     Effect.gen(function*() {
       const abandoned: Array<unknown> = []
+      const effects: Array<string> = []
       const fiber = yield* Cas.run(register, ensure("bob"), {
         ...options,
         policy,
-        onAbandoned: (attempt) => Effect.sync(() => abandoned.push(attempt))
+        onAbandoned: (attempt, effect) =>
+          Effect.sync(() => {
+            abandoned.push(attempt)
+            effects.push(effect)
+          })
       }).pipe(Effect.forkChild)
       yield* TestClock.adjust(50)
       const clock = yield* TestClock.testClockWith(Effect.succeed)
@@ -33,26 +38,26 @@ describe("interruption", () => {
       yield* TestClock.adjust("1 hour")
       const exit = yield* Fiber.await(fiber)
       assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
-      return { at: yield* Fiber.join(done), abandoned }
+      return { at: yield* Fiber.join(done), abandoned, effects }
     })
 
   it.effect("of a sleep takes effect at once, without another call, and abandons nothing", () =>
     Effect.gen(function*() {
       const { calls, register } = scripted([throttled("10 seconds")])
-      assert.deepStrictEqual(yield* interrupted(register, plain), { at: 50, abandoned: [] })
+      assert.deepStrictEqual(yield* interrupted(register, plain), { at: 50, abandoned: [], effects: [] })
       assert.lengthOf(calls, 1)
     }))
 
   it.effect("of a read abandons nothing", () =>
     Effect.gen(function*() {
       const { register } = scripted(["silence"], { canRead: true })
-      assert.deepStrictEqual(yield* interrupted(register, plain, {}), { at: 50, abandoned: [] })
+      assert.deepStrictEqual(yield* interrupted(register, plain, {}), { at: 50, abandoned: [], effects: [] })
     }))
 
   it.effect("of a swap in flight tells once which one, and is not success", () =>
     Effect.gen(function*() {
       const { calls, register } = scripted([{ after: 100, say: applied }])
-      assert.deepStrictEqual(yield* interrupted(register, plain), { at: 50, abandoned: [swap] })
+      assert.deepStrictEqual(yield* interrupted(register, plain), { at: 50, abandoned: [swap], effects: ["unknown"] })
       assert.lengthOf(calls, 1)
     }))
 
@@ -60,14 +65,14 @@ describe("interruption", () => {
     Effect.gen(function*() {
       const { register } = scripted([{ after: 100, say: applied }])
       const policy = withPlain({ attemptTimeout: "Infinity" })
-      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 50, abandoned: [swap] })
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 50, abandoned: [swap], effects: ["unknown"] })
     }))
 
   it.effect("that drains lets the swap in flight end, and no other begin", () =>
     Effect.gen(function*() {
       const { calls, register } = scripted([{ after: 100, say: conflict("carol") }])
       const policy = withPlain({ interruption: "drain" })
-      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 100, abandoned: [] })
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 100, abandoned: [], effects: [] })
       assert.lengthOf(calls, 1)
     }))
 
@@ -75,7 +80,7 @@ describe("interruption", () => {
     Effect.gen(function*() {
       const { register } = scripted([{ after: 100, say: applied }])
       const policy = withPlain({ interruption: "drain", attemptTimeout: "Infinity" })
-      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 100, abandoned: [] })
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 100, abandoned: [swap], effects: ["applied"] })
     }))
 
   it.effect("that drains waits no longer than the attempt timeout", () =>
@@ -89,14 +94,14 @@ describe("interruption", () => {
     Effect.gen(function*() {
       const { register } = scripted([throttled("10 seconds")])
       const policy = withPlain({ interruption: "drain" })
-      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 50, abandoned: [] })
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 50, abandoned: [], effects: [] })
     }))
 
   it.effect("of a sleep after a lost reply tells the swap that is in doubt", () =>
     Effect.gen(function*() {
       const { register } = scripted([lost])
       const policy = withPlain({ transient: Schedule.spaced("10 seconds") })
-      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 50, abandoned: [swap] })
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 50, abandoned: [swap], effects: ["unknown"] })
     }))
 
   it.effect("of a sleep tells the swap in doubt even after a conflict with a third value", () =>
@@ -109,7 +114,7 @@ describe("interruption", () => {
       ])
       const policy = withPlain({ transient: Schedule.spaced(1) })
       // The lost swap may have put its value there before carol came.
-      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 50, abandoned: [swap] })
+      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 50, abandoned: [swap], effects: ["unknown"] })
     }))
 
   it.effect.each(["1 minute", Duration.infinity] as const)(
@@ -145,7 +150,11 @@ describe("interruption", () => {
     Effect.gen(function*() {
       const { register } = scripted(["silence"])
       const policy = withPlain({ interruption: "drain", attemptTimeout: "1 second" })
-      assert.deepStrictEqual(yield* interrupted(register, policy), { at: 1_000, abandoned: [swap] })
+      assert.deepStrictEqual(yield* interrupted(register, policy), {
+        at: 1_000,
+        abandoned: [swap],
+        effects: ["unknown"]
+      })
     }))
 
   it.effect("inside the register is not success either", () =>

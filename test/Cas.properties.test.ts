@@ -139,8 +139,8 @@ describe("safety", () => {
   })
 
   property(
-    "10. a terminal answer is the last, and only lost answers make an effect unknown",
-    ({ report }, scenario) => {
+    "10. a terminal answer is the last; an effect is unknown after a lost answer or a conflict, then the target",
+    ({ report, target }, scenario) => {
       const wasLost = swapsOf(report).some(({ answer }) => answer._tag === "Unknown")
       const terminal = report.attempts.findIndex(({ answer }) => answer._tag === "Terminal")
       const [after, ...others] = terminal === -1 ? [] : report.attempts.slice(terminal + 1)
@@ -149,7 +149,15 @@ describe("safety", () => {
         assert.strictEqual(after._tag, "Read", "only a read tells whose doing the refusal is")
       }
       assert.deepStrictEqual(others, [])
-      assert.strictEqual(report.effect, report.outcome === "swapped" ? "applied" : wasLost ? "unknown" : "none")
+      const refused = report.attempts.findIndex((attempt) =>
+        attempt._tag === "Swap" && attempt.answer._tag === "Conflict" && attempt.expected !== attempt.desired
+      )
+      const isDoubted = refused !== -1
+        && report.attempts.slice(refused).some((attempt) => Option.contains(shown(attempt), target))
+      assert.strictEqual(
+        report.effect,
+        report.outcome === "swapped" ? "applied" : wasLost || isDoubted ? "unknown" : "none"
+      )
     }
   )
 

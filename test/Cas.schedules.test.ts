@@ -325,7 +325,7 @@ describe("a bound on swaps", () => {
       const error = yield* failure(Cas.run(register, ensure("bob"), { hint: "alice", policy }))
       assert.instanceOf(error, Cas.Exhausted)
       assert.deepStrictEqual([error.limit, error.report.swaps], ["swaps", 3])
-      assert.include(error.message, "All 3 swaps")
+      assert.include(error.message, "The policy allows 3 swaps")
       assert.lengthOf(calls, 3)
     }))
 

@@ -11,11 +11,12 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import { type AttemptCut, AttemptHeld, AttemptPastDeadline, AttemptTimeout } from "./causes.ts"
@@ -46,11 +47,15 @@ export interface Options<A, out E = never, out R = never> {
   /** Pays for transient retries. Without one the policy alone bounds them. */
   readonly budget?: RetryBudget | undefined
   /**
-   * Runs, once, when an interruption or a defect ends the operation after a swap that may have been executed: then no
-   * report can show it. Not for a swap that `hold` kept from leaving.
+   * Runs, once, when an interruption or a defect ends the operation after a swap that was executed (`applied`; only
+   * `interruption: "drain"` waits to see it) or may have been (`unknown`): then no report can show it. Not for a swap that
+   * `hold` kept from leaving. It runs on a fiber of its own, for which neither the interruption nor the queue waits.
    */
   readonly onAbandoned?:
-    | ((attempt: { readonly expected: A; readonly desired: A }) => Effect.Effect<void>)
+    | ((
+      attempt: { readonly expected: A; readonly desired: A },
+      effect: "applied" | "unknown"
+    ) => Effect.Effect<void>)
     | undefined
 }
 
@@ -74,6 +79,9 @@ type Command<Tag extends reducer.Command<never, never>["_tag"], A, E> = Extract<
 
 type Stepper<I, E, R> = Effect.Success<ReturnType<typeof Schedule.toStep<unknown, I, E, R>>>
 
+/** How long after the deadline something may still take to stop, in milliseconds. */
+const grace = 50
+
 /**
  * An operation that is about to begin, on the fiber that runs it.
  *
@@ -86,10 +94,12 @@ export class Operation<A, E, R, C, PE, PR> {
   private readonly rules: reducer.Rules<A>
   private readonly recorder: Recorder<A, C>
   private state: reducer.State<A, E> = reducer.start<A>()
+  private command: reducer.Command<A, E> | undefined = undefined
   private hasEnded = false
   // Most operations step no schedule: its state is made when it is needed.
   private conflictStep: Stepper<FreshConflict<A>, PE, PR> | undefined = undefined
   private transientStep: Stepper<Transient, PE, PR> | undefined = undefined
+  private calledAt: number | undefined = undefined
 
   constructor(fiber: Fiber.Fiber<unknown, unknown>, plan: Plan<A, E, R, C, PE, PR>, link: Link<A>) {
     const { bounds, intent, policy, register } = plan
@@ -111,37 +121,46 @@ export class Operation<A, E, R, C, PE, PR> {
   run(): Effect.Effect<Report<A>, Reported<E, A> | CasError<A, C> | PE, R | PR> {
     const { budget } = this.plan.options
     const begun = Effect.suspend(() =>
-      this.advance({ _tag: "Started", known: this.link.known, elapsed: this.recorder.elapsed() })
+      this.proceed(this.step({ _tag: "Started", known: this.link.known, elapsed: this.recorder.elapsed() }))
     )
-    const operation = Effect.onExitPrimitive(
-      begun,
-      (exit) => exit._tag === "Success" || this.hasEnded ? undefined : this.abandon(exit.cause)
+    return Effect.onExitPrimitive(
+      budget === undefined ? begun : Effect.andThen(this.inDeadline(budget.deposit, undefined), begun),
+      (exit) => {
+        const abandoned = exit._tag === "Success" || this.hasEnded ? undefined : this.abandon(exit.cause)
+        this.link.ended()
+        return abandoned
+      }
     )
-    return budget === undefined ? operation : Effect.andThen(budget.deposit, operation)
   }
 
-  /** Runs from an event to the end of the operation. */
-  private advance(
-    event: reducer.Event<A, E>
-  ): Effect.Effect<Report<A>, Reported<E, A> | CasError<A, C> | PE, R | PR> {
+  /** Takes an event, and returns the next command. In one step with what the recorder notes of the event. */
+  private step(event: reducer.Event<A, E>): reducer.Command<A, E> {
     const [state, command]: reducer.Transition<A, E> = reducer.step(this.rules, this.state, event)
     this.state = state
+    this.command = command
+    return command
+  }
+
+  /** Runs from a command to the end of the operation. */
+  private proceed(
+    command: reducer.Command<A, E>
+  ): Effect.Effect<Report<A>, Reported<E, A> | CasError<A, C> | PE, R | PR> {
     switch (command._tag) {
       case "Succeed":
         this.hasEnded = true
-        return Effect.succeed(this.recorder.succeeded(state, command))
+        return Effect.succeed(this.recorder.succeeded(this.state, command))
       case "Fail":
         this.hasEnded = true
         return this.fail(command.failure)
       default:
-        return Effect.flatMap(this.execute(command), (event) => this.advance(event))
+        return Effect.flatMap(this.execute(command), (next) => this.proceed(next))
     }
   }
 
-  /** Executes a command and returns the resulting event. */
+  /** Executes a command, and returns the next one. */
   private execute(
     command: Exclude<reducer.Command<A, E>, { readonly _tag: "Succeed" | "Fail" }>
-  ): Effect.Effect<reducer.Event<A, E>, PE, R | PR> {
+  ): Effect.Effect<reducer.Command<A, E>, PE, R | PR> {
     switch (command._tag) {
       case "SendSwap":
         return this.sendSwap(command)
@@ -154,7 +173,7 @@ export class Operation<A, E, R, C, PE, PR> {
       case "Sleep":
         return Effect.map(Effect.sleep(command.millis), () => {
           this.recorder.sleptFor(command.millis)
-          return { _tag: "Woke", slept: command.millis, elapsed: this.recorder.elapsed() }
+          return this.step({ _tag: "Woke", slept: command.millis, elapsed: this.recorder.elapsed() })
         })
     }
   }
@@ -169,15 +188,17 @@ export class Operation<A, E, R, C, PE, PR> {
 
   /** An interruption, a defect or an error of a schedule ends the operation: there is no report. */
   private abandon(cause: Cause.Cause<unknown>): Effect.Effect<void> | undefined {
-    const swap = this.recorder.abandoned(this.state, Cause.hasInterruptsOnly(cause) ? "interrupted" : "defect")
-    return swap === undefined ? undefined : this.plan.options.onAbandoned?.(swap)
+    const outcome = Cause.hasInterruptsOnly(cause) ? "interrupted" : "defect"
+    const abandoned = this.recorder.abandoned(this.state, this.command, outcome)
+    const hook = abandoned && this.plan.options.onAbandoned?.(abandoned.swap, abandoned.effect)
+    return hook && Effect.asVoid(Effect.forkDetach(hook, { startImmediately: true }))
   }
 
   // Requests.
 
   private sendSwap(
     { desired, expected, fresh }: Command<"SendSwap", A, E>
-  ): Effect.Effect<reducer.Event<A, E>, never, R> {
+  ): Effect.Effect<reducer.Command<A, E>, never, R> {
     const { policy, register } = this.plan
     const departure = this.departure()
     const begunAt = departure.leftAt
@@ -195,20 +216,20 @@ export class Operation<A, E, R, C, PE, PR> {
       return register.swap(expected, desired)
     })
     const sent = Effect.match(this.inTime(departure, request), {
-      onFailure: (error): reducer.Event<A, E> => {
+      onFailure: (error) => {
         const { elapsed } = record({ _tag: "Terminal", error: tagOf(error) })
         const meaning = register.classifyError?.(error)
         if (meaning === "uncertain") this.recorder.becomeUncertain({ expected, desired })
-        return { _tag: "Failed", error, meaning, elapsed }
+        return this.step({ _tag: "Failed", error, meaning, elapsed })
       },
-      onSuccess: (answer): reducer.Event<A, E> => ({ _tag: "Swapped", answer, ...record(answer) })
+      onSuccess: (answer) => this.step({ _tag: "Swapped", answer, ...record(answer) })
     })
     return policy.interruption === "drain" ? drained(sent, departure) : sent
   }
 
-  private sendRead(): Effect.Effect<reducer.Event<A, E>, never, R> {
-    const { read } = this.plan.register
-    if (read === undefined) return Effect.die(new Error("the reducer reads a register that cannot be read"))
+  private sendRead(): Effect.Effect<reducer.Command<A, E>, never, R> {
+    // The reducer reads no register that cannot be read.
+    const { read = Effect.never } = this.plan.register
     const departure = this.departure()
     const record = (answer: Observation<A, C | AttemptCut> | Terminal) => {
       const endedAt = now(this.clock)
@@ -216,11 +237,11 @@ export class Operation<A, E, R, C, PE, PR> {
       return { elapsed: this.recorder.since(endedAt), took: millisOf(endedAt - departure.leftAt) }
     }
     return Effect.match(this.inTime(departure, read), {
-      onFailure: (error): reducer.Event<A, E> => {
+      onFailure: (error) => {
         const { elapsed } = record({ _tag: "Terminal", error: tagOf(error) })
-        return { _tag: "Failed", error, meaning: undefined, elapsed }
+        return this.step({ _tag: "Failed", error, meaning: undefined, elapsed })
       },
-      onSuccess: (answer): reducer.Event<A, E> => ({ _tag: "Read", answer, ...record(answer) })
+      onSuccess: (answer) => this.step({ _tag: "Read", answer, ...record(answer) })
     })
   }
 
@@ -235,29 +256,59 @@ export class Operation<A, E, R, C, PE, PR> {
     }
   }
 
-  /**
-   * Runs a request on a fiber of its own, which is interrupted when its time is over. A third of the price of
-   * `Effect.timeoutOrElse` if the answer comes at once: then no timer is started.
-   */
+  /** Runs a request until its time is over. */
   private inTime<X>(
     departure: Departure,
     request: Effect.Effect<X, E, R>
   ): Effect.Effect<X | Unknown<AttemptCut> | Unsent<AttemptCut>, E, R> {
+    return this.unless(
+      Effect.provideService(request, CurrentDeparture, departure),
+      this.cut(departure),
+      (exit): Effect.Effect<X | Unsent<AttemptCut>, E> =>
+        exit._tag === "Failure" && departure.holds > 0 && Cause.hasInterruptsOnly(exit.cause)
+          ? Effect.succeed(this.heldTooLong())
+          : exit,
+      () => {
+        departure.latest = closed
+      }
+    )
+  }
+
+  /** Runs what the caller plugs in, until the deadline passes. */
+  private inDeadline<X, Y, XE, XR>(self: Effect.Effect<X, XE, XR>, late: Y): Effect.Effect<X | Y, XE, XR> {
+    return this.unless(self, Effect.as(this.toDeadline(0), late), identity, () => {})
+  }
+
+  private toDeadline(more: number): Effect.Effect<void> {
+    return Effect.suspend(() => Effect.sleep(Math.max(this.plan.bounds.deadline + more - this.recorder.elapsed(), 0)))
+  }
+
+  /**
+   * Runs an effect on a fiber of its own, unless another effect ends first: then its fiber is interrupted. Nothing waits for
+   * what cannot be interrupted, or takes long to clean up, past the deadline. A third of the price of
+   * `Effect.timeoutOrElse` if it ends at once: then no timer is started.
+   */
+  private unless<X, Y, Z, XE, F, XR>(
+    self: Effect.Effect<X, XE, XR>,
+    other: Effect.Effect<Y>,
+    ended: (exit: Exit.Exit<X, XE>) => Effect.Effect<Z, F>,
+    stopping: () => void
+  ): Effect.Effect<Y | Z, F, XR> {
     return Effect.uninterruptibleMask((restore) =>
-      Effect.contextWith((context: Context.Context<R>) => {
-        const fiber = Effect.runForkWith(Context.add(context, CurrentDeparture, departure))(request)
-        const ended = (exit: Exit.Exit<X, E>): Effect.Effect<X | Unsent<AttemptCut>, E> =>
-          exit._tag === "Failure" && departure.holds > 0 && Cause.hasInterruptsOnly(exit.cause)
-            ? Effect.succeed(this.heldTooLong())
-            : exit
+      Effect.contextWith((context: Context.Context<XR>) => {
+        const fiber = Effect.runForkWith(context)(self)
         const exit = fiber.pollUnsafe()
         if (exit !== undefined) return ended(exit)
-        const stop = Effect.suspend(() => {
-          departure.latest = closed
-          return Fiber.interrupt(fiber)
-        })
-        const answer = Effect.flatMap(Fiber.await(fiber), ended)
-        return Effect.ensuring(restore(Effect.raceFirst(answer, this.cut(departure))), stop)
+        return Effect.onExitPrimitive(
+          restore(Effect.raceFirst(Effect.flatMap(Fiber.await(fiber), ended), other)),
+          () => {
+            stopping()
+            fiber.interruptUnsafe()
+            return fiber.pollUnsafe() === undefined
+              ? Effect.raceFirst(Fiber.await(fiber), this.toDeadline(grace))
+              : undefined
+          }
+        )
       })
     )
   }
@@ -265,8 +316,7 @@ export class Operation<A, E, R, C, PE, PR> {
   /** Answers in the place of a request whose time is over. */
   private cut(departure: Departure): Effect.Effect<Unknown<AttemptCut> | Unsent<AttemptCut>> {
     const { attemptTimeout, deadline } = this.plan.bounds
-    const waitFor = (millis: number) =>
-      millis === Number.POSITIVE_INFINITY ? Effect.never : Effect.andThen(Effect.sleep(millis), this.cut(departure))
+    const waitFor = (millis: number) => Effect.andThen(Effect.sleep(millis), this.cut(departure))
     return Effect.suspend(() => {
       const at = now(this.clock)
       if (departure.holds > 0) {
@@ -293,53 +343,65 @@ export class Operation<A, E, R, C, PE, PR> {
 
   // Schedules.
 
+  /** The time of day of the call, and the monotonic time since: schedules never see the clock set back. */
+  private timeOfDay(): number {
+    const elapsed = this.recorder.elapsed()
+    this.calledAt ??= this.clock.currentTimeMillisUnsafe() - elapsed
+    return this.calledAt + elapsed
+  }
+
   private stepConflict({ actual, desired, expected }: Command<"StepConflict", A, E>) {
     const { roundTrip = 0, swaps } = this.state
     const input = { expected, desired, actual, swaps, roundTrip: Duration.millis(roundTrip) }
     const next = (step: Stepper<FreshConflict<A>, PE, PR>) => {
       this.conflictStep = step
-      return this.delay("conflicts", step(this.clock.currentTimeMillisUnsafe(), input))
+      return step(this.timeOfDay(), input)
     }
-    return this.conflictStep === undefined
-      ? Effect.flatMap(Schedule.toStep(this.plan.policy.conflict), next)
-      : next(this.conflictStep)
+    return this.delay(
+      "conflicts",
+      this.conflictStep === undefined
+        ? Effect.flatMap(Schedule.toStep(this.plan.policy.conflict), next)
+        : next(this.conflictStep)
+    )
   }
 
   private stepTransient(
     { answer, restart }: Command<"StepTransient", A, E>
-  ): Effect.Effect<reducer.Event<A, E>, PE, PR> {
+  ): Effect.Effect<reducer.Command<A, E>, PE, PR> {
     const { options: { budget }, policy } = this.plan
     const next = (step: Stepper<Transient, PE, PR>) => {
       this.transientStep = step
-      return this.delay("transients", step(this.clock.currentTimeMillisUnsafe(), answer))
+      return step(this.timeOfDay(), answer)
     }
-    const stepped = Effect.suspend(() =>
-      restart || this.transientStep === undefined
-        ? Effect.flatMap(Schedule.toStep(policy.transient), next)
-        : next(this.transientStep)
+    const stepped = this.delay(
+      "transients",
+      Effect.suspend(() =>
+        restart || this.transientStep === undefined
+          ? Effect.flatMap(Schedule.toStep(policy.transient), next)
+          : next(this.transientStep)
+      )
     )
     return budget === undefined
       ? stepped
       : Effect.flatMap(
-        budget.withdraw,
-        (paid) => paid ? stepped : Effect.succeed<reducer.Event<A, E>>({ _tag: "NoMoreDelays", limit: "budget" })
+        // Too late, the schedule's turn ends the operation.
+        this.inDeadline(budget.withdraw, true),
+        (paid) => paid ? stepped : Effect.sync(() => this.step({ _tag: "NoMoreDelays", limit: "budget" }))
       )
   }
 
   private delay(
     limit: "conflicts" | "transients",
     pull: Pull.Pull<[unknown, Duration.Duration], PE, unknown, PR>
-  ): Effect.Effect<reducer.Event<A, E>, PE, PR> {
-    return Pull.matchEffect(pull, {
-      onSuccess: ([, wait]) =>
-        Effect.succeed<reducer.Event<A, E>>({
-          _tag: "Delay",
-          millis: Duration.toMillis(wait),
-          elapsed: this.recorder.elapsed()
-        }),
-      onFailure: (cause) => Effect.failCause(cause),
-      onDone: () => Effect.succeed<reducer.Event<A, E>>({ _tag: "NoMoreDelays", limit })
-    })
+  ): Effect.Effect<reducer.Command<A, E>, PE, PR> {
+    const delayed = Pull.catchDone(Effect.map(pull, ([, wait]) => Duration.toMillis(wait)), () => Effect.undefined)
+    // At the deadline the reducer finds no time for another attempt.
+    return Effect.map(this.inDeadline(delayed, 0), (millis) =>
+      this.step(
+        millis === undefined
+          ? { _tag: "NoMoreDelays", limit }
+          : { _tag: "Delay", millis, elapsed: this.recorder.elapsed() }
+      ))
   }
 }
 

@@ -204,7 +204,8 @@ export const describePolicy = <A, E, R>(
   }
 ): Effect.Effect<string, E | InvalidPolicy, R> =>
   Effect.gen(function*() {
-    const bounds = yield* boundsOf(policy)
+    const bounds = boundsOf(policy)
+    if (bounds instanceof InvalidPolicy) return yield* bounds
     const steps = options.steps ?? 10
     const roundTrip = Duration.fromInputUnsafe(options.roundTrip ?? "100 millis")
 
@@ -254,57 +255,32 @@ export interface Bounds {
   readonly attemptTimeout: number
 }
 
-const millis = (
-  name: string,
-  input: Duration.Input,
-  isValid: (millis: number) => boolean,
-  expected: string
-): Effect.Effect<number, InvalidPolicy> => {
-  const duration = Duration.fromInput(input)
-  const value = duration._tag === "None" || Number.isNaN(input) ? Number.NaN : Duration.toMillis(duration.value)
-  return isValid(value)
-    ? Effect.succeed(value)
-    : Effect.fail(new InvalidPolicy({ setting: name, expected, received: String(input) }))
-}
-
-const isPositive = (n: number) => n > 0
-const isNatural = (n: number) => n >= 0 && n < Number.POSITIVE_INFINITY
-
-const check = (policy: Policy<never, unknown, unknown>): Effect.Effect<Bounds, InvalidPolicy> =>
-  Number.isSafeInteger(policy.maxSwaps) && policy.maxSwaps > 0
-    ? Effect.gen(function*() {
-      const minAttempt = yield* millis("minAttempt", policy.minAttempt, isNatural, "a finite duration, not negative")
-      return {
-        maxSwaps: policy.maxSwaps,
-        minAttempt,
-        deadline: yield* millis(
-          "deadline",
-          policy.deadline,
-          (n) => n > 0 && n >= minAttempt,
-          `a positive duration, and at least minAttempt (${minAttempt} ms)`
-        ),
-        attemptTimeout: yield* millis("attemptTimeout", policy.attemptTimeout, isPositive, "a positive duration")
-      }
-    })
-    : Effect.fail(
-      new InvalidPolicy({
-        setting: "maxSwaps",
-        expected: "a whole number of at least 1",
-        received: String(policy.maxSwaps)
-      })
-    )
-
-/** By policy. Policies are constants, so each is checked once. */
-const checked = new WeakMap<object, Bounds>()
-
 /**
- * Checks the bounds of a policy.
+ * The bounds of a policy, or the error for an invalid one.
  *
  * @internal
  */
-export const boundsOf = (policy: Policy<never, unknown, unknown>): Effect.Effect<Bounds, InvalidPolicy> => {
-  const known = checked.get(policy)
-  return known === undefined
-    ? Effect.tap(check(policy), (bounds) => Effect.sync(() => checked.set(policy, bounds)))
-    : Effect.succeed(known)
+export const boundsOf = (policy: Policy<never, unknown, unknown>): Bounds | InvalidPolicy => {
+  const millisOf = (input: Duration.Input) =>
+    Option.match(Number.isNaN(input) ? Option.none() : Duration.fromInput(input), {
+      onNone: () => Number.NaN,
+      onSome: Duration.toMillis
+    })
+  const bounds: Bounds = {
+    maxSwaps: policy.maxSwaps,
+    deadline: millisOf(policy.deadline),
+    minAttempt: millisOf(policy.minAttempt),
+    attemptTimeout: millisOf(policy.attemptTimeout)
+  }
+  const { attemptTimeout, deadline, maxSwaps, minAttempt } = bounds
+  const invalid = (setting: keyof Bounds, expected: string) =>
+    new InvalidPolicy({ setting, expected, received: String(policy[setting]) })
+  if (!(Number.isSafeInteger(maxSwaps) && maxSwaps > 0)) return invalid("maxSwaps", "a whole number of at least 1")
+  if (!(minAttempt >= 0 && minAttempt < Number.POSITIVE_INFINITY)) {
+    return invalid("minAttempt", "a finite duration, not negative")
+  }
+  if (!(deadline > 0 && deadline >= minAttempt)) {
+    return invalid("deadline", `a positive duration, and at least minAttempt (${minAttempt} ms)`)
+  }
+  return attemptTimeout > 0 ? bounds : invalid("attemptTimeout", "a positive duration")
 }

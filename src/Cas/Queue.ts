@@ -4,20 +4,17 @@
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Semaphore from "effect/Semaphore"
 import * as errors from "./errors.ts"
 import type { Intent } from "./Intent.ts"
 import { now } from "./monotonic.ts"
 import { nothingDone } from "./nothingDone.ts"
 import { Operation, type Options } from "./Operation.ts"
 import { boundsOf, Policy } from "./Policy.ts"
-import type * as reducer from "./reducer.ts"
 import type { Register, Reported } from "./Register.ts"
-import type { Report } from "./Report.ts"
+import type { FailureReport, Report } from "./Report.ts"
 import { fromHint } from "./run.ts"
 import * as telemetry from "./telemetry.ts"
 import { inWords } from "./words.ts"
@@ -72,10 +69,24 @@ interface Baton<A> {
   readonly leftAt: number
 }
 
+/**
+ * One operation in a lane. Its state changes in one synchronous step, at the same time as its place in the lane does:
+ *
+ * - `waiting` for its turn;
+ * - `running`: its turn has come, and nothing but its own end takes the turn away;
+ * - `superseded` or `late`: it waited, and will not get a turn;
+ * - `left`.
+ */
+interface Entry {
+  state: "waiting" | "running" | "superseded" | "late" | "left"
+  /** Resumes the fiber that waits. */
+  wake: () => void
+}
+
+/** Exists while an operation has the turn. */
 interface Lane<A> {
-  readonly turn: Semaphore.Semaphore
-  readonly waiting: Set<Deferred.Deferred<void>>
-  operations: number
+  /** In the order of their calls. */
+  readonly waiting: Set<Entry>
   baton: Baton<A> | undefined
 }
 
@@ -116,21 +127,27 @@ interface Lane<A> {
 export const makeQueue = <K, A>(): Queue<K, A> => {
   const lanes = new Map<K, Lane<A>>()
 
-  const enter = (key: K): Lane<A> => {
-    const lane = lanes.get(key) ?? {
-      turn: Semaphore.makeUnsafe(1),
-      waiting: new Set(),
-      operations: 0,
-      baton: undefined
+  /** Takes a place in the lane of a key: the turn, if nobody has it. */
+  const enter = (key: K, entry: Entry): Lane<A> => {
+    const lane = lanes.get(key)
+    if (lane !== undefined) {
+      lane.waiting.add(entry)
+      return lane
     }
-    lanes.set(key, lane)
-    lane.operations = lane.operations + 1
-    return lane
+    entry.state = "running"
+    const made: Lane<A> = { waiting: new Set(), baton: undefined }
+    lanes.set(key, made)
+    return made
   }
 
-  const leave = (key: K, lane: Lane<A>): void => {
-    lane.operations = lane.operations - 1
-    if (lane.operations === 0) lanes.delete(key)
+  const leave = (key: K, lane: Lane<A>, entry: Entry): void => {
+    const hadTurn = entry.state === "running"
+    entry.state = "left"
+    lane.waiting.delete(entry)
+    if (!hadTurn) return
+    const [next] = lane.waiting
+    if (next === undefined) lanes.delete(key)
+    else stopWaiting(lane, next, "running")
   }
 
   const run = <E, R, C, PE, PR>(
@@ -139,97 +156,102 @@ export const makeQueue = <K, A>(): Queue<K, A> => {
     intent: Intent<A>,
     options: QueueOptions<A, PE, PR> = {}
   ): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A, C> | PE, R | PR> =>
-    Effect.withFiber((caller) => {
-      const { context } = caller
-      const clock = caller.getRef(Clock.Clock)
-      const invokedAt = now(clock)
-      const elapsed = () => Duration.nanos(BigInt(now(clock) - invokedAt))
-      const policy: Policy<A, PE, PR> = options.policy ?? Policy.standard
-
-      return Effect.flatMapEager(boundsOf(policy), (bounds) => {
-        const known = (baton: Baton<A> | undefined): reducer.Known<A> | undefined =>
-          baton === undefined
-            ? fromHint(options.hint)
-            : { value: baton.value, isWitness: baton.leftAt > invokedAt, isAged: false }
-
-        const inTurn = (lane: Lane<A>) =>
-          Effect.withFiber((fiber) => {
-            telemetry.tookItsTurn(context, elapsed())
-            let isUncertain = false
-            return new Operation(fiber, { register, intent, options, policy, bounds }, {
-              invokedAt,
-              known: known(lane.baton),
-              observed: (value, leftAt) => {
-                if (!isUncertain) lane.baton = { value, leftAt }
-              },
-              uncertain: () => {
-                isUncertain = true
-                lane.baton = undefined
-              }
-            }).run()
-          })
-
-        /** Runs the operation in its turn. Only the wait for the turn can be superseded or end at the deadline here. */
-        const whileWaiting = (lane: Lane<A>) => {
-          const superseded = Deferred.makeUnsafe<void>()
-          let isWaiting = true
-          lane.waiting.add(superseded)
-          const started = Effect.sync(() => {
-            isWaiting = false
-            lane.waiting.delete(superseded)
-          })
-          const unlessStarted = <X extends errors.Superseded<A> | errors.Exhausted<A, C>>(end: () => X) =>
-            Effect.suspend(() => {
-              if (!isWaiting) return Effect.never
-              const error = end()
-              const trace = telemetry.traceOf(context, () => clock.currentTimeNanosUnsafe())
-              telemetry.ended(context, trace, error._tag, error.report)
-              return Effect.fail(error)
-            })
-          const replaced = Effect.flatMap(Deferred.await(superseded), () =>
-            unlessStarted(() => new errors.Superseded<A>({ actual: Option.none(), report: nothingDone(elapsed()) })))
-          const late = Effect.andThen(
-            Effect.sleep(bounds.deadline),
-            unlessStarted(() =>
-              new errors.Exhausted<A, C>({
-                limit: "deadline",
-                detail: `No time left: the deadline of ${inWords(bounds.deadline)} passed in the queue`,
-                report: nothingDone(elapsed())
-              })
-            )
-          )
-          return lane.turn.withPermit(Effect.andThen(started, inTurn(lane))).pipe(
-            Effect.raceFirst(Effect.raceFirst(replaced, late)),
-            Effect.ensuring(started)
-          )
-        }
-
-        /** Runs the operation after those that were called before it. `latest` ends those that wait. */
-        const inOrder = (lane: Lane<A>) => {
-          if (options.latest === true) {
-            for (const earlier of lane.waiting) {
-              Deferred.doneUnsafe(earlier, Effect.void)
-            }
+    Effect.uninterruptibleMask((restore) =>
+      Effect.withFiber((caller) => {
+        const policy: Policy<A, PE, PR> = options.policy ?? Policy.standard
+        const bounds = boundsOf(policy)
+        if (bounds instanceof errors.InvalidPolicy) return Effect.fail(bounds)
+        const { context } = caller
+        const clock = caller.getRef(Clock.Clock)
+        const invokedAt = now(clock)
+        const elapsed = () => Duration.nanos(BigInt(now(clock) - invokedAt))
+        const entry: Entry = { state: "waiting", wake: () => {} }
+        const lane = enter(key, entry)
+        telemetry.queued(context, 1)
+        if (options.latest === true) {
+          for (const earlier of lane.waiting) {
+            if (earlier !== entry) stopWaiting(lane, earlier, "superseded")
           }
-          return lane.operations === 1 ? lane.turn.withPermit(inTurn(lane)) : whileWaiting(lane)
         }
 
-        return Effect.uninterruptibleMask((restore) => {
-          const lane = enter(key)
-          telemetry.queued(context, 1)
-          return Effect.onExitPrimitive(
-            Effect.suspend(() =>
-              restore(inOrder(lane))
-            ),
-            () => {
-              telemetry.queued(context, -1)
-              leave(key, lane)
-              return undefined
-            }
+        const leaveOnce = () => {
+          if (entry.state === "left") return
+          telemetry.queued(context, -1)
+          leave(key, lane, entry)
+        }
+        const counted = <X extends FailureReport<A>>(outcome: string, report: X): X => {
+          telemetry.ended(context, telemetry.traceOf(context, () => clock.currentTimeNanosUnsafe()), outcome, report)
+          leaveOnce()
+          return report
+        }
+
+        const inTurn = Effect.withFiber((fiber) => {
+          telemetry.tookItsTurn(context, elapsed())
+          const { baton } = lane
+          let isUncertain = false
+          return new Operation(fiber, { register, intent, options, policy, bounds }, {
+            invokedAt,
+            known: baton === undefined
+              ? fromHint(options.hint)
+              : { value: baton.value, isWitness: baton.leftAt > invokedAt, isAged: false },
+            observed: (value, leftAt) => {
+              if (!isUncertain) lane.baton = { value, leftAt }
+            },
+            uncertain: () => {
+              isUncertain = true
+              lane.baton = undefined
+            },
+            ended: leaveOnce
+          }).run()
+        })
+
+        const turnOrEnd = Effect.suspend(
+          (): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A, C> | PE, R | PR> => {
+            if (entry.state === "running") return inTurn
+            const isLate = entry.state === "late"
+            const report = counted(isLate ? "CasExhausted" : "CasSuperseded", nothingDone(elapsed()))
+            return Effect.fail(
+              isLate
+                ? new errors.Exhausted<A, C>({
+                  limit: "deadline",
+                  detail: `No time left: the deadline of ${inWords(bounds.deadline)} passed in the queue`,
+                  report
+                })
+                : new errors.Superseded<A>({ actual: Option.none(), report })
+            )
+          }
+        )
+
+        const woken = Effect.callback<void>((resume) => {
+          // Not at once: an operation that ends would run the next one inside of itself.
+          entry.wake = () => caller.currentDispatcher.scheduleTask(() => resume(Effect.void), 0)
+          if (entry.state !== "waiting") resume(Effect.void)
+        })
+        const late = Effect.suspend(() => Effect.sleep(Math.max(bounds.deadline - Duration.toMillis(elapsed()), 0)))
+          .pipe(
+            Effect.andThen(Effect.sync(() => {
+              stopWaiting(lane, entry, "late")
+            }))
           )
+        const operation = entry.state === "running"
+          ? turnOrEnd
+          : Effect.andThen(Effect.raceFirst(woken, late), turnOrEnd)
+
+        return Effect.onExitPrimitive(restore(operation), () => {
+          // Interrupted before it began.
+          if (entry.state !== "left") counted("interrupted", nothingDone(elapsed()))
+          return undefined
         })
       })
-    })
+    )
 
   return { run, size: Effect.sync(() => lanes.size) }
+}
+
+/** The only way out of waiting. */
+const stopWaiting = <A>(lane: Lane<A>, entry: Entry, state: "running" | "superseded" | "late"): void => {
+  if (entry.state !== "waiting") return
+  entry.state = state
+  lane.waiting.delete(entry)
+  entry.wake()
 }

@@ -31,6 +31,8 @@ export interface Link<A> {
   readonly observed: (value: A, leftAt: number) => void
   /** The effect of the last swap is unknown. */
   readonly uncertain: () => void
+  /** The operation has ended. Before `onAbandoned` runs. */
+  readonly ended: () => void
 }
 
 const duration = (millis: number) => millis === 0 ? Duration.zero : Duration.millis(millis)
@@ -126,16 +128,26 @@ export class Recorder<A, Cause> {
   }
 
   /**
-   * The operation ends without a result, by an interruption or a defect. Returns the swap that may have been executed. One
-   * that is still held has not been sent.
+   * The operation ends without a result, by an interruption or a defect. Returns the swap that was or may have been
+   * executed. One that is still held has not been sent.
    */
-  abandoned(state: reducer.State<A, unknown>, outcome: "interrupted" | "defect"): Swap<A> | undefined {
-    const { inFlight } = this
-    const uncertain = inFlight === undefined || inFlight.departure.holds > 0 ? this.uncertain : inFlight.swap
-    const effect = uncertain === undefined ? "none" : "unknown"
+  abandoned(
+    state: reducer.State<A, unknown>,
+    command: reducer.Command<A, unknown> | undefined,
+    outcome: "interrupted" | "defect"
+  ): { readonly swap: Swap<A>; readonly effect: "applied" | "unknown" } | undefined {
+    const { inFlight, uncertain = state.doubted } = this
+    const isApplied = command?._tag === "Succeed" && command.effect === "applied"
+    const swap = isApplied
+      ? state.sent
+      : inFlight === undefined || inFlight.departure.holds > 0
+      ? uncertain
+      : inFlight.swap
+    const effect = isApplied ? "applied" : swap === undefined ? "none" : "unknown"
     telemetry.ended(this.context, this.trace, outcome, this.evidence(state, effect, Option.none()))
-    if (uncertain !== undefined) this.link.uncertain()
-    return uncertain
+    if (effect === "unknown") this.link.uncertain()
+    if (swap === undefined || effect === "none") return undefined
+    return { swap: { expected: swap.expected, desired: swap.desired }, effect }
   }
 
   private add(attempt: Attempt<A, Cause | AttemptCut>, leftAt: number): void {

@@ -6,6 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { millisOf, now } from "./monotonic.ts"
 
 /**
  * A budget that every operation pays into and every transient retry draws from.
@@ -50,33 +51,33 @@ export const makeRetryBudget = (options?: {
   const balances: Array<{ readonly slice: number; amount: number }> = []
   const drawn: Array<number> = []
 
-  const sliceAt = (now: number) => Math.floor(now / (window / slices))
-  const expire = (now: number) => {
-    const oldest = sliceAt(now) - slices
+  const sliceAt = (at: number) => Math.floor(at / (window / slices))
+  const expire = (at: number) => {
+    const oldest = sliceAt(at) - slices
     while (balances[0] !== undefined && balances[0].slice <= oldest) balances.shift()
-    while (drawn[0] !== undefined && drawn[0] <= now - window) drawn.shift()
+    while (drawn[0] !== undefined && drawn[0] <= at - window) drawn.shift()
   }
 
   return {
     deposit: Clock.clockWith((clock) =>
       Effect.sync(() => {
-        const now = clock.currentTimeMillisUnsafe()
-        expire(now)
+        const at = millisOf(now(clock))
+        expire(at)
         const last = balances.at(-1)
-        if (last !== undefined && last.slice === sliceAt(now)) last.amount = last.amount + 1
-        else balances.push({ slice: sliceAt(now), amount: 1 })
+        if (last !== undefined && last.slice === sliceAt(at)) last.amount = last.amount + 1
+        else balances.push({ slice: sliceAt(at), amount: 1 })
       })
     ),
     withdraw: Clock.clockWith((clock) =>
       Effect.sync(() => {
-        const now = clock.currentTimeMillisUnsafe()
-        expire(now)
+        const at = millisOf(now(clock))
+        expire(at)
         // In operations, so that the sums are exact.
         let price = 1 / ratio
         const available = balances.reduce((sum, balance) => sum + balance.amount, 0)
         if (available < price) {
           if (drawn.length >= reserve) return false
-          drawn.push(now)
+          drawn.push(at)
           return true
         }
         for (const balance of balances) {

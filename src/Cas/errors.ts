@@ -150,9 +150,8 @@ export class Superseded<out A = unknown> extends Data.TaggedError("CasSuperseded
   }
   override get message() {
     return this.report.effect === "unknown"
-      ? "A reply was lost and somebody else has changed the value since; the swap may have taken effect in between. "
-        + "Look at `actual`, and call again if you still want the target."
-      : "A later operation replaced this one while it waited for its turn; nothing was changed."
+      ? "A reply was lost, and the value has changed since; a swap may have taken effect. Look at `actual` and decide again."
+      : "A later operation replaced this one in the queue; nothing was changed."
   }
 }
 
@@ -176,8 +175,8 @@ export class Indeterminate<out A = unknown, out Cause = unknown> extends Data.Ta
     return "unknown"
   }
   override get message() {
-    return "A reply was lost, the target was not seen since, and the policy does not send the swap again; "
-      + "it may have taken effect, or may do so later. Read the value before you decide."
+    return "A reply was lost, and the policy does not send the swap again; a swap may have taken effect, or may do so later. "
+      + "Read the value and decide again."
   }
 }
 
@@ -200,7 +199,7 @@ export class ConflictWithoutState<out A = unknown> extends Data.TaggedError("Cas
     return retryOf(this, "never")
   }
   override get message() {
-    return `${this.detail}; ${effectOf(this)} Pass a hint, or let a conflict or a read show it.`
+    return `${this.detail}; ${effectOf(this)} Pass a hint, or let a read show it.`
   }
 }
 
@@ -224,7 +223,7 @@ export class InconsistentRegister<out A = unknown> extends Data.TaggedError("Cas
   }
   override get message() {
     return `The register refuses the value that it shows itself; ${effectOf(this)} `
-      + "Check that all values are of one kind, such as ids of one app and one id type."
+      + "Check that all values are of one kind, such as one id type."
   }
 }
 

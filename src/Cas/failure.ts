@@ -12,7 +12,7 @@ import type { Bounds } from "./Policy.ts"
 import type * as reducer from "./reducer.ts"
 import type { Reported, Words } from "./Register.ts"
 import type { FailureReport } from "./Report.ts"
-import { inWords, withReason } from "./words.ts"
+import { inWords, plural, withReason } from "./words.ts"
 
 /** An empty object with the prototype of another. Of an error it is an error again, for `instanceof` and for inspection. */
 const emptyLike = (value: object): object => {
@@ -54,11 +54,9 @@ const detailOf = (
     case "transients":
       return "The transient schedule of the policy ended"
     case "budget":
-      return "The retry budget is used up: too many requests of this client fail"
+      return "The retry budget is used up"
     case "swaps":
-      return bounds.maxSwaps === 1
-        ? "The one swap that the policy allows was tried"
-        : `All ${bounds.maxSwaps} swaps that the policy allows were tried`
+      return `The policy allows ${plural(bounds.maxSwaps, "swap")}`
     case "deadline":
       return Predicate.isTagged(cause, "CasAttemptPastDeadline") || Predicate.isTagged(cause, "CasAttemptHeld")
         ? `No time left: ${deadline} passed during an attempt`

@@ -28,15 +28,25 @@ export interface Known<A> {
   readonly isAged: boolean
 }
 
+interface Sent<A> {
+  readonly expected: A
+  readonly desired: A
+  readonly fresh: boolean
+}
+
 export interface State<A, out E = never> {
   readonly known: Known<A> | undefined
-  readonly sent: { readonly expected: A; readonly desired: A; readonly fresh: boolean } | undefined
+  readonly sent: Sent<A> | undefined
   /** What follows the next sleep. */
   readonly after: "decide" | "read"
   /** The wait that the server asks for, which is added to the schedule's. */
   readonly serverWait: number
   /** The target of the last swap whose effect is unknown. */
   readonly uncertain: Option.Option<A>
+  /** The last swap that met a conflict. */
+  readonly refused: Sent<A> | undefined
+  /** A swap that met a conflict, and whose target was seen since: a gateway may have sent it twice. */
+  readonly doubted: Sent<A> | undefined
   /** The error that ends the operation, unless a read shows that the uncertain swap reached the goal. */
   readonly terminal: { readonly error: E } | undefined
   readonly unavailable: ReadonlyArray<A>
@@ -119,6 +129,8 @@ const initial: State<never> = {
   after: "decide",
   serverWait: 0,
   uncertain: Option.none(),
+  refused: undefined,
+  doubted: undefined,
   terminal: undefined,
   unavailable: [],
   restartTransient: true,
@@ -133,7 +145,7 @@ const initial: State<never> = {
 
 /** The effect of an operation of which no swap was acknowledged. */
 export const effectOf = (state: State<unknown, unknown>): "none" | "unknown" =>
-  Option.isSome(state.uncertain) ? "unknown" : "none"
+  Option.isSome(state.uncertain) || state.doubted !== undefined ? "unknown" : "none"
 
 const fail = <A, E>(state: State<A, E>, failure: Failure<A, E>): Transition<A, E> => [state, { _tag: "Fail", failure }]
 
@@ -147,6 +159,19 @@ const withValue = <A, E>(state: State<A, E>, value: A): State<A, E> => ({
   ...state,
   known: { value, isWitness: true, isAged: false }
 })
+
+/**
+ * A conflict or a read shows a value. The target of a swap that met a conflict proves nothing about who put it there: a
+ * gateway may have sent the swap twice (RFC 9110, 13.1.1).
+ */
+const seen = <A, E>(rules: Rules<A>, state: State<A, E>, value: A): State<A, E> => {
+  const next = withValue(state, value)
+  const { refused } = state
+  if (refused === undefined || !rules.equals(refused.desired, value)) return next
+  return rules.onUnknown === "neverResend"
+    ? { ...next, uncertain: Option.some(value), doubted: refused }
+    : { ...next, doubted: refused }
+}
 
 /** The round trip is smoothed as in TCP (RFC 6298), by an eighth of the difference. A lost reply does not measure it. */
 const answered = <A, E>(state: State<A, E>, answer: Outcome<A> | Observation<A>, took: number): State<A, E> =>
@@ -266,7 +291,9 @@ const onConflict = <A, E>(
   actual: Option.Option<A>,
   elapsed: number
 ): Transition<A, E> => {
-  const next = sent.fresh ? { ...state, fresh: state.fresh + 1 } : { ...state, stale: state.stale + 1 }
+  const counted = sent.fresh ? { ...state, fresh: state.fresh + 1 } : { ...state, stale: state.stale + 1 }
+  // A swap of a value for itself changes nothing, however often it is sent.
+  const next = rules.equals(sent.expected, sent.desired) ? counted : { ...counted, refused: sent }
   const step: Command<A, E> = { _tag: "StepConflict", expected: sent.expected, desired: sent.desired, actual }
   if (Option.isNone(actual)) {
     const withoutValue = { ...next, known: undefined }
@@ -276,13 +303,12 @@ const onConflict = <A, E>(
       : sendRead(rules, withoutValue, elapsed)
   }
   const value = actual.value
-  const isContradiction = rules.equals(value, sent.expected)
-  const contradictions = isContradiction ? state.contradictions + 1 : 0
-  const afterConflict = { ...withValue(next, value), contradictions }
+  const contradictions = rules.equals(value, sent.expected) ? state.contradictions + 1 : 0
+  const afterConflict = { ...seen(rules, next, value), contradictions }
   const settled = settleUnknown(rules, afterConflict, value)
   if (settled !== undefined) return settled
   if (contradictions > maxContradictions) return fail(afterConflict, { _tag: "InconsistentRegister", actual: value })
-  return sent.fresh && !isContradiction && decisionOn(rules, afterConflict, value)._tag === "Swap"
+  return sent.fresh && decisionOn(rules, afterConflict, value)._tag === "Swap"
     ? [{ ...afterConflict, after: "decide", serverWait: 0 }, step]
     : decide(rules, afterConflict, elapsed)
 }
@@ -331,7 +357,7 @@ const onRead = <A, E>(
   if (state.terminal !== undefined) return onLastRead(rules, state, state.terminal, answer)
   if (answer._tag !== "Observed") return stepTransient(rules, state, answer, "read", elapsed)
   if (Option.isNone(answer.value)) return fail(state, { _tag: "ConflictWithoutState" })
-  const next = withValue(state, answer.value.value)
+  const next = seen(rules, state, answer.value.value)
   return settleUnknown(rules, next, answer.value.value) ?? decide(rules, next, elapsed)
 }
 

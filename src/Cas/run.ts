@@ -5,7 +5,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { CasError } from "./errors.ts"
+import { type CasError, InvalidPolicy } from "./errors.ts"
 import type { Intent } from "./Intent.ts"
 import { now } from "./monotonic.ts"
 import { Operation, type Options } from "./Operation.ts"
@@ -52,13 +52,13 @@ export const run: {
   Effect.withFiber((fiber) => {
     const invokedAt = now(fiber.getRef(Clock.Clock))
     const policy: Policy<A, PE, PR> = options.policy ?? Policy.standard
-    return Effect.flatMapEager(boundsOf(policy), (bounds) => {
-      const plan = { register, intent, options, policy, bounds }
-      return new Operation(fiber, plan, { invokedAt, known: fromHint(options.hint), ...unlinked }).run()
-    })
+    const bounds = boundsOf(policy)
+    if (bounds instanceof InvalidPolicy) return Effect.fail(bounds)
+    const plan = { register, intent, options, policy, bounds }
+    return new Operation(fiber, plan, { invokedAt, known: fromHint(options.hint), ...unlinked }).run()
   })
 
-const unlinked = { observed: () => {}, uncertain: () => {} }
+const unlinked = { observed: () => {}, uncertain: () => {}, ended: () => {} }
 
 /**
  * A hint is of unknown age, and proves nothing.

@@ -27,19 +27,19 @@ const counters = (id: string, label: string, description: string) => {
 const operations = counters(
   "cas_operations_total",
   "outcome",
-  "Operations that ended, by outcome: swapped, converged, already, or the tag of the error."
+  "Operations that ended, by outcome."
 )
 
 const swaps = counters(
   "cas_swaps_total",
   "answer",
-  "Swaps, by answer: applied, conflict, stale_conflict, unsent, unknown or terminal."
+  "Swaps, by answer."
 )
 
 const reads = counters(
   "cas_reads_total",
   "answer",
-  "Reads, by answer: observed, unsent, unknown or terminal."
+  "Reads, by answer."
 )
 
 const waits = Metric.timer("cas_wait", { description: "All sleeps of one operation together." })
@@ -48,20 +48,11 @@ const queueWaits = Metric.timer("cas_queue_wait", { description: "The wait of on
 
 const queueLength = Metric.gauge("cas_queue_length", { description: "Operations in queues, waiting or under way." })
 
-/** The values of the label `answer`. */
-const answers: Record<Attempt<unknown>["answer"]["_tag"], string> = {
-  Applied: "applied",
-  Conflict: "conflict",
-  Observed: "observed",
-  Terminal: "terminal",
-  Unknown: "unknown",
-  Unsent: "unsent"
-}
-
+/** The value of the label `answer`. */
 const answerOf = <A>(attempt: Attempt<A>): string =>
   attempt.answer._tag === "Conflict" && attempt._tag === "Swap" && !attempt.fresh
     ? "stale_conflict"
-    : answers[attempt.answer._tag]
+    : attempt.answer._tag.toLowerCase()
 
 /** The span that an operation runs in, and when the operation was called. */
 export interface Trace {

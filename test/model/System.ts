@@ -34,6 +34,10 @@ export interface Setup {
   readonly interruptions: number
   /** How many conflicts do not show the value. */
   readonly blind: number
+  /** How many swaps a gateway sends twice after they took effect, and loses the first reply. */
+  readonly replays?: number
+  /** Whether others may write between the two. Otherwise the second follows at once. */
+  readonly replaysLater?: boolean
 }
 
 /** The terminal error of the register. */
@@ -83,6 +87,7 @@ export interface World {
   readonly lates: number
   readonly interruptions: number
   readonly blind: number
+  readonly replays: number
 }
 
 export interface Step {
@@ -159,7 +164,8 @@ export const start = (setup: Setup): World => ({
   losses: setup.losses,
   lates: setup.late,
   interruptions: setup.interruptions,
-  blind: setup.blind
+  blind: setup.blind,
+  replays: setup.replays ?? 0
 })
 
 const withClient = (world: World, index: number, running: Running): World => ({
@@ -268,6 +274,30 @@ const clientSteps = (setup: Setup, world: World, index: number): ReadonlyArray<S
         })
       } else if (world.value === expected) {
         const changed = desired === expected ? world : change(world, desired, index)
+        if (world.replays > 0 && desired !== expected) {
+          const repeated = { ...changed, replays: world.replays - 1 }
+          const answered = (at: World, answer: Answer) =>
+            // The first effect is one of unknown fate to the client.
+            withClient(at, index, {
+              ...at.clients[index]!,
+              unknowns: at.clients[index]!.unknowns + 1,
+              wire: { at: "reply", answer }
+            })
+          if (setup.replaysLater === true) {
+            steps.push({ label: `${swap}: applied, and sent again by a gateway`, world: repeated })
+          } else {
+            steps.push({
+              label: `${swap}: applied, sent again by a gateway: conflict, it is ${desired}`,
+              world: answered(repeated, Cas.conflict(desired))
+            })
+            if (world.blind > 0) {
+              steps.push({
+                label: `${swap}: applied, sent again by a gateway: conflict, value not shown`,
+                world: answered({ ...repeated, blind: world.blind - 1 }, Cas.conflictWithoutState)
+              })
+            }
+          }
+        }
         steps.push({
           label: `${swap}: applied`,
           world: withClient(changed, index, { ...changed.clients[index]!, wire: { at: "reply", answer: Cas.applied } })
@@ -378,6 +408,8 @@ const keyOfClient = ({ applied, command, foreign, held, result, state, shown, un
     sent,
     state.after[0],
     Option.getOrElse(state.uncertain, () => "-"),
+    state.refused === undefined ? "-" : state.refused.desired,
+    state.doubted === undefined ? "" : "d",
     state.terminal === undefined ? "" : "t",
     state.contradictions,
     state.swaps,
@@ -393,6 +425,6 @@ const keyOfClient = ({ applied, command, foreign, held, result, state, shown, un
 
 /** Worlds with the same key are the same for every check, and so are all worlds that can follow them. */
 export const keyOf = (world: World): string =>
-  `${world.value};${world.humans};${world.losses};${world.lates};${world.interruptions};${world.blind};${
+  `${world.value};${world.humans};${world.losses};${world.lates};${world.interruptions};${world.blind};${world.replays};${
     world.late.map((late) => `${late.client}${late.expected}${late.desired}`).toSorted().join(".")
   };${world.clients.map(keyOfClient).join("|")}`

@@ -158,6 +158,39 @@ export const cases: ReadonlyArray<Case> = [
     properties: everything
   },
   {
+    name: "a gateway that repeats two swaps at once, and a person: ensure, handover",
+    setup: { ...calm, clients: [ensure(1), handover(0, 2)], humans: 1, replays: 2 },
+    properties: always
+  },
+  {
+    name: "a gateway that repeats a swap at once, and a loss: ensureUnless, rotate",
+    setup: { ...calm, clients: [unless(1, 2), rotate], losses: 1, replays: 1, interruptions: 1 },
+    properties: always
+  },
+  {
+    name: "neverResend: at most one effect under a gateway that repeats at once",
+    setup: {
+      ...calm,
+      clients: [ensure(1, "neverResend"), handover(0, 2, "neverResend")],
+      humans: 1,
+      losses: 1,
+      replays: 2
+    },
+    properties: everything
+  },
+  {
+    name: "a gateway that repeats later: a person writes in between, and nobody sees the first effect",
+    setup: { ...calm, clients: [handover(0, 1), ensure(2)], humans: 1, replays: 1, replaysLater: true },
+    properties: always,
+    fails: "7 effect none means never applied, now or later"
+  },
+  {
+    name: "neverResend, under a gateway that repeats later, with ABA",
+    setup: { ...calm, clients: [handover(0, 1, "neverResend")], humans: 1, replays: 1, replaysLater: true },
+    properties: [atMostOneEffect],
+    fails: atMostOneEffect.name
+  },
+  {
     name: "stopIfMoved: at most one effect, without ABA and delayed requests",
     setup: { ...calm, clients: [{ ...ensure(1), onUnknown: "stopIfMoved" }], humans: 1, losses: 2, humanValues: [2] },
     properties: everything
