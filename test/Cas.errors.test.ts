@@ -278,14 +278,17 @@ describe("messages", () => {
   it.effect("of a refusal are the intent's own words, the register's, or the engine's", () =>
     Effect.gen(function*() {
       const words = { value: "the host", refusals: { Changed: "Somebody else is host", Locked: "no" } }
-      assert.strictEqual(yield* refusing(undefined), "The value has changed, and is not the one to hand over from")
+      assert.strictEqual(yield* refusing(undefined), "handover refuses the value in place: Changed")
       assert.strictEqual(
         yield* refusing({ value: "the host" }),
-        "The host has changed, and is not the one to hand over from"
+        "handover refuses the host in place: Changed"
       )
       assert.strictEqual(yield* refusing(words), "Somebody else is host")
       assert.strictEqual(yield* refusing(words, rule), "carol is locked")
-      assert.strictEqual(yield* refusing({}, ensureUnless("bob", ["carol"])), "The value in place is protected")
+      assert.strictEqual(
+        yield* refusing({}, ensureUnless("bob", ["carol"])),
+        "ensureUnless refuses the value in place: Protected"
+      )
       const nameless = Cas.update<string>((value) =>
         value === "alice" ? { _tag: "Swap", to: "bob" } : { _tag: "Refuse", reason: "Locked" }
       )

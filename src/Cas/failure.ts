@@ -74,28 +74,13 @@ export const tagOf = (error: unknown): string =>
     ? error.name
     : typeof error
 
-const capitalized = (text: string) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`
-
 /** What a refusal means, in words: the intent's own, the register's, or the engine's. */
 const refusalOf = (
   intent: string,
   { detail, reason }: Extract<reducer.Failure<unknown, unknown>, { readonly _tag: "Refused" }>,
   words: Words | undefined
-): string => {
-  const value = capitalized(words?.value ?? "the value")
-  const known = detail ?? words?.refusals?.[reason]
-  if (known !== undefined) return known
-  switch (reason) {
-    case "Changed":
-      return `${value} has changed, and is not the one to hand over from`
-    case "Protected":
-      return `${value} in place is protected`
-    case "NoCandidate":
-      return "No candidate is available"
-    default:
-      return `${intent} refuses ${words?.value ?? "the value"} in place: ${reason}`
-  }
-}
+): string =>
+  detail ?? words?.refusals?.[reason] ?? `${intent} refuses ${words?.value ?? "the value"} in place: ${reason}`
 
 /** The error for a failure; `cause` is the cause of the last transient answer. */
 export const errorOf = <A, E, Cause>(
