@@ -271,18 +271,12 @@ const isUp = (exit: Exit.Exit<Envelope, LarkError.TransportError | LarkError.Mal
 /** The token that a request carries, and those that were rejected before: the secrets that its answer may repeat. */
 type Tokens = readonly [current: Redacted.Redacted, ...rejected: ReadonlyArray<Redacted.Redacted>]
 
-const answered = <A, E extends LarkError.ErrorClass>(
-  endpoint: Endpoint<never, A, E, TokenKind>,
-  envelope: Envelope,
-  tokens: Tokens
-): Effect.Effect<A, InstanceType<E> | LarkError.GenericError> => {
-  const { body, code, logId, status } = envelope
-  if (code !== 0) return Effect.fail(LarkError.fromFailure(failure(envelope, tokens), endpoint.errors))
-  const reason = "a success without the documented data"
-  return Effect.mapError(
-    endpoint.decode(body),
-    () => new LarkError.MalformedResponse({ endpoint: endpoint.name, status, logId, reason })
-  )
+const decoded = <A>(
+  { decode, name }: Endpoint<never, A, LarkError.ErrorClass, TokenKind>,
+  { body, logId, status }: Envelope
+): Effect.Effect<A, LarkError.MalformedResponse> => {
+  const reason = "the code says success, but the data is not as documented"
+  return Effect.mapError(decode(body), () => new LarkError.MalformedResponse({ endpoint: name, status, logId, reason }))
 }
 
 /**
@@ -323,7 +317,7 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
         fairnessKey: Object.values(params).join(" ")
       }))
 
-    /** The token that a request may leave with now. The turn comes last: calls that wait for a token would leave at once. */
+    /** The token that a request may leave with now. The token comes before the turn: calls that wait for a token would all leave at once. */
     const admitted = (get: Credential["get"], endpoint: AnyEndpoint, request: Request): Credential["get"] =>
       Cas.hold(
         limits === undefined ? get : Effect.gen(function*() {
@@ -394,14 +388,16 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       ): Effect.Effect<A, InstanceType<E> | LarkError.GenericError> =>
         Effect.flatMap(token, (current) => {
           const tokens: Tokens = [current, ...rejected]
-          return Effect.flatMap(sent(endpoint, request, url, kind, tokens), (envelope) =>
-            rejected.length === 0 && LarkError.isTokenRejected(envelope.code)
+          return Effect.flatMap(sent(endpoint, request, url, kind, tokens), (envelope) => {
+            if (envelope.code === 0) return decoded(endpoint, envelope)
+            const error = LarkError.fromFailure(failure(envelope, tokens), endpoint.errors)
+            return error.retry === "token" && rejected.length === 0
               ? Effect.flatMap(
-                credential.reject(current),
-                (isGone) =>
-                  isGone ? attempt(current) : answered(endpoint, envelope, tokens)
+                Cas.hold(credential.reject(current)),
+                (isGone) => isGone ? attempt(current) : Effect.fail(error)
               )
-              : answered(endpoint, envelope, tokens))
+              : Effect.fail(error)
+          })
         })
       return attempt()
     }
@@ -458,7 +454,8 @@ export const paged = {
  * **Details**
  *
  * The stream ends with the page that has no more after it. It fails with the error of a page that fails, and with
- * `MalformedResponse` if a page says that more follow, but names no token, or one that it named before.
+ * `MalformedResponse` if a page says that more follow, but names no token or one that was named before, or names a token
+ * without `has_more`.
  *
  * **Example** (All meetings of a number)
  *
@@ -493,7 +490,7 @@ export const pages = <
   E extends LarkError.ErrorClass,
   Token extends TokenKind
 >(
-  endpoint: Endpoint<In, A, E, Token>,
+  endpoint: Endpoint<In, A, E, Token> & ("has_more" | "page_token" extends keyof A ? unknown : never),
   ...input: NoInfer<In>
 ): Stream.Stream<A, InstanceType<E> | LarkError.GenericError, LarkHttp | UserOf<Token>> =>
   Stream.suspend(() => {
@@ -502,13 +499,17 @@ export const pages = <
       ...endpoint,
       request: (query) => ({ ...request, query: { ...request.query, ...query } })
     }
-    const named = new Set<string>()
+    const named = new Set([String(request.query?.["page_token"] ?? "")])
     return Stream.paginate({}, (query: Query) =>
       Effect.flatMap(call(page, query), (answer) => {
         const { has_more, page_token = "" } = answer
-        if (has_more !== true) return Effect.succeed([[answer], Option.none<Query>()] as const)
-        if (page_token === "" || named.has(page_token)) {
-          const reason = "the page says that more follow, but names no new page_token"
+        if (has_more === false || (has_more === undefined && page_token === "")) {
+          return Effect.succeed([[answer], Option.none<Query>()] as const)
+        }
+        if (has_more === undefined || named.has(page_token)) {
+          const reason = has_more === undefined
+            ? "the page names a page_token, but does not say whether more follow"
+            : "the page says that more follow, but names no new page_token"
           return Effect.fail(new LarkError.MalformedResponse({ endpoint: endpoint.name, status: 200, reason }))
         }
         named.add(page_token)

@@ -44,7 +44,6 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Cas from "./Cas.ts"
 import { withSpan } from "./internal/tracing.ts"
-import { InvalidParameter } from "./LarkError.ts"
 import { type ErrorOf, LarkHttp } from "./LarkHttp.ts"
 import type { Meeting } from "./Meeting.ts"
 import type { MeetingId } from "./MeetingId.ts"
@@ -105,7 +104,9 @@ export type TransientError = hostRegister.TransientError
  * @since 0.1.0
  * @category models
  */
-export interface GetOptions {
+export interface GetOptions<T extends MeetingUser.IdType = MeetingUser.IdType> {
+  /** The kind of id that names users: `open_id` unless given. */
+  readonly idType?: T | undefined
   readonly withParticipants?: boolean | undefined
   /** As the app only. */
   readonly withAbility?: boolean | undefined
@@ -184,27 +185,18 @@ export const make = Effect.gen(function*() {
     user_id: Cas.makeQueue()
   }
 
-  function get(
+  const get = <T extends MeetingUser.IdType = "open_id">(
     meetingId: MeetingId,
-    options?: GetOptions & { readonly idType?: "open_id" | undefined }
-  ): Effect.Effect<Meeting<"open_id">, GetError>
-  function get<T extends MeetingUser.IdType>(
-    meetingId: MeetingId,
-    options: GetOptions & { readonly idType: T }
-  ): Effect.Effect<Meeting<T>, GetError>
-  function get(meetingId: MeetingId, options?: GetOptions & { readonly idType?: MeetingUser.IdType | undefined }) {
-    return hostRegister.get(lark, meetingId, options?.idType ?? "open_id", options)
-  }
+    options?: GetOptions<T>
+  ): Effect.Effect<Meeting<T>, GetError> =>
+    // Without an idType, T is "open_id".
+    hostRegister.get(lark, meetingId, options?.idType ?? "open_id" as T, options)
 
   const swapHost = <T extends MeetingUser.IdType>(
     meetingId: MeetingId,
     swap: { readonly expected: MeetingUser.MeetingUser<T>; readonly desired: MeetingUser.MeetingUser<NoInfer<T>> }
-  ): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>, TransientError>, SwapHostError> => {
-    const { desired, expected } = swap
-    if (desired.idType === expected.idType) return hostRegister.swap(lark, meetingId, expected.idType, swap)
-    const reason = `has ${desired.idType}, the expected host ${expected.idType}`
-    return Effect.fail(new InvalidParameter({ endpoint: endpoints.setHost.name, parameter: "desired", reason }))
-  }
+  ): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>, TransientError>, SwapHostError> =>
+    hostRegister.swap(lark, meetingId, swap.expected.idType, swap)
 
   const moveHost = Effect.fnUntraced(function*<T extends MeetingUser.IdType, E, R>(
     meetingId: MeetingId,
@@ -282,22 +274,7 @@ export const make = Effect.gen(function*() {
 export const layer: Layer.Layer<Meetings, never, LarkHttp> = Layer.effect(Meetings, make)
 
 /**
- * Reads a meeting, with users by `open_id`. Fails with `GetError`.
- *
- * **Details**
- *
- * Only meetings of the last 90 days that belong to the app's tenant, or to the user. Scope `vc:meeting:readonly` or
- * `vc:meeting.meetingevent:read`.
- *
- * @since 0.1.0
- * @category accessors
- */
-export function get(
-  meetingId: MeetingId,
-  options?: GetOptions & { readonly idType?: "open_id" | undefined }
-): Effect.Effect<Meeting<"open_id">, GetError, Meetings>
-/**
- * Reads a meeting, with users by the kind of id asked for. Fails with `GetError`.
+ * Reads a meeting, with users by `open_id`, or by the kind of id asked for. Fails with `GetError`.
  *
  * **Details**
  *
@@ -307,13 +284,10 @@ export function get(
  * @since 0.1.0
  * @category accessors
  */
-export function get<T extends MeetingUser.IdType>(
+export const get = <T extends MeetingUser.IdType = "open_id">(
   meetingId: MeetingId,
-  options: GetOptions & { readonly idType: T }
-): Effect.Effect<Meeting<T>, GetError, Meetings>
-export function get(meetingId: MeetingId, options?: GetOptions & { readonly idType?: "open_id" | undefined }) {
-  return Meetings.use((meetings) => meetings.get(meetingId, options))
-}
+  options?: GetOptions<T>
+): Effect.Effect<Meeting<T>, GetError, Meetings> => Meetings.use((meetings) => meetings.get(meetingId, options))
 
 /**
  * Sends one `set_host`: `desired` becomes host if `expected` is. No retry; a conflict, a request that was not sent and a
@@ -338,7 +312,7 @@ export const swapHost = <T extends MeetingUser.IdType>(
  * **Details**
  *
  * The expected host is the hint, else the host that this service saw last, else the one that `get` reads. A conflict names
- * the host, who is expected next, at once; a conflict that does not costs one `get`. The report says what was done and
+ * the host that the next swap expects, without a wait; one that does not costs a `get`. The report says what was done and
  * whether it took effect, on success and on every error. A user who is not the host gets `CasRefused` with the reason
  * `"OperatorNotHost"`. Scope `vc:meeting`.
  *
@@ -352,7 +326,7 @@ export function setHost<T extends MeetingUser.IdType>(
 ): Effect.Effect<Cas.Report<MeetingUser.MeetingUser<T>>, SetHostError<T>, Meetings>
 /**
  * Moves the host role to a user, or as an intent of `Cas` decides, with a policy whose schedules have errors or
- * requirements of their own. Fails with `SetHostError`, and as the schedules do.
+ * requirements of their own. Fails with `SetHostError`, or with an error of the schedules.
  *
  * @since 0.1.0
  * @category accessors

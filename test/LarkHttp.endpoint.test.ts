@@ -271,6 +271,17 @@ describe("the errors of an endpoint", () => {
       >()
     }))
 
+  it.effect("may have a code that elsewhere rejects the token: the call is not sent again", () =>
+    Effect.gen(function*() {
+      class Taken
+        extends LarkError.ApiError("Taken", { kind: "conflict", advice: "Choose another.", codes: { 20005: {} } })
+      {}
+      const feishu = platform.make(() => platform.failed(400, 20005))
+      const call = LarkHttp.call(LarkHttp.endpoint({ ...own, method: "POST", errors: [Taken] }))
+      assert.strictEqual((yield* Effect.flip(on(feishu)(call)))._tag, "Taken")
+      assert.deepStrictEqual([feishu.calls.length, feishu.mints.length], [1, 1])
+    }))
+
   it.effect("are no others: a code that it does not declare is unknown, unless it is generic", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* Effect.flip(answered(call, platform.failed(400, 121005))))._tag, "UnknownApiError")
@@ -336,7 +347,12 @@ describe("the pages of an endpoint", () => {
 
   it.effect("end with the first that has no more", () =>
     Effect.gen(function*() {
-      for (const last of [platform.ok({ items: [0] }), platform.ok({ items: [0], has_more: null, page_token: "p1" })]) {
+      const lasts = [
+        platform.ok({ items: [0] }),
+        platform.ok({ items: [0], has_more: null, page_token: null }),
+        platform.ok({ items: [0], has_more: false, page_token: "p1" })
+      ]
+      for (const last of lasts) {
         const feishu = platform.make(() => last)
         assert.deepStrictEqual(yield* streamed(feishu), { seen: [0], error: undefined })
         assert.strictEqual(feishu.calls.length, 1)
@@ -359,6 +375,27 @@ describe("the pages of an endpoint", () => {
       assert.match(error?.message ?? "", /more follow, but names no new page_token/)
       assert.strictEqual(feishu.calls.length, calls)
     }))
+
+  it.effect("fail where one names a token and does not say whether more follow", () =>
+    Effect.gen(function*() {
+      const feishu = platform.make(() => platform.ok({ items: [0], page_token: "p1" }))
+      const { error } = yield* streamed(feishu)
+      assert.match(error?.message ?? "", /names a page_token, but does not say whether more follow/)
+    }))
+
+  it.effect("fail where the first names the token that it was asked for with", () =>
+    Effect.gen(function*() {
+      const feishu = platform.make((_, nth) => page(nth, "a"))
+      const rest = LarkHttp.pages(list, { params: { id: "1" }, query: { page_token: "a" } })
+      assert.strictEqual((yield* Effect.flip(on(feishu)(Stream.runDrain(rest))))._tag, "MalformedResponse")
+      assert.strictEqual(feishu.calls.length, 1)
+    }))
+
+  it("need a schema that reads whether more follow", () => {
+    const blind = LarkHttp.endpoint({ ...own, data: Schema.Struct({ items: Schema.Array(Schema.Int) }) })
+    // @ts-expect-error it would end after the first page
+    compiled(LarkHttp.pages(blind))
+  })
 
   it.effect("fail where one does", () =>
     Effect.gen(function*() {

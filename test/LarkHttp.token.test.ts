@@ -3,7 +3,7 @@ import { Duration, Effect, Exit, Fiber, Option, Redacted } from "effect"
 import { Cas, Lark, LarkError, Meetings, RateLimits, UserToken } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import * as platform from "./fixtures/http/platform.ts"
-import { alice, bob, id } from "./fixtures/World.ts"
+import { alice, bob, elapse, id } from "./fixtures/World.ts"
 
 const asAlice = Lark.asUser(UserToken.fromAccessToken(Redacted.make("u-alice")))
 const get = Meetings.get(id)
@@ -93,6 +93,23 @@ describe.each(platform.clients)("through %s,", (client) => {
         yield* on(feishu)(Lark.asUser(session)(Meetings.end(id)))
         assert.deepStrictEqual(rejected, ["u-1"])
         assert.deepStrictEqual(feishu.calls.map((call) => call.headers["authorization"]), ["Bearer u-1", "Bearer u-2"])
+      }))
+
+    it.effect("proves that nothing was executed, also when the renewal never ends", () =>
+      Effect.gen(function*() {
+        const feishu = platform.make(() => platform.failed(400, 99991668))
+        const session: UserToken.UserToken["Service"] = {
+          get: Effect.succeed(Redacted.make("u-1")),
+          reject: () => Effect.never,
+          user: Option.none()
+        }
+        const policy = Cas.Policy.make({ deadline: "5 seconds" })
+        const moving = Lark.asUser(session)(Meetings.setHost(id, bob, { hint: alice, policy }))
+        const error = yield* Effect.flip(elapse(on(feishu)(moving)))
+        assert.deepInclude<object>(error, { _tag: "CasExhausted", limit: "deadline" })
+        assert.strictEqual(feishu.calls.length, 1)
+        assert("report" in error)
+        assert.strictEqual(error.report.effect, "none")
       }))
 
     it.effect("that cannot be renewed fails as the renewal does", () =>

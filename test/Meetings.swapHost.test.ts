@@ -131,7 +131,20 @@ describe("swapHost", () => {
         }
         const error = yield* Effect.flip(Meetings.swapHost(id, users))
         assert.include<object>(error, { _tag: "InvalidParameter", endpoint: "vc.v1.meeting.set_host", retry: "never" })
-        assert.match(error.message, /desired has union_id, the expected host open_id/)
+        assert.match(error.message, /desired has union_id, but this call names users by open_id/)
+        assert.deepStrictEqual(yield* called, [])
+      })
+    ))
+
+  it.effect("refuses the user of an intent that turns out to be of another kind of id", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        const intent = Cas.update<MeetingUser.MeetingUser>(() => ({ _tag: "Swap", to: MeetingUser.unionId("on_bob") }))
+        const hint: MeetingUser.MeetingUser = alice
+        const error = yield* Effect.flip(Meetings.setHost(id, intent, { hint }))
+        assert.strictEqual(error._tag, "InvalidParameter")
+        assert.strictEqual(error.report.effect, "none")
         assert.deepStrictEqual(yield* called, [])
       })
     ))

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Cas from "../Cas.ts"
 import { fromWire } from "../internal/meeting.ts"
-import type * as LarkError from "../LarkError.ts"
+import * as LarkError from "../LarkError.ts"
 import type { ErrorOf, LarkHttp } from "../LarkHttp.ts"
 import type { Meeting } from "../Meeting.ts"
 import type { MeetingId } from "../MeetingId.ts"
@@ -77,6 +77,13 @@ export const swap = <T extends MeetingUser.IdType>(
   },
   endpoint: typeof endpoints.setHost = endpoints.setHost
 ): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>, TransientError>, SwapError> => {
+  // Types may have been widened; an id under another kind's name would name nobody.
+  const other = [desired, expected].find((user) => user.idType !== idType)
+  if (other !== undefined) {
+    const reason = `has ${other.idType}, but this call names users by ${idType}`
+    const parameter = other === desired ? "desired" : "expected"
+    return Effect.fail(new LarkError.InvalidParameter({ endpoint: endpoint.name, parameter, reason }))
+  }
   const answer = lark.call(endpoint, {
     params: { meeting_id: meetingId },
     query: { user_id_type: idType },
