@@ -159,8 +159,8 @@ type UserOf<Token extends TokenKind> = "user" extends Token ? UserToken : never
  * **Details**
  *
  * - `token`: `either` unless given.
- * - `errors`: classes of `LarkError`, or of your own by `LarkError.ApiError`; none unless given. They come before the generic ones, so a class
- *   may stand for a code that means something else on this endpoint.
+ * - `errors`: classes of `LarkError`, or of your own by `LarkError.ApiError`; none unless given. They come before the generic
+ *   ones, so a class may stand for a code that means something else on this endpoint.
  * - `limits`: `RateLimits.tier4` (1000 requests a minute, 50 a second) unless given; `[]` for none.
  * - `data`: the shape of the `data` of a success. `null` and absent data are decoded as `null` if the schema has it, else as
  *   `{}`. Without `data` and `response`, a call answers nothing.

@@ -90,7 +90,7 @@ import type { User, UserInput } from "./Simulator/User.ts"
 import type { Write } from "./Simulator/World.ts"
 
 export { type AppOptions, defaultApp, defaultTenant } from "./Simulator/App.ts"
-export type { ArrivedRequest } from "./Simulator/ArrivedRequest.ts"
+export type { Arrival, ArrivedRequest } from "./Simulator/ArrivedRequest.ts"
 export type { Behavior, BehaviorOptions } from "./Simulator/Behavior.ts"
 export type { EndpointOptions, EndpointRow } from "./Simulator/EndpointRow.ts"
 export { Endpoint, Fault, FaultRule } from "./Simulator/Fault.ts"
@@ -178,7 +178,8 @@ export class Simulator extends Context.Service<Simulator, {
  * Faults, rivals, rate limits, the token check and the log of requests apply to it as to the simulator's own endpoints. Its
  * name can be used in fault rules. Rows with one name and different paths are one endpoint to fault rules.
  *
- * The handler replies with `success`, `failure` or `json`. It can be an effect, and use the `Simulator` service.
+ * The handler receives an `ArrivedRequest`. It replies with `success`, `failure` or, with a code of your own, `json`. It can be
+ * an effect, and use the `Simulator` service. The path includes `/open-apis`, unlike that of `LarkHttp.endpoint`.
  *
  * **Gotchas**
  *

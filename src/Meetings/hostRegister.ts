@@ -20,12 +20,12 @@ type SetHostError = ErrorOf<typeof endpoints.setHost>
 
 type GetError = ErrorOf<typeof endpoints.get>
 
-/** An error after which the request may be sent again: an outcome, no error of a register. */
+/** An error after which the request may be sent again. It becomes an outcome, not an error of the register. */
 interface Transient {
   readonly retry: "wait" | "unknown"
 }
 
-/** The errors that may be transient. Unknown codes and malformed responses are or are not, by their status. */
+/** The errors that may be transient. For unknown codes and malformed responses the HTTP status decides. */
 type MaybeTransient<E> = E extends { readonly retry: infer R }
   ? [Extract<R, Transient["retry"]>] extends [never] ? never : E
   : never
@@ -36,7 +36,7 @@ export type SwapError = Exclude<SetHostError, Transient | LarkError.DataConflict
 /** The errors of `get` that no retry can change. */
 export type ReadError = Exclude<GetError, Transient>
 
-/** What a transient answer has for its cause. */
+/** The `cause` of a transient answer. */
 export type TransientError = MaybeTransient<SetHostError | GetError>
 
 /** An outcome that proves nothing about the host. */
@@ -103,7 +103,7 @@ export const swap = <T extends MeetingUser.IdType>(
   })
 }
 
-/** The engine has a span of its own for each attempt. */
+/** The engine records each attempt as an event on its own span. */
 const untraced = {
   get: { ...endpoints.get, span: undefined },
   setHost: { ...endpoints.setHost, span: undefined }
