@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Result, Schema } from "effect"
-import { Cas, LarkError } from "effect-lark-meetings"
+import { Cas, LarkConfig, LarkError, MeetingId, MeetingNo, MeetingUser, OAuth, ReserveId } from "effect-lark-meetings"
 
 const encode = Schema.encodeSync(LarkError.LarkError)
 const decode = Schema.decodeUnknownSync(LarkError.LarkError)
@@ -150,5 +150,57 @@ describe("an error as JSON", () => {
     assert.instanceOf(back, RoomBusy)
     assert.include<object>(back, { kind: "conflict", message: busy.message })
     assert.deepStrictEqual(Object(back).data, [1])
+  })
+
+  it("names the class that an error must have", () => {
+    const encodeTransport = Schema.encodeUnknownResult(LarkError.schemaOf(LarkError.TransportError))
+    assert.include(
+      String(Result.merge(encodeTransport(new LarkError.NoPermission(failure)))),
+      "Expected TransportError"
+    )
+  })
+})
+
+describe("the error of an invalid input as JSON", () => {
+  const invalid = Schema.Union([
+    LarkError.schemaOf(MeetingId.InvalidMeetingId),
+    LarkError.schemaOf(MeetingNo.InvalidMeetingNo),
+    LarkError.schemaOf(ReserveId.InvalidReserveId),
+    LarkError.schemaOf(MeetingUser.InvalidMeetingUser),
+    LarkError.schemaOf(LarkConfig.InvalidLarkConfig),
+    LarkError.schemaOf(OAuth.InvalidLogin),
+    LarkError.schemaOf(OAuth.LoginRefused)
+  ])
+
+  it.prop("decodes to an equal error", { error: invalid }, ({ error }) => {
+    const back = Schema.decodeUnknownSync(invalid)(JSON.parse(JSON.stringify(Schema.encodeSync(invalid)(error))))
+    assert.strictEqual(back.constructor, error.constructor)
+    assert.deepStrictEqual({ ...back }, { ...error })
+    assert.deepStrictEqual([back.message, back.kind, back.retry], [error.message, error.kind, error.retry])
+  })
+
+  it.effect("decodes to what the constructors fail with", () =>
+    Effect.gen(function*() {
+      const errors = yield* Effect.all([
+        Effect.flip(MeetingId.makeEffect("123456789")),
+        Effect.flip(MeetingId.makeEffect("")),
+        Effect.flip(MeetingNo.makeEffect("6911188411932033028")),
+        Effect.flip(ReserveId.makeEffect("text")),
+        Effect.flip(MeetingUser.makeEffect("open_id", "ou_ bob"))
+      ])
+      for (const error of errors) {
+        const back = Schema.decodeUnknownSync(invalid)(Schema.encodeSync(invalid)(error))
+        assert.deepStrictEqual({ ...back }, { ...error })
+        assert.strictEqual(back.message, error.message)
+      }
+    }))
+
+  it("fails to decode with the fields of another class", () => {
+    const decodeInvalid = Schema.decodeUnknownResult(invalid)
+    const json = { _tag: "InvalidMeetingId", reason: "it is empty", looksLike: "something else" }
+    assert.isTrue(Result.isSuccess(decodeInvalid(json)))
+    assert.isTrue(Result.isFailure(decodeInvalid({ ...json, looksLike: "a room" })))
+    assert.isTrue(Result.isFailure(decodeInvalid({ _tag: "InvalidMeetingId", reason: "it is empty" })))
+    assert.isTrue(Result.isFailure(decodeInvalid({ ...json, _tag: "InvalidLogin", setting: "state" })))
   })
 })

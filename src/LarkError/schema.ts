@@ -5,7 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-import { type Classified, withoutFrames } from "./ApiError.ts"
+import { type Classified, type Failure, withoutFrames } from "./ApiError.ts"
 
 type Fields = Readonly<Record<string, Schema.Codec<unknown, Schema.Json>>>
 
@@ -27,8 +27,13 @@ const failure = {
   violations: texts
 }
 
+const number = {
+  reason: Schema.String,
+  looksLike: Schema.Literals(["meeting number", "meeting id or reserve id", "something else"])
+}
+
 /** The fields of the classes that have others than a failure has, by tag. */
-const others: Readonly<Record<string, Fields>> = {
+const others = {
   TransportError: {
     endpoint,
     reason: Schema.String,
@@ -50,35 +55,57 @@ const others: Readonly<Record<string, Fields>> = {
     reason: Schema.Literals(["none", "rejected"]),
     resend: Schema.Literals(["requested", "failed"])
   },
-  InvalidTenant: { endpoint, reason: Schema.Literals(["missing", "empty", "customApp"]) }
+  InvalidTenant: { endpoint, reason: Schema.Literals(["missing", "empty", "customApp"]) },
+  InvalidMeetingId: number,
+  InvalidMeetingNo: number,
+  InvalidReserveId: number,
+  InvalidMeetingUser: { reason: Schema.String },
+  InvalidLarkConfig: { setting: Schema.String, reason: Schema.String },
+  InvalidLogin: { setting: Schema.Literals(["redirectUri", "scopes"]), reason: Schema.String },
+  LoginRefused: { reason: Schema.Literals(["stateMismatch", "accessDenied", "failed", "noCode"]), error: text }
 }
 
 /**
- * The errors of one class as JSON: a class of this module, or one that `ApiError` made.
+ * The errors of one class as JSON: a class of this library that says `kind` and `retry`, or one that `ApiError` made. The
+ * errors of the engine have `Cas.ErrorSchema`.
+ *
+ * **Example** (An invalid id, to JSON and back)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { LarkError, MeetingId } from "effect-lark-meetings"
+ *
+ * const schema = LarkError.schemaOf(MeetingId.InvalidMeetingId)
+ * const invalid = await Effect.runPromise(Effect.flip(MeetingId.makeEffect("123456789")))
+ * const json = JSON.stringify(Schema.encodeSync(schema)(invalid))
+ * console.log(Schema.decodeUnknownSync(schema)(JSON.parse(json)).looksLike) // => meeting number
+ * ```
  *
  * @since 0.1.0
  * @category schemas
  */
-export const schemaOf = <E extends Classified & { readonly endpoint: string }>(Class: {
+export const schemaOf = <E extends Classified & (Failure | { readonly _tag: keyof typeof others })>(Class: {
   new(fields: never): E
   readonly prototype: E
   readonly keepsData?: boolean
 }): Schema.Codec<E, Schema.Json> => {
   // The name of a tagged error is its tag.
   const tag: E["_tag"] = Class.prototype.name
-  const fields: Fields = others[tag] ??
-    (Class.keepsData ? { ...failure, data: Schema.optionalKey(Schema.Json) } : failure)
+  const ownFields: Readonly<Record<string, Fields>> = others
+  const fields = ownFields[tag] ?? (Class.keepsData ? { ...failure, data: Schema.optionalKey(Schema.Json) } : failure)
   const json = Schema.Struct({ _tag: Schema.tag(tag), ...fields })
   const transformation = SchemaTransformation.transform({
     // The class is made with the fields that the struct has: those of a failure, or the others above.
     decode: ({ _tag, ...fields }: (typeof json)["Type"]) => withoutFrames(() => new Class(fields as never)),
-    // Only the fields, which an error with a report has from its prototype.
-    encode: (error: E) => {
-      const given = Object.keys(fields).map((name) => [name, Reflect.get(error, name)] as const)
-      return { _tag: tag, ...Object.fromEntries(given.filter(([, value]) => value !== undefined)) }
-    }
+    encode: (error: E) => ({
+      _tag: tag,
+      ...Object.fromEntries(
+        Object.entries(error).filter(([name, value]) => Object.hasOwn(fields, name) && value !== undefined)
+      )
+    })
   })
   const instance = Schema.declare((value): value is E => value instanceof Class, {
+    identifier: tag,
     toCodec: () => Schema.link<E>()(json, transformation)
   })
   return json.pipe(Schema.decodeTo(instance, transformation))
