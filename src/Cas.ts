@@ -10,7 +10,8 @@
  * - The value in a conflict is used at once. A conflict on a value that was read before a sleep only refreshes the value: it
  *   does not step the schedule. This holds for every schedule that you bring.
  * - Success needs proof: an acknowledgement, or the target seen by a request that left after the call began.
- * - `report.effect` is `none`, `applied` or `unknown`, on success and on every error, and is never wrong.
+ * - `report.effect` is `none`, `applied` or `unknown` on success, and `none` or `unknown` on every error. It claims only what
+ *   is proved.
  * - An interruption or a defect is not success. Both pass through.
  *
  * **Gotchas**

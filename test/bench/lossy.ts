@@ -11,7 +11,7 @@ const header = [
   "success",
   "cancelled",
   "failure",
-  "in doubt",
+  "unknown",
   "false success",
   "false failure",
   "applied, not said",
