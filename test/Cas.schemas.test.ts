@@ -157,11 +157,56 @@ describe("an error of the engine", () => {
     often
   )
 
+  it("has a typed cause, or the engine's own, with the schema of the causes", () => {
+    class Offline extends Schema.TaggedError<Offline>()("Offline", { host: Schema.String }) {}
+    const schema = Cas.ErrorSchema(Schema.String, Offline)
+    const crossed = cross(schema)
+    const causes = [
+      new Offline({ host: "a" }),
+      new Cas.AttemptTimeout({ millis: 5 }),
+      new Cas.AttemptPastDeadline({ millis: 5 }),
+      new Cas.AttemptHeld({ millis: 5 }),
+      undefined
+    ]
+    for (const cause of causes) {
+      const error = crossed(
+        new Cas.Indeterminate<string, Offline>({
+          cause,
+          report: { ...nothing, before: Option.none(), attempts: [], observed: Option.none() }
+        })
+      )
+      if (error._tag !== "CasIndeterminate") return assert.fail(error.message)
+      assert.strictEqual(error.cause?.constructor, cause?.constructor)
+      assert.deepStrictEqual({ ...error.cause }, { ...cause })
+    }
+  })
+
+  it("is named when another is found", () => {
+    assert.throws(() => Schema.encodeUnknownSync(Errors)(new Error("other")), "Expected CasExhausted")
+  })
+
   it("of another kind is refused", () => {
     const codec = Schema.toCodecJson(Errors)
     assert.throws(() => Schema.decodeUnknownSync(codec)({ _tag: "CasOther" }))
     assert.throws(() => Schema.decodeUnknownSync(codec)({ _tag: "CasExhausted", limit: "patience" }))
   })
+})
+
+describe("a terminal error of a register", () => {
+  it.effect("keeps its report", () =>
+    Effect.gen(function*() {
+      class Denied extends Schema.TaggedError<Denied>()("Denied", { why: Schema.String }) {}
+      const register: Cas.Register<User, Denied> = { equals, swap: () => Effect.fail(new Denied({ why: "no right" })) }
+      const error = yield* Effect.flip(Cas.run(register, Cas.ensure(user("bob")), { hint: user("alice") }))
+      if (error._tag !== "Denied") return assert.fail(error.message)
+      const schema = Cas.ReportedSchema(Denied, User)
+      const decoded = cross(schema)(error)
+      assert.instanceOf(decoded, Denied)
+      assert.strictEqual(decoded.why, "no right")
+      assert.strictEqual(decoded.report.swaps, 1)
+      assert.isTrue(Schema.toEquivalence(FailureReport)(decoded.report, error.report))
+      assert.throws(() => Schema.encodeUnknownSync(schema)(new Denied({ why: "no report" })), "an error with a report")
+    }))
 })
 
 describe("an intent that is data", () => {
@@ -208,12 +253,32 @@ describe("an intent that is data", () => {
         encode(Cas.rotate(["alice", "bob"]))
       ],
       [
-        { _tag: "Ensure", target: "bob" },
-        { _tag: "Handover", from: "alice", to: "bob" },
-        { _tag: "EnsureUnless", target: "bob", isProtected: ["carol"] },
-        { _tag: "Rotate", candidates: ["alice", "bob"] }
+        { _tag: "Ensure", target: "bob", onUnknown: "reassert" },
+        { _tag: "Handover", from: "alice", to: "bob", onUnknown: "reassert" },
+        { _tag: "EnsureUnless", target: "bob", isProtected: ["carol"], onUnknown: "stopIfMoved" },
+        { _tag: "Rotate", candidates: ["alice", "bob"], onUnknown: "stopIfMoved" }
       ]
     )
+  })
+
+  it("keeps its onUnknown, and without one has that of its constructor", () => {
+    const schema = Cas.IntentSchema(Schema.String)
+    const crossed = cross(schema)
+    assert.strictEqual(crossed(crossed({ ...Cas.ensure("bob"), onUnknown: "neverResend" })).onUnknown, "neverResend")
+    assert.strictEqual(Schema.decodeUnknownSync(schema)({ _tag: "Ensure", target: "bob" }).onUnknown, "reassert")
+  })
+
+  it("is refused if anything but onUnknown differs from what its constructor returned", () => {
+    const encode = Schema.encodeSync(Cas.IntentSchema(Schema.String))
+    const changed: ReadonlyArray<Cas.DataIntent<string>> = [
+      { ...Cas.ensure("bob"), decide: () => ({ _tag: "Keep" }) },
+      { ...Cas.ensure("bob"), decide: Cas.ensure("carol").decide },
+      { ...Cas.ensure("bob"), target: "carol" },
+      { ...Cas.ensure("bob"), expects: Option.some("alice") },
+      { ...Cas.ensure("bob"), name: "other" },
+      { ...Cas.rotate(["bob"]), skipsUnavailable: false }
+    ]
+    for (const intent of changed) assert.throws(() => encode(intent), "differs from its constructor's in nothing but")
   })
 
   it("is neither a predicate nor an update, nor an object that only looks like one", () => {

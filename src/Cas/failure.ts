@@ -25,7 +25,7 @@ const emptyLike = (value: object): object => {
 }
 
 /** A copy with a report: of the same prototype, with the same own properties and stack. The error may be in use elsewhere. */
-const withReport = <E, A>(error: E, report: FailureReport<A>): Reported<E, A> => {
+export const withReport = <E, A>(error: E, report: FailureReport<A>): Reported<E, A> => {
   // A primitive cannot have a report: for it, Reported<E, A> is E.
   if (!Predicate.isObjectKeyword(error)) return error as Reported<E, A>
   const own = Object.getOwnPropertyDescriptors(error)

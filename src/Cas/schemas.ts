@@ -3,12 +3,17 @@
  *
  * @since 0.1.0
  */
+import * as Equal from "effect/Equal"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
+import * as Struct from "effect/Struct"
+import * as causes from "./causes.ts"
 import * as errors from "./errors.ts"
-import { tagOf } from "./failure.ts"
+import { tagOf, withReport } from "./failure.ts"
 import * as Intent from "./Intent.ts"
+import type { Reported } from "./Register.ts"
+import type { FailureReport } from "./Report.ts"
 
 const Description = Schema.Struct({ _tag: Schema.String, message: Schema.String })
 
@@ -107,100 +112,136 @@ export const FailureReportSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, 
     observed: Schema.Option(value)
   })
 
-/** Something that a class or a constructor makes of fields, as these fields. */
-const madeFrom = <T, Fields extends Schema.Struct.Fields>(
-  isMade: (u: unknown) => u is T,
-  fields: Schema.Struct<Fields>,
-  make: (fields: Schema.Struct<Fields>["Type"]) => T,
-  fieldsOf: (made: T) => Schema.Struct<Fields>["Type"]
+/** The errors of one class, as the fields of the struct. */
+const classOf = <Fields extends Schema.Struct.Fields, T extends Schema.Struct<Fields>["Type"] & Error>(
+  Class: { new(fields: Schema.Struct<Fields>["Type"]): T; readonly prototype: Error },
+  json: Schema.Struct<Fields>
 ) =>
-  fields.pipe(
-    Schema.decodeTo(Schema.declare(isMade), {
-      decode: SchemaGetter.transform(make),
-      encode: SchemaGetter.transform(fieldsOf)
+  json.pipe(
+    Schema.decodeTo(Schema.declare((u): u is T => u instanceof Class, { identifier: Class.prototype.name }), {
+      decode: SchemaGetter.transform((fields) => new Class(fields)),
+      // The struct encodes its own fields only.
+      encode: SchemaGetter.transform((error): Schema.Struct<Fields>["Type"] => error)
     })
   )
 
+const millis = Schema.Finite
+
+/** The causes that are the engine's own. */
+const AttemptCut = Schema.Union([
+  classOf(causes.AttemptTimeout, Schema.TaggedStruct("CasAttemptTimeout", { millis })),
+  classOf(causes.AttemptPastDeadline, Schema.TaggedStruct("CasAttemptPastDeadline", { millis })),
+  classOf(causes.AttemptHeld, Schema.TaggedStruct("CasAttemptHeld", { millis }))
+])
+
 /**
- * The schema of every error of the engine, from the schema of its values. Causes cross as in `CauseSchema`.
+ * The schema of every error of the engine, from the schema of its values. `cause` is the schema of
+ * the causes of the register: without it they cross as in `CauseSchema`, as the causes in the report always do.
  *
  * **Details**
  *
- * The terminal errors of a register have schemas of their own; their `report` is a `FailureReportSchema`.
+ * The terminal errors of a register have `ReportedSchema`.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const ErrorSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) => {
+export const ErrorSchema = <A, I, RD, RE, Cause = unknown, CI = typeof CauseSchema.Encoded>(
+  value: Schema.Codec<A, I, RD, RE>,
+  cause?: Schema.Codec<Cause, CI>
+) => {
   const report = FailureReportSchema(value)
+  const causeOrCut = cause === undefined
+    // Without a schema of causes, Cause is unknown.
+    ? CauseSchema as Schema.Codec<Cause | causes.AttemptCut, CI>
+    : Schema.Union([cause, AttemptCut])
   return Schema.Union([
-    madeFrom(
-      (u): u is errors.Exhausted<A> => u instanceof errors.Exhausted,
+    classOf(
+      errors.Exhausted<A, Cause>,
       Schema.TaggedStruct("CasExhausted", {
         limit: Schema.Literals(["conflicts", "transients", "budget", "swaps", "deadline"]),
         detail: Schema.String,
-        cause: CauseSchema,
+        cause: Schema.optional(causeOrCut),
         report
-      }),
-      (fields) => new errors.Exhausted<A>(fields),
-      ({ _tag, cause, detail, limit, report }) => ({ _tag, limit, detail, cause, report })
+      })
     ),
-    madeFrom(
-      (u): u is errors.Refused<A> => u instanceof errors.Refused,
+    classOf(
+      errors.Refused<A>,
       Schema.TaggedStruct("CasRefused", {
         intent: Schema.String,
         reason: Schema.String,
         detail: Schema.String,
         actual: value,
         report
-      }),
-      (fields) => new errors.Refused<A>(fields),
-      ({ _tag, actual, detail, intent, reason, report }) => ({ _tag, intent, reason, detail, actual, report })
+      })
     ),
-    madeFrom(
-      (u): u is errors.Superseded<A> => u instanceof errors.Superseded,
-      Schema.TaggedStruct("CasSuperseded", { actual: Schema.Option(value), report }),
-      (fields) => new errors.Superseded<A>(fields),
-      ({ _tag, actual, report }) => ({ _tag, actual, report })
+    classOf(errors.Superseded<A>, Schema.TaggedStruct("CasSuperseded", { actual: Schema.Option(value), report })),
+    classOf(
+      errors.Indeterminate<A, Cause>,
+      Schema.TaggedStruct("CasIndeterminate", { cause: Schema.optional(causeOrCut), report })
     ),
-    madeFrom(
-      (u): u is errors.Indeterminate<A> => u instanceof errors.Indeterminate,
-      Schema.TaggedStruct("CasIndeterminate", { cause: CauseSchema, report }),
-      (fields) => new errors.Indeterminate<A>(fields),
-      ({ _tag, cause, report }) => ({ _tag, cause, report })
+    classOf(
+      errors.ConflictWithoutState<A>,
+      Schema.TaggedStruct("CasConflictWithoutState", { detail: Schema.String, report })
     ),
-    madeFrom(
-      (u): u is errors.ConflictWithoutState<A> => u instanceof errors.ConflictWithoutState,
-      Schema.TaggedStruct("CasConflictWithoutState", { detail: Schema.String, report }),
-      (fields) => new errors.ConflictWithoutState<A>(fields),
-      ({ _tag, detail, report }) => ({ _tag, detail, report })
-    ),
-    madeFrom(
-      (u): u is errors.InconsistentRegister<A> => u instanceof errors.InconsistentRegister,
-      Schema.TaggedStruct("CasInconsistentRegister", { actual: value, report }),
-      (fields) => new errors.InconsistentRegister<A>(fields),
-      ({ _tag, actual, report }) => ({ _tag, actual, report })
-    ),
-    madeFrom(
-      (u): u is errors.InvalidPolicy => u instanceof errors.InvalidPolicy,
+    classOf(errors.InconsistentRegister<A>, Schema.TaggedStruct("CasInconsistentRegister", { actual: value, report })),
+    classOf(
+      errors.InvalidPolicy,
       Schema.TaggedStruct("CasInvalidPolicy", {
         setting: Schema.String,
         expected: Schema.String,
         received: Schema.String
-      }),
-      (fields) => new errors.InvalidPolicy(fields),
-      ({ _tag, expected, received, setting }) => ({ _tag, setting, expected, received })
+      })
     )
   ])
 }
 
-/** Only the constructors make objects that have one of their tags and can decide. */
-const isIntent = <I extends { readonly _tag: string }>(tag: I["_tag"]) => (u: unknown): u is I =>
-  Predicate.isTagged(u, tag) && Predicate.hasProperty(u, "decide")
+/**
+ * The schema of the terminal errors of a register with the report of the operation that they ended, from the schema of the
+ * errors and that of the values. Encoded: `{ error, report }`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ReportedSchema = <E extends object, EI, A, I, RD, RE>(
+  error: Schema.Codec<E, EI>,
+  value: Schema.Codec<A, I, RD, RE>
+) => {
+  const isError = Schema.is(error)
+  const isReported = (u: unknown): u is Reported<E, A> => isError(u) && Predicate.hasProperty(u, "report")
+  return Schema.Struct({ error, report: FailureReportSchema(value) }).pipe(
+    Schema.decodeTo(Schema.declare(isReported, { identifier: "an error with a report" }), {
+      decode: SchemaGetter.transform(({ error, report }) => withReport(error, report)),
+      // Reported<E, A> is E and a report, since E is an object.
+      encode: SchemaGetter.transform((reported) => {
+        const { report } = reported as E & { readonly report: FailureReport<A> }
+        return { error: reported as E, report }
+      })
+    })
+  )
+}
+
+const onUnknown = Schema.optionalKey(Schema.Literals(["reassert", "stopIfMoved", "neverResend"]))
+
+const decides = <A>(u: object): u is Intent.Intent<A> => "decide" in u && typeof u.decide === "function"
+
+/**
+ * Whether an intent differs from the one that its constructor returns for its data in `onUnknown` alone. Two functions
+ * `decide` are the same if they have the same text and decide the same on every value that the intent names.
+ */
+const isConstructed = <A>(u: Intent.Intent<A>, constructed: Intent.Intent<A>): boolean =>
+  u.name === constructed.name
+  && u.skipsUnavailable === constructed.skipsUnavailable
+  && Equal.equals(u.values, constructed.values)
+  && Equal.equals(u.expects, constructed.expects)
+  && String(u.decide) === String(constructed.decide)
+  && constructed.values.every((value) =>
+    Equal.equals(u.decide(value, Equal.equals, []), constructed.decide(value, Equal.equals, []))
+  )
 
 /**
  * The schema of the intents that are data (`ensure`, `handover`, `ensureUnless` with a list, `rotate`), from the schema of
- * their values. A decoded intent decides as the encoded one did.
+ * their values. A decoded intent decides as the encoded one did, and has its `onUnknown`. Encoding fails for an
+ * intent that differs from its constructor's in anything else, such as `decide`.
  *
  * **Example** (An intent from another process)
  *
@@ -216,30 +257,33 @@ const isIntent = <I extends { readonly _tag: string }>(tag: I["_tag"]) => (u: un
  * @since 0.1.0
  * @category schemas
  */
-export const IntentSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) =>
-  Schema.Union([
-    madeFrom(
-      isIntent<Intent.Ensure<A>>("Ensure"),
-      Schema.TaggedStruct("Ensure", { target: value }),
-      ({ target }) => Intent.ensure(target),
-      ({ _tag, target }) => ({ _tag, target })
-    ),
-    madeFrom(
-      isIntent<Intent.Handover<A>>("Handover"),
-      Schema.TaggedStruct("Handover", { from: value, to: value }),
-      ({ from, to }) => Intent.handover(from, to),
-      ({ _tag, from, to }) => ({ _tag, from, to })
-    ),
-    madeFrom(
-      isIntent<Intent.EnsureUnless<A>>("EnsureUnless"),
-      Schema.TaggedStruct("EnsureUnless", { target: value, isProtected: Schema.Array(value) }),
-      ({ isProtected, target }) => Intent.ensureUnless(target, isProtected),
-      ({ _tag, isProtected, target }) => ({ _tag, target, isProtected })
-    ),
-    madeFrom(
-      isIntent<Intent.Rotate<A>>("Rotate"),
-      Schema.TaggedStruct("Rotate", { candidates: Schema.NonEmptyArray(value) }),
-      ({ candidates }) => Intent.rotate(candidates),
-      ({ _tag, candidates }) => ({ _tag, candidates })
-    )
+export const IntentSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) => {
+  const data = Schema.Union([
+    Schema.TaggedStruct("Ensure", { target: value, onUnknown }),
+    Schema.TaggedStruct("Handover", { from: value, to: value, onUnknown }),
+    Schema.TaggedStruct("EnsureUnless", { target: value, isProtected: Schema.Array(value), onUnknown }),
+    Schema.TaggedStruct("Rotate", { candidates: Schema.NonEmptyArray(value), onUnknown })
   ])
+  const construct = (fields: (typeof data)["Type"]): Intent.DataIntent<A> => {
+    switch (fields._tag) {
+      case "Ensure":
+        return Intent.ensure(fields.target)
+      case "Handover":
+        return Intent.handover(fields.from, fields.to)
+      case "EnsureUnless":
+        return Intent.ensureUnless(fields.target, fields.isProtected)
+      case "Rotate":
+        return Intent.rotate(fields.candidates)
+    }
+  }
+  const isData = Schema.is(data)
+  const isIntent = (u: unknown): u is Intent.DataIntent<A> =>
+    isData(u) && decides<A>(u) && isConstructed(u, construct(u))
+  const identifier = "an intent that differs from its constructor's in nothing but onUnknown"
+  return data.pipe(
+    Schema.decodeTo(Schema.declare(isIntent, { identifier }), {
+      decode: SchemaGetter.transform((data) => ({ ...construct(data), ...Struct.pick(data, ["onUnknown"]) })),
+      encode: SchemaGetter.transform((intent): (typeof data)["Type"] => intent)
+    })
+  )
+}

@@ -1,0 +1,35 @@
+/**
+ * The errors of `Meetings.setHost` as JSON, each with its report.
+ *
+ * **Example** (To JSON and back)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Cas, SetHostError } from "effect-lark-meetings"
+ *
+ * const schema = Schema.toCodecJson(SetHostError.schema("open_id"))
+ * const error = new Cas.InvalidPolicy({ setting: "maxSwaps", expected: "at least 1", received: "0" })
+ * const json = JSON.stringify(Schema.encodeSync(schema)(error))
+ * console.log(Schema.decodeUnknownSync(schema)(JSON.parse(json)).kind) // => caller
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import * as Cas from "./Cas.ts"
+import * as LarkError from "./LarkError.ts"
+import * as MeetingUser from "./MeetingUser.ts"
+
+/**
+ * The schema of the errors of `setHost` for users of one kind of id. The causes in a report cross as tag and message.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const schema = <T extends MeetingUser.IdType>(idType: T) => {
+  const user = MeetingUser.schema(idType)
+  return Schema.Union([
+    Cas.ErrorSchema(user, LarkError.LarkError),
+    Cas.ReportedSchema(LarkError.LarkError, user)
+  ])
+}
