@@ -43,6 +43,7 @@
  *
  * @since 0.1.0
  */
+import { memoize } from "effect/Function"
 import * as Schema from "effect/Schema"
 import { type ErrorClass, type Failure, type Row, withoutFrames } from "./LarkError/ApiError.ts"
 import * as Generic from "./LarkError/generic.ts"
@@ -149,7 +150,8 @@ export const LarkError: Schema.Codec<LarkError, Schema.Json> = Schema.Union([
   Session.InvalidTenant
 ].map((Class) => schemaOf<LarkError>(Class)))
 
-const indexOf = <C extends ErrorClass>(classes: ReadonlyArray<C>): ReadonlyMap<number, C> => {
+/** By list, which an endpoint makes once. */
+const indexOf = memoize(<C extends ErrorClass>(classes: ReadonlyArray<C>): ReadonlyMap<number, C> => {
   const index = new Map<number, C>()
   for (const Class of classes) {
     for (const { code, through = code } of Class.codes) {
@@ -157,20 +159,7 @@ const indexOf = <C extends ErrorClass>(classes: ReadonlyArray<C>): ReadonlyMap<n
     }
   }
   return index
-}
-
-const genericIndex = indexOf(generic)
-
-/** By list, which an endpoint makes once. */
-const indexes = new WeakMap<ReadonlyArray<ErrorClass>, ReadonlyMap<number, ErrorClass>>()
-
-const documentedIndex = (documented: ReadonlyArray<ErrorClass>) => {
-  const known = indexes.get(documented)
-  if (known !== undefined) return known
-  const index = indexOf(documented)
-  indexes.set(documented, index)
-  return index
-}
+})
 
 /**
  * The error for a failed answer of an endpoint that documents these classes, which come before the generic ones.
@@ -187,7 +176,7 @@ export const fromFailure = <const Documented extends ReadonlyArray<ErrorClass>>(
   failure: Failure,
   documented: Documented
 ): InstanceType<Documented[number]> | GenericError => {
-  const Class = documentedIndex(documented).get(failure.code) ?? genericIndex.get(failure.code)
+  const Class = indexOf(documented).get(failure.code) ?? indexOf(generic).get(failure.code)
   const { data, ...bare } = failure
   return withoutFrames(() =>
     Class === undefined

@@ -268,6 +268,13 @@ const isUp = (exit: Exit.Exit<Envelope, LarkError.TransportError | LarkError.Mal
   return error?._tag === "MalformedResponse" && error.status < 500
 }
 
+/** The error of a token, for the call that was not sent without it. */
+const withoutCall = (error: LarkError.GenericError): LarkError.GenericError =>
+  error._tag === "TransportError" || error._tag === "MalformedResponse"
+    // Both classes are constructed from their fields, of which `executed` is one.
+    ? new (error.constructor as typeof LarkError.TransportError)({ ...error, executed: "no" })
+    : error
+
 /** The token that a request carries, and those that were rejected before: the secrets that its answer may repeat. */
 type Tokens = readonly [current: Redacted.Redacted, ...rejected: ReadonlyArray<Redacted.Redacted>]
 
@@ -380,7 +387,7 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       }
       const url = baseUrl + address.success
       const kind = credential === tenantToken ? "tenant" : "user"
-      const token = admitted(credential.get, endpoint, request)
+      const token = Effect.mapError(admitted(credential.get, endpoint, request), withoutCall)
 
       /** A call whose token is rejected was not executed, and is sent once more. */
       const attempt = (

@@ -8,11 +8,11 @@
  * Against a stub on the same machine, with 32 requests in flight, a request takes about 50 % of the CPU of one through
  * `NodeHttpClient.layerUndici`; `npm run bench:http` measures both.
  *
- * It sends no body, or bytes. Spans, trace propagation and interruption work as in Effect's own clients.
+ * It sends no body, or bytes, each request once. Spans, trace propagation and interruption work as in Effect's own clients.
  *
  * **Gotchas**
  *
- * - Responses are buffered without backpressure; do not use it for downloads.
+ * - Responses are buffered; one of more than 10 MiB fails with `DecodeError`, and its connection is closed.
  * - Bodies that are streams or forms fail with `EncodeError`, as do upgrades.
  * - A client that is derived from this one, by `HttpClient.mapRequest` for example, works, but its requests take the
  *   second fiber again.
@@ -42,12 +42,19 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { constVoid } from "effect/Function"
 import * as HttpClient from "effect/http/HttpClient"
-import { EncodeError, HttpClientError, InvalidUrlError, TransportError } from "effect/http/HttpClientError"
+import { DecodeError, EncodeError, HttpClientError, InvalidUrlError, TransportError } from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import { registerTimedExecute, type Reply, timeoutError } from "./internal/execute.ts"
+import {
+  bodyOverflow,
+  maxBodyBytes,
+  registerTimedExecute,
+  type Reply,
+  sizeOf,
+  timeoutError
+} from "./internal/execute.ts"
 import { startTimer } from "./internal/timeout.ts"
 import { BufferedResponse, decodeText, type RawHeaders } from "./UndiciHttpClient/BufferedResponse.ts"
 import { parseTarget, type Target, targetOf } from "./UndiciHttpClient/Target.ts"
@@ -95,16 +102,24 @@ const joined = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
 /** Collects the response of a request. */
 class Handler<A> {
   private readonly request: HttpClientRequest
+  private readonly target: Target
   private readonly build: Build<A>
   private readonly end: (result: Effect.Effect<A, HttpClientError>) => void
   private readonly chunks: Array<Uint8Array> = []
+  private size = 0
   private controller: DispatchController | undefined
   private reason: Error | undefined
   private status = 0
   private headers: RawHeaders = {}
 
-  constructor(request: HttpClientRequest, build: Build<A>, end: (result: Effect.Effect<A, HttpClientError>) => void) {
+  constructor(
+    request: HttpClientRequest,
+    target: Target,
+    build: Build<A>,
+    end: (result: Effect.Effect<A, HttpClientError>) => void
+  ) {
     this.request = request
+    this.target = target
     this.build = build
     this.end = end
   }
@@ -130,8 +145,15 @@ class Handler<A> {
     this.headers = headers
   }
 
-  onResponseData(_: DispatchController, chunk: Uint8Array) {
+  onResponseData(controller: DispatchController, chunk: Uint8Array) {
     this.chunks.push(chunk)
+    this.size += sizeOf(chunk)
+    if (this.size <= maxBodyBytes) return
+    const cause = bodyOverflow()
+    const { headers, request, status, target } = this
+    const response = new BufferedResponse(request, target, status, headers, new Uint8Array())
+    this.end(Effect.fail(new HttpClientError({ reason: new DecodeError({ request, response, cause }) })))
+    controller.abort(cause)
   }
 
   onResponseEnd() {
@@ -174,7 +196,7 @@ const send = <A>(
   }
   return Effect.callback<A, HttpClientError>((resume) => {
     let stopTimer = constVoid
-    const handler = new Handler(request, build, (result) => {
+    const handler = new Handler(request, target, build, (result) => {
       stopTimer()
       resume(result)
     })

@@ -51,6 +51,7 @@ const codeless = [
   }),
   new LarkError.TransportError({ endpoint: "e", reason: "ECONNRESET", executed: "unknown" }),
   new LarkError.MalformedResponse({ endpoint: "e", status: 502, reason: "HTML", logId: "l" }),
+  new LarkError.MalformedResponse({ endpoint: "e", status: 502, reason: "HTML", executed: "no" }),
   new LarkError.ReauthorizationRequired({ endpoint: "e", reason: "noSession" }),
   new LarkError.SessionStoreError({ endpoint: "e", reason: "unreadable", detail: "it was sealed with another key" }),
   new LarkError.AppTicketMissing({ endpoint: "e", reason: "none", resend: "requested" }),

@@ -24,7 +24,7 @@ describe.each(platform.clients)("through %s,", (client) => {
           url: `https://open.feishu.cn/open-apis/vc/v1/meetings/${id}?user_id_type=open_id`,
           path: `/open-apis/vc/v1/meetings/${id}`,
           query: { user_id_type: "open_id" },
-          headers: { accept: "application/json", authorization: "Bearer t-1" },
+          headers: { accept: "application/json", "accept-encoding": "identity", authorization: "Bearer t-1" },
           body: undefined
         }])
       }))
@@ -61,6 +61,7 @@ describe.each(platform.clients)("through %s,", (client) => {
           query: { user_id_type: "open_id" },
           headers: {
             accept: "application/json",
+            "accept-encoding": "identity",
             authorization: "Bearer t-1",
             "content-type": "application/json",
             "content-length": "91"
@@ -83,7 +84,7 @@ describe.each(platform.clients)("through %s,", (client) => {
           url: `https://open.feishu.cn/open-apis/vc/v1/meetings/${id}/end`,
           path: `/open-apis/vc/v1/meetings/${id}/end`,
           query: {},
-          headers: { accept: "application/json", authorization: "Bearer u-alice" },
+          headers: { accept: "application/json", "accept-encoding": "identity", authorization: "Bearer u-alice" },
           body: undefined
         }])
         assert.deepStrictEqual(feishu.mints, [])
@@ -98,7 +99,7 @@ describe.each(platform.clients)("through %s,", (client) => {
           url: "https://open.feishu.cn/open-apis/auth/v3/tenant_access_token/internal",
           path: "/open-apis/auth/v3/tenant_access_token/internal",
           query: {},
-          headers: { "content-type": "application/json", "content-length": "54" },
+          headers: { "accept-encoding": "identity", "content-type": "application/json", "content-length": "54" },
           body: `{"app_id":"cli_test","app_secret":"secret-of-the-app"}`
         }])
       }))

@@ -88,6 +88,14 @@ describe.each(platform.clients)("through %s,", (client) => {
       ["network lost on the way", thrown("ENETUNREACH", "write ENETUNREACH")],
       ["network switched off on the way", thrown("ENETDOWN", "read ENETDOWN")],
       ["refused by a firewall on the way", thrown("ECONNREFUSED", "read ECONNREFUSED")],
+      ["TLS, plain text after the handshake", thrown("ERR_SSL_WRONG_VERSION_NUMBER", "wrong version number")],
+      ["TLS, an alert after the request", thrown("ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", "alert number 116")],
+      ["TLS, the session", thrown("ERR_TLS_RENEGOTIATION_DISABLED", "renegotiation disabled")],
+      [
+        "refused on one address family only",
+        thrown("ECONNREFUSED", "", { errors: [refused, thrown("ECONNRESET", "read ECONNRESET")] })
+      ],
+      ["a text that names another error", thrown("ECONNRESET", "socket hang up after ECONNREFUSED")],
       ["something else", "what is this"],
       ["nothing said", undefined]
     ]

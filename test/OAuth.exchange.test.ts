@@ -22,7 +22,7 @@ describe("exchange", () => {
           url: v2,
           path: "/open-apis/authen/v2/oauth/token",
           query: {},
-          headers: { "content-type": "application/json" }
+          headers: { "accept-encoding": "identity", "content-type": "application/json" }
         }]
       )
       assert.deepStrictEqual(bodyOf(calls[0]), {

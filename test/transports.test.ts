@@ -7,7 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { Lark, Meeting, Meetings, UndiciHttpClient, UserToken } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
-import { FetchHttpClient, type HttpClient, HttpServer } from "effect/http"
+import { FetchHttpClient, HttpClient, HttpServer } from "effect/http"
 import { createServer, type RequestListener } from "node:http"
 import { createServer as createSocketServer, type Socket } from "node:net"
 import { listen } from "./fixtures/http/listen.ts"
@@ -168,6 +168,103 @@ describe.each(transports)("%s", (_, transport) => {
       assert.include<object>(yield* Effect.flip(at(baseUrl)(end)), redirected)
       assert.include<object>(yield* Effect.flip(at(baseUrl)(Meetings.get(id))), redirected)
       assert.deepStrictEqual(carried, [])
+    }))
+
+  it.live("a proxy's page proves nothing, whatever its status", () =>
+    Effect.gen(function*() {
+      for (const status of [403, 404, 409, 413, 429]) {
+        const baseUrl = yield* answering((request, response) => {
+          request.resume().on("end", () => response.writeHead(status, { "content-type": "text/html" }).end(page))
+        })
+        const error = yield* Effect.flip(at(baseUrl)(end))
+        assert.include<object>(error, { _tag: "MalformedResponse", status, retry: "unknown" })
+        assert.include(error.message, "may have been executed")
+      }
+    }))
+
+  it.live("a call whose token did not come was not executed, and says so", () =>
+    Effect.gen(function*() {
+      const lost = yield* treating((socket) => socket.once("data", () => socket.destroy()))
+      const paged = yield* answering((_, response) => {
+        response.writeHead(502, { "content-type": "text/html" }).end(page)
+      })
+      for (const [baseUrl, tag] of [[lost, "TransportError"], [paged, "MalformedResponse"]] as const) {
+        const error = yield* Effect.flip(at(baseUrl)(Meetings.get(id)))
+        assert.include<object>(error, { _tag: tag, executed: "no", retry: "wait" })
+        assert.include(error.message, "The call was not executed")
+      }
+    }))
+
+  it.live("an endless reply is read up to a bound, and its connection closed", () =>
+    Effect.gen(function*() {
+      const chunk = Buffer.concat([Buffer.from("100000\r\n"), Buffer.alloc(1 << 20, 0x20), Buffer.from("\r\n")])
+      for (const head of ["transfer-encoding: chunked", `content-length: ${2 ** 31}`, "x-length: none"]) {
+        let sent = 0
+        const closed = yield* Deferred.make<void>()
+        const baseUrl = yield* treating((socket) =>
+          socket.once("data", () => {
+            socket.once("close", () => Deferred.doneUnsafe(closed, Effect.void))
+            socket.write(`HTTP/1.1 200 OK\r\n${head}\r\n\r\n`)
+            const more = (): void => {
+              while (!socket.destroyed) {
+                sent += chunk.length
+                if (!socket.write(chunk)) return void socket.once("drain", more)
+              }
+            }
+            more()
+          })
+        )
+        const error = yield* Effect.flip(at(baseUrl)(end))
+        assert.include<object>(error, { _tag: "MalformedResponse", status: 200, retry: "unknown" }, head)
+        assert.include(error.message, "more than 10 MiB")
+        yield* Deferred.await(closed)
+        assert.isBelow(sent, 64 * 1024 * 1024)
+      }
+    }))
+
+  it.live("a flood of headers is a MalformedResponse", () =>
+    Effect.gen(function*() {
+      const baseUrl = yield* treating((socket) =>
+        socket.once("data", () => {
+          socket.write("HTTP/1.1 200 OK\r\n")
+          const more = (): void => {
+            while (!socket.destroyed) {
+              if (!socket.write("x-flood: y\r\n".repeat(1_000))) return void socket.once("drain", more)
+            }
+          }
+          more()
+        })
+      )
+      const error = yield* Effect.flip(at(baseUrl)(end))
+      assert.include<object>(error, { _tag: "MalformedResponse", status: 0, retry: "unknown" })
+    }))
+
+  it.live("a reply is not compressed unless that was asked for, and a request is sent once", () =>
+    Effect.gen(function*() {
+      const codings: Array<unknown> = []
+      const baseUrl = yield* answering((request, response) => {
+        codings.push(request.headers["accept-encoding"])
+        response.destroy()
+      })
+      assert.include<object>(yield* Effect.flip(at(baseUrl)(end)), { executed: "unknown" })
+      assert.deepStrictEqual(codings, ["identity"])
+    }))
+
+  it.live("a client that fails at a status still gets a conflict as a conflict", () =>
+    Effect.gen(function*() {
+      const baseUrl = yield* answering((_, response) => {
+        const body = { code: 121006, msg: "data conflict", data: { host_user: { id: "ou_carol", user_type: 1 } } }
+        response.writeHead(409).end(JSON.stringify(body))
+      })
+      const filtered = Layer.provide(
+        Layer.effect(HttpClient.HttpClient, Effect.map(HttpClient.HttpClient, HttpClient.filterStatusOk)),
+        transport
+      )
+      const outcome = yield* swap.pipe(
+        Effect.provide(Lark.layer({ appId: "cli_a", appSecret: Redacted.make("secret"), baseUrl })),
+        Effect.provide(filtered)
+      )
+      assert.strictEqual(outcome._tag, "Conflict")
     }))
 
   it.live("an interrupted call closes its connection", () =>

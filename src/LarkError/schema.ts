@@ -40,7 +40,14 @@ const others = {
     executed: Schema.Literals(["no", "unknown"]),
     retryAfter
   },
-  MalformedResponse: { endpoint, status: Schema.Int, reason: Schema.String, logId: text, retryAfter },
+  MalformedResponse: {
+    endpoint,
+    status: Schema.Int,
+    reason: Schema.String,
+    logId: text,
+    retryAfter,
+    executed: Schema.optionalKey(Schema.Literal("no"))
+  },
   InvalidParameter: { endpoint, parameter: Schema.String, reason: Schema.String },
   ReauthorizationRequired: {
     ...failure,

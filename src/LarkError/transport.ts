@@ -5,15 +5,18 @@
  */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
-import type { Retry } from "./ApiError.ts"
+
+const uncertain = "The call may have been executed; read the state before you repeat a write, and "
+
+const check = "check the network, the proxy and LARK_BASE_URL"
 
 /**
  * No reply came: the connection failed or was lost, or nothing came in time.
  *
  * **Details**
  *
- * `executed` is `no` when the request certainly did not reach the platform (connection refused, name not found), and
- * `unknown` otherwise.
+ * `executed` is `no` when the call certainly never left this machine (connection refused, name not found, certificate refused,
+ * its token not received), and `unknown` otherwise.
  *
  * @since 0.1.0
  * @category generic errors
@@ -34,49 +37,49 @@ export class TransportError extends Data.TaggedError("TransportError")<{
   override get message() {
     return `No reply from the platform (${this.endpoint}): ${this.reason}. ${
       this.executed === "no"
-        ? `The request was not executed; ${
+        ? `The call was not executed; ${
           this.retryAfter === undefined
-            ? "check the network, the proxy and LARK_BASE_URL"
+            ? check
             : `the next will be tried in ${Duration.format(this.retryAfter)}`
         }.`
-        : "The request may have been executed; read the state before you repeat a write."
+        : uncertain
     }`
   }
 }
 
 /**
- * The reply is not one of the platform's: not JSON, no `code`, or a success without the documented data.
+ * The reply is not one of the platform's: not JSON, no `code`, a success without the documented data, or more than 10 MiB.
  *
  * **Details**
  *
- * The HTTP status says what it proves: 429 and every other 4xx but 408 that the request was not executed, the rest
- * nothing.
+ * It proves nothing about the call, whatever its status: a proxy can reject the reply to a call that was executed. `retry` is
+ * `wait` if it is the reply to the request for the token of a call, which itself was not sent.
  *
  * @since 0.1.0
  * @category generic errors
  */
 export class MalformedResponse extends Data.TaggedError("MalformedResponse")<{
   readonly endpoint: string
+  /** 0 if it was not read, because the headers are too long. */
   readonly status: number
   readonly reason: string
   readonly logId?: string | undefined
   readonly retryAfter?: Duration.Duration | undefined
+  /** `no`: the call that the token was for was not sent. */
+  readonly executed?: "no" | undefined
 }> {
   get kind() {
-    return this.retry === "never" ? "setup" : "platform"
+    const { status } = this
+    return status >= 400 && status < 500 && status !== 408 && status !== 429 ? "setup" : "platform"
   }
-  get retry(): Exclude<Retry, "token"> {
-    return this.status === 429 ? "wait" : this.status >= 400 && this.status < 500 && this.status !== 408
-      ? "never"
-      : "unknown"
+  get retry() {
+    return this.executed === "no" ? "wait" : "unknown"
   }
   override get message() {
     const logId = this.logId === undefined ? "" : `, log id ${this.logId}`
     return `Not a reply of the platform (${this.endpoint}, HTTP ${this.status}${logId}): ${this.reason}. ${
-      this.retry === "unknown"
-        ? "The request may have been executed; read the state before you repeat a write."
-        : "The request was not executed; check LARK_BASE_URL and any proxy or gateway."
-    }`
+      this.executed === "no" ? "The call was not executed; " : uncertain
+    }${check}.`
   }
 }
 

@@ -31,10 +31,10 @@ type MaybeTransient<E> = E extends { readonly retry: infer R }
   : never
 
 /** The errors of `set_host` that no retry can change. */
-export type SwapError = Exclude<SetHostError, Transient | LarkError.DataConflict>
+export type SwapError = Exclude<SetHostError, Transient | LarkError.DataConflict> | LarkError.MalformedResponse
 
 /** The errors of `get` that no retry can change. */
-export type ReadError = Exclude<GetError, Transient>
+export type ReadError = Exclude<GetError, Transient> | LarkError.MalformedResponse
 
 /** The `cause` of a transient answer. */
 export type TransientError = MaybeTransient<SetHostError | GetError>
@@ -45,6 +45,12 @@ const transient = <E extends TransientError>(endpoint: string, error: E): Cas.Un
   error.retry === "wait" || error.endpoint !== endpoint
     ? Cas.unsent({ cause: error, after: "retryAfter" in error ? error.retryAfter : undefined })
     : Cas.unknown(error)
+
+/** Whether no retry can help: a proxy or another server in place of the platform, too, would answer again. */
+const isFinal = <E extends SetHostError | GetError>(
+  error: E
+): error is Exclude<E, Transient> | Extract<E, LarkError.MalformedResponse> =>
+  error.retry === "never" || error.retry === "token" || (error._tag === "MalformedResponse" && error.kind === "setup")
 
 /** Reads a meeting. */
 export const get = <T extends MeetingUser.IdType>(
@@ -97,7 +103,7 @@ export const swap = <T extends MeetingUser.IdType>(
     onFailure: (error): Swapped =>
       error._tag === "DataConflict"
         ? Effect.succeed({ _tag: "Conflict", actual: hostIn(error.data) })
-        : error.retry === "never" || error.retry === "token"
+        : isFinal(error)
         ? Effect.fail(error)
         : Effect.succeed(transient(endpoint.name, error))
   })
@@ -139,7 +145,7 @@ export const make = <T extends MeetingUser.IdType>(
     read: Effect.matchEffect(get(lark, meetingId, idType, {}, untraced.get), {
       onSuccess: ({ hostUser }): Read => Effect.succeed({ _tag: "Observed", value: hostUser }),
       onFailure: (error): Read =>
-        error.retry === "never" || error.retry === "token"
+        isFinal(error)
           ? Effect.fail(error)
           : Effect.succeed(transient(endpoints.get.name, error))
     }),

@@ -26,12 +26,14 @@ export interface Envelope {
   readonly body: Readonly<Record<string, unknown>>
 }
 
+/** The longest window of the platform's limits. */
+const longestWait = Duration.minutes(1)
+
 const waitOf = (header: (name: string) => string | undefined, now: number): Duration.Duration | undefined => {
   const reset = Number(header("x-ogw-ratelimit-reset")?.trim() || Number.NaN)
-  if (reset >= 0 && reset < Number.POSITIVE_INFINITY) return Duration.seconds(reset)
-  const given = header("retry-after")
-  const after = given === undefined ? undefined : Headers.parseRetryAfter(given)
-  return after !== undefined && Result.isSuccess(after) ? Headers.retryAfterDelay(after.success, now) : undefined
+  if (reset >= 0 && reset < Number.POSITIVE_INFINITY) return Duration.min(Duration.seconds(reset), longestWait)
+  const after = Headers.parseRetryAfter(header("retry-after") ?? "")
+  return Result.isSuccess(after) ? Duration.min(Headers.retryAfterDelay(after.success, now), longestWait) : undefined
 }
 
 const parse = (text: string): Result.Result<unknown, string> =>

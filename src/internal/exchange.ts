@@ -3,7 +3,7 @@
  *
  * **Details**
  *
- * No reply is a `TransportError`, a body without an envelope a `MalformedResponse`. Codes other than 0 are left to the
+ * No reply is a `TransportError`, a body without an envelope, or a longer one than clients read, a `MalformedResponse`. Codes other than 0 are left to the
  * caller. No error keeps the request or the body.
  *
  * @internal
@@ -13,50 +13,48 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import type { HttpClientError } from "effect/http/HttpClientError"
-import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
-import { type MalformedResponse, TransportError } from "../LarkError.ts"
+import { MalformedResponse, TransportError } from "../LarkError.ts"
 import { type Envelope, readEnvelope } from "./envelope.ts"
 import { execute } from "./execute.ts"
 import { redactor } from "./secrets.ts"
 import { observed, type Sent } from "./telemetry.ts"
 
-/** Error codes of Node, undici and fetch for a connection that was never made. */
+/** System calls before a connection, and codes of one that was not made, or whose certificate was refused before use. */
 const neverConnected =
-  /\b(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENETDOWN|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_\w+|ERR_SSL_WRONG_VERSION_NUMBER|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+|ERR_INVALID_URL)\b/
+  /^(connect|getaddrinfo|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_CERT_ALTNAME_INVALID|UNABLE_TO_\w+|CERT_\w+|(DEPTH_ZERO_)?SELF_SIGNED_CERT\w*)$/
 
-/** The same codes after `read` or `write`: the connection existed, so the request may have been sent. */
-const onConnection = /\b(read|write) E[A-Z]/
+const textOf = (value: unknown) => Predicate.isString(value) ? value.trim() : ""
 
-/** The codes and messages of an error and its causes; nothing else is kept. */
-const reasonsOf = (error: unknown, depth = 0): ReadonlyArray<string> => {
-  if (!Predicate.isObjectKeyword(error) || depth > 5) return []
-  const code = "code" in error && typeof error.code === "string" ? [error.code] : []
-  const message = error instanceof Error && error.message !== "" ? [error.message] : []
-  const inner = "errors" in error && Array.isArray(error.errors) ? error.errors : []
-  const causes = "cause" in error ? [error.cause, ...inner] : inner
-  return [...code, ...message, ...causes.flatMap((cause) => reasonsOf(cause, depth + 1))]
+/** Collects the codes and messages of an error and its causes. Returns whether all of them are of connections never made. */
+const isUnsent = (error: unknown, texts: Set<string>, depth = 0): boolean => {
+  if (!Predicate.isObjectKeyword(error)) return false
+  const given: Partial<Record<"cause" | "code" | "errors" | "message" | "syscall", unknown>> = error
+  const { cause, errors = [] } = given
+  const [code, message] = [textOf(given.code), textOf(given.message)]
+  texts.add(code).add(message)
+  const causes = [cause, errors].flat().filter(Predicate.isObjectKeyword)
+  if (causes.length > 0 && depth < 5) return causes.map((cause) => isUnsent(cause, texts, depth + 1)).every(Boolean)
+  // Node's messages begin with the system call that failed.
+  return [code, textOf(given.syscall) || message.replace(/ .*/s, "")].some((text) => neverConnected.test(text))
 }
 
-const transportError = (
+const failureOf = (
   endpoint: string,
-  error: HttpClientError,
+  { reason: given }: HttpClientError,
   redact: (text: string) => string
-): TransportError => {
-  const { reason } = error
-  const cause = "cause" in reason ? reasonsOf(reason.cause) : []
-  const description = "description" in reason && typeof reason.description === "string" ? [reason.description] : []
-  const reasons = [...new Set([...cause, ...description])]
-  const text = reasons.join(" ")
-  const isUnsent = reason._tag === "EncodeError" || reason._tag === "InvalidUrlError"
-    || (neverConnected.test(text) && !onConnection.test(text))
-  const executed = isUnsent ? "no" : "unknown"
-  return new TransportError({
-    endpoint,
-    executed,
-    reason: reasons.length === 0 ? reason._tag : redact(reasons.join(", ")).replaceAll(/\s+/g, " ")
-  })
+): TransportError | MalformedResponse => {
+  const texts = new Set<string>()
+  const isNever = "cause" in given && isUnsent(given.cause, texts)
+  if ("description" in given) texts.add(textOf(given.description))
+  const reason = redact([...texts].filter(Boolean).join(", ") || given._tag)
+  if (/_OVERFLOW\b/.test(reason)) {
+    return new MalformedResponse({ endpoint, status: "response" in given ? given.response.status : 0, reason })
+  }
+  const executed = isNever || given._tag === "EncodeError" || given._tag === "InvalidUrlError" ? "no" : "unknown"
+  return new TransportError({ endpoint, executed, reason })
 }
 
 /**
@@ -77,8 +75,10 @@ export const exchange = (
   options: Sent & { readonly codeless?: boolean | undefined } = {}
 ): Effect.Effect<Envelope, TransportError | MalformedResponse> => {
   const redact = redactor(secrets)
+  // Without the header, a gateway may compress the reply.
+  const plain = HttpClientRequest.setHeader(request, "accept-encoding", "identity")
   const exchanged = Effect.flatMap(
-    Effect.catch(execute(client, request, timeout), (error) => Effect.fail(transportError(endpoint, error, redact))),
+    Effect.mapError(execute(client, plain, timeout), (error) => failureOf(endpoint, error, redact)),
     (reply) => Clock.clockWith((clock) => readEnvelope(endpoint, reply, clock, redact, options.codeless === true))
   )
   return observed(endpoint, request, options, exchanged)

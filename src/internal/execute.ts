@@ -6,16 +6,26 @@
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { constTrue } from "effect/Function"
+import { constTrue, memoize } from "effect/Function"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
-import { HttpClientError, TransportError } from "effect/http/HttpClientError"
+import { DecodeError, HttpClientError, TransportError } from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
+import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as Stream from "effect/Stream"
 import { timeoutOrElse } from "./timeout.ts"
 
 /** The cause of a request that timed out. */
 export const timeoutError = (timeout: Duration.Duration): Error =>
   new Error(`no answer within ${Duration.toMillis(timeout)} ms`)
+
+export const maxBodyBytes = 10 * 1024 * 1024
+
+/** The cause of a response whose body is too long. */
+export const bodyOverflow = () => new Error("BODY_OVERFLOW: more than 10 MiB")
+
+/** What a chunk takes of memory: a short one takes more than its bytes. */
+export const sizeOf = ({ byteLength }: Uint8Array) => Math.max(byteLength, 100)
 
 /** A response whose body has been read. */
 export interface Reply {
@@ -39,8 +49,8 @@ export const registerTimedExecute = (client: HttpClient.HttpClient, execute: Exe
   return client
 }
 
-/** The settings of HTTP clients for requests to the platform. */
-const settings = (context: Context.Context<never>) =>
+/** The settings of HTTP clients for requests to the platform. Cached: most requests of a program are sent from one context. */
+const contextOf = memoize((context: Context.Context<never>) =>
   context.pipe(
     // `observed` makes the span of the request. The platform is a third party and gets no trace ids.
     Context.add(HttpClient.TracerDisabledWhen, constTrue),
@@ -50,16 +60,24 @@ const settings = (context: Context.Context<never>) =>
       redirect: "manual"
     })
   )
+)
 
-const contexts = new WeakMap<Context.Context<never>, Context.Context<never>>()
-
-/** Cached: most requests of a program are sent from one context. */
-const contextOf = (context: Context.Context<never>) => {
-  const known = contexts.get(context)
-  if (known !== undefined) return known
-  const made = settings(context)
-  contexts.set(context, made)
-  return made
+/** Reads the body up to the bound. Ending the stream early closes the connection. */
+const read = (request: HttpClientRequest, response: HttpClientResponse): Effect.Effect<string, HttpClientError> => {
+  const { headers, stream } = response
+  // Cheaper, where the length is known: it is the length before decoding.
+  if (Number(headers["content-length"]) <= maxBodyBytes && !headers["content-encoding"]) return response.text
+  let size = 0
+  const bounded = Stream.tap(stream, (chunk) =>
+    (size += sizeOf(chunk)) > maxBodyBytes
+      ? Effect.fail(new HttpClientError({ reason: new DecodeError({ request, response, cause: bodyOverflow() }) }))
+      : Effect.void)
+  return Effect.catchReason(
+    Stream.mkString(Stream.decodeText(bounded)),
+    "HttpClientError",
+    "EmptyBodyError",
+    () => Effect.succeed("")
+  )
 }
 
 /** @internal */
@@ -70,8 +88,15 @@ export const execute = (
 ): Effect.Effect<Reply, HttpClientError> =>
   timedExecutes.get(client)?.(request, timeout) ?? timeoutOrElse(
     Effect.flatMap(
-      client.execute(request),
-      ({ headers, status, text }) => Effect.map(text, (text) => ({ status, headers, text }))
+      // A client with `HttpClient.filterStatusOk` fails with the response.
+      Effect.catchReason(
+        client.execute(request),
+        "HttpClientError",
+        "StatusCodeError",
+        ({ response }) => Effect.succeed(response)
+      ),
+      (response) =>
+        Effect.map(read(request, response), (text) => ({ status: response.status, headers: response.headers, text }))
     ),
     {
       context: contextOf,

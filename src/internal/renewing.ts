@@ -69,8 +69,7 @@ const refusalDelay = 5 * second
 /** The longest window of the platform's limits. */
 const longestRequestedDelay = 60 * second
 
-/** A gateway's page is no refusal of the platform, whatever its status. */
-const isRefusal = (error: GenericError) => error.retry === "never" && error._tag !== "MalformedResponse"
+const isRefusal = (error: GenericError) => error.retry === "never"
 
 const failureOf = <E extends GenericError>(error: E, times: number, now: number): Failure<E> => {
   const requested = "retryAfter" in error ? error.retryAfter : undefined

@@ -3,30 +3,42 @@
  *
  * @internal
  */
+import { constFalse } from "effect/Function"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 
-const inJson = (text: string) => JSON.stringify(text).slice(1, -1)
+const hexOf = (character: string) => character.charCodeAt(0).toString(16).padStart(4, "0")
 
-/** Raw and JSON-escaped. */
-const spellings = (secret: Redacted.Redacted) => [Redacted.value(secret), inJson(Redacted.value(secret))]
+/** A secret as it is, in JSON, percent-encoded, or in several of these layers. */
+const spellings = (secret: string) =>
+  secret.split("").map((character) => {
+    const hex = hexOf(character)
+    return `(\\\\|%5c){0,7}(\\u${hex}|u${hex}|%(25)?${hex.slice(2)})`
+  }).join("")
 
-/** Replaces the secrets in a text with `<redacted>`. */
-export const redactor = (secrets: ReadonlyArray<Redacted.Redacted>) => (text: string): string => {
-  // Escaping adds a backslash: without one in the text, no secret is escaped there.
-  const values = text.includes("\\") ? secrets.flatMap(spellings) : secrets.map(Redacted.value)
-  const repeated = values.filter((value) => value !== "" && text.includes(value))
+/** Line ends and other characters that a terminal or a log may obey. */
+const controls = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu
+
+const withoutSecrets = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string => {
+  const isEncoded = /[%\\]/.test(text)
   // Longest first: one secret may be the beginning of another.
-  return repeated.sort((a, b) => b.length - a.length).reduce(
-    (rest, value) => rest.replaceAll(value, "<redacted>"),
+  const values = secrets.map(Redacted.value).filter((value) => value !== "").sort((a, b) => b.length - a.length)
+  return values.reduce(
+    (rest, value) => rest.replaceAll(isEncoded ? new RegExp(spellings(value), "gi") : value, "<redacted>"),
     text
   )
 }
 
+/** Replaces the secrets in a text with `<redacted>`, and escapes its control characters. */
+export const redactor = (secrets: ReadonlyArray<Redacted.Redacted>) => (text: string): string =>
+  withoutSecrets(text, secrets).replaceAll(controls, (character) => `\\u${hexOf(character)}`)
+
 /** The data, or `undefined` if a secret is in it. */
 export const omitIfSecret = (data: unknown, secrets: ReadonlyArray<Redacted.Redacted>): unknown => {
   // Data that is nested too deeply for JSON cannot be searched, and is left out.
-  const text = Result.try(() => JSON.stringify(data) ?? "")
-  const isIn = (secret: string) => Result.isFailure(text) || text.success.includes(inJson(secret))
-  return secrets.some((secret) => isIn(Redacted.value(secret))) ? undefined : data
+  const isFree = Result.try(() => {
+    const text = JSON.stringify(data) ?? ""
+    return withoutSecrets(text, secrets) === text
+  })
+  return Result.getOrElse(isFree, constFalse) ? data : undefined
 }

@@ -27,6 +27,7 @@ import * as Result from "effect/Result"
 import type * as Tracer from "effect/Tracer"
 import { isTokenRejected, type MalformedResponse, type TransportError } from "../LarkError.ts"
 import type { Envelope } from "./envelope.ts"
+import { defined } from "./failure.ts"
 import { isTraced } from "./tracing.ts"
 
 type TokenKind = "tenant" | "app" | "user"
@@ -67,13 +68,13 @@ const counter = (name: string, description: string, attributes: Metric.Metric.At
 
 const requests = labelled((endpoint) => ({
   by: labelled((code) =>
-    counter("lark_requests_total", "Requests by endpoint and code: the platform's, or transport, malformed, …", {
+    counter("lark_requests_total", "Requests by code.", {
       endpoint,
       code
     })
   ),
   duration: Metric.histogram("lark_request_duration", {
-    description: "Milliseconds from sending a request to the end of its response, by endpoint.",
+    description: "Milliseconds to the end of the response.",
     attributes: { endpoint, time_unit: "milliseconds" },
     // OpenTelemetry's boundaries for HTTP durations, up to the timeout of a request.
     boundaries: [5, 10, 25, 50, 75, 100, 250, 500, 750, 1_000, 2_500, 5_000, 7_500, 10_000]
@@ -82,16 +83,14 @@ const requests = labelled((endpoint) => ({
 
 const mints = labelled((kind) =>
   labelled((outcome) =>
-    counter("lark_token_mints_total", "Token requests by kind and outcome: minted, or the tag of the error.", {
+    counter("lark_token_mints_total", "Token requests by outcome.", {
       kind,
       outcome
     })
   )
 )
 
-const rejections = labelled((kind) =>
-  counter("lark_tokens_rejected_total", "Requests whose token was rejected, by kind of token.", { kind })
-)
+const rejections = labelled((kind) => counter("lark_tokens_rejected_total", "Rejected tokens by kind.", { kind }))
 
 const errorOf = <E>(exit: Exit.Exit<unknown, E>): E | undefined =>
   Exit.isSuccess(exit) ? undefined : Option.getOrUndefined(Cause.findErrorOption(exit.cause))
@@ -142,34 +141,40 @@ const line = (endpoint: string, exit: SendExit, took: number, minimum: LogLevel.
   const isLimited = code === rateLimited || status === 429
   const level = isLimited ? "Warn" : "Debug"
   if (LogLevel.isGreaterThan(minimum, level)) return Effect.void
-  const reason = errorOf(exit)?.reason
+  const annotations = {
+    "lark.endpoint": endpoint,
+    "lark.code": code,
+    "lark.took_ms": took,
+    "lark.log_id": logId,
+    "lark.retry_after_ms": retryAfter && Duration.toMillis(retryAfter),
+    "lark.reason": errorOf(exit)?.reason,
+    "http.response.status_code": status
+  }
   return Effect.annotateLogs(
     Effect.logWithLevel(level)(isLimited ? "Lark limits the rate of requests" : "Lark request"),
-    {
-      "lark.endpoint": endpoint,
-      "lark.code": code,
-      "lark.took_ms": took,
-      ...(logId === undefined ? {} : { "lark.log_id": logId }),
-      ...(retryAfter === undefined ? {} : { "lark.retry_after_ms": Duration.toMillis(retryAfter) }),
-      ...(reason === undefined ? {} : { "lark.reason": reason }),
-      ...(status === undefined ? {} : { "http.response.status_code": status })
-    }
+    defined(annotations)
   )
 }
 
-const describe = (span: Tracer.Span, exit: SendExit, fiber: Fiber.Fiber<unknown, unknown>): void => {
+const describe = (span: Tracer.Span, attributes: Readonly<Record<string, unknown>>): void => {
+  for (const [name, value] of Object.entries(defined(attributes))) span.attribute(name, value)
+}
+
+const end = (span: Tracer.Span, exit: SendExit, fiber: Fiber.Fiber<unknown, unknown>): void => {
   const code = codeOf(exit)
-  const { logId, status } = headOf(exit)
-  if (status !== undefined) span.attribute("http.response.status_code", status)
-  if (logId !== undefined) span.attribute("lark.log_id", logId)
-  if (typeof code === "number") span.attribute("lark.code", code)
-  if (code === 0) return
-  const type = status !== undefined && status >= 400 ? status : errorOf(exit)?._tag ?? code
-  span.attribute("error.type", String(type))
-  if (Exit.isFailure(exit)) return
-  // A response with an error code is a successful exit: end the span as failed here.
+  const { logId, status = 0 } = headOf(exit)
+  describe(span, {
+    "http.response.status_code": status || undefined,
+    "lark.log_id": logId,
+    "lark.code": typeof code === "number" ? code : undefined,
+    "error.type": code === 0 ? undefined : String(status >= 400 ? status : errorOf(exit)?._tag ?? code)
+  })
+  // Ended here: an answer is a success with a body, which may hold a token, and an error code makes the span fail.
   const isTimed = fiber.getRef(References.TracerTimingEnabled)
-  span.end(isTimed ? fiber.getRef(Clock.Clock).currentTimeNanosUnsafe() : 0n, Exit.fail(`code ${code}`))
+  span.end(
+    isTimed ? fiber.getRef(Clock.Clock).currentTimeNanosUnsafe() : 0n,
+    Exit.isFailure(exit) || code === 0 ? Exit.asVoid(exit) : Exit.fail(`code ${code}`)
+  )
 }
 
 const measured = (
@@ -192,7 +197,7 @@ const measured = (
       rejections(token).updateUnsafe(1, context)
     }
     const logged = line(endpoint, exit, took, cache.minimumLogLevel)
-    return span === undefined ? logged : Effect.andThen(logged, Effect.sync(() => describe(span, exit, fiber)))
+    return span === undefined ? logged : Effect.andThen(logged, Effect.sync(() => end(span, exit, fiber)))
   })
 }
 
@@ -224,13 +229,15 @@ export const observed = (
     const name = named === undefined ? `${request.method} ${template}` : named(request)
     return Effect.useSpan(name, { kind: "client" }, (span) => {
       const redacted = [...fiber.getRef(UrlParams.CurrentRedactedNames), secretNames]
-      span.attribute("http.request.method", request.method)
-      if (resends) span.attribute("http.request.resend_count", resends)
-      span.attribute("url.full", UrlParams.redactUrl(url.href, redacted))
-      span.attribute("url.template", template)
-      span.attribute("server.address", url.hostname.replaceAll(/^\[|\]$/g, ""))
-      span.attribute("server.port", Number(url.port) || (url.protocol === "http:" ? 80 : 443))
-      span.attribute("lark.endpoint", endpoint)
+      describe(span, {
+        "http.request.method": request.method,
+        "http.request.resend_count": resends || undefined,
+        "url.full": UrlParams.redactUrl(url.href, redacted),
+        "url.template": template,
+        "server.address": url.hostname.replaceAll(/^\[|\]$/g, ""),
+        "server.port": Number(url.port) || (url.protocol === "http:" ? 80 : 443),
+        "lark.endpoint": endpoint
+      })
       return Effect.withParentSpan(measured(fiber, endpoint, token, send, span), span, { captureStackTrace: false })
     })
   })

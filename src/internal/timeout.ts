@@ -9,7 +9,7 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { constVoid } from "effect/Function"
+import { constVoid, memoize } from "effect/Function"
 
 interface Pending {
   /** In nanoseconds of the monotonic clock. */
@@ -57,13 +57,14 @@ const makeWatch = (clock: Clock.Clock, duration: Duration.Duration) => {
   }
 }
 
-const watches = new WeakMap<Clock.Clock, Map<number, ReturnType<typeof makeWatch>>>()
+/** By milliseconds. */
+const watchesOf = memoize((_: Clock.Clock) => new Map<number, ReturnType<typeof makeWatch>>())
 
 const watchOf = (clock: Clock.Clock, duration: Duration.Duration) => {
-  const byMillis = watches.get(clock) ?? new Map<number, ReturnType<typeof makeWatch>>()
+  const watches = watchesOf(clock)
   const millis = Duration.toMillis(duration)
-  const watch = byMillis.get(millis) ?? makeWatch(clock, duration)
-  watches.set(clock, byMillis.set(millis, watch))
+  const watch = watches.get(millis) ?? makeWatch(clock, duration)
+  watches.set(millis, watch)
   return watch
 }
 
