@@ -318,7 +318,7 @@ describe("messages", () => {
       assert.strictEqual(
         error.message,
         "The policy allows 1 swap; nothing was changed after 1 swap and 0 reads. "
-          + "Call again, or use a policy with wider bounds."
+          + "Call again, or with wider bounds."
       )
     }))
 

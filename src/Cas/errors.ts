@@ -89,7 +89,7 @@ export class Exhausted<out A = unknown, out Cause = unknown> extends Data.Tagged
     return retryOf(this, "wait")
   }
   override get message() {
-    return `${this.detail}; ${effectOf(this)} Call again, or use a policy with wider bounds.`
+    return `${this.detail}; ${effectOf(this)} Call again, or with wider bounds.`
   }
 }
 
@@ -199,7 +199,7 @@ export class ConflictWithoutState<out A = unknown> extends Data.TaggedError("Cas
     return retryOf(this, "never")
   }
   override get message() {
-    return `${this.detail}; ${effectOf(this)} Pass a hint, or let a read show it.`
+    return `${this.detail}; ${effectOf(this)} Pass a hint.`
   }
 }
 

@@ -255,7 +255,8 @@ export const suite = <A, E>(title: string, backend: Backend<A, E>) => {
               model = to ?? model
             }
             // A conflict that shows the target does not show who put it there.
-            const isDoubted = report.outcome === "converged"
+            const isDoubted = report.effect === "unknown" && report.conflicts.fresh + report.conflicts.stale > 0
+            if (report.outcome === "converged") assert.isTrue(isDoubted)
             assert.strictEqual(
               report.effect,
               isDoubted ? "unknown" : to === undefined || to === "refused" ? "none" : "applied"
