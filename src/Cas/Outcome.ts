@@ -54,6 +54,8 @@ export interface Unknown<out Cause = unknown> {
   readonly _tag: "Unknown"
   /** What happened. */
   readonly cause: Cause | undefined
+  /** The wait that was asked for, by a gateway for example. */
+  readonly after?: Duration.Duration | undefined
 }
 
 /**
@@ -135,7 +137,8 @@ export const unsent = <Cause = never>(options?: {
  * @since 0.1.0
  * @category constructors
  */
-export const unknown = <Cause = never>(cause?: Cause): Unknown<Cause> => ({ _tag: "Unknown", cause })
+export const unknown = <Cause = never>(cause?: Cause, after?: Duration.Duration): Unknown<Cause> =>
+  after === undefined ? { _tag: "Unknown", cause } : { _tag: "Unknown", cause, after }
 
 /**
  * A read that found a value.

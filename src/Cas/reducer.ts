@@ -277,7 +277,7 @@ const stepTransient = <A, E>(
         restartTransient: false,
         serverWait: answer._tag === "Unsent"
           ? Option.match(answer.after, { onNone: () => 0, onSome: Duration.toMillis })
-          : 0
+          : Duration.toMillis(answer.after ?? 0)
       },
       { _tag: "StepTransient", answer, restart: state.restartTransient }
     ]

@@ -42,7 +42,7 @@ const Terminal = Schema.TaggedStruct("Terminal", { error: Schema.String })
 const evidence = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) => {
   const transient = [
     Schema.TaggedStruct("Unsent", { after: Schema.Option(Schema.Duration), cause: CauseSchema }),
-    Schema.TaggedStruct("Unknown", { cause: CauseSchema })
+    Schema.TaggedStruct("Unknown", { cause: CauseSchema, after: Schema.optional(Schema.Duration) })
   ] as const
   const Swap = Schema.TaggedStruct("Swap", {
     expected: value,

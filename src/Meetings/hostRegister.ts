@@ -40,11 +40,13 @@ export type ReadError = Exclude<GetError, Transient> | LarkError.MalformedRespon
 export type TransientError = MaybeTransient<SetHostError | GetError>
 
 /** An outcome that proves nothing about the host. */
-const transient = <E extends TransientError>(endpoint: string, error: E): Cas.Unsent<E> | Cas.Unknown<E> =>
+const transient = <E extends TransientError>(endpoint: string, error: E): Cas.Unsent<E> | Cas.Unknown<E> => {
+  const after = "retryAfter" in error ? error.retryAfter : undefined
   // An error of another endpoint is one of the token: the request itself was not sent.
-  error.retry === "wait" || error.endpoint !== endpoint
-    ? Cas.unsent({ cause: error, after: "retryAfter" in error ? error.retryAfter : undefined })
-    : Cas.unknown(error)
+  return error.retry === "wait" || error.endpoint !== endpoint
+    ? Cas.unsent({ cause: error, after })
+    : Cas.unknown(error, after)
+}
 
 /** Whether no retry can help: a proxy or another server in place of the platform, too, would answer again. */
 const isFinal = <E extends SetHostError | GetError>(
@@ -128,6 +130,8 @@ const words: Cas.Words = {
   value: "the host",
   hidden: "The meeting has no host, or the app may not see who it is",
   refusals: {
+    Changed: "The host is not the one to hand over from",
+    Protected: "The host in place is protected",
     NoCandidate: "Nobody on the list is in the meeting",
     OperatorNotHost: "Only the host can move the host role"
   }
