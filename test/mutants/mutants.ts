@@ -27,6 +27,7 @@ const failure = "src/Cas/failure.ts"
 
 const testOf = (subject: string) => (title: string): Test => ({ file: `test/Cas.${subject}.test.ts`, title })
 const answers = testOf("answers")
+const budgets = testOf("budget")
 const errors = testOf("errors")
 const held = testOf("hold")
 const intents = testOf("intents")
@@ -44,27 +45,27 @@ export const mutants: ReadonlyArray<Mutant> = [
     find: "return [{ ...state, sent, swaps: state.swaps + 1 }, { _tag: \"SendSwap\", ...sent }]",
     replace:
       "return [{ ...state, uncertain: Option.none(), sent, swaps: state.swaps + 1 }, { _tag: \"SendSwap\", ...sent }]",
-    killer: answers("that was lost repeats the same swap: if it meets the target, nobody knows whose it is")
+    killer: answers("that no retry can change does not settle an attempt that was lost before")
   },
   {
     name: "goal check after the sleep",
     file: reducer,
-    find: "return sent.fresh && !isContradiction && decisionOn(rules, afterConflict, value)._tag === \"Swap\"",
-    replace: "return sent.fresh && !isContradiction",
-    killer: answers("of conflict that shows the target ends the operation at once: converged, and nothing of ours")
+    find: "return sent.fresh && decisionOn(rules, afterConflict, value)._tag === \"Swap\"",
+    replace: "return sent.fresh",
+    killer: answers("of conflict that shows the target ends the operation at once: converged, and perhaps ours")
   },
   {
     name: "expected from an old observation",
     file: reducer,
-    find: "{ ...withValue(next, value), contradictions }",
-    replace: "{ ...withValue(next, sent.expected), contradictions }",
+    find: "{ ...seen(rules, next, value), contradictions }",
+    replace: "{ ...seen(rules, next, sent.expected), contradictions }",
     killer: answers("of conflict gives the next expected value, without a read")
   },
   {
     name: "stale conflict charged",
     file: reducer,
-    find: "return sent.fresh && !isContradiction && decisionOn",
-    replace: "return !isContradiction && decisionOn",
+    find: "return sent.fresh && decisionOn",
+    replace: "return decisionOn",
     killer: schedules("a conflict after a sleep neither sleeps nor steps the schedule")
   },
   {
@@ -127,8 +128,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "baton kept after unknown",
     file: queue,
-    find: `                isUncertain = true
-                lane.baton = undefined
+    find: `              isUncertain = true
+              lane.baton = undefined
 `,
     replace: "",
     killer: queued("the baton is dropped after an attempt of unknown effect")
@@ -200,9 +201,16 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "effect none after unknown",
     file: reducer,
-    find: "Option.isSome(state.uncertain) ? \"unknown\" : \"none\"",
-    replace: "\"none\"",
+    find: "Option.isSome(state.uncertain) || state.doubted !== undefined ? \"unknown\"",
+    replace: "state.doubted !== undefined ? \"unknown\"",
     killer: answers("that no retry can change does not settle an attempt that was lost before")
+  },
+  {
+    name: "conflict that shows the target claims effect none",
+    file: reducer,
+    find: "Option.isSome(state.uncertain) || state.doubted !== undefined ?",
+    replace: "Option.isSome(state.uncertain) ?",
+    killer: answers("of conflict that shows the target ends the operation at once: converged, and perhaps ours")
   },
   {
     name: "a value that the lost swap may have put there is moved on",
@@ -233,6 +241,15 @@ export const mutants: ReadonlyArray<Mutant> = [
     find: "contradictions > maxContradictions",
     replace: "false",
     killer: answers("of conflict that names the very value expected, a third time, is CasInconsistentRegister")
+  },
+  {
+    name: "paradox steps no schedule",
+    file: reducer,
+    find: "return sent.fresh && decisionOn",
+    replace: "return sent.fresh && contradictions === 0 && decisionOn",
+    killer: answers(
+      "of conflict that names the very value expected is asked again, twice, and steps the schedule if fresh"
+    )
   },
   {
     name: "hint taken for a witness",
@@ -382,8 +399,10 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "interruption while held clears an earlier doubt",
     file: recorder,
-    find: "const uncertain = inFlight === undefined || inFlight.departure.holds > 0 ? this.uncertain",
-    replace: "const uncertain = inFlight === undefined ? this.uncertain : inFlight.departure.holds > 0 ? undefined",
+    find: `      ? uncertain
+      : inFlight.swap`,
+    replace: `      ? (inFlight === undefined ? uncertain : undefined)
+      : inFlight.swap`,
     killer: held("does not clear the doubt about an earlier swap")
   },
   {
@@ -424,13 +443,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "budget charged for conflicts",
     file: operation,
-    find: "return this.delay(\"conflicts\", step(this.clock.currentTimeMillisUnsafe(), input))",
-    replace: `const delay = this.delay("conflicts", step(this.clock.currentTimeMillisUnsafe(), input))
-      const { budget } = this.plan.options
-      return budget === undefined
-        ? delay
-        : Effect.flatMap(budget.withdraw, (paid) =>
-          paid ? delay : Effect.succeed({ _tag: "NoMoreDelays", limit: "budget" }))`,
+    find: "return this.stepConflict(command)",
+    replace: `return Effect.flatMap(this.plan.options.budget?.withdraw ?? Effect.succeed(true), (paid) =>
+          paid ? this.stepConflict(command) : Effect.sync(() => this.step({ _tag: "NoMoreDelays", limit: "budget" })))`,
     killer: schedules("is not charged for conflicts")
   },
   {
@@ -439,6 +454,13 @@ export const mutants: ReadonlyArray<Mutant> = [
     find: "return budget === undefined\n      ? stepped",
     replace: "return true\n      ? stepped",
     killer: schedules("ends an operation whose transient retry it cannot pay, with what it knows of the effect")
+  },
+  {
+    name: "RetryBudget on the wall clock: only its retries",
+    file: "src/Cas/RetryBudget.ts",
+    find: "const at = millisOf(now(clock))\n        expire(at)\n        // In operations",
+    replace: "const at = clock.currentTimeMillisUnsafe()\n        expire(at)\n        // In operations",
+    killer: budgets("forgets an operation with the tenth of the window it was in")
   },
 
   // Interruption.
@@ -450,10 +472,17 @@ export const mutants: ReadonlyArray<Mutant> = [
     killer: interruption("that drains lets the swap in flight end, and no other begin")
   },
   {
+    name: "drained swap says none",
+    file: recorder,
+    find: "const isApplied = command?._tag === \"Succeed\" && command.effect === \"applied\"",
+    replace: "const isApplied = false",
+    killer: interruption("that drains lets the swap in flight end without an attempt timeout too")
+  },
+  {
     name: "onAbandoned run twice",
     file: operation,
-    find: "this.plan.options.onAbandoned?.(swap)",
-    replace: `((once) => Effect.andThen(once, once))(this.plan.options.onAbandoned?.(swap) ?? Effect.void)`,
+    find: "Effect.forkDetach(hook,",
+    replace: "Effect.forkDetach(Effect.andThen(hook, hook),",
     killer: interruption("of a swap in flight tells once which one, and is not success")
   },
   {
@@ -492,44 +521,31 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "FIFO broken: the last to wait is the first to run",
     file: queue,
-    find: "turn: Semaphore.makeUnsafe(1)",
-    replace: `turn: (() => {
-        const waiters = []
-        let isTaken = false
-        const take = Effect.callback((resume) => {
-          if (isTaken) return void waiters.push(resume)
-          isTaken = true
-          resume(Effect.void)
-        })
-        const release = Effect.sync(() => {
-          const next = waiters.pop()
-          if (next === undefined) isTaken = false
-          else next(Effect.void)
-        })
-        return { withPermit: (effect) => Effect.acquireUseRelease(take, () => effect, () => release) }
-      })()`,
+    find: "const [next] = lane.waiting",
+    replace: "const next = [...lane.waiting].at(-1)",
     killer: queued("24: operations on one key run in the order of their calls")
   },
   {
     name: "FIFO broken: no operation waits for its turn",
     file: queue,
-    find: "lane.turn.withPermit(Effect.andThen(started, inTurn(lane)))",
-    replace: "Effect.andThen(started, inTurn(lane))",
+    find: `      lane.waiting.add(entry)
+`,
+    replace: `      entry.state = "running"
+`,
     killer: queued("27: N operations on one key cost N swaps and one read")
   },
   {
     name: "lane never freed",
     file: queue,
-    find: "if (lane.operations === 0) lanes.delete(key)\n",
-    replace: "",
-    killer: queued(
-      "24: an interrupted head makes way, an interrupted waiter leaves, and an idle key takes no memory"
-    )
+    find: `if (next === undefined) lanes.delete(key)
+    else stopWaiting`,
+    replace: "if (next !== undefined) stopWaiting",
+    killer: queued("24: an interrupted head makes way, an interrupted waiter leaves, and an idle key takes no memory")
   },
   {
     name: "baton kept for the next after an interruption",
     file: recorder,
-    find: "if (uncertain !== undefined) this.link.uncertain()",
+    find: "if (effect === \"unknown\") this.link.uncertain()",
     replace: "",
     killer: queued("22: an interrupted swap hands on nothing: the next operation reads")
   },
@@ -543,15 +559,24 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "queue wait not bounded by the deadline",
     file: queue,
-    find: "Effect.raceFirst(replaced, late)",
-    replace: "replaced",
+    find: "Effect.raceFirst(woken, late)",
+    replace: "woken",
+    killer: queued("waiting counts towards the deadline")
+  },
+  {
+    name: "the deadline in the queue ignored by the first in line",
+    file: queue,
+    find: "Effect.suspend(() => Effect.sleep(",
+    replace: "Effect.suspend(() => entry === [...lane.waiting][0] ? Effect.never : Effect.sleep(",
     killer: queued("waiting counts towards the deadline")
   },
   {
     name: "queue wait not counted to the deadline",
     file: queue,
-    find: "              invokedAt,\n              known: known(lane.baton)",
-    replace: "              invokedAt: now(clock),\n              known: known(lane.baton)",
+    find: `            invokedAt,
+            known: baton`,
+    replace: `            invokedAt: now(clock),
+            known: baton`,
     killer: queued("the time spent waiting is gone when the turn has come")
   },
   {
@@ -562,19 +587,30 @@ export const mutants: ReadonlyArray<Mutant> = [
     killer: queued("26: latest ends those who wait, without an effect, and the last target is the final value")
   },
   {
-    name: "latest ending the running one",
+    name: "a superseded entry keeps its turn",
     file: queue,
-    find: `            isWaiting = false
-            lane.waiting.delete(superseded)
+    find: "if (entry.state === \"running\") return inTurn",
+    replace: "if (entry.state === \"running\" || entry.state === \"superseded\") return inTurn",
+    killer: queued("26: latest ends those who wait, without an effect, and the last target is the final value")
+  },
+  {
+    name: "latest taking the turn from the running one",
+    file: queue,
+    find: `  if (entry.state !== "waiting") return
+  entry.state = state
+  lane.waiting.delete(entry)
 `,
-    replace: "",
+    replace: `  if (entry.state !== "waiting" && entry.state !== "running") return
+  entry.state = state
+  if (state !== "running") lane.waiting.delete(entry)
+`,
     killer: queued("26: latest does not end an operation whose turn has come")
   },
   {
     name: "superseded claims an effect",
-    file: "src/Cas/Report.ts",
-    find: "effect: \"none\",\n  before",
-    replace: "effect: \"unknown\",\n  before",
+    file: "src/Cas/nothingDone.ts",
+    find: "effect: \"none\"",
+    replace: "effect: \"unknown\"",
     killer: queued("26: latest ends those who wait, without an effect, and the last target is the final value")
   }
 ]
