@@ -135,7 +135,10 @@ describe("an attempt that is held", () => {
     (mode) =>
       Effect.gen(function*() {
         const { register, sent } = heldFor(5_000)
-        const onAbandoned = () => Effect.die("nothing was sent")
+        // Thrown where the engine calls it: the effect that it returns runs detached.
+        const onAbandoned = () => {
+          throw new Error("nothing was sent")
+        }
         const fiber = yield* start(register, { interruption: mode }, { onAbandoned })
         yield* TestClock.adjust("1 second")
         yield* Effect.forkChild(Fiber.interrupt(fiber))

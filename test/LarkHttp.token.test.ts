@@ -194,7 +194,9 @@ describe.each(platform.clients)("through %s,", (client) => {
             on(feishu)(Meetings.setHost(id, bob, {
               hint: alice,
               policy: Cas.Policy.make({ attemptTimeout, deadline }),
-              onAbandoned: () => Effect.die("nothing was sent")
+              onAbandoned: () => {
+                throw new Error("nothing was sent")
+              }
             })).pipe(Lark.asUser(session))
           const patient = yield* Effect.forkChild(setHost("30 seconds"))
           const short = yield* Effect.forkChild(Effect.flip(setHost("15 seconds")))

@@ -35,7 +35,7 @@ describe("refresh", () => {
     ],
     [
       "no connection",
-      new platform.Lost(Object.assign(new Error("x"), { code: "ECONNREFUSED" })),
+      new platform.Lost(Object.assign(new Error("x"), { code: "ECONNREFUSED", syscall: "connect" })),
       "TransportError",
       "wait"
     ],
@@ -157,7 +157,11 @@ describe("userInfo", () => {
         url: "https://open.feishu.cn/open-apis/authen/v1/user_info",
         path: "/open-apis/authen/v1/user_info",
         query: {},
-        headers: { accept: "application/json", authorization: "Bearer eyJ.access.1" },
+        headers: {
+          accept: "application/json",
+          "accept-encoding": "identity",
+          authorization: "Bearer eyJ.access.1"
+        },
         body: undefined
       }])
     }))
