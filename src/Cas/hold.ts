@@ -42,7 +42,7 @@ export const CurrentDeparture: Context.Reference<Departure | undefined> = Contex
 )
 
 /**
- * Marks what comes before a request leaves: waiting for a token, for a connection, or for a turn at a rate limiter.
+ * Marks what comes before a request leaves: waiting for a token, or for a turn at a rate limiter.
  *
  * **Details**
  *
