@@ -32,7 +32,10 @@ const longestWait = Duration.minutes(1)
 const waitOf = (header: (name: string) => string | undefined, now: number): Duration.Duration | undefined => {
   const reset = Number(header("x-ogw-ratelimit-reset")?.trim() || Number.NaN)
   if (reset >= 0 && reset < Number.POSITIVE_INFINITY) return Duration.min(Duration.seconds(reset), longestWait)
-  const after = Headers.parseRetryAfter(header("retry-after") ?? "")
+  const given = header("retry-after")
+  // Two errors with stacks would be made for a header that is missing, which is most of a call.
+  if (given === undefined) return undefined
+  const after = Headers.parseRetryAfter(given)
   return Result.isSuccess(after) ? Duration.min(Headers.retryAfterDelay(after.success, now), longestWait) : undefined
 }
 
