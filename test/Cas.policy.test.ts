@@ -96,7 +96,7 @@ describe("the ready policies", () => {
 })
 
 describe("an invalid policy", () => {
-  const nonsense: ReadonlyArray<readonly [keyof Cas.Policy<string>, Partial<Cas.Policy<string>>]> = [
+  const invalid: ReadonlyArray<readonly [keyof Cas.Policy<string>, Partial<Cas.Policy<string>>]> = [
     ["maxSwaps", { maxSwaps: 0 }],
     ["maxSwaps", { maxSwaps: -1 }],
     ["maxSwaps", { maxSwaps: 1.5 }],
@@ -119,7 +119,7 @@ describe("an invalid policy", () => {
     ["attemptTimeout", { attemptTimeout: "10 parsecs" as Duration.Input }]
   ]
 
-  it.effect.each(nonsense)(
+  it.effect.each(invalid)(
     "is CasInvalidPolicy, without a request: %s %o",
     ([setting, bounds]) =>
       Effect.gen(function*() {
@@ -202,7 +202,7 @@ describe("describePolicy", () => {
       assert.strictEqual(yield* Effect.flip(Cas.describePolicy(policy, { value: "alice" })), "broke")
     }))
 
-  it.effect("of nonsense is CasInvalidPolicy", () =>
+  it.effect("with an invalid bound is CasInvalidPolicy", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(described({ ...Policy.standard, maxSwaps: 0 }))
       assert.strictEqual(error.setting, "maxSwaps")
