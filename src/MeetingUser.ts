@@ -24,12 +24,12 @@
  *
  * @since 0.1.0
  */
-import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { Classified } from "./internal/classified.ts"
 
 /**
  * The kinds of user id, as `user_id_type` names them.
@@ -76,17 +76,10 @@ export interface MeetingUser<out T extends IdType = IdType> {
  * @since 0.1.0
  * @category errors
  */
-export class InvalidMeetingUser extends Data.TaggedError("InvalidMeetingUser")<{ readonly reason: string }> {
-  get kind() {
-    return "caller" as const
-  }
-  get retry() {
-    return "never" as const
-  }
-  override get message() {
-    return `Not a meeting user: ${this.reason}.`
-  }
-}
+export class InvalidMeetingUser extends Classified<{ readonly reason: string }>()("InvalidMeetingUser", {
+  kind: "caller",
+  message: ({ reason }) => `Not a meeting user: ${reason}.`
+}) {}
 
 const maxLength = 256
 

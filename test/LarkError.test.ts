@@ -437,7 +437,10 @@ describe("the message of an error", () => {
 
   it("of a lost reply says whether to read the state before another write", () => {
     const lost = new LarkError.TransportError({ endpoint: "e", reason: "ECONNRESET", executed: "unknown" })
-    assert.match(lost.message, /\(e\): ECONNRESET.*may have been executed; read the state/)
+    assert.match(
+      lost.message,
+      /\(e\): ECONNRESET.*may have been executed; read the state .*, and check the network.*\.$/
+    )
     const refused = new LarkError.TransportError({ endpoint: "e", reason: "ECONNREFUSED", executed: "no" })
     assert.match(refused.message, /was not executed; check the network/)
   })

@@ -17,10 +17,10 @@ import { plural } from "./words.ts"
  *
  * **Details**
  *
- * - `caller`: the call is wrong.
+ * - `caller`: the call is wrong, or the caller has no right to it.
  * - `conflict`: somebody else changed the value.
- * - `setup`: the register, or the way the application uses it.
- * - `platform`: the server, the network, or a load that others make.
+ * - `setup`: the application, its configuration or its permissions, or the register.
+ * - `platform`: the server, the network, throttling, a quota.
  *
  * @since 0.1.0
  * @category models
@@ -28,14 +28,14 @@ import { plural } from "./words.ts"
 export type Kind = "caller" | "conflict" | "setup" | "platform"
 
 /**
- * What an error proves of the operation's swaps.
+ * What an error proves of the request, or of the swaps of an operation.
  *
  * **Details**
  *
  * - `never`: not executed, and the same call would fail again.
  * - `wait`: not executed; the same call may succeed later.
  * - `token`: not executed; another token may help. Only a register's own errors have it.
- * - `unknown`: a swap may have been executed (`report.effect` is `unknown`).
+ * - `unknown`: it may have been executed. `report.effect` of an operation is `unknown`.
  *
  * @since 0.1.0
  * @category models

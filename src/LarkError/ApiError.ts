@@ -3,39 +3,9 @@
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
-import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
-
-/**
- * Who can do something about an error.
- *
- * **Details**
- *
- * - `caller`: the call is wrong, or the caller has no right to it.
- * - `conflict`: somebody else changed the meeting.
- * - `setup`: the app, its secret, its scopes or the configuration.
- * - `platform`: the server, the network, throttling, a quota.
- *
- * @since 0.1.0
- * @category models
- */
-export type Kind = "caller" | "conflict" | "setup" | "platform"
-
-/**
- * What an error proves of the request.
- *
- * **Details**
- *
- * - `never`: refused, and would be refused again.
- * - `wait`: not executed; it may be, later.
- * - `token`: not executed; another token may help.
- * - `unknown`: it may have been executed.
- *
- * @since 0.1.0
- * @category models
- */
-export type Retry = "never" | "wait" | "token" | "unknown"
+import type { Kind, Retry } from "../Cas.ts"
+import { Classified } from "../internal/classified.ts"
 
 /**
  * What every failed answer of the platform carries.
@@ -62,20 +32,6 @@ export interface Failure {
   readonly violations?: ReadonlyArray<string> | undefined
   /** The `data` of the answer, if the class keeps it. */
   readonly data?: unknown
-}
-
-/**
- * An error that says who can do something about it, and what it proves of the request.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Classified<out Tag extends string = string, out K extends Kind = Kind, out R extends Retry = Retry>
-  extends Cause.YieldableError
-{
-  readonly _tag: Tag
-  readonly kind: K
-  readonly retry: R
 }
 
 /**
@@ -219,20 +175,15 @@ export const ApiError = <
   const unlisted = rowsOf(tag, { ...options, codes: { 0: {} } })[0]
   const rowOf = (error: Failure) =>
     codes.find(({ code, through = code }) => code <= error.code && error.code <= through) ?? unlisted
-  return class extends Data.TaggedError(tag)<Failure> {
+  return class extends Classified<Failure>()(tag, {
+    kind: (failure) => rowOf(failure).kind,
+    retry: (failure) => rowOf(failure).retry,
+    message: (failure) => describe(failure, rowOf(failure).advice)
+  }) {
     static readonly codes = codes
     static readonly keepsData = options.keepsData ?? false
-    get kind() {
-      return rowOf(this).kind
-    }
-    get retry() {
-      return rowOf(this).retry
-    }
     get advice() {
       return rowOf(this).advice
-    }
-    override get message() {
-      return describe(this, this.advice)
     }
   }
 }

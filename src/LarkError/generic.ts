@@ -9,8 +9,13 @@
  *
  * @since 0.1.0
  */
-import * as Data from "effect/Data"
-import { ApiError, describe, type Failure, type Retry } from "./ApiError.ts"
+import { Classified } from "../internal/classified.ts"
+import { ApiError, describe, type Failure } from "./ApiError.ts"
+
+const unknownAdvice = "Read msg; give the log id to support."
+
+/** Whether an undocumented code was executed: the HTTP status alone says. */
+const retryOf = ({ status }: Failure) => status === 429 ? "wait" : status >= 500 || status === 408 ? "unknown" : "never"
 
 /**
  * Too many calls of this endpoint by this app in this tenant. Code 99991400.
@@ -349,17 +354,12 @@ export class PlatformError extends ApiError("PlatformError", {
  * @since 0.1.0
  * @category generic errors
  */
-export class UnknownApiError extends Data.TaggedError("UnknownApiError")<Failure> {
-  get kind() {
-    return this.retry === "never" ? "caller" : "platform"
-  }
-  get retry(): Exclude<Retry, "token"> {
-    return this.status === 429 ? "wait" : this.status >= 500 || this.status === 408 ? "unknown" : "never"
-  }
+export class UnknownApiError extends Classified<Failure>()("UnknownApiError", {
+  kind: (failure) => retryOf(failure) === "never" ? "caller" : "platform",
+  retry: retryOf,
+  message: (failure) => describe(failure, unknownAdvice)
+}) {
   get advice() {
-    return "Read msg; give the log id to support."
-  }
-  override get message() {
-    return describe(this, this.advice)
+    return unknownAdvice
   }
 }

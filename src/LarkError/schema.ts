@@ -5,7 +5,8 @@
  */
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-import { type Classified, type Failure, withoutFrames } from "./ApiError.ts"
+import type { Classified } from "../internal/classified.ts"
+import { type Failure, withoutFrames } from "./ApiError.ts"
 
 type Fields = Readonly<Record<string, Schema.Codec<unknown, Schema.Json>>>
 

@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
+import { Classified } from "../internal/classified.ts"
 import { describe, type Failure, rowsOf } from "./ApiError.ts"
 
 const login = "Send the user through the login again (OAuth.authorize); no retry can help."
@@ -40,12 +40,18 @@ const ended = {
  * @since 0.1.0
  * @category session errors
  */
-export class ReauthorizationRequired extends Data.TaggedError("ReauthorizationRequired")<
+export class ReauthorizationRequired extends Classified<
   Partial<Failure> & {
     readonly endpoint: string
     readonly reason: keyof typeof ended
   }
-> {
+>()("ReauthorizationRequired", {
+  kind: "caller",
+  message: ({ code, endpoint, logId, msg, reason, status }) =>
+    code === undefined || msg === undefined || status === undefined
+      ? `The user has to log in again (${endpoint}): ${ended[reason]}. ${login}`
+      : describe({ code, msg, status, logId, endpoint }, login)
+}) {
   static readonly codes = rowsOf("ReauthorizationRequired", {
     kind: "caller",
     advice: login,
@@ -67,20 +73,8 @@ export class ReauthorizationRequired extends Data.TaggedError("ReauthorizationRe
   constructor(options: Partial<Failure> & { readonly endpoint: string; readonly reason?: keyof typeof ended }) {
     super({ reason: "refused", ...options })
   }
-  get kind() {
-    return "caller" as const
-  }
-  get retry() {
-    return "never" as const
-  }
   get advice() {
     return login
-  }
-  override get message() {
-    const { advice, code, endpoint, logId, msg, reason, status } = this
-    return code === undefined || msg === undefined || status === undefined
-      ? `The user has to log in again (${endpoint}): ${ended[reason]}. ${advice}`
-      : describe({ code, msg, status, logId, endpoint }, advice)
   }
 }
 
@@ -90,26 +84,21 @@ export class ReauthorizationRequired extends Data.TaggedError("ReauthorizationRe
  * @since 0.1.0
  * @category session errors
  */
-export class SessionStoreError extends Data.TaggedError("SessionStoreError")<{
+export class SessionStoreError extends Classified<{
   readonly endpoint: string
   /** `unreadable`: the record was sealed with another key, or was changed. */
   readonly reason: "unavailable" | "unreadable"
   readonly detail: string
-}> {
-  get kind() {
-    return this.reason === "unavailable" ? "platform" : "setup"
-  }
-  get retry() {
-    return this.reason === "unavailable" ? "wait" : "never"
-  }
-  override get message() {
-    return `The store (${this.endpoint}): ${this.detail}. ${
-      this.reason === "unavailable"
+}>()("SessionStoreError", {
+  kind: ({ reason }) => reason === "unavailable" ? "platform" : "setup",
+  retry: ({ reason }) => reason === "unavailable" ? "wait" : "never",
+  message: ({ detail, endpoint, reason }) =>
+    `The store (${endpoint}): ${detail}. ${
+      reason === "unavailable"
         ? "Nothing was sent; check the store."
         : "Put the key that it was sealed with into LARK_SEAL_KEY, or into LARK_SEAL_KEY_PREVIOUS; a new login or ticket replaces it."
     }`
-  }
-}
+}) {}
 
 /**
  * A store app has no `app_ticket`, or the platform refuses the one it has.
@@ -123,29 +112,29 @@ export class SessionStoreError extends Data.TaggedError("SessionStoreError")<{
  * @since 0.1.0
  * @category session errors
  */
-export class AppTicketMissing extends Data.TaggedError("AppTicketMissing")<{
+export class AppTicketMissing extends Classified<{
   readonly endpoint: string
   readonly reason: "none" | "rejected"
   readonly resend: "requested" | "failed"
-}> {
-  get kind() {
-    return this.resend === "requested" ? "platform" : "setup"
-  }
-  get retry() {
-    return this.resend === "requested" ? "wait" : "never"
-  }
-  get retryAfter() {
-    return this.resend === "requested" ? Duration.seconds(5) : undefined
-  }
-  override get message() {
-    return `${
-      this.reason === "none" ? "There is no app_ticket yet" : "The app_ticket is outdated"
-    } (${this.endpoint}). ${
-      this.resend === "requested"
+}>()("AppTicketMissing", {
+  kind: ({ resend }) => resend === "requested" ? "platform" : "setup",
+  retry: ({ resend }) => resend === "requested" ? "wait" : "never",
+  message: ({ endpoint, reason, resend }) =>
+    `${reason === "none" ? "There is no app_ticket yet" : "The app_ticket is outdated"} (${endpoint}). ${
+      resend === "requested"
         ? "A push of a new one was requested; try again in some seconds. If none arrives,"
         : "The request for a new one failed;"
     } check that the webhook is mounted and reachable, and has the LARK_VERIFICATION_TOKEN and LARK_ENCRYPT_KEY of the console (it logs each refusal at level Debug).`
+}) {
+  get retryAfter() {
+    return this.resend === "requested" ? Duration.seconds(5) : undefined
   }
+}
+
+const tenantAdvice = {
+  missing: "A store app has many tenants: wrap the call in Lark.asTenant(tenantKey).",
+  empty: "The tenant key is empty: pass Lark.asTenant the tenant_key of the event or login.",
+  customApp: "A custom app has one tenant: remove Lark.asTenant, or use StoreApp.layer."
 }
 
 /**
@@ -154,24 +143,7 @@ export class AppTicketMissing extends Data.TaggedError("AppTicketMissing")<{
  * @since 0.1.0
  * @category session errors
  */
-export class InvalidTenant extends Data.TaggedError("InvalidTenant")<{
+export class InvalidTenant extends Classified<{
   readonly endpoint: string
-  readonly reason: "missing" | "empty" | "customApp"
-}> {
-  get kind() {
-    return "caller" as const
-  }
-  get retry() {
-    return "never" as const
-  }
-  override get message(): string {
-    switch (this.reason) {
-      case "missing":
-        return "A store app has many tenants: wrap the call in Lark.asTenant(tenantKey)."
-      case "empty":
-        return "The tenant key is empty: pass Lark.asTenant the tenant_key of the event or login."
-      case "customApp":
-        return "A custom app has one tenant: remove Lark.asTenant, or use StoreApp.layer."
-    }
-  }
-}
+  readonly reason: keyof typeof tenantAdvice
+}>()("InvalidTenant", { kind: "caller", message: ({ reason }) => tenantAdvice[reason] }) {}

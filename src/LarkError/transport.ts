@@ -3,12 +3,16 @@
  *
  * @since 0.1.0
  */
-import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
-
-const uncertain = "The call may have been executed; read the state before you repeat a write, and "
+import { Classified } from "../internal/classified.ts"
 
 const check = "check the network, the proxy and LARK_BASE_URL"
+
+/** What became of the call, and what to do. */
+const outcome = (executed: "no" | "unknown" | undefined, then = check): string =>
+  executed === "no"
+    ? `The call was not executed; ${then}.`
+    : `The call may have been executed; read the state before you repeat a write, and ${then}.`
 
 /**
  * No reply came: the connection failed or was lost, or nothing came in time.
@@ -21,31 +25,20 @@ const check = "check the network, the proxy and LARK_BASE_URL"
  * @since 0.1.0
  * @category generic errors
  */
-export class TransportError extends Data.TaggedError("TransportError")<{
+export class TransportError extends Classified<{
   readonly endpoint: string
   readonly reason: string
   readonly executed: "no" | "unknown"
   /** How long no request will be sent: the circuit is open. */
   readonly retryAfter?: Duration.Duration | undefined
-}> {
-  get kind() {
-    return "platform" as const
-  }
-  get retry() {
-    return this.executed === "no" ? "wait" : "unknown"
-  }
-  override get message() {
-    return `No reply from the platform (${this.endpoint}): ${this.reason}. ${
-      this.executed === "no"
-        ? `The call was not executed; ${
-          this.retryAfter === undefined
-            ? check
-            : `the next will be tried in ${Duration.format(this.retryAfter)}`
-        }.`
-        : uncertain
+}>()("TransportError", {
+  kind: "platform",
+  retry: ({ executed }) => executed === "no" ? "wait" : "unknown",
+  message: ({ endpoint, executed, reason, retryAfter }) =>
+    `No reply from the platform (${endpoint}): ${reason}. ${
+      outcome(executed, retryAfter && `the next will be tried in ${Duration.format(retryAfter)}`)
     }`
-  }
-}
+}) {}
 
 /**
  * The reply is not one of the platform's: not JSON, no `code`, a success without the documented data, or more than 10 MiB.
@@ -58,7 +51,7 @@ export class TransportError extends Data.TaggedError("TransportError")<{
  * @since 0.1.0
  * @category generic errors
  */
-export class MalformedResponse extends Data.TaggedError("MalformedResponse")<{
+export class MalformedResponse extends Classified<{
   readonly endpoint: string
   /** 0 if it was not read, because the headers are too long. */
   readonly status: number
@@ -67,21 +60,14 @@ export class MalformedResponse extends Data.TaggedError("MalformedResponse")<{
   readonly retryAfter?: Duration.Duration | undefined
   /** `no`: the call that the token was for was not sent. */
   readonly executed?: "no" | undefined
-}> {
-  get kind() {
-    const { status } = this
-    return status >= 400 && status < 500 && status !== 408 && status !== 429 ? "setup" : "platform"
+}>()("MalformedResponse", {
+  kind: ({ status }) => status >= 400 && status < 500 && status !== 408 && status !== 429 ? "setup" : "platform",
+  retry: ({ executed }) => executed === "no" ? "wait" : "unknown",
+  message: ({ endpoint, executed, logId, reason, status }) => {
+    const source = `${endpoint}, HTTP ${status}${logId === undefined ? "" : `, log id ${logId}`}`
+    return `Not a reply of the platform (${source}): ${reason}. ${outcome(executed)}`
   }
-  get retry() {
-    return this.executed === "no" ? "wait" : "unknown"
-  }
-  override get message() {
-    const logId = this.logId === undefined ? "" : `, log id ${this.logId}`
-    return `Not a reply of the platform (${this.endpoint}, HTTP ${this.status}${logId}): ${this.reason}. ${
-      this.executed === "no" ? "The call was not executed; " : uncertain
-    }${check}.`
-  }
-}
+}) {}
 
 /**
  * The call cannot be sent with this parameter; nothing was sent.
@@ -94,19 +80,13 @@ export class MalformedResponse extends Data.TaggedError("MalformedResponse")<{
  * @since 0.1.0
  * @category generic errors
  */
-export class InvalidParameter extends Data.TaggedError("InvalidParameter")<{
+export class InvalidParameter extends Classified<{
   readonly endpoint: string
   readonly parameter: string
   /** Such as `is empty`. */
   readonly reason: string
-}> {
-  get kind() {
-    return "caller" as const
-  }
-  get retry() {
-    return "never" as const
-  }
-  override get message() {
-    return `Nothing was sent (${this.endpoint}): ${this.parameter} ${this.reason}. Correct the value.`
-  }
-}
+}>()("InvalidParameter", {
+  kind: "caller",
+  message: ({ endpoint, parameter, reason }) =>
+    `Nothing was sent (${endpoint}): ${parameter} ${reason}. Correct the value.`
+}) {}

@@ -4,10 +4,10 @@
  * @internal
  */
 import * as Config from "effect/Config"
-import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { Classified } from "./classified.ts"
 
 /**
  * A setting is missing or invalid.
@@ -19,20 +19,10 @@ import * as Redacted from "effect/Redacted"
  * @since 0.1.0
  * @category errors
  */
-export class InvalidLarkConfig extends Data.TaggedError("InvalidLarkConfig")<{
+export class InvalidLarkConfig extends Classified<{
   readonly setting: string
   readonly reason: string
-}> {
-  get kind() {
-    return "setup" as const
-  }
-  get retry() {
-    return "never" as const
-  }
-  override get message() {
-    return `${this.setting} ${this.reason}`
-  }
-}
+}>()("InvalidLarkConfig", { kind: "setup", message: ({ reason, setting }) => `${setting} ${reason}` }) {}
 
 export const invalid = (setting: string, reason: string): Effect.Effect<never, InvalidLarkConfig> =>
   Effect.fail(new InvalidLarkConfig({ setting, reason }))
