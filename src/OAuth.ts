@@ -24,7 +24,7 @@
  *
  * ```ts
  * import { Effect, Layer } from "effect"
- * import { LarkConfig, OAuth } from "effect-lark-meetings"
+ * import { Lark, OAuth } from "effect-lark-meetings"
  * import * as Simulator from "effect-lark-meetings/Simulator"
  *
  * const program = Effect.gen(function*() {
@@ -40,7 +40,7 @@
  *   return `${user.id} granted ${grant.scopes.join(" and ")}`
  * })
  * const layer = OAuth.layer.pipe(
- *   Layer.provide(LarkConfig.layer(Simulator.defaultApp)),
+ *   Layer.provideMerge(Lark.layer(Simulator.defaultApp)),
  *   Layer.provideMerge(Simulator.layer())
  * )
  * console.log(await Effect.runPromise(Effect.provide(program, layer))) // => ou_alice granted vc:meeting and offline_access
@@ -53,26 +53,24 @@ import * as Digest from "effect/crypto/Digest"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Data from "effect/Data"
 import * as DateTime from "effect/DateTime"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as HttpClient from "effect/http/HttpClient"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { bearer } from "./internal/bearer.ts"
-import { exchange as send } from "./internal/exchange.ts"
-import { failure } from "./internal/failure.ts"
+import * as EventUser from "./EventUser.ts"
 import { requestToken } from "./internal/requestToken.ts"
 import { minted } from "./internal/telemetry.ts"
 import { LarkConfig } from "./LarkConfig.ts"
-import * as LarkError from "./LarkError.ts"
-import * as MeetingUser from "./MeetingUser.ts"
+import type * as LarkError from "./LarkError.ts"
+import { call, endpoint, type LarkHttp } from "./LarkHttp.ts"
+import type * as MeetingUser from "./MeetingUser.ts"
 import * as Authorization from "./OAuth/authorization.ts"
 import * as Callback from "./OAuth/callback.ts"
+import { fromAccessToken, UserToken } from "./UserToken.ts"
 
 /**
  * The options of a login.
@@ -228,9 +226,9 @@ const advice: Record<LoginRefused["reason"], string> = {
  *
  * **Details**
  *
- * `exchange`, `refresh` and `userInfo` send one request and fail with a generic error. Handle at least
- * `ReauthorizationRequired` (the code or refresh token was used, has expired or is revoked), `CredentialsRejected` and
- * `AppUnavailable` (the app or its settings). A request without a reply within 9 seconds fails with `TransportError`.
+ * `exchange` and `refresh` fail with a generic error: handle at least `ReauthorizationRequired` (the code or refresh token
+ * was used, has expired or is revoked), `CredentialsRejected` and `AppUnavailable` (the app or its settings). A request
+ * without a reply within 9 seconds fails with `TransportError`.
  *
  * @since 0.1.0
  * @category services
@@ -245,7 +243,6 @@ export class OAuth extends Context.Service<OAuth, {
     refreshToken: Redacted.Redacted,
     options?: { readonly scopes?: ReadonlyArray<string> | undefined }
   ) => Effect.Effect<Grant, LarkError.GenericError>
-  readonly userInfo: (accessToken: Redacted.Redacted) => Effect.Effect<UserInfo, LarkError.GenericError>
 }>()("effect-lark-meetings/OAuth") {}
 
 /** 256 bits: 43 characters. */
@@ -257,26 +254,8 @@ const distinct = (scopes: ReadonlyArray<string> = []): ReadonlyArray<string> => 
 
 const joined = (scopes: ReadonlyArray<string>): string | undefined => scopes.length === 0 ? undefined : scopes.join(" ")
 
-const timeout = Duration.seconds(9)
-
 /** In seconds. RFC 6749, section 5.1, does not require `expires_in`. */
 const unstatedLife = 300
-
-const userInfoEndpoint = "authen.v1.user_info.get"
-
-const userInfoOf = (data: unknown): Option.Option<UserInfo> => {
-  if (!Predicate.isObject(data)) return Option.none()
-  const text = (field: string) => Option.filter(Option.fromNullishOr(data[field]), Predicate.isString)
-  const user = <T extends MeetingUser.IdType>(idType: T) =>
-    MeetingUser.fromWire(idType, { id: data[idType], user_type: MeetingUser.UserType.User })
-  return Option.map(user("open_id"), (openId) => ({
-    user: openId,
-    unionId: user("union_id"),
-    userId: user("user_id"),
-    tenantKey: text("tenant_key"),
-    name: text("name")
-  }))
-}
 
 /**
  * Builds the service from the configuration and an HTTP client.
@@ -346,27 +325,6 @@ export const make: Effect.Effect<
     }
   }, Effect.onExit((exit) => minted("user", exit)))
 
-  const userInfo = Effect.fnUntraced(function*(
-    accessToken: Redacted.Redacted
-  ): Effect.fn.Return<UserInfo, LarkError.GenericError> {
-    const authorization = yield* bearer(userInfoEndpoint, accessToken)
-    const request = HttpClientRequest.get(`${config.baseUrl}/authen/v1/user_info`, {
-      acceptJson: true,
-      headers: { authorization }
-    })
-    const secrets = [accessToken]
-    const envelope = yield* send(client, userInfoEndpoint, request, secrets, timeout, { token: "user" })
-    if (envelope.code !== 0) return yield* Effect.fail(LarkError.fromFailure(failure(envelope, secrets), []))
-    const { body, logId, status } = envelope
-    return yield* Effect.fromOption(userInfoOf(body["data"]), () =>
-      new LarkError.MalformedResponse({
-        endpoint: userInfoEndpoint,
-        status,
-        logId,
-        reason: "the code is 0, but data has no valid open_id"
-      }))
-  })
-
   return OAuth.of({
     authorize,
     exchange: (login, callback) =>
@@ -389,8 +347,7 @@ export const make: Effect.Effect<
         scope: joined(distinct(options?.scopes))
       }).pipe(
         Effect.withSpan("OAuth.refresh")
-      ),
-    userInfo: (accessToken) => Effect.withSpan(userInfo(accessToken), "OAuth.userInfo")
+      )
   })
 })
 
@@ -465,4 +422,30 @@ export const refresh = (
  */
 export const userInfo = (
   accessToken: Redacted.Redacted
-): Effect.Effect<UserInfo, LarkError.GenericError, OAuth> => OAuth.use((oauth) => oauth.userInfo(accessToken))
+): Effect.Effect<UserInfo, LarkError.GenericError, LarkHttp> =>
+  call(userInfoEndpoint).pipe(
+    Effect.map((data) => {
+      const { open_id, union_id, user_id } = EventUser.fromWire(data)
+      const text = (field: string) => Option.filter(Option.fromNullishOr(data[field]), Predicate.isString)
+      return {
+        // Data without one is not decoded.
+        user: Option.getOrThrow(open_id),
+        unionId: union_id,
+        userId: user_id,
+        tenantKey: text("tenant_key"),
+        name: text("name")
+      }
+    }),
+    Effect.provideService(UserToken, fromAccessToken(accessToken))
+  )
+
+const userInfoEndpoint = endpoint({
+  name: "authen.v1.user_info.get",
+  span: "OAuth.userInfo",
+  method: "GET",
+  path: "/authen/v1/user_info",
+  token: "user",
+  data: Schema.Record(Schema.String, Schema.Json).check(
+    Schema.makeFilter((data) => Option.isSome(EventUser.fromWire(data).open_id), { expected: "an open_id" })
+  )
+})

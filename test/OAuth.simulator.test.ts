@@ -18,9 +18,7 @@ describe("OAuth with the simulator", () => {
     Effect.gen(function*() {
       const { appId: id = appId, oauthV3, ...simulated } = options
       const context = yield* Layer.build(Layer.provideMerge(
-        Layer.merge(Layer.fresh(OAuth.layer), Layer.fresh(TenantToken.layer)).pipe(
-          Layer.provide(LarkConfig.layer({ appId: id, appSecret, oauthV3 }))
-        ),
+        Layer.provideMerge(OAuth.layer, Lark.layer({ appId: id, appSecret, oauthV3 })),
         Simulator.layer(simulated)
       ))
       const simulator = Context.get(context, Simulator.Simulator)
@@ -33,7 +31,8 @@ describe("OAuth with the simulator", () => {
       })
       const requestsOf = (endpoint: Simulator.Endpoint) =>
         Effect.map(simulator.requests, (requests) => requests.filter((request) => request.endpoint === endpoint).length)
-      return { ...oauth, requestsOf, client, logIn, simulator, tenantToken }
+      const userInfo = (token: Redacted.Redacted) => Effect.provide(OAuth.userInfo(token), context)
+      return { ...oauth, requestsOf, client, logIn, simulator, tenantToken, userInfo }
     })
 
   const refreshTokenOf = (grant: OAuth.Grant) => Option.getOrThrow(grant.refreshToken)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Layer, type Metric, Redacted, Schema } from "effect"
-import { LarkConfig, LarkHttp, Meetings, OAuth } from "effect-lark-meetings"
+import { Lark, LarkHttp, Meetings, OAuth } from "effect-lark-meetings"
 import * as platform from "./fixtures/http/platform.ts"
 import { counters, observe } from "./fixtures/observe.ts"
 import { asAlice, conflict, get, meeting, observeWith, on, swapHost } from "./fixtures/telemetry.ts"
@@ -90,7 +90,7 @@ describe("the metrics of requests", () => {
         Effect.exit(OAuth.refresh(Redacted.make("r-2"))),
         Effect.exit(OAuth.userInfo(Redacted.make("u-1")))
       ]).pipe(
-        Effect.provide(Layer.provide(OAuth.layer, LarkConfig.layer(platform.app))),
+        Effect.provide(Layer.provideMerge(OAuth.layer, Lark.layer(platform.app))),
         Effect.provide(feishu.layer)
       )
       const { metrics } = yield* observe(program)

@@ -21,10 +21,10 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type * as Cas from "../../Cas.ts"
-import { ReauthorizationRequired, SessionStoreError } from "../../LarkError.ts"
-import type { Grant } from "../../OAuth.ts"
-import { type Lifetime, lifetime } from "../tokenLifetime.ts"
+import type * as Cas from "../Cas.ts"
+import { type Lifetime, lifetime } from "../internal/tokenLifetime.ts"
+import { ReauthorizationRequired, SessionStoreError } from "../LarkError.ts"
+import type { Grant } from "../OAuth.ts"
 
 const Token = Schema.RedactedFromValue(Schema.String)
 const Millis = Schema.Finite

@@ -5,14 +5,14 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
-import * as Cas from "../../Cas.ts"
-import { SessionStoreError } from "../../LarkError.ts"
-import type { Grant } from "../../OAuth.ts"
+import * as Cas from "../Cas.ts"
+import { SessionStoreError } from "../LarkError.ts"
+import type { Grant } from "../OAuth.ts"
 import { equals, type SessionRecord, type Versioned } from "./record.ts"
 import type { Options } from "./rotation.ts"
 
 const notKept = new SessionStoreError({
-  endpoint: "UserToken.fromRefreshToken",
+  endpoint: "UserSessions.fromRefreshToken",
   reason: "unavailable",
   detail: "onRotate failed, so the new tokens are not used; it is called again"
 })
