@@ -270,9 +270,9 @@ const isUp = (exit: Exit.Exit<Envelope, LarkError.TransportError | LarkError.Mal
 
 /** The error of a token, for the call that was not sent without it. */
 const withoutCall = (error: LarkError.GenericError): LarkError.GenericError =>
-  error._tag === "TransportError" || error._tag === "MalformedResponse"
-    // Both classes are constructed from their fields, of which `executed` is one.
-    ? new (error.constructor as typeof LarkError.TransportError)({ ...error, executed: "no" })
+  error.retry === "unknown"
+    // Classes with this `retry` are constructed from their fields, of which `executed` is one.
+    ? new (error.constructor as new(fields: object) => typeof error)({ ...error, executed: "no" })
     : error
 
 /** The token that a request carries, and those that were rejected before: the secrets that its answer may repeat. */

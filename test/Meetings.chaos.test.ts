@@ -20,15 +20,11 @@ const paths: Readonly<Partial<Record<Simulator.RequestRecord["endpoint"], string
   tenant_access_token: "/open-apis/auth/v3/tenant_access_token/internal"
 }
 
-/** HTTP 429 means that the request was not executed. */
-const honest = (fault: Simulator.Fault): Simulator.Fault =>
-  "applied" in fault && fault.status === 429 ? { ...fault, applied: false } : fault
-
 /** A fault of one of the first six requests of an endpoint that is called here. */
 const nearby = ({ endpoint, fault, nth }: Simulator.FaultRule): Simulator.FaultRule => ({
   endpoint: endpoint in paths ? endpoint : "set_host",
   nth: nth % 6,
-  fault: honest(fault)
+  fault
 })
 
 const Faults = Arbitrary.array(

@@ -32,6 +32,8 @@ export interface Failure {
   readonly violations?: ReadonlyArray<string> | undefined
   /** The `data` of the answer, if the class keeps it. */
   readonly data?: unknown
+  /** `no`: the request was for the token of the call, which itself was not sent. */
+  readonly executed?: "no" | undefined
 }
 
 /**
@@ -81,10 +83,11 @@ export interface ErrorClass<out Error extends Classified = Classified> {
 }
 
 /** `[code] msg (endpoint, HTTP status, log id). advice` */
-export const describe = ({ code, endpoint, logId, msg, status }: Failure, advice: string): string => {
+export const describe = ({ code, endpoint, executed, logId, msg, status }: Failure, advice: string): string => {
   const source = [endpoint, `HTTP ${status}`]
   if (logId !== undefined) source.push(`log id ${logId}`)
-  return `[${code}] ${msg} (${source.join(", ")}). ${advice}`
+  const unsent = executed === "no" ? "The call was not executed. " : ""
+  return `[${code}] ${msg} (${source.join(", ")}). ${unsent}${advice}`
 }
 
 /**
@@ -101,6 +104,14 @@ export const withoutFrames = <E>(make: () => E): E => {
     Reflect.set(Error, "stackTraceLimit", limit)
   }
 }
+
+/** What errors prove of a call that was perhaps not sent at all. */
+export type Proved<R extends Retry> = R | ("unknown" extends R ? "wait" : never)
+
+/** What the failure of a request proves of its call. */
+export const proved = <R extends Retry>(retry: R, { executed }: Failure): Proved<R> =>
+  // A retry of "unknown" has "wait" in the type of what is proved.
+  retry === "unknown" && executed === "no" ? "wait" as Proved<R> : retry
 
 /** What a class declares of its codes, each of which may have its own. */
 interface Codes<K extends Kind, R extends Retry, CodeK extends Kind, CodeR extends Retry> {
@@ -170,14 +181,14 @@ export const ApiError = <
 >(
   tag: Tag,
   options: Codes<K, R, CodeK, CodeR> & { readonly keepsData?: boolean }
-): ErrorClass<ApiError<Tag, K | CodeK, R | CodeR>> => {
+): ErrorClass<ApiError<Tag, K | CodeK, Proved<R | CodeR>>> => {
   const codes = rowsOf(tag, options)
   const unlisted = rowsOf(tag, { ...options, codes: { 0: {} } })[0]
   const rowOf = (error: Failure) =>
     codes.find(({ code, through = code }) => code <= error.code && error.code <= through) ?? unlisted
   return class extends Classified<Failure>()(tag, {
     kind: (failure) => rowOf(failure).kind,
-    retry: (failure) => rowOf(failure).retry,
+    retry: (failure) => proved(rowOf(failure).retry, failure),
     message: (failure) => describe(failure, rowOf(failure).advice)
   }) {
     static readonly codes = codes

@@ -10,13 +10,11 @@
  * @since 0.1.0
  */
 import { Classified } from "../internal/classified.ts"
-import { ApiError, describe, type Failure } from "./ApiError.ts"
+import { ApiError, describe, type Failure, proved } from "./ApiError.ts"
 
 const unknownAdvice = "Read msg; give the log id to support."
 
 /** Whether an undocumented code was executed: the HTTP status alone says. */
-const retryOf = ({ status }: Failure) => status === 429 ? "wait" : status >= 500 || status === 408 ? "unknown" : "never"
-
 /**
  * Too many calls of this endpoint by this app in this tenant. Code 99991400.
  *
@@ -348,15 +346,15 @@ export class PlatformError extends ApiError("PlatformError", {
  *
  * **Details**
  *
- * The HTTP status says what it proves: 429 that the request was not executed, 408 and 5xx nothing (`kind` is
- * `platform`), any other that it was refused (`kind` is `caller`).
+ * It proves nothing about the call, since a proxy can have sent it. With the HTTP status 408, 429 or 5xx `kind` is
+ * `platform`, otherwise `caller`: the same call would probably fail again.
  *
  * @since 0.1.0
  * @category generic errors
  */
 export class UnknownApiError extends Classified<Failure>()("UnknownApiError", {
-  kind: (failure) => retryOf(failure) === "never" ? "caller" : "platform",
-  retry: retryOf,
+  kind: ({ status }) => status >= 500 || status === 408 || status === 429 ? "platform" : "caller",
+  retry: (failure) => proved("unknown", failure),
   message: (failure) => describe(failure, unknownAdvice)
 }) {
   get advice() {

@@ -15,6 +15,7 @@ const texts = Schema.optionalKey(Schema.Array(Schema.String))
 const integer = Schema.optionalKey(Schema.Int)
 const retryAfter = Schema.optionalKey(Schema.DurationFromString)
 const endpoint = Schema.String
+const executed = Schema.optionalKey(Schema.Literal("no"))
 
 const failure = {
   code: Schema.Int,
@@ -25,7 +26,8 @@ const failure = {
   troubleshooter: text,
   retryAfter,
   scopes: texts,
-  violations: texts
+  violations: texts,
+  executed
 }
 
 const number = {
@@ -47,7 +49,7 @@ const others = {
     reason: Schema.String,
     logId: text,
     retryAfter,
-    executed: Schema.optionalKey(Schema.Literal("no"))
+    executed
   },
   InvalidParameter: { endpoint, parameter: Schema.String, reason: Schema.String },
   ReauthorizationRequired: {

@@ -25,16 +25,22 @@ interface Transient {
   readonly retry: "wait" | "unknown"
 }
 
-/** The errors that may be transient. For unknown codes and malformed responses the HTTP status decides. */
+/** The errors that may be transient. For undocumented codes and malformed responses the HTTP status decides. */
 type MaybeTransient<E> = E extends { readonly retry: infer R }
   ? [Extract<R, Transient["retry"]>] extends [never] ? never : E
   : never
 
+/** The errors that a proxy in place of the platform may have sent. */
+type Foreign = LarkError.MalformedResponse | LarkError.UnknownApiError
+
+const isForeign = (error: SetHostError | GetError): error is Foreign =>
+  error._tag === "MalformedResponse" || error._tag === "UnknownApiError"
+
 /** The errors of `set_host` that no retry can change. */
-export type SwapError = Exclude<SetHostError, Transient | LarkError.DataConflict> | LarkError.MalformedResponse
+export type SwapError = Exclude<SetHostError, Transient | LarkError.DataConflict> | Foreign
 
 /** The errors of `get` that no retry can change. */
-export type ReadError = Exclude<GetError, Transient> | LarkError.MalformedResponse
+export type ReadError = Exclude<GetError, Transient> | Foreign
 
 /** The `cause` of a transient answer. */
 export type TransientError = MaybeTransient<SetHostError | GetError>
@@ -51,8 +57,8 @@ const transient = <E extends TransientError>(endpoint: string, error: E): Cas.Un
 /** Whether no retry can help: a proxy or another server in place of the platform, too, would answer again. */
 const isFinal = <E extends SetHostError | GetError>(
   error: E
-): error is Exclude<E, Transient> | Extract<E, LarkError.MalformedResponse> =>
-  error.retry === "never" || error.retry === "token" || (error._tag === "MalformedResponse" && error.kind === "setup")
+): error is Exclude<E, Transient> | Extract<E, Foreign> =>
+  error.retry === "never" || error.retry === "token" || (isForeign(error) && error.kind !== "platform")
 
 /** Reads a meeting. */
 export const get = <T extends MeetingUser.IdType>(
@@ -121,8 +127,7 @@ const untraced = {
 const classifyError = (error: SwapError | ReadError): "unavailable" | "uncertain" | undefined =>
   error._tag === "TargetNotInMeeting" || error._tag === "ParticipantStatusNotExpected"
     ? "unavailable"
-    : (error._tag === "MalformedResponse" || error._tag === "UnknownApiError")
-        && error.endpoint === endpoints.setHost.name
+    : isForeign(error) && error.endpoint === endpoints.setHost.name
     ? "uncertain"
     : undefined
 

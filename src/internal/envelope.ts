@@ -46,7 +46,7 @@ const parse = (text: string): Result.Result<unknown, string> =>
 
 /** Some endpoints send the code as text. */
 const codeOf = (code: unknown): number | undefined => {
-  const number = typeof code === "string" && code.trim() !== "" ? Number(code) : code
+  const number = typeof code === "string" && /^-?\d+$/.test(code) ? Number(code) : code
   return typeof number === "number" && Number.isSafeInteger(number) ? number : undefined
 }
 

@@ -69,7 +69,8 @@ const refusalDelay = 5 * second
 /** The longest window of the platform's limits. */
 const longestRequestedDelay = 60 * second
 
-const isRefusal = (error: GenericError) => error.retry === "never"
+const isRefusal = (error: GenericError) =>
+  error.retry === "never" || (error._tag === "UnknownApiError" && error.kind === "caller")
 
 const failureOf = <E extends GenericError>(error: E, times: number, now: number): Failure<E> => {
   const requested = "retryAfter" in error ? error.retryAfter : undefined
