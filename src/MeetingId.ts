@@ -27,11 +27,9 @@
  * @since 0.1.0
  */
 import type * as Brand from "effect/Brand"
-import * as Data from "effect/Data"
-import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
+import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { check, longId, type LooksLike, looksLike, parse } from "./internal/meetingNumber.ts"
+import * as number from "./internal/meetingNumber.ts"
 
 /**
  * A meeting id; a plain string is not one.
@@ -47,11 +45,12 @@ export type MeetingId = string & Brand.Brand<"effect-lark-meetings/MeetingId">
  * @since 0.1.0
  * @category guards
  */
-export const isMeetingId = (text: string): text is MeetingId => looksLike(text) === "meeting id or reserve id"
+export const isMeetingId = (text: string): text is MeetingId => number.has("meeting id or reserve id", text)
 
 const kind = {
   is: isMeetingId,
-  ...longId,
+  name: "meeting id",
+  form: "meeting id or reserve id" as const,
   mistaken: "nine digits are a meeting number; events and GET /vc/v1/meetings/list_by_no name its meeting ids"
 }
 
@@ -61,7 +60,7 @@ const kind = {
  * @since 0.1.0
  * @category schemas
  */
-export const MeetingId = Schema.String.check(check(kind)).pipe(Schema.brand("effect-lark-meetings/MeetingId"))
+export const MeetingId = number.schema(kind).pipe(Schema.brand("effect-lark-meetings/MeetingId"))
 
 /**
  * The text cannot be the id of a meeting. `looksLike` names the number that it may be instead.
@@ -69,20 +68,7 @@ export const MeetingId = Schema.String.check(check(kind)).pipe(Schema.brand("eff
  * @since 0.1.0
  * @category errors
  */
-export class InvalidMeetingId extends Data.TaggedError("InvalidMeetingId")<{
-  readonly reason: string
-  readonly looksLike: LooksLike
-}> {
-  get kind() {
-    return "caller" as const
-  }
-  get retry() {
-    return "never" as const
-  }
-  override get message() {
-    return `Not a meeting id: ${this.reason}. A meeting id is ${kind.expected}.`
-  }
-}
+export class InvalidMeetingId extends number.invalid("InvalidMeetingId", kind) {}
 
 /**
  * The meeting id in a text that is known to hold one.
@@ -94,8 +80,7 @@ export class InvalidMeetingId extends Data.TaggedError("InvalidMeetingId")<{
  * @since 0.1.0
  * @category constructors
  */
-export const make = (text: string): MeetingId =>
-  Result.getOrThrowWith(parse(kind, text), (refusal) => new InvalidMeetingId(refusal))
+export const make: (text: string) => MeetingId = number.maker(kind, InvalidMeetingId)
 
 /**
  * The meeting id in a text from outside; fails with `InvalidMeetingId` if it cannot be one.
@@ -103,5 +88,7 @@ export const make = (text: string): MeetingId =>
  * @since 0.1.0
  * @category constructors
  */
-export const makeEffect = (text: string): Effect.Effect<MeetingId, InvalidMeetingId> =>
-  Effect.fromResult(Result.mapError(parse(kind, text), (refusal) => new InvalidMeetingId(refusal)))
+export const makeEffect: (text: string) => Effect.Effect<MeetingId, InvalidMeetingId> = number.effectMaker(
+  kind,
+  InvalidMeetingId
+)

@@ -20,11 +20,9 @@
  * @since 0.1.0
  */
 import type * as Brand from "effect/Brand"
-import * as Data from "effect/Data"
-import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
+import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { check, type LooksLike, looksLike, parse } from "./internal/meetingNumber.ts"
+import * as number from "./internal/meetingNumber.ts"
 
 /**
  * A meeting number; a plain string is not one.
@@ -40,12 +38,12 @@ export type MeetingNo = string & Brand.Brand<"effect-lark-meetings/MeetingNo">
  * @since 0.1.0
  * @category guards
  */
-export const isMeetingNo = (text: string): text is MeetingNo => looksLike(text) === "meeting number"
+export const isMeetingNo = (text: string): text is MeetingNo => number.has("meeting number", text)
 
 const kind = {
   is: isMeetingNo,
-  expected: "a string of 9 digits",
-  source: "^[0-9]{9}$",
+  name: "meeting number",
+  form: "meeting number" as const,
   mistaken:
     "that many digits are a meeting id or a reserve id; Meetings.get names the number of a meeting, GET /vc/v1/reserves/:reserve_id that of a reservation"
 }
@@ -56,7 +54,7 @@ const kind = {
  * @since 0.1.0
  * @category schemas
  */
-export const MeetingNo = Schema.String.check(check(kind)).pipe(Schema.brand("effect-lark-meetings/MeetingNo"))
+export const MeetingNo = number.schema(kind).pipe(Schema.brand("effect-lark-meetings/MeetingNo"))
 
 /**
  * The text cannot be the number of a meeting. `looksLike` names the number that it may be instead.
@@ -64,20 +62,7 @@ export const MeetingNo = Schema.String.check(check(kind)).pipe(Schema.brand("eff
  * @since 0.1.0
  * @category errors
  */
-export class InvalidMeetingNo extends Data.TaggedError("InvalidMeetingNo")<{
-  readonly reason: string
-  readonly looksLike: LooksLike
-}> {
-  get kind() {
-    return "caller" as const
-  }
-  get retry() {
-    return "never" as const
-  }
-  override get message() {
-    return `Not a meeting number: ${this.reason}. A meeting number is ${kind.expected}.`
-  }
-}
+export class InvalidMeetingNo extends number.invalid("InvalidMeetingNo", kind) {}
 
 /**
  * The meeting number in a text that is known to hold one.
@@ -89,8 +74,7 @@ export class InvalidMeetingNo extends Data.TaggedError("InvalidMeetingNo")<{
  * @since 0.1.0
  * @category constructors
  */
-export const make = (text: string): MeetingNo =>
-  Result.getOrThrowWith(parse(kind, text), (refusal) => new InvalidMeetingNo(refusal))
+export const make: (text: string) => MeetingNo = number.maker(kind, InvalidMeetingNo)
 
 /**
  * The meeting number in a text from outside; fails with `InvalidMeetingNo` if it cannot be one.
@@ -98,5 +82,7 @@ export const make = (text: string): MeetingNo =>
  * @since 0.1.0
  * @category constructors
  */
-export const makeEffect = (text: string): Effect.Effect<MeetingNo, InvalidMeetingNo> =>
-  Effect.fromResult(Result.mapError(parse(kind, text), (refusal) => new InvalidMeetingNo(refusal)))
+export const makeEffect: (text: string) => Effect.Effect<MeetingNo, InvalidMeetingNo> = number.effectMaker(
+  kind,
+  InvalidMeetingNo
+)

@@ -24,11 +24,9 @@
  * @since 0.1.0
  */
 import type * as Brand from "effect/Brand"
-import * as Data from "effect/Data"
-import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
+import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { check, longId, type LooksLike, looksLike, parse } from "./internal/meetingNumber.ts"
+import * as number from "./internal/meetingNumber.ts"
 
 /**
  * A reserve id; a plain string is not one.
@@ -44,11 +42,12 @@ export type ReserveId = string & Brand.Brand<"effect-lark-meetings/ReserveId">
  * @since 0.1.0
  * @category guards
  */
-export const isReserveId = (text: string): text is ReserveId => looksLike(text) === "meeting id or reserve id"
+export const isReserveId = (text: string): text is ReserveId => number.has("meeting id or reserve id", text)
 
 const kind = {
   is: isReserveId,
-  ...longId,
+  name: "reserve id",
+  form: "meeting id or reserve id" as const,
   mistaken:
     "nine digits are a meeting number; the reserve id is in the answer of POST /vc/v1/reserves/apply, which named both"
 }
@@ -59,7 +58,7 @@ const kind = {
  * @since 0.1.0
  * @category schemas
  */
-export const ReserveId = Schema.String.check(check(kind)).pipe(Schema.brand("effect-lark-meetings/ReserveId"))
+export const ReserveId = number.schema(kind).pipe(Schema.brand("effect-lark-meetings/ReserveId"))
 
 /**
  * The text cannot be the id of a reservation. `looksLike` names the number that it may be instead.
@@ -67,20 +66,7 @@ export const ReserveId = Schema.String.check(check(kind)).pipe(Schema.brand("eff
  * @since 0.1.0
  * @category errors
  */
-export class InvalidReserveId extends Data.TaggedError("InvalidReserveId")<{
-  readonly reason: string
-  readonly looksLike: LooksLike
-}> {
-  get kind() {
-    return "caller" as const
-  }
-  get retry() {
-    return "never" as const
-  }
-  override get message() {
-    return `Not a reserve id: ${this.reason}. A reserve id is ${kind.expected}.`
-  }
-}
+export class InvalidReserveId extends number.invalid("InvalidReserveId", kind) {}
 
 /**
  * The reserve id in a text that is known to hold one.
@@ -92,8 +78,7 @@ export class InvalidReserveId extends Data.TaggedError("InvalidReserveId")<{
  * @since 0.1.0
  * @category constructors
  */
-export const make = (text: string): ReserveId =>
-  Result.getOrThrowWith(parse(kind, text), (refusal) => new InvalidReserveId(refusal))
+export const make: (text: string) => ReserveId = number.maker(kind, InvalidReserveId)
 
 /**
  * The reserve id in a text from outside; fails with `InvalidReserveId` if it cannot be one.
@@ -101,5 +86,7 @@ export const make = (text: string): ReserveId =>
  * @since 0.1.0
  * @category constructors
  */
-export const makeEffect = (text: string): Effect.Effect<ReserveId, InvalidReserveId> =>
-  Effect.fromResult(Result.mapError(parse(kind, text), (refusal) => new InvalidReserveId(refusal)))
+export const makeEffect: (text: string) => Effect.Effect<ReserveId, InvalidReserveId> = number.effectMaker(
+  kind,
+  InvalidReserveId
+)

@@ -103,7 +103,7 @@ describe("a bundle", () => {
 
   it("of one module contains that module and its imports only", async () => {
     const { modules } = await bundle(`import { MeetingId } from "effect-lark-meetings"; export default MeetingId.make`)
-    expect(modules).toEqual(["MeetingId.ts", "internal/meetingNumber.ts"])
+    expect(modules).toEqual(["MeetingId.ts", "internal/classified.ts", "internal/meetingNumber.ts"])
   })
 })
 

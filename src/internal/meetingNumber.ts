@@ -8,21 +8,36 @@
  *
  * @internal
  */
+import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { Classified } from "./classified.ts"
 
-/** What the form of a text says about it. */
-export type LooksLike = "meeting number" | "meeting id or reserve id" | "something else"
+const forms = {
+  "meeting number": { digits: /^[0-9]{9}$/, expected: "a string of 9 digits" },
+  "meeting id or reserve id": { digits: /^[0-9]{10,32}$/, expected: "a string of 10 to 32 digits (usually 19)" }
+}
 
-/** What the form of an input says about it. */
-export const looksLike = (input: unknown): LooksLike =>
-  typeof input !== "string"
-    ? "something else"
-    : /^[0-9]{9}$/.test(input)
-    ? "meeting number"
-    : /^[0-9]{10,32}$/.test(input)
-    ? "meeting id or reserve id"
-    : "something else"
+type Form = keyof typeof forms
+
+/** One of the three numbers. */
+interface Kind<Id extends string> {
+  readonly is: (text: string) => text is Id
+  readonly name: string
+  readonly form: Form
+  /** How to get from the number of the other form to this one. */
+  readonly mistaken: string
+}
+
+/** Why an input is not a number of a kind. */
+export interface Refusal {
+  readonly reason: string
+  readonly looksLike: Form | "something else"
+}
+
+/** Whether an input has a form. Callers without types may pass anything. */
+export const has = (form: Form, input: unknown): boolean => typeof input === "string" && forms[form].digits.test(input)
 
 const describe = (input: unknown): string =>
   typeof input !== "string"
@@ -33,32 +48,42 @@ const describe = (input: unknown): string =>
     ? `it has ${input.length} digits`
     : `it has ${input.length} characters, not all of them digits`
 
-/** One of the three numbers. */
-export interface Kind<Id extends string> {
-  readonly is: (input: string) => input is Id
-  readonly expected: string
-  /** A regular expression of valid texts. */
-  readonly source: string
-  /** How to get from the number of the other form to this one. */
-  readonly mistaken: string
+const refusalOf = ({ form, mistaken }: Kind<string>, input: unknown): Refusal => {
+  const other = form === "meeting number" ? "meeting id or reserve id" : "meeting number"
+  return has(other, input)
+    ? { looksLike: other, reason: mistaken }
+    : { looksLike: "something else", reason: describe(input) }
 }
 
-export const longId = { expected: "a string of 10 to 32 digits (usually 19)", source: "^[0-9]{10,32}$" }
-
-const reasonOf = (input: unknown, { mistaken }: Kind<string>) =>
-  looksLike(input) === "something else" ? describe(input) : mistaken
-
-/** The text, or why it is not of this kind. */
-export const parse = <Id extends string>(
-  kind: Kind<Id>,
-  input: string
-): Result.Result<Id, { readonly looksLike: LooksLike; readonly reason: string }> =>
-  kind.is(input)
-    ? Result.succeed(input)
-    : Result.fail({ looksLike: looksLike(input), reason: reasonOf(input, kind) })
-
-export const check = (kind: Kind<string>) =>
-  Schema.makeFilter((input: string) => kind.is(input) || reasonOf(input, kind), {
-    expected: kind.expected,
-    arbitraryConstraint: { patterns: [{ source: kind.source, flags: "" }] }
+/** A string in JSON. */
+export const schema = (kind: Kind<string>): Schema.String => {
+  const { digits, expected } = forms[kind.form]
+  const check = Schema.makeFilter((text: string) => kind.is(text) || refusalOf(kind, text).reason, {
+    expected,
+    arbitraryConstraint: { patterns: [{ source: digits.source, flags: "" }] }
   })
+  return Schema.String.check(check)
+}
+
+/** The base of the error for a text that is not of this kind. */
+export const invalid = <const Tag extends string>(tag: Tag, { form, name }: Kind<string>) =>
+  Classified<Refusal>()(tag, {
+    kind: "caller",
+    message: ({ reason }) => `Not a ${name}: ${reason}. A ${name} is ${forms[form].expected}.`
+  })
+
+const parse = <Id extends string, E>(
+  kind: Kind<Id>,
+  Invalid: new(refusal: Refusal) => E,
+  text: string
+): Result.Result<Id, E> => kind.is(text) ? Result.succeed(text) : Result.fail(new Invalid(refusalOf(kind, text)))
+
+/** Throws the error. */
+export const maker =
+  <Id extends string>(kind: Kind<Id>, Invalid: new(refusal: Refusal) => Error) => (text: string): Id =>
+    Result.getOrThrowWith(parse(kind, Invalid, text), identity)
+
+/** Fails with the error. */
+export const effectMaker =
+  <Id extends string, E>(kind: Kind<Id>, Invalid: new(refusal: Refusal) => E) => (text: string): Effect.Effect<Id, E> =>
+    Effect.fromResult(parse(kind, Invalid, text))
