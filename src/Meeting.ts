@@ -82,8 +82,9 @@ export interface Ability {
  *
  * **Details**
  *
- * What the platform leaves out is `None`, empty text, 0, or absent from a list: no field beside `id` fails a read. An `id`
- * that has not the form of a meeting id is replaced by the id that was asked for.
+ * What the platform leaves out, or sends in another type than documented, is `None`, `false`, empty text, 0, or absent from
+ * a list: no field beside `id` fails a read. An `id` that does not have the form of a meeting id is replaced by the requested
+ * id.
  *
  * **Gotchas**
  *

@@ -44,7 +44,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Cas from "./Cas.ts"
 import { withSpan } from "./internal/tracing.ts"
-import { type ErrorOf, LarkHttp } from "./LarkHttp.ts"
+import { LarkHttp } from "./LarkHttp.ts"
 import type { Meeting } from "./Meeting.ts"
 import type { MeetingId } from "./MeetingId.ts"
 import * as endpoints from "./Meetings/endpoints.ts"
@@ -54,29 +54,18 @@ import { Tenant } from "./TenantToken.ts"
 import { UserToken } from "./UserToken.ts"
 
 /**
- * How `get` fails: with the errors documented for `GET /vc/v1/meetings/:meeting_id`, and the generic ones.
+ * How a method fails: with the errors documented for its endpoint, and the generic ones.
+ *
+ * **Details**
+ *
+ * Of `swapHost`, a conflict, a request that was not sent and a lost reply are values of its outcome, not errors.
  *
  * @since 0.1.0
  * @category errors
  */
-export type GetError = ErrorOf<typeof endpoints.get>
-
-/**
- * How `end` fails: with the errors documented for `PATCH /vc/v1/meetings/:meeting_id/end`, and the generic ones.
- *
- * @since 0.1.0
- * @category errors
- */
-export type EndError = ErrorOf<typeof endpoints.end>
-
-/**
- * How `swapHost` fails: with the errors documented for `PATCH /vc/v1/meetings/:meeting_id/set_host`, and the generic ones,
- * less those that are values of its outcome: a conflict, a request that was not sent, a lost reply.
- *
- * @since 0.1.0
- * @category errors
- */
-export type SwapHostError = hostRegister.SwapError
+export type ErrorOf<Method extends Exclude<keyof Meetings["Service"], "setHost">> = Effect.Error<
+  ReturnType<Meetings["Service"][Method]>
+>
 
 /**
  * How `setHost` fails: as `swapHost`, or as the `get` that finds the host, each error with the report of the operation; or
@@ -110,6 +99,17 @@ export interface GetOptions<T extends MeetingUser.IdType = MeetingUser.IdType> {
   readonly withParticipants?: boolean | undefined
   /** As the app only. */
   readonly withAbility?: boolean | undefined
+}
+
+/**
+ * The users of one `set_host`, named by one kind of id.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HostSwap<T extends MeetingUser.IdType> {
+  readonly expected: MeetingUser.MeetingUser<T>
+  readonly desired: MeetingUser.MeetingUser<NoInfer<T>>
 }
 
 /**
@@ -185,19 +185,6 @@ export const make = Effect.gen(function*() {
     user_id: Cas.makeQueue()
   }
 
-  const get = <T extends MeetingUser.IdType = "open_id">(
-    meetingId: MeetingId,
-    options?: GetOptions<T>
-  ): Effect.Effect<Meeting<T>, GetError> =>
-    // Without an idType, T is "open_id".
-    hostRegister.get(lark, meetingId, options?.idType ?? "open_id" as T, options)
-
-  const swapHost = <T extends MeetingUser.IdType>(
-    meetingId: MeetingId,
-    swap: { readonly expected: MeetingUser.MeetingUser<T>; readonly desired: MeetingUser.MeetingUser<NoInfer<T>> }
-  ): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>, TransientError>, SwapHostError> =>
-    hostRegister.swap(lark, meetingId, swap.expected.idType, swap)
-
   const moveHost = Effect.fnUntraced(function*<T extends MeetingUser.IdType, E, R>(
     meetingId: MeetingId,
     goal: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
@@ -242,27 +229,22 @@ export const make = Effect.gen(function*() {
     )
   })
 
-  function setHost<T extends MeetingUser.IdType>(
-    meetingId: MeetingId,
-    intent: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
-    options?: SetHostOptions<NoInfer<T>>
-  ): Effect.Effect<Cas.Report<MeetingUser.MeetingUser<T>>, SetHostError<T>>
-  function setHost<T extends MeetingUser.IdType, E, R>(
-    meetingId: MeetingId,
-    intent: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
-    options?: SetHostOptions<NoInfer<T>, E, R>
-  ): Effect.Effect<Cas.Report<MeetingUser.MeetingUser<T>>, SetHostError<T> | E, R>
-  function setHost<T extends MeetingUser.IdType, E, R>(
-    meetingId: MeetingId,
-    intent: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
-    options?: SetHostOptions<T, E, R>
-  ) {
-    return withSpan(moveHost(meetingId, intent, options), "Meetings.setHost", { "lark.meeting_id": meetingId })
+  return {
+    get: <T extends MeetingUser.IdType = "open_id">(meetingId: MeetingId, options?: GetOptions<T>) =>
+      // Without an idType, T is "open_id".
+      hostRegister.get(lark, meetingId, options?.idType ?? "open_id" as T, options),
+
+    swapHost: <T extends MeetingUser.IdType>(meetingId: MeetingId, swap: HostSwap<T>) =>
+      hostRegister.swap(lark, meetingId, swap.expected.idType, swap),
+
+    setHost: <T extends MeetingUser.IdType, E = never, R = never>(
+      meetingId: MeetingId,
+      intent: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
+      options?: SetHostOptions<NoInfer<T>, E, R>
+    ) => withSpan(moveHost(meetingId, intent, options), "Meetings.setHost", { "lark.meeting_id": meetingId }),
+
+    end: (meetingId: MeetingId) => lark.call(endpoints.end, { params: { meeting_id: meetingId } })
   }
-
-  const end = (meetingId: MeetingId) => lark.call(endpoints.end, { params: { meeting_id: meetingId } })
-
-  return { get, swapHost, setHost, end }
 })
 
 /**
@@ -274,7 +256,7 @@ export const make = Effect.gen(function*() {
 export const layer: Layer.Layer<Meetings, never, LarkHttp> = Layer.effect(Meetings, make)
 
 /**
- * Reads a meeting, with users by `open_id`, or by the kind of id asked for. Fails with `GetError`.
+ * Reads a meeting, with users by `open_id`, or by the kind of id asked for. Fails with `ErrorOf<"get">`.
  *
  * **Details**
  *
@@ -287,11 +269,11 @@ export const layer: Layer.Layer<Meetings, never, LarkHttp> = Layer.effect(Meetin
 export const get = <T extends MeetingUser.IdType = "open_id">(
   meetingId: MeetingId,
   options?: GetOptions<T>
-): Effect.Effect<Meeting<T>, GetError, Meetings> => Meetings.use((meetings) => meetings.get(meetingId, options))
+): Effect.Effect<Meeting<T>, ErrorOf<"get">, Meetings> => Meetings.use((meetings) => meetings.get(meetingId, options))
 
 /**
  * Sends one `set_host`: `desired` becomes host if `expected` is. No retry; a conflict, a request that was not sent and a
- * lost reply are values of the outcome. Fails with `SwapHostError`.
+ * lost reply are values of the outcome. Fails with `ErrorOf<"swapHost">`.
  *
  * **Details**
  *
@@ -302,8 +284,8 @@ export const get = <T extends MeetingUser.IdType = "open_id">(
  */
 export const swapHost = <T extends MeetingUser.IdType>(
   meetingId: MeetingId,
-  swap: { readonly expected: MeetingUser.MeetingUser<T>; readonly desired: MeetingUser.MeetingUser<NoInfer<T>> }
-): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>, TransientError>, SwapHostError, Meetings> =>
+  swap: HostSwap<T>
+): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>, TransientError>, ErrorOf<"swapHost">, Meetings> =>
   Meetings.use((meetings) => meetings.swapHost(meetingId, swap))
 
 /**
@@ -345,7 +327,7 @@ export function setHost<T extends MeetingUser.IdType, E, R>(
 }
 
 /**
- * Ends a meeting in progress, as the user who is its host. Fails with `EndError`.
+ * Ends a meeting in progress, as the user who is its host. Fails with `ErrorOf<"end">`.
  *
  * **Details**
  *
@@ -355,5 +337,5 @@ export function setHost<T extends MeetingUser.IdType, E, R>(
  * @since 0.1.0
  * @category accessors
  */
-export const end = (meetingId: MeetingId): Effect.Effect<void, EndError, Meetings | UserToken> =>
+export const end = (meetingId: MeetingId): Effect.Effect<void, ErrorOf<"end">, Meetings | UserToken> =>
   Meetings.use((meetings) => meetings.end(meetingId))

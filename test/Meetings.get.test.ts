@@ -83,7 +83,7 @@ describe("get", () => {
       })
     }))
 
-  it.effect("needs an id only, and takes null for absent", () =>
+  it.effect("needs an id only, and takes null and other types for absent", () =>
     Effect.gen(function*() {
       const bare = yield* decoded({ id })
       assert.deepStrictEqual<object>(bare, {
@@ -101,19 +101,12 @@ describe("get", () => {
         participants: [],
         ability: Option.none()
       })
-      const keys = [
-        "topic",
-        "url",
-        "meeting_no",
-        "password",
-        "create_time",
-        "start_time",
-        "end_time",
-        "host_user",
-        "status"
-      ]
-      const empty = [...keys, "participant_count", "participants", "ability"].map((key) => [key, null] as const)
-      assert.deepStrictEqual(yield* decoded({ id, ...Object.fromEntries(empty) }), bare)
+      const texts = ["topic", "url", "meeting_no", "password", "participant_count"]
+      const others = ["create_time", "start_time", "end_time", "host_user", "status", "participants", "ability"]
+      const all = (keys: ReadonlyArray<string>, value: unknown) =>
+        decoded({ id, ...Object.fromEntries(keys.map((key) => [key, value])) })
+      for (const value of [null, {}, [], true]) assert.deepStrictEqual(yield* all([...texts, "status"], value), bare)
+      for (const value of [null, "soon", true]) assert.deepStrictEqual(yield* all(others, value), bare)
     }))
 
   it.effect("has no password if it is empty, and no count if it is no number", () =>

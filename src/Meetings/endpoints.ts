@@ -6,7 +6,6 @@
  * @internal
  */
 import * as Schema from "effect/Schema"
-import { MeetingData } from "../internal/meeting.ts"
 import * as LarkError from "../LarkError.ts"
 import { endpoint } from "../LarkHttp.ts"
 
@@ -23,7 +22,10 @@ export const get = endpoint({
     LarkError.DataNotExist,
     LarkError.NoPermission
   ],
-  data: MeetingData
+  // The other fields have readers of their own (`Meetings/meeting.ts`).
+  data: Schema.Struct({
+    meeting: Schema.StructWithRest(Schema.Struct({ id: Schema.String }), [Schema.Record(Schema.String, Schema.Unknown)])
+  })
 })
 
 export const setHost = endpoint({

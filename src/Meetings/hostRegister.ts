@@ -6,13 +6,13 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Cas from "../Cas.ts"
-import { fromWire } from "../internal/meeting.ts"
 import * as LarkError from "../LarkError.ts"
 import type { ErrorOf, LarkHttp } from "../LarkHttp.ts"
 import type { Meeting } from "../Meeting.ts"
 import type { MeetingId } from "../MeetingId.ts"
 import * as MeetingUser from "../MeetingUser.ts"
 import * as endpoints from "./endpoints.ts"
+import { fromWire } from "./meeting.ts"
 
 type Lark = LarkHttp["Service"]
 
@@ -77,7 +77,7 @@ export const get = <T extends MeetingUser.IdType>(
         with_meeting_ability: options.withAbility
       }
     }),
-    (data) => fromWire(idType, meetingId, data)
+    ({ meeting }) => fromWire(idType, meetingId, meeting)
   )
 
 /** Sends one `set_host`. */

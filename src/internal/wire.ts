@@ -1,0 +1,33 @@
+/**
+ * Readers of the fields of an answer. A field that is absent, `null` or not as documented has no value: the platform adds and
+ * leaves out fields, and a field that nobody asked for must not fail a call.
+ *
+ * @internal
+ */
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+
+/** An object of an answer. */
+export type Wire = Readonly<Record<string, unknown>>
+
+export const text = (value: unknown): string => Predicate.isString(value) ? value : ""
+
+/** A text that has at least one character. */
+export const someText = (value: unknown): Option.Option<string> =>
+  Option.filter(Option.some(text(value)), (text) => text !== "")
+
+export const flag = (value: unknown): boolean => value === true
+
+export const number = (value: unknown): number => Predicate.isNumber(value) ? value : 0
+
+/** Unix seconds, in a string or not. Empty and 0 mean that there is no time. */
+export const time = (value: unknown): Option.Option<DateTime.Utc> => {
+  const seconds = Predicate.isString(value) || Predicate.isNumber(value) ? Number(value) : 0
+  return seconds === 0 ? Option.none() : Option.map(DateTime.make(seconds * 1_000), DateTime.toUtc)
+}
+
+export const object = (value: unknown): Option.Option<Wire> => Option.liftPredicate(value, Predicate.isObject)
+
+export const list = (value: unknown): ReadonlyArray<Wire> =>
+  Array.isArray(value) ? value.filter(Predicate.isObject) : []
