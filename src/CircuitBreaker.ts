@@ -13,8 +13,9 @@
  * - The next request after that is a probe: it closes the circuit or opens it again.
  *
  * It is built on Effect's `CircuitBreaker`: state in memory, or in Redis for several processes. Setting the wall clock
- * changes no opening: memory counts monotonic time, Redis its own. Without this layer every
- * request is sent. A circuit that opens is logged as a warning.
+ * changes no opening: memory counts monotonic time, Redis its own. A request is sent uncounted if the store fails or takes
+ * longer than a second; an operation of the engine that ends meanwhile has sent nothing. Without this layer every request
+ * is sent. A circuit that opens is logged as a warning.
  *
  * **Example** (A platform that is down)
  *
@@ -43,28 +44,30 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Circuit from "effect/persistence/CircuitBreaker"
-import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import * as Scope from "effect/Scope"
 import * as Cas from "./Cas.ts"
 import { CircuitBreaker } from "./internal/circuitBreaker.ts"
 import { onMonotonicClock } from "./internal/monotonicClock.ts"
-import { circuitOpened } from "./internal/telemetry.ts"
+import { timeoutOrElse } from "./internal/timeout.ts"
 import { TransportError } from "./LarkError.ts"
 
 export { CircuitBreaker } from "./internal/circuitBreaker.ts"
 
 /**
- * When a circuit opens and for how long: the options of Effect's `CircuitBreaker`. If the store fails, requests are sent.
+ * When a circuit opens and for how long: the options of Effect's `CircuitBreaker`.
  *
  * @since 0.1.0
  * @category models
  */
 export type Options = Omit<Parameters<typeof Circuit.make>[0], "onStoreError">
+
+/** How long the store may take to answer. */
+const storeTimeout = Duration.seconds(1)
 
 /** What rejections ask to wait while a probe runs: about the time of a request. */
 const probeTime = Duration.seconds(1)
@@ -77,61 +80,35 @@ const rejection = (endpoint: string, error: Circuit.CircuitBreakerError): Transp
     retryAfter: error.reason._tag === "CircuitOpen" ? error.reason.retryAfter : probeTime
   })
 
-const logOpenings = (breaker: Circuit.CircuitBreaker) =>
-  breaker.transitions.pipe(
-    Stream.runForEach((transition) =>
-      transition.to === "Open"
-        ? circuitOpened(transition.key.slice(transition.key.lastIndexOf(" ") + 1), transition.retryAfter)
-        : Effect.void
-    ),
-    Effect.forkScoped({ startImmediately: true })
-  )
+type Store = Circuit.CircuitBreakerStore["Service"]
 
-/** A store whose openings do not change with the wall clock. */
-const monotonic = (store: Circuit.CircuitBreakerStore["Service"]): Circuit.CircuitBreakerStore["Service"] => ({
-  admit: (key) => onMonotonicClock(store.admit(key)),
-  record: (options) => onMonotonicClock(store.record(options)),
-  state: (key) => onMonotonicClock(store.state(key))
+const unavailable = Effect.fail(
+  new Circuit.CircuitBreakerError({ reason: new Circuit.CircuitBreakerStoreError({ message: "no answer in time" }) })
+)
+
+/** On a clock that cannot go back. The breaker makes its calls uninterruptible. */
+const within = <A>(self: Effect.Effect<A, Circuit.CircuitBreakerError>) =>
+  Effect.interruptible(timeoutOrElse(onMonotonicClock(self), { duration: storeTimeout, orElse: () => unavailable }))
+
+/** A store that holds no request up: a request waits for its admission, held and for a second, and for no record. */
+const bounded = (store: Store, scope: Scope.Scope): Store => ({
+  admit: (key) =>
+    Effect.flatMap(Effect.scope, (admission) => Cas.hold(within(Scope.provide(store.admit(key), admission)))),
+  record: (options) =>
+    within(store.record(options)).pipe(
+      Effect.tap((transition) =>
+        transition?.to === "Open" ? opened(transition.key, transition.retryAfter) : Effect.void
+      ),
+      Effect.forkIn(scope, { startImmediately: true }),
+      Effect.as(undefined)
+    ),
+  state: (key) => within(store.state(key))
 })
 
-/**
- * Builds the service. The `CircuitBreakerStore` holds the state of the circuits.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const make = (
-  options: Options
-): Effect.Effect<CircuitBreaker, never, Circuit.CircuitBreakerStore | Scope.Scope> =>
-  Effect.gen(function*() {
-    const store = yield* Circuit.CircuitBreakerStore
-    const scope = yield* Effect.scope
-    const breaker = yield* Effect.provideService(Circuit.make(options), Circuit.CircuitBreakerStore, monotonic(store))
-    yield* logOpenings(breaker)
-
-    return {
-      guard: <A, E>(
-        request: { readonly app: string; readonly endpoint: string },
-        send: Effect.Effect<A, E>,
-        isUp: (exit: Exit.Exit<A, E>) => boolean
-      ) => {
-        const key = `effect-lark-meetings ${request.app} ${request.endpoint}`
-        const noReply = Effect.ignore(breaker.execute(Effect.void, { key, classify: () => Circuit.failure() }))
-        return send.pipe(
-          breaker.execute<A, E>({ key, classify: (exit) => isUp(exit) ? Circuit.success : Circuit.failure() }),
-          Effect.catch((error) =>
-            Effect.fail(error instanceof Circuit.CircuitBreakerError ? rejection(request.endpoint, error) : error)
-          ),
-          // The breaker ignores every interruption. It is told in a fiber of its own: no store holds up the operation.
-          Effect.onInterrupt(() =>
-            Effect.flatMap(
-              Cas.isOverdue,
-              (isOverdue) => isOverdue ? Effect.forkIn(noReply, scope, { startImmediately: true }) : Effect.void
-            )
-          )
-        )
-      }
-    }
+const opened = (key: string, retryAfter: Duration.Duration) =>
+  Effect.annotateLogs(Effect.logWarning("Lark circuit opened; requests are rejected"), {
+    "lark.endpoint": key.slice(key.lastIndexOf(" ") + 1),
+    "lark.retry_after_ms": Duration.toMillis(retryAfter)
   })
 
 /**
@@ -141,7 +118,33 @@ export const make = (
  * @category layers
  */
 export const layer = (options: Options): Layer.Layer<never, never, Circuit.CircuitBreakerStore> =>
-  Layer.effect(CircuitBreaker, make(options))
+  Layer.effect(
+    CircuitBreaker,
+    Effect.gen(function*() {
+      const context = yield* Effect.context<Circuit.CircuitBreakerStore | Scope.Scope>()
+      const scope = Context.get(context, Scope.Scope)
+      const store = bounded(Context.get(context, Circuit.CircuitBreakerStore), scope)
+      const breaker = yield* Effect.provideService(Circuit.make(options), Circuit.CircuitBreakerStore, store)
+
+      return {
+        guard: ({ app, endpoint }, send, isUp) => {
+          const key = `effect-lark-meetings ${app} ${endpoint}`
+          const noReply = Effect.ignore(breaker.execute(Effect.void, { key, classify: () => Circuit.failure() })).pipe(
+            Effect.updateContext((_: Context.Context<never>) => context),
+            Effect.forkIn(scope, { startImmediately: true })
+          )
+          return breaker.execute(send, { key, classify: (exit) => isUp(exit) ? Circuit.success : Circuit.failure() })
+            .pipe(
+              Effect.catch((error) =>
+                Effect.fail(error instanceof Circuit.CircuitBreakerError ? rejection(endpoint, error) : error)
+              ),
+              // The breaker ignores every interruption, and an operation that is cut does not wait for it.
+              Effect.onInterrupt(() => Effect.flatMap(Cas.isOverdue, (isOverdue) => isOverdue ? noReply : Effect.void))
+            )
+        }
+      }
+    })
+  )
 
 /**
  * Guards all requests, with the state of the circuits in memory.

@@ -338,19 +338,6 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
         })
       )
 
-    /** Reports an answer to the rate limiter if it asks for fewer requests. */
-    const heed = (
-      limits: RateLimits,
-      endpoint: AnyEndpoint,
-      request: Request,
-      answer: Parameters<RateLimits["throttleIn"]>[0]
-    ) => {
-      const throttle = limits.throttleIn(answer)
-      return throttle === undefined
-        ? Effect.void
-        : Effect.flatMap(counted(endpoint, request), (admission) => limits.throttled(admission, throttle))
-    }
-
     const sent = (
       endpoint: AnyEndpoint,
       request: Request,
@@ -370,10 +357,10 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
           resends: tokens.length - 1
         })
         const guarded = breaker === undefined ? reply : breaker.guard({ app: appId, endpoint: name }, reply, isUp)
-        return limits === undefined ? guarded : guarded.pipe(
-          Effect.tap((answer) => heed(limits, endpoint, request, answer)),
-          Effect.tapError((answer) => heed(limits, endpoint, request, answer))
-        )
+        if (limits === undefined) return guarded
+        const heed = (answer: Parameters<RateLimits["heed"]>[1]) =>
+          Effect.flatMap(counted(endpoint, request), (admission) => limits.heed(admission, answer))
+        return guarded.pipe(Effect.tap(heed), Effect.tapError(heed))
       })
 
     const callWith = <A, E extends LarkError.ErrorClass>(

@@ -64,48 +64,15 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as RateLimiter from "effect/persistence/RateLimiter"
-import type * as Scope from "effect/Scope"
 import { onMonotonicClock } from "./internal/monotonicClock.ts"
-import { type Admission, type Limit, RateLimits, type Throttled } from "./internal/rateLimits.ts"
+import { type Admission, type Answer, bucketOf, type Limit, RateLimits } from "./internal/rateLimits.ts"
 import { timeoutOrElse } from "./internal/timeout.ts"
 import * as FairSemaphore from "./RateLimits/fairSemaphore.ts"
 
-export { type Admission, type Limit, RateLimits, type Throttled, tier4 } from "./internal/rateLimits.ts"
-
-/**
- * A token bucket: it holds at most `burst` tokens and gets one every `interval` milliseconds.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Pace {
-  readonly burst: number
-  readonly interval: number
-}
-
-/**
- * The token bucket that keeps a limit in every window.
- *
- * **Details**
- *
- * A window can hold the whole burst and the tokens that arrive during it, so both together stay within the limit. The
- * bucket fills 5 % slower than that, because network jitter can bunch requests.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const pace = ({ requests, window }: Limit): Pace => {
-  const burst = Math.max(1, Math.floor(requests / 10))
-  return { burst, interval: Math.ceil(Duration.toMillis(window) / (0.95 * (requests - burst + 1))) }
-}
-
-const second = Duration.seconds(1)
-
-/** The longest window: no limit of the platform takes longer to begin anew. */
-const longestOf = (limits: ReadonlyArray<Limit>): Duration.Duration => limits[0]?.window ?? Duration.minutes(1)
+export { type Admission, type Answer, type Limit, RateLimits, tier4 } from "./internal/rateLimits.ts"
 
 /** How long the store may take to answer. */
-const storeTimeout = second
+const storeTimeout = Duration.seconds(1)
 
 /** The limit that a 429 refers to: the shortest whose window can still be open at the reset. */
 const exceeded = (limits: ReadonlyArray<Limit>, reset: Duration.Duration): Limit | undefined =>
@@ -131,13 +98,7 @@ const lowered = (limits: ReadonlyArray<Limit>, { ceilings }: Gate): ReadonlyArra
 
 const rateLimited = 99991400
 
-/**
- * Builds the service. The `RateLimiter` counts the requests.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const make: Effect.Effect<RateLimits, never, RateLimiter.RateLimiter | Scope.Scope> = Effect.gen(function*() {
+const make = Effect.gen(function*() {
   const limiter = yield* RateLimiter.RateLimiter
   const scope = yield* Effect.scope
   const gates = yield* Cache.make({ capacity: 10_000, lookup: (_key: string) => Effect.sync(makeGate) })
@@ -162,7 +123,7 @@ export const make: Effect.Effect<RateLimits, never, RateLimiter.RateLimiter | Sc
     const [longest] = limits
     if (longest === undefined) return
     // A single request in a window has an interval longer than the window.
-    let left = Math.max(Duration.toMillis(longest.window), ...limits.map((limit) => pace(limit).interval))
+    let left = Math.max(Duration.toMillis(longest.window), ...limits.map((limit) => bucketOf(limit).interval))
     /** Whatever the store says: clocks of processes that share it may differ. */
     const wait = (delay: Duration.Duration) => {
       const millis = Math.min(Duration.toMillis(delay), left)
@@ -178,7 +139,7 @@ export const make: Effect.Effect<RateLimits, never, RateLimiter.RateLimiter | Sc
     gate.epoch = adapted.epoch
     yield* wait(adapted.delay)
     for (const limit of limits) {
-      const { burst, interval } = pace(limit)
+      const { burst, interval } = bucketOf(limit)
       const taken = yield* counted(limiter.consume({
         key: `${key} ${Duration.toMillis(limit.window)}`,
         algorithm: "token-bucket",
@@ -208,24 +169,19 @@ export const make: Effect.Effect<RateLimits, never, RateLimiter.RateLimiter | Sc
         gate.semaphore(admission.fairnessKey)
       )
     }),
-    throttleIn: (response) => {
+    heed: Effect.fnUntraced(function*(admission: Admission, { code, rateLimit, retryAfter, status }: Answer) {
       // The platform throttles by its code, whatever the status; a gateway before it by the status alone.
-      if (!("status" in response)) return undefined
-      const { code, rateLimit, retryAfter, status } = { code: undefined, rateLimit: undefined, ...response }
-      if (status !== 429 && code !== rateLimited) return undefined
-      return { retryAfter, ceiling: rateLimit === undefined ? undefined : Number(rateLimit) }
-    },
-    throttled: Effect.fnUntraced(function*(admission: Admission, { ceiling, retryAfter }: Throttled) {
+      if (status !== 429 && code !== rateLimited) return
       const key = keyOf(admission)
       const gate = yield* Cache.get(gates, key)
-      const reset = Duration.min(
-        retryAfter ?? admission.limits.at(-1)?.window ?? second,
-        longestOf(admission.limits)
-      )
-      const limit = exceeded(admission.limits, reset)
-      if (limit !== undefined && ceiling !== undefined && ceiling >= 1) {
+      const { limits } = admission
+      const shortest = limits.at(-1)?.window ?? Duration.seconds(1)
+      const reset = Duration.min(retryAfter ?? shortest, limits[0]?.window ?? Duration.minutes(1))
+      const limit = exceeded(limits, reset)
+      const ceiling = Math.floor(Number(rateLimit))
+      if (limit !== undefined && ceiling >= 1) {
         const window = Duration.toMillis(limit.window)
-        gate.ceilings.set(window, Math.min(Math.floor(ceiling), gate.ceilings.get(window) ?? limit.requests))
+        gate.ceilings.set(window, Math.min(ceiling, gate.ceilings.get(window) ?? limit.requests))
       }
       const feedback = { key, epoch: gate.epoch, tokens: 1, status: 429, retryAfter: reset }
       yield* counted(limiter.adaptiveFeedback(feedback))

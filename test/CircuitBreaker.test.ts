@@ -158,3 +158,49 @@ describe("a circuit", () => {
       assert.isAtLeast(Duration.toMillis(report.waited), 10_000)
     }).pipe(guarded(faults("set_host", 3, { _tag: "DropBefore" }))))
 })
+
+describe("a store of circuits that never answers", () => {
+  const on =
+    (store: Partial<Circuit.CircuitBreakerStore["Service"]>) => <A, E>(program: Effect.Effect<A, E, World>) => {
+      const layer = Layer.effect(
+        Circuit.CircuitBreakerStore,
+        Effect.map(Circuit.CircuitBreakerStore, (memory) => ({ ...memory, ...store }))
+      ).pipe(Layer.provide(Circuit.layerStoreMemory()))
+      const options = { tripPolicy: Circuit.consecutive(3), openDuration: "10 seconds" } as const
+      return program.pipe(
+        Effect.provide(
+          Layer.provide(Lark.layer(Simulator.defaultApp), Layer.provide(CircuitBreaker.layer(options), layer))
+        ),
+        Effect.provide(Simulator.layer({ meetings }))
+      )
+    }
+
+  it.effect("to an admission delays a request by a second", () =>
+    Effect.gen(function*() {
+      const call = yield* Effect.forkChild(Meetings.get(id))
+      yield* TestClock.adjust("999 millis")
+      assert.strictEqual(yield* sent("get"), 0)
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual((yield* Fiber.join(call)).id, id)
+    }).pipe(on({ admit: () => Effect.never })))
+
+  it.effect("to an admission leaves an operation certain when its deadline passes or it is interrupted", () =>
+    Effect.gen(function*() {
+      const policy = Cas.Policy.make({ deadline: "500 millis" })
+      const call = yield* Effect.forkChild(Effect.flip(Meetings.setHost(id, bob, { hint: alice, policy })))
+      yield* TestClock.adjust("500 millis")
+      const { report } = yield* Fiber.join(call)
+      assert.deepStrictEqual([report.effect, report.attempts.map(({ answer }) => answer._tag)], ["none", ["Unsent"]])
+      const other = yield* Effect.forkChild(Meetings.setHost(id, bob, { hint: alice }))
+      yield* TestClock.adjust("500 millis")
+      yield* Fiber.interrupt(other)
+      assert.strictEqual(yield* sent("set_host"), 0)
+    }).pipe(on({ admit: () => Effect.never })))
+
+  it.effect("to a record delays nothing", () =>
+    Effect.gen(function*() {
+      const report = yield* Meetings.setHost(id, bob, { hint: alice })
+      assert.strictEqual(report.effect, "applied")
+      assert.strictEqual(Duration.toMillis(report.elapsed), 0)
+    }).pipe(on({ record: () => Effect.never })))
+})

@@ -229,8 +229,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         assert.strictEqual(feishu.mints.length, 2)
       }).pipe(Effect.provideService(RateLimits.RateLimits, {
         admit: () => Effect.sleep("20 seconds"),
-        throttleIn: () => undefined,
-        throttled: () => Effect.void
+        heed: () => Effect.void
       })))
   })
 })

@@ -203,7 +203,7 @@ describe("a 429", () => {
     Effect.gen(function*() {
       const limits = yield* inForce
       yield* limits.admit(admission())
-      yield* limits.throttled(admission(), { retryAfter: Duration.seconds(7), ceiling: undefined })
+      yield* limits.heed(admission(), { status: 429, retryAfter: Duration.seconds(7) })
       const [first] = yield* admitted([admission({ fairnessKey: "2" })], "1 minute")
       assert.isAtLeast(first?.at ?? 0, 7_000)
       const start = yield* now
@@ -214,8 +214,8 @@ describe("a 429", () => {
   it.effect("with a lower limit lowers the limit from then on", () =>
     Effect.gen(function*() {
       const limits = yield* inForce
-      yield* limits.throttled(admission(), { retryAfter: undefined, ceiling: 10 })
-      yield* limits.throttled(admission(), { retryAfter: undefined, ceiling: 20 })
+      yield* limits.heed(admission(), { status: 429, rateLimit: "10" })
+      yield* limits.heed(admission(), { status: 429, rateLimit: "20" })
       const times = (yield* admitted(Array.from({ length: 100 }, () => admission()), "1 minute")).map(({ at }) => at)
       assert.isAtMost(densest(times, 1_000), 10)
       assert.lengthOf(times, 100)
@@ -225,7 +225,7 @@ describe("a 429", () => {
     Effect.gen(function*() {
       const limits = yield* inForce
       yield* limits.admit(admission())
-      yield* limits.throttled(admission(), { retryAfter: undefined, ceiling: undefined })
+      yield* limits.heed(admission(), { status: 429 })
       const [first] = yield* admitted([admission({ fairnessKey: "2" })], "1 minute")
       assert.strictEqual(first?.at, 1_000)
     }).pipe(memory))
@@ -234,11 +234,11 @@ describe("a 429", () => {
     Effect.gen(function*() {
       const limits = yield* inForce
       const burst = Array.from({ length: 1_000 }, () => admission())
-      yield* limits.throttled(admission(), { retryAfter: Duration.seconds(1), ceiling: 10 })
+      yield* limits.heed(admission(), { status: 429, retryAfter: Duration.seconds(1), rateLimit: "10" })
       const first = (yield* admitted(burst, "1 minute")).map(({ at }) => at)
       assert.isAtMost(densest(first, 1_000), 10)
       assert.isAtLeast(first.length, 400)
-      yield* limits.throttled(admission(), { retryAfter: Duration.seconds(37), ceiling: 100 })
+      yield* limits.heed(admission(), { status: 429, retryAfter: Duration.seconds(37), rateLimit: "100" })
       const second = (yield* admitted(burst, "3 minutes")).map(({ at }) => at)
       assert.isAtMost(densest(second, 1_000), 10)
       assert.isAtMost(densest(second, 60_000), 100)
@@ -248,7 +248,7 @@ describe("a 429", () => {
   it.effect("with a reset beyond every window refers to the longest", () =>
     Effect.gen(function*() {
       const limits = yield* inForce
-      yield* limits.throttled(admission(), { retryAfter: Duration.minutes(5), ceiling: 100 })
+      yield* limits.heed(admission(), { status: 429, retryAfter: Duration.minutes(5), rateLimit: "100" })
       const times = (yield* admitted(Array.from({ length: 500 }, () => admission()), "7 minutes")).map(({ at }) => at)
       assert.isAtMost(densest(times, 60_000), 100)
       assert.isAtLeast(densest(times, 60_000), 80)
@@ -260,10 +260,7 @@ describe("a 429", () => {
       Effect.gen(function*() {
         const limits = yield* inForce
         yield* limits.admit(admission())
-        yield* limits.throttled(admission(), {
-          retryAfter,
-          ceiling: undefined
-        })
+        yield* limits.heed(admission(), { status: 429, retryAfter })
         const start = yield* now
         const times = yield* admitted([admission(), admission({ fairnessKey: "2" })], "61 seconds")
         assert.lengthOf(times, 2)
@@ -275,7 +272,7 @@ describe("a 429", () => {
     Effect.gen(function*() {
       const limits = yield* inForce
       for (const ceiling of [1_000, 0, -1, Number.NaN]) {
-        yield* limits.throttled(admission(), { retryAfter: undefined, ceiling })
+        yield* limits.heed(admission(), { status: 429, rateLimit: String(ceiling) })
       }
       const times = (yield* admitted(Array.from({ length: 200 }, () => admission()), "1 minute")).map(({ at }) => at)
       assert.isAtLeast(densest(times, 1_000), 40)
@@ -293,7 +290,7 @@ describe("the wall clock", () => {
           const admittedAt: Array<number> = []
           const admit = Effect.andThen(limits.admit(admission()), Effect.map(monotonic, (at) => admittedAt.push(at)))
           yield* Effect.replicateEffect(limits.admit(admission()), 5)
-          yield* limits.throttled(admission(), { retryAfter: Duration.seconds(7), ceiling: undefined })
+          yield* limits.heed(admission(), { status: 429, retryAfter: Duration.seconds(7) })
           wall.setBy(hours * 3_600_000)
           const waiting = yield* Effect.forkChild(Effect.replicateEffect(admit, 100, { discard: true }))
           yield* TestClock.adjust("3 seconds")
@@ -384,7 +381,7 @@ describe("a failed store", () => {
       const limits = yield* inForce
       const times = yield* admitted(Array.from({ length: 100 }, () => admission()), 0)
       assert.lengthOf(times, 100)
-      yield* limits.throttled(admission(), { retryAfter: Duration.seconds(1), ceiling: 5 })
+      yield* limits.heed(admission(), { status: 429, retryAfter: Duration.seconds(1), rateLimit: "5" })
     }).pipe(on(broken))
   })
 
@@ -393,7 +390,7 @@ describe("a failed store", () => {
       const times = yield* admitted([admission(), admission()], "2 seconds")
       assert.deepStrictEqual(times.map(({ at }) => at), [1_000, 2_000])
       const limits = yield* inForce
-      const throttled = limits.throttled(admission(), { retryAfter: Duration.seconds(1), ceiling: 5 })
+      const throttled = limits.heed(admission(), { status: 429, retryAfter: Duration.seconds(1), rateLimit: "5" })
       const fiber = yield* Effect.forkChild(throttled)
       yield* TestClock.adjust("1 second")
       assert.isDefined(fiber.pollUnsafe())

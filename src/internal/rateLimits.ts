@@ -6,8 +6,6 @@
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type { MalformedResponse, TransportError } from "../LarkError.ts"
-import type { Envelope } from "./envelope.ts"
 
 /**
  * A number of requests in a window of time.
@@ -36,6 +34,18 @@ export const tier4: ReadonlyArray<Limit> = [
 ]
 
 /**
+ * The token bucket that keeps a limit in every window: it holds at most `burst` tokens and gets one every `interval`
+ * milliseconds.
+ *
+ * A window can hold the whole burst and the tokens that arrive during it, so both together stay within the limit. The
+ * bucket fills 5 % slower than that, because network jitter can bunch requests.
+ */
+export const bucketOf = ({ requests, window }: Limit) => {
+  const burst = Math.max(1, Math.floor(requests / 10))
+  return { burst, interval: Math.ceil(Duration.toMillis(window) / (0.95 * (requests - burst + 1))) }
+}
+
+/**
  * A request that waits for admission.
  *
  * @since 0.1.0
@@ -55,37 +65,31 @@ export interface Admission {
 }
 
 /**
- * What a response to a throttled request says.
+ * What a limiter reads of a response, if there is one.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Throttled {
+export interface Answer {
+  readonly status?: number | undefined
+  readonly code?: number | undefined
   /** `x-ogw-ratelimit-reset`; the shortest window if it is missing, the longest one if it is longer. */
-  readonly retryAfter: Duration.Duration | undefined
+  readonly retryAfter?: Duration.Duration | undefined
   /** `x-ogw-ratelimit-limit`: the number of requests in the shortest window that can still be open at the reset. */
-  readonly ceiling: number | undefined
+  readonly rateLimit?: string | undefined
 }
-
-/** Any response, or none. */
-type Response = Envelope | MalformedResponse | TransportError
 
 /**
  * Admits requests within the limits.
- *
- * **Details**
- *
- * - `admit`: waits until the request may be sent.
- * - `throttleIn`: what a response says if it has status 429 or code 99991400.
- * - `throttled`: takes account of it.
  *
  * @since 0.1.0
  * @category models
  */
 export interface RateLimits {
+  /** Waits until the request may be sent. */
   readonly admit: (admission: Admission) => Effect.Effect<void>
-  readonly throttleIn: (response: Response) => Throttled | undefined
-  readonly throttled: (admission: Admission, response: Throttled) => Effect.Effect<void>
+  /** Takes account of an answer with status 429 or code 99991400. */
+  readonly heed: (admission: Admission, answer: Answer) => Effect.Effect<void>
 }
 
 /**

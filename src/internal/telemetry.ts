@@ -113,13 +113,6 @@ export const minted = (
 export const renewalFailed = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   Effect.logWarning("Lark token not renewed; the current token is still valid", cause)
 
-/** Logs that a circuit opened. */
-export const circuitOpened = (endpoint: string, retryAfter: Duration.Duration): Effect.Effect<void> =>
-  Effect.annotateLogs(Effect.logWarning("Lark circuit opened; requests are rejected"), {
-    "lark.endpoint": endpoint,
-    "lark.retry_after_ms": Duration.toMillis(retryAfter)
-  })
-
 const codeOf = (exit: SendExit): number | string => {
   if (Exit.isSuccess(exit)) return exit.value.code
   const error = errorOf(exit)

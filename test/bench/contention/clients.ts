@@ -1,11 +1,12 @@
 /**
  * The participants of a race.
  */
-import { Cas, RateLimits } from "effect-lark-meetings"
+import { Cas, type RateLimits } from "effect-lark-meetings"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
+import { bucketOf } from "../../../src/internal/rateLimits.ts"
 import { sleep } from "../Timeline.ts"
 import * as Backoff from "./Backoff.ts"
 import { meanRoundTrip } from "./Network.ts"
@@ -39,7 +40,7 @@ const oursWithHint = (policy: Cas.Policy<number>): MakeClient => () =>
 
 /** Keeps the shipped pace of each limit, as a token bucket in simulated time: how long to wait, or 0 and one token taken. */
 const paced = (limits: ReadonlyArray<RateLimits.Limit>) => {
-  const buckets = limits.map(RateLimits.pace).map((pace) => ({ ...pace, tokens: pace.burst, filledAt: 0 }))
+  const buckets = limits.map(bucketOf).map((bucket) => ({ ...bucket, tokens: bucket.burst, filledAt: 0 }))
   return (now: number): number => {
     for (const bucket of buckets) {
       const gained = Math.floor((now - bucket.filledAt) / bucket.interval)
