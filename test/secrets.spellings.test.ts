@@ -27,7 +27,12 @@ describe("a message", () => {
     ["percent-encoded", encodeURIComponent(appSecret)],
     ["percent-encoded in lower case", encodeURIComponent(appSecret).replaceAll(/%../g, (c) => c.toLowerCase())],
     ["percent-encoded twice", encodeURIComponent(encodeURIComponent(appSecret))],
-    ["percent-encoded in JSON", encodeURIComponent(json)]
+    ["percent-encoded in JSON", encodeURIComponent(json)],
+    ["in JSON in JSON", JSON.stringify(json).slice(1, -1)],
+    ["in JSON, percent-encoded twice", encodeURIComponent(encodeURIComponent(json))],
+    ["percent-encoded whole", appSecret.replaceAll(/./g, (c) => `%${c.charCodeAt(0).toString(16)}`)],
+    ["in upper case", appSecret.toUpperCase()],
+    ["in upper case, percent-encoded", encodeURIComponent(appSecret.toUpperCase())]
   ])("has no secret that is spelled %s", ([, spelling]) =>
     Effect.gen(function*() {
       const error = yield* failed(`no: ${spelling}!`)
@@ -39,6 +44,85 @@ describe("a message", () => {
       const error = yield* failed("no\r\n[12:00] INFO: all is well\u001b[8m\u2028\u202e")
       assert.include(error.message, "no\\u000d\\u000a[12:00] INFO: all is well\\u001b[8m\\u2028\\u202e")
     }))
+
+  it.effect.each([
+    "\u0000", // null
+    "\u0085", // next line
+    "\u009b", // control sequence
+    "\u00ad", // soft hyphen
+    "\u061c", // Arabic letter mark
+    "\u200b", // zero width space
+    "\u200f", // right-to-left mark
+    "\u202e", // right-to-left override
+    "\u2029", // paragraph separator
+    "\u2067", // right-to-left isolate
+    "\ufeff", // byte order mark
+    "\ud800", // half of a pair
+    "\u{e0041}" // tag
+  ])("has %j escaped", (character) =>
+    Effect.gen(function*() {
+      const escaped = character.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join(
+        ""
+      )
+      assert.include((yield* failed(`a${character}b`)).message, `a${escaped}b`)
+    }))
+
+  it.effect("has a thousand characters of a server at most, without half a secret at their end", () =>
+    Effect.gen(function*() {
+      for (const text of ["x".repeat(9_000_000), "\\".repeat(9_000_000), "%25".repeat(3_000_000)]) {
+        const { message } = yield* failed(text)
+        assert.isBelow(message.length, 1_200)
+      }
+      const { message } = yield* failed(`${"x".repeat(990)}${appSecret}`)
+      assert.notInclude(message, appSecret.slice(0, 5))
+    }))
+
+  it.effect("has no secret that is as long as a JSON Web Token", () => {
+    const token = `eyJ${"aB3-_.".repeat(1_000)}`
+    const feishu = platform.make(
+      () => platform.failed(400, 121005, `\\ % ${token} ${encodeURIComponent(JSON.stringify(token))}`),
+      () => platform.minted(token)
+    )
+    return Effect.gen(function*() {
+      const error = yield* Effect.flip(Meetings.get(id))
+      assert.include(error.message, "<redacted>")
+      assert.notInclude(inspect(error), token.slice(0, 20))
+    }).pipe(Effect.provide(Lark.layer(app)), Effect.provide(feishu.layer))
+  })
+})
+
+describe("a log id, a content type and a link", () => {
+  it.effect("are bounded and escaped, and without a secret", () => {
+    const long = `no\u009b${encodeURIComponent(appSecret)}${"x".repeat(9_000)}`
+    const answers: ReadonlyArray<platform.Answer> = [
+      {
+        status: 502,
+        body: "<html>",
+        headers: { "content-type": `text/html; ${encodeURIComponent(appSecret)}${"x".repeat(9_000)}` }
+      },
+      {
+        ...platform.failed(400, 10014, "no"),
+        headers: { "x-tt-logid": `no${encodeURIComponent(appSecret)}${"x".repeat(9_000)}` }
+      },
+      platform.failed(400, 10014, "no", { error: { log_id: long, troubleshooter: long } }),
+      platform.failed(400, 99991672, "no", { error: { permission_violations: [{ subject: long }] } }),
+      platform.failed(400, 99992402, "no", { error: { field_violations: [{ field: long }] } })
+    ]
+    return Effect.forEach(answers, (answer) =>
+      Effect.gen(function*() {
+        const feishu = platform.make(() => platform.ok({}), () => answer)
+        const error = yield* Meetings.get(id).pipe(
+          Effect.flip,
+          Effect.provide(Lark.layer(app)),
+          Effect.provide(feishu.layer)
+        )
+        const shown = JSON.stringify(error) + error.message
+        assert.isBelow(shown.length, 5_000)
+        assert.notInclude(shown, encodeURIComponent(appSecret))
+        assert.notInclude(shown, "\u009b")
+        assert.include(shown, "<redacted>")
+      }))
+  })
 })
 
 describe("a span", () => {

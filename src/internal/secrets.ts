@@ -7,38 +7,67 @@ import { constFalse } from "effect/Function"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 
+/** Characters of a text that are shown, and those that are searched: more are no message. */
+const mostShown = 1_000
+const mostSearched = 1_000_000
+
 const hexOf = (character: string) => character.charCodeAt(0).toString(16).padStart(4, "0")
 
-/** A secret as it is, in JSON, percent-encoded, or in several of these layers. */
-const spellings = (secret: string) =>
-  secret.split("").map((character) => {
-    const hex = hexOf(character)
-    return `(\\\\|%5c){0,7}(\\u${hex}|u${hex}|%(25)?${hex.slice(2)})`
-  }).join("")
+/** What a terminal, a log or a reader may obey: controls, line ends, marks of direction, invisible characters, half pairs. */
+const controls = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
-/** Line ends and other characters that a terminal or a log may obey. */
-const controls = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu
-
-const withoutSecrets = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string => {
-  const isEncoded = /[%\\]/.test(text)
-  // Longest first: one secret may be the beginning of another.
-  const values = secrets.map(Redacted.value).filter((value) => value !== "").sort((a, b) => b.length - a.length)
-  return values.reduce(
-    (rest, value) => rest.replaceAll(isEncoded ? new RegExp(spellings(value), "gi") : value, "<redacted>"),
-    text
+/** Undoes one layer of JSON's or percent encoding. */
+const decoded = (text: string) =>
+  text.replaceAll(
+    /(?:\\u(?=[\da-f]{4})00|%)([\da-f]{2})|\\(.)/gis,
+    (_, hex?: string, escaped?: string) => escaped ?? String.fromCharCode(Number.parseInt(hex ?? "", 16))
   )
+
+/** As long as the text, which `toLowerCase` need not be. */
+const lower = (text: string) => text.replaceAll(/[A-Z]+/g, (upper) => upper.toLowerCase())
+
+/** Replaces a secret, in upper or lower case. No pattern is made of it: one of a long token would be too long. */
+const without = (text: string, secret: string): string => {
+  // Most texts end here.
+  if (!text.toLowerCase().includes(secret.toLowerCase())) return text
+  const [all, searched] = [lower(text), lower(secret)]
+  let rest = ""
+  let from = 0
+  for (let at = all.indexOf(searched); at >= 0; at = all.indexOf(searched, from)) {
+    rest += `${text.slice(from, at)}<redacted>`
+    from = at + searched.length
+  }
+  return rest + text.slice(from)
 }
 
-/** Replaces the secrets in a text with `<redacted>`, and escapes its control characters. */
-export const redactor = (secrets: ReadonlyArray<Redacted.Redacted>) => (text: string): string =>
-  withoutSecrets(text, secrets).replaceAll(controls, (character) => `\\u${hexOf(character)}`)
+const withoutSecrets = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string => {
+  // Longest first: one secret may be the beginning of another.
+  const values = secrets.map(Redacted.value).filter((value) => value !== "").sort((a, b) => b.length - a.length)
+  let found = text
+  // Each layer is shorter than the one around it, until there is none.
+  for (let layer = text, inner = ""; layer !== inner; layer = decoded(inner)) {
+    inner = values.reduce(without, layer)
+    if (inner !== layer) found = inner
+  }
+  return found
+}
+
+/**
+ * Replaces the secrets in a text with `<redacted>`, escapes its control characters, and bounds its length. A text with an
+ * encoded secret in it is decoded.
+ */
+export const redactor = (secrets: ReadonlyArray<Redacted.Redacted>) => (text: string): string => {
+  const shown = withoutSecrets(text.slice(0, mostSearched), secrets)
+  const short = shown.length > mostShown ? `${shown.slice(0, mostShown)}…` : shown
+  return short.replaceAll(controls, (character) => character.replaceAll(/./gs, (unit) => `\\u${hexOf(unit)}`))
+}
 
 /** The data, or `undefined` if a secret is in it. */
 export const omitIfSecret = (data: unknown, secrets: ReadonlyArray<Redacted.Redacted>): unknown => {
-  // Data that is nested too deeply for JSON cannot be searched, and is left out.
+  // Data that is nested too deeply for JSON, or is too long, cannot be searched, and is left out.
   const isFree = Result.try(() => {
     const text = JSON.stringify(data) ?? ""
-    return withoutSecrets(text, secrets) === text
+    return text.length <= mostSearched && withoutSecrets(text, secrets) === text
   })
   return Result.getOrElse(isFree, constFalse) ? data : undefined
 }
