@@ -44,20 +44,18 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Cas from "./Cas.ts"
-import { bearer } from "./internal/bearer.ts"
 import { CircuitBreaker } from "./internal/circuitBreaker.ts"
 import type { Envelope } from "./internal/envelope.ts"
 import { exchange } from "./internal/exchange.ts"
 import { failure } from "./internal/failure.ts"
 import { RateLimits, tier4 } from "./internal/rateLimits.ts"
+import { makeRequest } from "./internal/request.ts"
 import { withSpan } from "./internal/tracing.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as LarkError from "./LarkError.ts"
@@ -79,6 +77,9 @@ import { UserToken } from "./UserToken.ts"
  * @category models
  */
 export type TokenKind = "app" | "user" | "either"
+
+/** Below `/open-apis`, with segments `:name` for parameters. */
+type AnyPath = `/${string}`
 
 /** As `compile` finds them. */
 type ParamsOf<Path extends string> = Path extends `${string}/:${infer Name}/${infer Rest}` ? Name | ParamsOf<`/${Rest}`>
@@ -105,8 +106,9 @@ export interface Request {
  * @since 0.1.0
  * @category models
  */
-export type Input<Path extends string> = [ParamsOf<Path>] extends [never]
-  ? [input?: Omit<Request, "params"> & { readonly params?: Readonly<Record<string, never>> | undefined }]
+export type Input<Path extends string> = AnyPath extends Path ? [input?: Request]
+  : [ParamsOf<Path>] extends [never]
+    ? [input?: Omit<Request, "params"> & { readonly params?: Readonly<Record<string, never>> | undefined }]
   : [input: Omit<Request, "params"> & { readonly params: { readonly [Name in ParamsOf<Path>]: string } }]
 
 /**
@@ -116,7 +118,7 @@ export type Input<Path extends string> = [ParamsOf<Path>] extends [never]
  * @category models
  */
 export interface Endpoint<
-  in In extends ReadonlyArray<unknown>,
+  out Path extends `/${string}`,
   out A,
   out E extends LarkError.ErrorClass,
   out Token extends TokenKind
@@ -125,7 +127,7 @@ export interface Endpoint<
   readonly name: string
   readonly method: "GET" | "PATCH" | "POST" | "PUT" | "DELETE"
   /** Below `/open-apis`, with segments `:name` for parameters. */
-  readonly path: string
+  readonly path: Path
   readonly token: Token
   /** The errors that are documented for it, apart from the generic ones. */
   readonly errors: ReadonlyArray<E>
@@ -134,13 +136,12 @@ export interface Endpoint<
   /** The span around each call; none without it. */
   readonly span?: string | undefined
   readonly address: Address
-  readonly request: (...input: In) => Request
   /** Reads the body of a success. */
   readonly decode: (body: Readonly<Record<string, unknown>>) => Effect.Effect<A, Schema.SchemaError>
 }
 
 /** Any endpoint, where only what is sent matters. */
-type AnyEndpoint = Endpoint<never, unknown, LarkError.ErrorClass, TokenKind>
+type AnyEndpoint = Endpoint<AnyPath, unknown, LarkError.ErrorClass, TokenKind>
 
 /**
  * How a call of an endpoint fails: the errors that it declares, and the generic ones.
@@ -188,7 +189,7 @@ type UserOf<Token extends TokenKind> = "user" extends Token ? UserToken : never
  * @category constructors
  */
 export const endpoint = <
-  const Path extends string,
+  const Path extends `/${string}`,
   const E extends LarkError.ErrorClass = never,
   // Written out, so that the message about another value names these.
   const Token extends "app" | "user" | "either" = "either",
@@ -209,7 +210,7 @@ export const endpoint = <
       | { readonly data?: Schema.Codec<A, I>; readonly response?: never }
       | { readonly data?: never; readonly response: Schema.Codec<A, I> }
     )
-): Endpoint<Input<Path>, A, E, Token> => {
+): Endpoint<Path, A, E, Token> => {
   const { data, errors = [], limits = tier4, path, response } = options
   const schema = data ?? response
   const read = schema && Schema.decodeUnknownEffect(Schema.toCodecJson(schema))
@@ -220,7 +221,6 @@ export const endpoint = <
     errors,
     limits,
     address: compile(path),
-    request: (...[input]) => input ?? {},
     decode: read === undefined
       // Without a schema, A is void.
       ? () => Effect.void as Effect.Effect<A>
@@ -244,9 +244,9 @@ export const endpoint = <
  * @category services
  */
 export class LarkHttp extends Context.Service<LarkHttp, {
-  readonly call: <In extends ReadonlyArray<unknown>, A, E extends LarkError.ErrorClass, Token extends TokenKind>(
-    endpoint: Endpoint<In, A, E, Token>,
-    ...input: NoInfer<In>
+  readonly call: <Path extends `/${string}`, A, E extends LarkError.ErrorClass, Token extends TokenKind>(
+    endpoint: Endpoint<Path, A, E, Token>,
+    ...input: Input<Path>
   ) => Effect.Effect<A, InstanceType<E> | LarkError.GenericError, UserOf<Token>>
 }>()("effect-lark-meetings/LarkHttp") {}
 
@@ -278,8 +278,21 @@ const withoutCall = (error: LarkError.GenericError): LarkError.GenericError =>
 /** The token that a request carries, and those that were rejected before: the secrets that its answer may repeat. */
 type Tokens = readonly [current: Redacted.Redacted, ...rejected: ReadonlyArray<Redacted.Redacted>]
 
+/** Where a request is sent, and with which body. */
+type Sendable = readonly [url: string, body: HttpBody.Uint8Array | undefined]
+
+const sendableOf = (baseUrl: string, { address }: AnyEndpoint, { body, params = {}, query }: Request) => {
+  const below = address(params, query)
+  if (typeof below !== "string") return below
+  try {
+    return [baseUrl + below, body && HttpBody.jsonUnsafe(body)] as const
+  } catch {
+    return { parameter: "body", reason: "cannot be JSON: it is circular, or has a BigInt in it, for example" }
+  }
+}
+
 const decoded = <A>(
-  { decode, name }: Endpoint<never, A, LarkError.ErrorClass, TokenKind>,
+  { decode, name }: Endpoint<AnyPath, A, LarkError.ErrorClass, TokenKind>,
   { body, logId, status }: Envelope
 ): Effect.Effect<A, LarkError.MalformedResponse> => {
   const reason = "the code says success, but the data is not as documented"
@@ -300,19 +313,13 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
     const limits = yield* RateLimits
     const breaker = yield* CircuitBreaker
 
-    const credentialFor = ({ name, token }: AnyEndpoint): Effect.Effect<Credential> =>
-      token === "app"
-        ? Effect.succeed(tenantToken)
-        : Effect.flatMap(
-          Effect.serviceOption(UserToken),
-          Option.match({
-            onSome: Effect.succeed,
-            onNone: (): Effect.Effect<Credential> =>
-              token === "either"
-                ? Effect.succeed(tenantToken)
-                : Effect.die(new Error(`${name} needs a user: wrap the call with Lark.asUser`))
-          })
-        )
+    const credentialFor = ({ name, token }: AnyEndpoint, context: Context.Context<never>): Credential => {
+      const user = token === "app" ? undefined : Context.getOrUndefined(context, UserToken)
+      if (user === undefined && token === "user") {
+        throw new Error(`${name} needs a user: wrap the call with Lark.asUser`)
+      }
+      return user ?? tenantToken
+    }
 
     /** The request as the rate limiter counts it. */
     const counted = ({ limits, name }: AnyEndpoint, { params = {} }: Request) =>
@@ -341,38 +348,30 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
     const sent = (
       endpoint: AnyEndpoint,
       request: Request,
-      url: string,
+      [url, body]: Sendable,
       kind: "tenant" | "user",
       tokens: Tokens
-    ): Effect.Effect<Envelope, LarkError.TransportError | LarkError.MalformedResponse> =>
-      Effect.flatMap(bearer(endpoint.name, tokens[0]), (authorization) => {
-        const { method, name, path } = endpoint
-        const options = {
-          headers: { accept: "application/json", authorization },
-          body: request.body && HttpBody.jsonUnsafe(request.body)
-        }
-        const reply = exchange(client, name, HttpClientRequest.make(method)(url, options), tokens, timeout, {
-          path,
-          token: kind,
-          resends: tokens.length - 1
-        })
+    ): Effect.Effect<Envelope, LarkError.TransportError | LarkError.MalformedResponse> => {
+      const { method, name, path } = endpoint
+      return Effect.flatMap(makeRequest(name, method, url, { body, token: tokens[0] }), (made) => {
+        const reply = exchange(client, name, made, tokens, timeout, { path, token: kind, resends: tokens.length - 1 })
         const guarded = breaker === undefined ? reply : breaker.guard({ app: appId, endpoint: name }, reply, isUp)
         if (limits === undefined) return guarded
         const heed = (answer: Parameters<RateLimits["heed"]>[1]) =>
           Effect.flatMap(counted(endpoint, request), (admission) => limits.heed(admission, answer))
         return guarded.pipe(Effect.tap(heed), Effect.tapError(heed))
       })
+    }
 
     const callWith = <A, E extends LarkError.ErrorClass>(
       credential: Credential,
-      endpoint: Endpoint<never, A, E, TokenKind>,
+      endpoint: Endpoint<AnyPath, A, E, TokenKind>,
       request: Request
     ): Effect.Effect<A, InstanceType<E> | LarkError.GenericError> => {
-      const address = endpoint.address(request.params ?? {}, request.query)
-      if (Result.isFailure(address)) {
-        return Effect.fail(new LarkError.InvalidParameter({ endpoint: endpoint.name, ...address.failure }))
+      const sendable = sendableOf(baseUrl, endpoint, request)
+      if ("reason" in sendable) {
+        return Effect.fail(new LarkError.InvalidParameter({ endpoint: endpoint.name, ...sendable }))
       }
-      const url = baseUrl + address.success
       const kind = credential === tenantToken ? "tenant" : "user"
       const token = Effect.mapError(admitted(credential.get, endpoint, request), withoutCall)
 
@@ -380,27 +379,29 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       const attempt = (
         ...rejected: ReadonlyArray<Redacted.Redacted>
       ): Effect.Effect<A, InstanceType<E> | LarkError.GenericError> =>
-        Effect.flatMap(token, (current) => {
-          const tokens: Tokens = [current, ...rejected]
-          return Effect.flatMap(sent(endpoint, request, url, kind, tokens), (envelope) => {
-            if (envelope.code === 0) return decoded(endpoint, envelope)
-            const error = LarkError.fromFailure(failure(envelope, tokens), endpoint.errors)
-            return error.retry === "token" && rejected.length === 0
-              ? Effect.flatMap(
-                Cas.hold(credential.reject(current)),
-                (isGone) => isGone ? attempt(current) : Effect.fail(error)
-              )
-              : Effect.fail(error)
-          })
-        })
+        Effect.flatMap(
+          token,
+          (current) =>
+            Effect.flatMap(sent(endpoint, request, sendable, kind, [current, ...rejected]), (envelope) => {
+              if (envelope.code === 0) return decoded(endpoint, envelope)
+              const error = LarkError.fromFailure(failure(envelope), endpoint.errors)
+              return error.retry === "token" && rejected.length === 0
+                ? Effect.flatMap(
+                  Cas.hold(credential.reject(current)),
+                  (isGone) => isGone ? attempt(current) : Effect.fail(error)
+                )
+                : Effect.fail(error)
+            })
+        )
       return attempt()
     }
 
     return LarkHttp.of({
-      call: (endpoint, ...input) => {
-        const request = endpoint.request(...input)
-        const called = Effect.flatMap(credentialFor(endpoint), (credential) => callWith(credential, endpoint, request))
-        return endpoint.span === undefined ? called : withSpan(called, endpoint.span, attributesOf(request))
+      call: (endpoint, ...[request = {}]) => {
+        const called = Effect.contextWith((context: Context.Context<never>) =>
+          callWith(credentialFor(endpoint, context), endpoint, request)
+        )
+        return endpoint.span === undefined ? called : withSpan(called, endpoint.span, () => attributesOf(request))
       }
     })
   })
@@ -425,9 +426,9 @@ export const layer: Layer.Layer<LarkHttp, never, LarkConfig | TenantToken | Http
  * @since 0.1.0
  * @category accessors
  */
-export const call = <In extends ReadonlyArray<unknown>, A, E extends LarkError.ErrorClass, Token extends TokenKind>(
-  endpoint: Endpoint<In, A, E, Token>,
-  ...input: NoInfer<In>
+export const call = <Path extends `/${string}`, A, E extends LarkError.ErrorClass, Token extends TokenKind>(
+  endpoint: Endpoint<Path, A, E, Token>,
+  ...input: Input<Path>
 ): Effect.Effect<A, InstanceType<E> | LarkError.GenericError, LarkHttp | UserOf<Token>> =>
   LarkHttp.use((lark) => lark.call(endpoint, ...input))
 
@@ -479,23 +480,20 @@ export const paged = {
  * @category accessors
  */
 export const pages = <
-  In extends ReadonlyArray<unknown>,
+  Path extends `/${string}`,
   A extends { readonly has_more?: boolean | undefined; readonly page_token?: string | undefined },
   E extends LarkError.ErrorClass,
   Token extends TokenKind
 >(
-  endpoint: Endpoint<In, A, E, Token> & ("has_more" | "page_token" extends keyof A ? unknown : never),
-  ...input: NoInfer<In>
+  endpoint: Endpoint<Path, A, E, Token> & ("has_more" | "page_token" extends keyof A ? unknown : never),
+  ...input: Input<Path>
 ): Stream.Stream<A, InstanceType<E> | LarkError.GenericError, LarkHttp | UserOf<Token>> =>
   Stream.suspend(() => {
-    const request = endpoint.request(...input)
-    const page: Endpoint<[query: Query], A, E, Token> = {
-      ...endpoint,
-      request: (query) => ({ ...request, query: { ...request.query, ...query } })
-    }
+    const page: Endpoint<AnyPath, A, E, Token> = endpoint
+    const [request = {}]: Input<AnyPath> = input
     const named = new Set([String(request.query?.["page_token"] ?? "")])
     return Stream.paginate({}, (query: Query) =>
-      Effect.flatMap(call(page, query), (answer) => {
+      Effect.flatMap(call(page, { ...request, query: { ...request.query, ...query } }), (answer) => {
         const { has_more, page_token = "" } = answer
         if (has_more === false || (has_more === undefined && page_token === "")) {
           return Effect.succeed([[answer], Option.none<Query>()] as const)

@@ -241,7 +241,7 @@ export const make = Effect.gen(function*() {
       meetingId: MeetingId,
       intent: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
       options?: SetHostOptions<NoInfer<T>, E, R>
-    ) => withSpan(moveHost(meetingId, intent, options), "Meetings.setHost", { "lark.meeting_id": meetingId }),
+    ) => withSpan(moveHost(meetingId, intent, options), "Meetings.setHost", () => ({ "lark.meeting_id": meetingId })),
 
     end: (meetingId: MeetingId) => lark.call(endpoints.end, { params: { meeting_id: meetingId } })
   }

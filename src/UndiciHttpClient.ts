@@ -92,12 +92,26 @@ export interface Dispatcher {
 }
 
 /** Builds the result from a complete response. */
-type Build<A> = (status: number, headers: RawHeaders, body: Uint8Array) => A
+type Build<A> = (
+  request: HttpClientRequest,
+  target: Target,
+  status: number,
+  headers: RawHeaders,
+  body: Uint8Array
+) => A
 
 const joined = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
   const [first, ...others] = chunks
   return first !== undefined && others.length === 0 ? first : Bytes.concat(chunks)
 }
+
+const toReply: Build<Reply> = (_request, _target, status, headers, body) => ({
+  status,
+  headers,
+  text: decodeText(body)
+})
+
+const toResponse: Build<BufferedResponse> = (...response) => new BufferedResponse(...response)
 
 /** Collects the response of a request. */
 class Handler<A> {
@@ -151,27 +165,18 @@ class Handler<A> {
     if (this.size <= maxBodyBytes) return
     const cause = bodyOverflow()
     const { headers, request, status, target } = this
-    const response = new BufferedResponse(request, target, status, headers, new Uint8Array())
+    const response = toResponse(request, target, status, headers, new Uint8Array())
     this.end(Effect.fail(new HttpClientError({ reason: new DecodeError({ request, response, cause }) })))
     controller.abort(cause)
   }
 
   onResponseEnd() {
-    this.end(Effect.succeed(this.build(this.status, this.headers, joined(this.chunks))))
+    this.end(Effect.succeed(this.build(this.request, this.target, this.status, this.headers, joined(this.chunks))))
   }
 
   onResponseError(_: DispatchController, error: Error) {
     this.fail(error)
   }
-}
-
-const toReply: Build<Reply> = (status, headers, body) => ({ status, headers, text: decodeText(body) })
-
-const targetOfRequest = (request: HttpClientRequest): Effect.Effect<Target, HttpClientError> => {
-  const target = parseTarget(request)
-  return Result.isSuccess(target)
-    ? Effect.succeed(target.success)
-    : Effect.fail(new HttpClientError({ reason: new InvalidUrlError({ request, cause: target.failure }) }))
 }
 
 /** The timeout of a request, and the clock that measures it. */
@@ -183,10 +188,14 @@ interface Timeout {
 const send = <A>(
   dispatcher: Dispatcher,
   request: HttpClientRequest,
-  target: Target,
+  parsed: Result.Result<Target, unknown>,
   build: Build<A>,
   timeout?: Timeout
 ): Effect.Effect<A, HttpClientError> => {
+  if (Result.isFailure(parsed)) {
+    return Effect.fail(new HttpClientError({ reason: new InvalidUrlError({ request, cause: parsed.failure }) }))
+  }
+  const target = parsed.success
   const { body } = request
   const sent = body._tag === "Empty" ? null : body._tag === "Uint8Array" ? body.text ?? body.body : undefined
   if (sent === undefined || "upgrade" in request.headers) {
@@ -243,14 +252,7 @@ const send = <A>(
  * @category constructors
  */
 export const make = (dispatcher: Dispatcher): HttpClient.HttpClient => {
-  const respond = (request: HttpClientRequest, target: Target) =>
-    send(
-      dispatcher,
-      request,
-      target,
-      (status, headers, body) => new BufferedResponse(request, target, status, headers, body)
-    )
-  const traced = HttpClient.make((request, url) => respond(request, targetOf(url)))
+  const traced = HttpClient.make((request, url) => send(dispatcher, request, Result.succeed(targetOf(url)), toResponse))
   // Without tracing, Effect's wrapper would only track responses whose body is still unread.
   const client = HttpClient.makeWith(
     (preprocessed: Effect.Effect<HttpClientRequest, HttpClientError>) =>
@@ -259,7 +261,7 @@ export const make = (dispatcher: Dispatcher): HttpClient.HttpClient => {
         (request) =>
           Effect.withFiber((fiber) =>
             fiber.getRef(HttpClient.TracerDisabledWhen)(request)
-              ? Effect.flatMap(targetOfRequest(request), (target) => respond(request, target))
+              ? send(dispatcher, request, parseTarget(request), toResponse)
               : traced.execute(request)
           )
       ),
@@ -268,10 +270,7 @@ export const make = (dispatcher: Dispatcher): HttpClient.HttpClient => {
   return registerTimedExecute(
     client,
     (request, duration) =>
-      Effect.flatMap(
-        targetOfRequest(request),
-        (target) => Clock.clockWith((clock) => send(dispatcher, request, target, toReply, { clock, duration }))
-      )
+      Clock.clockWith((clock) => send(dispatcher, request, parseTarget(request), toReply, { clock, duration }))
   )
 }
 

@@ -74,7 +74,7 @@ describe("the address of an endpoint", () => {
 
   it.effect("has the parameters that its segments begin with, and no others", () =>
     Effect.gen(function*() {
-      const own = <const Path extends string>(path: Path) =>
+      const own = <const Path extends `/${string}`>(path: Path) =>
         LarkHttp.endpoint({ name: "own", method: "GET", path, token: "either", errors: [], data: Schema.Unknown })
       const feishu = platform.make(() => platform.ok({}))
       yield* on(feishu)(LarkHttp.LarkHttp.use((lark) =>
@@ -125,6 +125,19 @@ describe("the address of an endpoint", () => {
       for (const query of [{ q: "a\ud800" }, { q: ["a", "\udc00"] }, { "\ud800": "a" }]) {
         const error = yield* Effect.flip(on(feishu)(LarkHttp.call(endpoint, { query })))
         assert.include<object>(error, { _tag: "InvalidParameter", endpoint: "own.get", retry: "never" })
+      }
+      assert.deepStrictEqual([feishu.calls, feishu.mints], [[], []])
+    }))
+
+  it.effect("cannot have a body that is not JSON: nothing is sent", () =>
+    Effect.gen(function*() {
+      const feishu = platform.make(() => platform.ok({}))
+      const circle: Record<string, unknown> = {}
+      circle["circle"] = circle
+      for (const body of [circle, { big: 1n }]) {
+        const error = yield* Effect.flip(on(feishu)(LarkHttp.call(LarkHttp.endpoint(own), { body })))
+        assert.include<object>(error, { _tag: "InvalidParameter", parameter: "body", kind: "caller" })
+        assert.match(error.message, /circular/)
       }
       assert.deepStrictEqual([feishu.calls, feishu.mints], [[], []])
     }))

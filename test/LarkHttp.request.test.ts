@@ -99,7 +99,12 @@ describe.each(platform.clients)("through %s,", (client) => {
           url: "https://open.feishu.cn/open-apis/auth/v3/tenant_access_token/internal",
           path: "/open-apis/auth/v3/tenant_access_token/internal",
           query: {},
-          headers: { "accept-encoding": "identity", "content-type": "application/json", "content-length": "54" },
+          headers: {
+            accept: "application/json",
+            "accept-encoding": "identity",
+            "content-type": "application/json",
+            "content-length": "54"
+          },
           body: `{"app_id":"cli_test","app_secret":"secret-of-the-app"}`
         }])
       }))

@@ -22,7 +22,11 @@ describe("exchange", () => {
           url: v2,
           path: "/open-apis/authen/v2/oauth/token",
           query: {},
-          headers: { "accept-encoding": "identity", "content-type": "application/json" }
+          headers: {
+            accept: "application/json",
+            "accept-encoding": "identity",
+            "content-type": "application/json"
+          }
         }]
       )
       assert.deepStrictEqual(bodyOf(calls[0]), {

@@ -214,6 +214,11 @@ describe("the error channel", () => {
       // @ts-expect-error a class without codes
       errors: [TransportError]
     })
+    // @ts-expect-error a path begins with a slash
+    LarkHttp.endpoint({ name: "own", method: "GET", path: "a" })
+    const computed = LarkHttp.endpoint({ name: "own", method: "GET", path: "/a/:b".replace("a", "c") as `/${string}` })
+    const dynamic = (lark: LarkHttp.LarkHttp["Service"]) => lark.call(computed, { params: { b: "1" } })
+    expectTypeOf(dynamic).toBeFunction()
     const withoutParameter = (lark: LarkHttp.LarkHttp["Service"]) =>
       // @ts-expect-error d is missing
       lark.call(own, { params: { b: "1" } })

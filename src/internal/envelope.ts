@@ -11,6 +11,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import { MalformedResponse } from "../LarkError.ts"
 import type { Reply } from "./execute.ts"
+import type { Redactor } from "./secrets.ts"
 
 /** @internal */
 export interface Envelope {
@@ -24,25 +25,24 @@ export interface Envelope {
   readonly msg: string
   /** The whole body. Most endpoints put their data under `data`, token endpoints beside `code`. */
   readonly body: Readonly<Record<string, unknown>>
+  /** Of the secrets of the request; the log id is free of them. */
+  readonly redact: Redactor
 }
 
 /** The longest window of the platform's limits. */
 const longestWait = Duration.minutes(1)
 
-const waitOf = (header: (name: string) => string | undefined, now: number): Duration.Duration | undefined => {
+const waitOf = (header: (name: string) => string | undefined, clock: Clock.Clock): Duration.Duration | undefined => {
   const reset = Number(header("x-ogw-ratelimit-reset")?.trim() || Number.NaN)
   if (reset >= 0 && reset < Number.POSITIVE_INFINITY) return Duration.min(Duration.seconds(reset), longestWait)
   const given = header("retry-after")
   // Two errors with stacks would be made for a header that is missing, which is most of a call.
   if (given === undefined) return undefined
   const after = Headers.parseRetryAfter(given)
-  return Result.isSuccess(after) ? Duration.min(Headers.retryAfterDelay(after.success, now), longestWait) : undefined
+  return Result.isSuccess(after)
+    ? Duration.min(Headers.retryAfterDelay(after.success, clock.currentTimeMillisUnsafe()), longestWait)
+    : undefined
 }
-
-const parse = (text: string): Result.Result<unknown, string> =>
-  text.trim() === ""
-    ? Result.fail("the body is empty")
-    : Result.try({ try: (): unknown => JSON.parse(text), catch: () => "the body is not JSON" })
 
 /** Some endpoints send the code as text. */
 const codeOf = (code: unknown): number | undefined => {
@@ -55,7 +55,7 @@ export const readEnvelope = (
   endpoint: string,
   { headers, status, text }: Reply,
   clock: Clock.Clock,
-  redact: (text: string) => string,
+  redact: Redactor,
   codeless: boolean
 ): Effect.Effect<Envelope, MalformedResponse> => {
   const header = (name: string) => {
@@ -63,16 +63,18 @@ export const readEnvelope = (
     return typeof value === "object" ? value.join(", ") : value
   }
   const id = header("x-tt-logid") ?? header("x-request-id")
-  const logId = id === undefined ? undefined : redact(id)
-  const retryAfter = waitOf(header, clock.currentTimeMillisUnsafe())
+  const logId = id === undefined ? undefined : redact.text(id)
+  const retryAfter = waitOf(header, clock)
   const malformed = (reason: string) =>
     Effect.fail(new MalformedResponse({ endpoint, status, reason, logId, retryAfter }))
-  const parsed = parse(text)
-  if (Result.isFailure(parsed)) {
-    const contentType = redact(header("content-type") ?? "no content type")
-    return malformed(`${parsed.failure} (${contentType}, ${text.length} characters)`)
+  let body: unknown
+  try {
+    body = JSON.parse(text)
+  } catch {
+    const contentType = redact.text(header("content-type") ?? "no content type")
+    const isEmpty = text.trim() === ""
+    return malformed(`the body is ${isEmpty ? "empty" : "not JSON"} (${contentType}, ${text.length} characters)`)
   }
-  const body = parsed.success
   if (!Predicate.isObject(body)) return malformed("the body is not a JSON object")
   const isSuccess = status >= 200 && status <= 299
   const code = codeless && isSuccess && body["code"] === undefined ? 0 : codeOf(body["code"])
@@ -81,5 +83,5 @@ export const readEnvelope = (
   // OAuth endpoints describe failures as in RFC 6749.
   const msg = [body["msg"], body["error_description"], body["error"]].find(Predicate.isString) ?? ""
   const rateLimit = header("x-ogw-ratelimit-limit")
-  return Effect.succeed({ endpoint, status, logId, retryAfter, rateLimit, code, msg, body })
+  return Effect.succeed({ endpoint, status, logId, retryAfter, rateLimit, code, msg, body, redact })
 }

@@ -13,13 +13,13 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import type { HttpClientError } from "effect/http/HttpClientError"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import { MalformedResponse, TransportError } from "../LarkError.ts"
 import { type Envelope, readEnvelope } from "./envelope.ts"
 import { execute } from "./execute.ts"
-import { redactor } from "./secrets.ts"
+import { makeRedactor, type Redactor } from "./secrets.ts"
 import { observed, type Sent } from "./telemetry.ts"
 
 /** System calls before a connection, and codes of one that was not made, or whose certificate was refused before use. */
@@ -44,12 +44,12 @@ const isUnsent = (error: unknown, texts: Set<string>, depth = 0): boolean => {
 const failureOf = (
   endpoint: string,
   { reason: given }: HttpClientError,
-  redact: (text: string) => string
+  redact: Redactor
 ): TransportError | MalformedResponse => {
   const texts = new Set<string>()
   const isNever = "cause" in given && isUnsent(given.cause, texts)
   if ("description" in given) texts.add(textOf(given.description))
-  const reason = redact([...texts].filter(Boolean).join(", ") || given._tag)
+  const reason = redact.text([...texts].filter(Boolean).join(", ") || given._tag)
   if (/_OVERFLOW\b/.test(reason)) {
     return new MalformedResponse({ endpoint, status: "response" in given ? given.response.status : 0, reason })
   }
@@ -74,11 +74,9 @@ export const exchange = (
   timeout: Duration.Duration,
   options: Sent & { readonly codeless?: boolean | undefined } = {}
 ): Effect.Effect<Envelope, TransportError | MalformedResponse> => {
-  const redact = redactor(secrets)
-  // Without the header, a gateway may compress the reply.
-  const plain = HttpClientRequest.setHeader(request, "accept-encoding", "identity")
+  const redact = makeRedactor(secrets)
   const exchanged = Effect.flatMap(
-    Effect.mapError(execute(client, plain, timeout), (error) => failureOf(endpoint, error, redact)),
+    Effect.mapError(execute(client, request, timeout), (error) => failureOf(endpoint, error, redact)),
     (reply) => Clock.clockWith((clock) => readEnvelope(endpoint, reply, clock, redact, options.codeless === true))
   )
   return observed(endpoint, request, options, exchanged)

@@ -5,12 +5,13 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as HttpBody from "effect/http/HttpBody"
 import type * as HttpClient from "effect/http/HttpClient"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Redacted from "effect/Redacted"
 import * as LarkError from "../LarkError.ts"
 import { exchange } from "./exchange.ts"
 import { failure } from "./failure.ts"
+import { makeRequest } from "./request.ts"
 
 /** Shorter than the 10 seconds of an engine attempt, so that the token request fails before the attempt is cut. */
 const timeout = Duration.seconds(9)
@@ -47,9 +48,9 @@ export const requestToken = Effect.fnUntraced(function*(
   const body = Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name, typeof value === "object" ? Redacted.value(value) : value])
   )
-  const request = HttpClientRequest.bodyJsonUnsafe(HttpClientRequest.post(url), body)
+  const request = yield* makeRequest(endpoint, "POST", url, { body: HttpBody.jsonUnsafe(body) })
   const envelope = yield* exchange(client, endpoint, request, secrets, timeout, { token: "app", ...options })
-  if (envelope.code !== 0) return yield* Effect.fail(LarkError.fromFailure(failure(envelope, secrets), []))
+  if (envelope.code !== 0) return yield* Effect.fail(LarkError.fromFailure(failure(envelope), []))
   const malformed = (reason: string) => {
     const { logId, status } = envelope
     return Effect.fail(new LarkError.MalformedResponse({ endpoint, status, logId, reason }))

@@ -3,9 +3,18 @@
  *
  * @internal
  */
-import { constFalse } from "effect/Function"
 import * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
+
+/** What takes the secrets of a request out of its answer. */
+export interface Redactor {
+  /**
+   * Replaces the secrets in a text with `<redacted>`, escapes its control characters, and bounds its length. A text with an
+   * encoded secret in it is decoded.
+   */
+  readonly text: (text: string) => string
+  /** The data, or `undefined` if a secret is in it. */
+  readonly data: (data: unknown) => unknown
+}
 
 /** Characters of a text that are shown, and those that are searched: more are no message. */
 const mostShown = 1_000
@@ -40,34 +49,32 @@ const without = (text: string, secret: string): string => {
   return rest + text.slice(from)
 }
 
-const withoutSecrets = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string => {
+export const makeRedactor = (secrets: ReadonlyArray<Redacted.Redacted>): Redactor => {
   // Longest first: one secret may be the beginning of another.
   const values = secrets.map(Redacted.value).filter((value) => value !== "").sort((a, b) => b.length - a.length)
-  let found = text
-  // Each layer is shorter than the one around it, until there is none.
-  for (let layer = text, inner = ""; layer !== inner; layer = decoded(inner)) {
-    inner = values.reduce(without, layer)
-    if (inner !== layer) found = inner
+  const withoutSecrets = (text: string): string => {
+    let found = text
+    // Each layer is shorter than the one around it, until there is none.
+    for (let layer = text, inner = ""; layer !== inner; layer = decoded(inner)) {
+      inner = values.reduce(without, layer)
+      if (inner !== layer) found = inner
+    }
+    return found
   }
-  return found
-}
-
-/**
- * Replaces the secrets in a text with `<redacted>`, escapes its control characters, and bounds its length. A text with an
- * encoded secret in it is decoded.
- */
-export const redactor = (secrets: ReadonlyArray<Redacted.Redacted>) => (text: string): string => {
-  const shown = withoutSecrets(text.slice(0, mostSearched), secrets)
-  const short = shown.length > mostShown ? `${shown.slice(0, mostShown)}…` : shown
-  return short.replaceAll(controls, (character) => character.replaceAll(/./gs, (unit) => `\\u${hexOf(unit)}`))
-}
-
-/** The data, or `undefined` if a secret is in it. */
-export const omitIfSecret = (data: unknown, secrets: ReadonlyArray<Redacted.Redacted>): unknown => {
-  // Data that is nested too deeply for JSON, or is too long, cannot be searched, and is left out.
-  const isFree = Result.try(() => {
-    const text = JSON.stringify(data) ?? ""
-    return text.length <= mostSearched && withoutSecrets(text, secrets) === text
-  })
-  return Result.getOrElse(isFree, constFalse) ? data : undefined
+  return {
+    text: (text) => {
+      const shown = withoutSecrets(text.slice(0, mostSearched))
+      const short = shown.length > mostShown ? `${shown.slice(0, mostShown)}…` : shown
+      return short.replaceAll(controls, (character) => character.replaceAll(/./gs, (unit) => `\\u${hexOf(unit)}`))
+    },
+    data: (data) => {
+      try {
+        const text = JSON.stringify(data) ?? ""
+        return text.length <= mostSearched && withoutSecrets(text) === text ? data : undefined
+      } catch {
+        // Data that is nested too deeply for JSON cannot be searched.
+        return undefined
+      }
+    }
+  }
 }

@@ -15,8 +15,8 @@ export const isTraced = (context: Context.Context<never>): boolean =>
 export const withSpan = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   name: string,
-  attributes: Readonly<Record<string, unknown>>
+  attributes: () => Readonly<Record<string, unknown>>
 ): Effect.Effect<A, E, R> =>
   Effect.contextWith((context: Context.Context<never>) =>
-    isTraced(context) ? Effect.withSpan(self, name, { attributes }) : self
+    isTraced(context) ? Effect.withSpan(self, name, { attributes: attributes() }) : self
   )
