@@ -6,19 +6,30 @@ import { parseSync } from "oxc-parser"
 interface Documented {
   readonly code: number
   readonly through: number | undefined
+  readonly status: number | undefined
+  readonly msg: string | undefined
   readonly meaning: string
 }
 
+/** Reads `1500`, `99992351–99992381 (HTTP 400)` and ``121001 (HTTP 500, `internal error`)``, separated by commas. */
 const codesIn = (list: string, meaning: string): ReadonlyArray<Documented> =>
-  list.split(", ").map((codes) => {
-    const [code = Number.NaN, through] = codes.split("–").map(Number)
-    return { code, through, meaning }
-  })
+  Array.from(
+    list.matchAll(/(\d+)(?:–(\d+))?(?: \(HTTP (\d+)(?:, `([^`]+)`)?\))?/g),
+    ([, code, through, status, msg]) => ({
+      code: Number(code),
+      through: numberIn(through),
+      status: numberIn(status),
+      msg,
+      meaning
+    })
+  )
+
+const numberIn = (text: string | undefined) => text === undefined ? undefined : Number(text)
 
 const documentedIn = (docstring: string): ReadonlyArray<Documented> => {
   const text = docstring.replaceAll(/^ *\*+ ?/gm, "").replaceAll(/\n(?![-\n])/g, " ")
-  const [, meaning = "", code] = /^ *(.+) Code (\d+)\./.exec(text) ?? []
-  const listed = Array.from(text.matchAll(/^- (\d[\d, –]*): (.+?) *$/gm))
+  const [, meaning = "", code] = /^ *(.+) Code (\d+(?: \([^)]*\))?)\./.exec(text) ?? []
+  const listed = Array.from(text.matchAll(/^- (\d.*?): (.+?) *$/gm))
   return [
     ...(code === undefined ? [] : codesIn(code, meaning)),
     ...listed.flatMap(([, codes = "", meaning = ""]) => codesIn(codes, meaning))
@@ -46,15 +57,14 @@ export const documented = (part: Part) => documentedBy(fileOf(part))
 /** The rows of one class. An advice that is that of the row above is not repeated. */
 const linesOf = (table: ReadonlyArray<LarkError.Row>, documented: ReadonlyArray<Documented>): ReadonlyArray<string> => {
   let above: string | undefined
-  return documented.map(({ code, meaning, through }) => {
+  return documented.map(({ code, meaning, msg, status, through }) => {
     const row = table.find((row) => row.code === code)
     if (row === undefined) throw new Error(`${code} is documented, but in no class`)
     const codes = through === undefined ? `${code}` : `${code}–${through}`
     const advice = row.advice === above ? "as above" : row.advice
     above = row.advice
-    return `| ${codes} | \`${row.tag}\` | ${row.status ?? "–"} | ${
-      row.msg ?? "–"
-    } | ${meaning} | ${row.kind} | ${row.retry} | ${advice} |`
+    const sent = `${status ?? "–"} | ${msg ?? "–"}`
+    return `| ${codes} | \`${row.tag}\` | ${sent} | ${meaning} | ${row.kind} | ${row.retry} | ${advice} |`
   })
 }
 

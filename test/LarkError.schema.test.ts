@@ -143,7 +143,7 @@ describe("an error as JSON", () => {
       kind: "conflict",
       advice: "Choose another room.",
       keepsData: true,
-      codes: { 105001: { status: 409 } }
+      codes: [105001]
     }) {}
     const schema = Schema.Union([LarkError.schemaOf(RoomBusy), LarkError.schemaOf(LarkError.TransportError)])
     const busy = new RoomBusy({ ...failure, code: 105001, data: [1] })

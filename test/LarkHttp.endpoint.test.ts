@@ -269,7 +269,7 @@ describe("the errors of an endpoint", () => {
   class RoomBusy extends LarkError.ApiError("RoomBusy", {
     kind: "conflict",
     advice: "Choose another room.",
-    codes: { 105001: {}, 99991400: {}, 121001: {} }
+    codes: [105001, 99991400, 121001]
   }) {}
 
   const call = LarkHttp.call(LarkHttp.endpoint({ ...own, errors: [RoomBusy, LarkError.InternalError] }))
@@ -287,7 +287,7 @@ describe("the errors of an endpoint", () => {
   it.effect("may have a code that elsewhere rejects the token: the call is not sent again", () =>
     Effect.gen(function*() {
       class Taken
-        extends LarkError.ApiError("Taken", { kind: "conflict", advice: "Choose another.", codes: { 20005: {} } })
+        extends LarkError.ApiError("Taken", { kind: "conflict", advice: "Choose another.", codes: [20005] })
       {}
       const feishu = platform.make(() => platform.failed(400, 20005))
       const call = LarkHttp.call(LarkHttp.endpoint({ ...own, method: "POST", errors: [Taken] }))

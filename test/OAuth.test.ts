@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Redacted } from "effect"
 import { LarkError, MeetingUser } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
+import { documented } from "../scripts/errors-page.ts"
 import * as platform from "./fixtures/http/platform.ts"
 import { app, bodyOf, callbackOf, granted, redirectUri, start } from "./fixtures/oauth.ts"
 import { alice } from "./fixtures/World.ts"
@@ -92,12 +93,17 @@ describe("refresh", () => {
 
 describe("an error code", () => {
   const rows = LarkError.table.filter(({ code }) => code < 121_001 || code > 124_002)
+  const statuses = new Map(
+    [...documented("generic"), ...documented("session")].flatMap(([, codes]) =>
+      codes.map(({ code, status }) => [code, status] as const)
+    )
+  )
 
   it("has a row in the table", () => assert.isAbove(rows.length, 60))
 
   it.effect.each(rows)("$code fails with $tag", (row) =>
     Effect.gen(function*() {
-      const status = row.status ?? 400
+      const status = statuses.get(row.code) ?? 400
       const answer = {
         status,
         body: { code: row.code, error: "invalid_grant", error_description: "what it means", log_id: "l" },

@@ -11,12 +11,12 @@ import { observe } from "./fixtures/observe.ts"
 import { elapse, id } from "./fixtures/World.ts"
 
 /**
- * The title is taken. Code 129001.
+ * The title is taken. Code 129001 (HTTP 409, `title taken`).
  */
 export class TitleTaken extends LarkError.ApiError("TitleTaken", {
   kind: "conflict",
   advice: "Choose another title.",
-  codes: { 129001: { status: 409, msg: "title taken" } }
+  codes: [129001]
 }) {}
 
 const rename_ = LarkHttp.endpoint({

@@ -185,7 +185,7 @@ describe("the error channel", () => {
 
   it("of an endpoint of one's own follows from its error classes", () => {
     class RoomBusy
-      extends LarkError.ApiError("RoomBusy", { kind: "conflict", advice: "Choose another.", codes: { 105001: {} } })
+      extends LarkError.ApiError("RoomBusy", { kind: "conflict", advice: "Choose another.", codes: [105001] })
     {}
     const own = LarkHttp.endpoint({
       name: "own",

@@ -63,10 +63,6 @@ export interface Row {
   readonly kind: Kind
   readonly retry: Retry
   readonly advice: string
-  /** The HTTP status that is documented for it. */
-  readonly status?: number | undefined
-  /** The message that is documented for it. */
-  readonly msg?: string | undefined
 }
 
 /**
@@ -115,40 +111,44 @@ export const proved = <R extends Retry>(retry: R, { executed }: Failure): Proved
 
 /** What a class declares of its codes, each of which may have its own. */
 interface Codes<K extends Kind, R extends Retry, CodeK extends Kind, CodeR extends Retry> {
-  readonly kind: K
+  readonly kind?: K
   readonly retry?: R
   readonly advice: string
-  readonly codes: Readonly<
-    Record<
-      number,
-      Partial<Omit<Row, "code" | "tag" | "kind" | "retry">> & {
-        readonly kind?: CodeK
-        readonly retry?: CodeR
-      }
-    >
+  readonly codes: ReadonlyArray<
+    number | {
+      readonly code: number
+      readonly through?: number
+      readonly kind?: CodeK
+      readonly retry?: CodeR
+      readonly advice?: string
+    }
   >
 }
 
-/** The rows of a class, by code. */
+/** The rows of a class, and the row for any other code. */
 export const rowsOf = <
-  K extends Kind,
+  K extends Kind = "caller",
   R extends Retry = "never",
   CodeK extends Kind = never,
   CodeR extends Retry = never
 >(
   tag: string,
-  // Without `retry`, R is its default.
-  { advice, codes, kind, retry = "never" as R }: Codes<K, R, CodeK, CodeR>
-) => Object.entries(codes).map(([code, own]) => ({ code: Number(code), tag, kind, retry, advice, ...own }))
+  // K and R are these defaults without `kind` and `retry`.
+  { advice, codes, kind = "caller" as K, retry = "never" as R }: Codes<K, R, CodeK, CodeR>
+) => {
+  const unlisted = { tag, kind, retry, advice }
+  const rows = codes.map((own) => ({ ...unlisted, ...typeof own === "number" ? { code: own } : own }))
+  return { rows, unlisted }
+}
 
 /**
  * Makes an error class that owns its codes.
  *
  * **Details**
  *
- * `kind`, `retry` (`never` unless given) and `advice` hold for every code of the class that has none of its own.
- * `through` makes a code the first of a short range. `status` and `msg` are what the platform documents; errors are told
- * apart by code alone. `keepsData`: the errors keep the `data` of the answer, which others drop.
+ * `kind` (`caller` unless given), `retry` (`never` unless given) and `advice` hold for every code of the class that has none
+ * of its own. `through` makes a code the first of a short range. `keepsData`: the errors keep the `data` of the answer, which
+ * others drop.
  *
  * An endpoint's own classes come before the generic ones, so a class may stand for a code that means something else on
  * that endpoint.
@@ -161,7 +161,7 @@ export const rowsOf = <
  * class RoomBusy extends LarkError.ApiError("RoomBusy", {
  *   kind: "conflict",
  *   advice: "Choose another room or another time.",
- *   codes: { 105001: { status: 409, msg: "room busy" } }
+ *   codes: [105001]
  * }) {}
  *
  * const answer = { code: 105001, msg: "room busy", status: 409, endpoint: "vc.v1.room.book" }
@@ -174,7 +174,7 @@ export const rowsOf = <
  */
 export const ApiError = <
   const Tag extends string,
-  K extends Kind,
+  K extends Kind = "caller",
   R extends Retry = "never",
   CodeK extends Kind = never,
   CodeR extends Retry = never
@@ -182,8 +182,7 @@ export const ApiError = <
   tag: Tag,
   options: Codes<K, R, CodeK, CodeR> & { readonly keepsData?: boolean }
 ): ErrorClass<ApiError<Tag, K | CodeK, Proved<R | CodeR>>> => {
-  const codes = rowsOf(tag, options)
-  const unlisted = rowsOf(tag, { ...options, codes: { 0: {} } })[0]
+  const { rows: codes, unlisted } = rowsOf(tag, options)
   const rowOf = (error: Failure) =>
     codes.find(({ code, through = code }) => code <= error.code && error.code <= through) ?? unlisted
   return class extends Classified<Failure>()(tag, {

@@ -14,9 +14,8 @@ import { ApiError, describe, type Failure, proved } from "./ApiError.ts"
 
 const unknownAdvice = "Read msg; give the log id to support."
 
-/** Whether an undocumented code was executed: the HTTP status alone says. */
 /**
- * Too many calls of this endpoint by this app in this tenant. Code 99991400.
+ * Too many calls of this endpoint by this app in this tenant. Code 99991400 (HTTP 429, `request trigger frequency limit`).
  *
  * @since 0.1.0
  * @category generic errors
@@ -25,7 +24,7 @@ export class RateLimited extends ApiError("RateLimited", {
   kind: "platform",
   retry: "wait",
   advice: "Wait for retryAfter, and call less often.",
-  codes: { 99991400: { status: 429, msg: "request trigger frequency limit" } }
+  codes: [99991400]
 }) {}
 
 /**
@@ -33,14 +32,14 @@ export class RateLimited extends ApiError("RateLimited", {
  *
  * **Details**
  *
- * - 20005: The access token is invalid (older endpoints).
+ * - 20005 (HTTP 200): The access token is invalid (older endpoints).
  * - 20006: The user_access_token has expired (older endpoints).
- * - 20013: The tenant_access_token is invalid (older endpoints).
- * - 20014: The app_access_token is invalid (older endpoints).
- * - 99991663: The tenant_access_token is invalid or expired, or the endpoint takes none.
+ * - 20013 (HTTP 200): The tenant_access_token is invalid (older endpoints).
+ * - 20014 (HTTP 200): The app_access_token is invalid (older endpoints).
+ * - 99991663 (HTTP 400): The tenant_access_token is invalid or expired, or the endpoint takes none.
  * - 99991664: The app_access_token is invalid.
  * - 99991665: The tenant code in the token is invalid.
- * - 99991668: The user_access_token is invalid, or the endpoint takes none.
+ * - 99991668 (HTTP 400): The user_access_token is invalid, or the endpoint takes none.
  * - 99991671: The token does not begin as tokens do (t-, u-).
  * - 99991677: The user_access_token has expired.
  *
@@ -52,22 +51,22 @@ export class TokenRejected extends ApiError("TokenRejected", {
   retry: "token",
   advice: "A renewed token was tried where possible; check which kind of token the endpoint takes, and that the app is "
     + "installed.",
-  codes: {
-    20005: { kind: "caller", status: 200 },
-    20006: { kind: "caller" },
-    20013: { status: 200 },
-    20014: { status: 200 },
-    99991663: { status: 400 },
-    99991664: {},
-    99991665: {},
-    99991668: { kind: "caller", status: 400 },
-    99991671: {},
-    99991677: { kind: "caller" }
-  }
+  codes: [
+    20013,
+    20014,
+    99991663,
+    99991664,
+    99991665,
+    99991671,
+    { code: 20005, kind: "caller" },
+    { code: 20006, kind: "caller" },
+    { code: 99991668, kind: "caller" },
+    { code: 99991677, kind: "caller" }
+  ]
 }) {}
 
 /**
- * The request arrived without a token. Code 99991661.
+ * The request arrived without a token. Code 99991661 (HTTP 400).
  *
  * @since 0.1.0
  * @category generic errors
@@ -75,7 +74,7 @@ export class TokenRejected extends ApiError("TokenRejected", {
 export class TokenMissing extends ApiError("TokenMissing", {
   kind: "setup",
   advice: "Check proxies that remove the Authorization header.",
-  codes: { 99991661: { status: 400 } }
+  codes: [99991661]
 }) {}
 
 /**
@@ -83,7 +82,7 @@ export class TokenMissing extends ApiError("TokenMissing", {
  *
  * **Details**
  *
- * - 99991672: The app lacks a scope, or a field scope such as contact:user.employee_id:readonly for user_id.
+ * - 99991672 (HTTP 400): The app lacks a scope, or a field scope such as contact:user.employee_id:readonly for user_id.
  * - 99991679: The user has not granted the app a scope.
  *
  * @since 0.1.0
@@ -92,10 +91,10 @@ export class TokenMissing extends ApiError("TokenMissing", {
 export class MissingScope extends ApiError("MissingScope", {
   kind: "setup",
   advice: "Grant the app one of `scopes` in the developer console and publish a new version.",
-  codes: {
-    99991672: { status: 400 },
-    99991679: { kind: "caller", advice: "Let the user authorize the app again, with one of `scopes`." }
-  }
+  codes: [
+    99991672,
+    { code: 99991679, kind: "caller", advice: "Let the user authorize the app again, with one of `scopes`." }
+  ]
 }) {}
 
 /**
@@ -103,10 +102,10 @@ export class MissingScope extends ApiError("MissingScope", {
  *
  * **Details**
  *
- * - 20009: The app is not installed in the tenant.
- * - 20010: The user may not use the app.
- * - 20069: The app is not enabled.
- * - 20074: The app may not refresh user tokens.
+ * - 20009 (HTTP 400): The app is not installed in the tenant.
+ * - 20010 (HTTP 400): The user may not use the app.
+ * - 20069 (HTTP 400): The app is not enabled.
+ * - 20074 (HTTP 400): The app may not refresh user tokens.
  * - 99991662: The app is disabled.
  * - 99991673: The app is unavailable, or not installed in the tenant.
  *
@@ -116,17 +115,14 @@ export class MissingScope extends ApiError("MissingScope", {
 export class AppUnavailable extends ApiError("AppUnavailable", {
   kind: "setup",
   advice: "Install the app in the tenant, and publish its version.",
-  codes: {
-    20009: { status: 400 },
-    20010: { kind: "caller", status: 400, advice: "Add the user to the app's availability range." },
-    20069: { status: 400, advice: "Enable the app in the admin console." },
-    20074: {
-      status: 400,
-      advice: "Allow token refresh under Security Settings in the developer console."
-    },
-    99991662: { advice: "Enable the app in the admin console." },
-    99991673: {}
-  }
+  codes: [
+    20009,
+    99991673,
+    { code: 20010, kind: "caller", advice: "Add the user to the app's availability range." },
+    { code: 20069, advice: "Enable the app in the admin console." },
+    { code: 20074, advice: "Allow token refresh under Security Settings in the developer console." },
+    { code: 99991662, advice: "Enable the app in the admin console." }
+  ]
 }) {}
 
 /**
@@ -140,9 +136,9 @@ export class AppUnavailable extends ApiError("AppUnavailable", {
  * - 10014: The app is not authorized: it is stopped, or its secret is wrong.
  * - 10015: The app secret is wrong.
  * - 10016: The app is not a store app: it has no app_ticket.
- * - 20002: The client secret is wrong.
- * - 20024: The code or refresh token belongs to another app.
- * - 20048: There is no app with this id.
+ * - 20002 (HTTP 400): The client secret is wrong.
+ * - 20024 (HTTP 400): The code or refresh token belongs to another app.
+ * - 20048 (HTTP 400): There is no app with this id.
  * - 99991543: There is no app with this id and secret.
  *
  * @since 0.1.0
@@ -151,22 +147,24 @@ export class AppUnavailable extends ApiError("AppUnavailable", {
 export class CredentialsRejected extends ApiError("CredentialsRejected", {
   kind: "setup",
   advice: "Check LARK_APP_SECRET; it changes when somebody resets it in the developer console.",
-  codes: {
-    10005: { advice: "Check LARK_APP_ID, and that the app is enabled." },
-    10012: {
+  codes: [
+    10015,
+    20002,
+    { code: 10005, advice: "Check LARK_APP_ID, and that the app is enabled." },
+    {
+      code: 10012,
       advice: "A new ticket was requested; check LARK_APP_SECRET, and that the webhook receives the pushes."
     },
-    10013: { advice: "Check that the app is installed in the tenant." },
-    10014: { advice: "Check LARK_APP_SECRET, and that the app is enabled." },
-    10015: {},
-    10016: { advice: "Use Lark.layer for a custom app." },
-    20002: { status: 400 },
-    20024: { status: 400, advice: "Check LARK_APP_ID: the user must have authorized this app." },
-    20048: { status: 400, advice: "Check LARK_APP_ID and LARK_BRAND: a Feishu app does not exist on Lark." },
-    99991543: {
+    { code: 10013, advice: "Check that the app is installed in the tenant." },
+    { code: 10014, advice: "Check LARK_APP_SECRET, and that the app is enabled." },
+    { code: 10016, advice: "Use Lark.layer for a custom app." },
+    { code: 20024, advice: "Check LARK_APP_ID: the user must have authorized this app." },
+    { code: 20048, advice: "Check LARK_APP_ID and LARK_BRAND: a Feishu app does not exist on Lark." },
+    {
+      code: 99991543,
       advice: "Check LARK_APP_ID, LARK_APP_SECRET and LARK_BRAND: a Feishu app does not exist on Lark."
     }
-  }
+  ]
 }) {}
 
 /**
@@ -178,7 +176,7 @@ export class CredentialsRejected extends ApiError("CredentialsRejected", {
 export class IpDenied extends ApiError("IpDenied", {
   kind: "setup",
   advice: "Add the address to the allow-list under Security Settings in the developer console.",
-  codes: { 99991401: {} }
+  codes: [99991401]
 }) {}
 
 /**
@@ -190,7 +188,7 @@ export class IpDenied extends ApiError("IpDenied", {
 export class QuotaExhausted extends ApiError("QuotaExhausted", {
   kind: "platform",
   advice: "Buy more calls, or wait until next month.",
-  codes: { 99991403: {} }
+  codes: [99991403]
 }) {}
 
 /**
@@ -200,9 +198,8 @@ export class QuotaExhausted extends ApiError("QuotaExhausted", {
  * @category generic errors
  */
 export class UserTypeNotSupported extends ApiError("UserTypeNotSupported", {
-  kind: "caller",
   advice: "Check the user type.",
-  codes: { 99991674: {} }
+  codes: [99991674]
 }) {}
 
 /**
@@ -211,15 +208,17 @@ export class UserTypeNotSupported extends ApiError("UserTypeNotSupported", {
  * **Details**
  *
  * - 99991675: The user id cannot be parsed.
- * - 99992351–99992381: The id does not exist, or belongs to another app (99992361) or tenant (99992364, 99992381).
+ * - 99992351–99992381 (HTTP 400): The id does not exist, or belongs to another app (99992361) or tenant (99992364, 99992381).
  *
  * @since 0.1.0
  * @category generic errors
  */
 export class UserIdRejected extends ApiError("UserIdRejected", {
-  kind: "caller",
   advice: "Use an id of this app and this tenant, with the constructor of its kind (openId, unionId, userId).",
-  codes: { 99991675: {}, 99992351: { through: 99992381, status: 400 } }
+  codes: [
+    99991675,
+    { code: 99992351, through: 99992381 }
+  ]
 }) {}
 
 /**
@@ -231,7 +230,7 @@ export class UserIdRejected extends ApiError("UserIdRejected", {
 export class TokenNotPermitted extends ApiError("TokenNotPermitted", {
   kind: "setup",
   advice: "Check the app's permissions and the kind of token.",
-  codes: { 99991676: {} }
+  codes: [99991676]
 }) {}
 
 /**
@@ -248,7 +247,10 @@ export class TokenNotPermitted extends ApiError("TokenNotPermitted", {
 export class AuthenticationFailed extends ApiError("AuthenticationFailed", {
   kind: "setup",
   advice: "Check the tenant's login settings.",
-  codes: { 99991681: {}, 99991692: { advice: "Read msg; give the log id to support." } }
+  codes: [
+    99991681,
+    { code: 99991692, advice: "Read msg; give the log id to support." }
+  ]
 }) {}
 
 /**
@@ -265,7 +267,10 @@ export class AuthenticationFailed extends ApiError("AuthenticationFailed", {
 export class RouteNotFound extends ApiError("RouteNotFound", {
   kind: "setup",
   advice: "Check LARK_BASE_URL.",
-  codes: { 99991201: {}, 99991301: { advice: "Check LARK_BASE_URL, and proxies that change requests." } }
+  codes: [
+    99991201,
+    { code: 99991301, advice: "Check LARK_BASE_URL, and proxies that change requests." }
+  ]
 }) {}
 
 /**
@@ -275,9 +280,8 @@ export class RouteNotFound extends ApiError("RouteNotFound", {
  * @category generic errors
  */
 export class FieldValidationFailed extends ApiError("FieldValidationFailed", {
-  kind: "caller",
   advice: "Read `violations`.",
-  codes: { 99992402: {} }
+  codes: [99992402]
 }) {}
 
 /**
@@ -287,31 +291,30 @@ export class FieldValidationFailed extends ApiError("FieldValidationFailed", {
  *
  * - 9499: The request is malformed.
  * - 10003: A parameter is missing or invalid; on token endpoints, the app id.
- * - 20001: A parameter is missing.
- * - 20036: The grant type is not supported.
- * - 20063: The request is malformed.
- * - 20067: A scope is named twice.
- * - 20068: The token request names a scope that the user has not granted.
- * - 20070: The app authenticated in two ways at once.
- * - 20071: The redirect URI is not the one of the authorization.
+ * - 20001 (HTTP 400): A parameter is missing.
+ * - 20036 (HTTP 400): The grant type is not supported.
+ * - 20063 (HTTP 400): The request is malformed.
+ * - 20067 (HTTP 400): A scope is named twice.
+ * - 20068 (HTTP 400): The token request names a scope that the user has not granted.
+ * - 20070 (HTTP 400): The app authenticated in two ways at once.
+ * - 20071 (HTTP 400): The redirect URI is not the one of the authorization.
  *
  * @since 0.1.0
  * @category generic errors
  */
 export class InvalidRequest extends ApiError("InvalidRequest", {
-  kind: "caller",
   advice: "Check the arguments.",
-  codes: {
-    9499: {},
-    10003: { advice: "Check the arguments, and LARK_APP_ID." },
-    20001: { status: 400 },
-    20036: { kind: "setup", status: 400, advice: "Check LARK_ACCOUNTS_URL and LARK_BASE_URL." },
-    20063: { status: 400 },
-    20067: { status: 400, advice: "Name each scope once." },
-    20068: { status: 400, advice: "Request only scopes that the login requested." },
-    20070: { kind: "setup", status: 400, advice: "Check proxies that add an Authorization header." },
-    20071: { status: 400, advice: "Use the redirect URI of the authorize URL." }
-  }
+  codes: [
+    9499,
+    20001,
+    20063,
+    { code: 10003, advice: "Check the arguments, and LARK_APP_ID." },
+    { code: 20036, kind: "setup", advice: "Check LARK_ACCOUNTS_URL and LARK_BASE_URL." },
+    { code: 20067, advice: "Name each scope once." },
+    { code: 20068, advice: "Request only scopes that the login requested." },
+    { code: 20070, kind: "setup", advice: "Check proxies that add an Authorization header." },
+    { code: 20071, advice: "Use the redirect URI of the authorize URL." }
+  ]
 }) {}
 
 /**
@@ -319,8 +322,8 @@ export class InvalidRequest extends ApiError("InvalidRequest", {
  *
  * **Details**
  *
- * - 1500, 1642, 1663, 1668, 2200, 5000, 20050: The platform failed; whether it executed the request is not known.
- * - 20072: The platform is temporarily unavailable.
+ * - 1500, 1642, 1663, 1668, 2200, 5000, 20050 (HTTP 500): The platform failed; whether it executed the request is not known.
+ * - 20072 (HTTP 503): The platform is temporarily unavailable.
  *
  * @since 0.1.0
  * @category generic errors
@@ -329,16 +332,7 @@ export class PlatformError extends ApiError("PlatformError", {
   kind: "platform",
   retry: "unknown",
   advice: "Try again later, and less often; if it persists, give the log id to support.",
-  codes: {
-    1500: {},
-    1642: {},
-    1663: {},
-    1668: {},
-    2200: {},
-    5000: {},
-    20050: { status: 500 },
-    20072: { status: 503 }
-  }
+  codes: [1500, 1642, 1663, 1668, 2200, 5000, 20050, 20072]
 }) {}
 
 /**

@@ -10,7 +10,7 @@
 import { ApiError } from "./ApiError.ts"
 
 /**
- * The server failed; whether it executed the request is not known. Code 121001.
+ * The server failed; whether it executed the request is not known. Code 121001 (HTTP 500, `internal error`).
  *
  * @since 0.1.0
  * @category meeting errors
@@ -19,59 +19,55 @@ export class InternalError extends ApiError("InternalError", {
   kind: "platform",
   retry: "unknown",
   advice: "Try again; if it persists, give the log id to your administrator.",
-  codes: { 121001: { status: 500, msg: "internal error" } }
+  codes: [121001]
 }) {}
 
 /**
- * This meeting does not support the operation. Code 121002.
+ * This meeting does not support the operation. Code 121002 (HTTP 400, `not support`).
  *
  * @since 0.1.0
  * @category meeting errors
  */
 export class NotSupported extends ApiError("NotSupported", {
-  kind: "caller",
   advice: "This kind of meeting cannot do it; leave it out.",
-  codes: { 121002: { status: 400, msg: "not support" } }
+  codes: [121002]
 }) {}
 
 /**
- * An argument is out of range or malformed. Code 121003.
+ * An argument is out of range or malformed. Code 121003 (HTTP 400, `param error`).
  *
  * @since 0.1.0
  * @category meeting errors
  */
 export class ParamError extends ApiError("ParamError", {
-  kind: "caller",
   advice: "Compare the ids, their kind and the other arguments with the endpoint's page.",
-  codes: { 121003: { status: 400, msg: "param error" } }
+  codes: [121003]
 }) {}
 
 /**
- * What the request names does not exist, or is older than 90 days. Code 121004.
+ * What the request names does not exist, or is older than 90 days. Code 121004 (HTTP 404, `data not exist`).
  *
  * @since 0.1.0
  * @category meeting errors
  */
 export class DataNotExist extends ApiError("DataNotExist", {
-  kind: "caller",
   advice: "Check the id; a meeting number or reserve id is not a meeting id.",
-  codes: { 121004: { status: 404, msg: "data not exist" } }
+  codes: [121004]
 }) {}
 
 /**
- * The caller may not do this to this meeting. Code 121005.
+ * The caller may not do this to this meeting. Code 121005 (HTTP 403, `no permission`).
  *
  * @since 0.1.0
  * @category meeting errors
  */
 export class NoPermission extends ApiError("NoPermission", {
-  kind: "caller",
   advice: "Check the kind of token, who the operator is (a user must be the current host) and who owns the meeting.",
-  codes: { 121005: { status: 403, msg: "no permission" } }
+  codes: [121005]
 }) {}
 
 /**
- * The host is not the expected one any more. Code 121006.
+ * The host is not the expected one any more. Code 121006 (HTTP 409, `data conflict`).
  *
  * @since 0.1.0
  * @category meeting errors
@@ -81,167 +77,151 @@ export class DataConflict extends ApiError("DataConflict", {
   advice: "Use Meetings.setHost, which reads the host from the conflict and tries again.",
   // The latest host, if the platform sent it.
   keepsData: true,
-  codes: { 121006: { status: 409, msg: "data conflict" } }
+  codes: [121006]
 }) {}
 
 /**
- * The meeting is not in a state for this; most operations need one in progress. Code 122001.
+ * The meeting is not in a state for this; most operations need one in progress. Code 122001 (HTTP 400, `meeting status unexpected`).
  *
  * @since 0.1.0
  * @category meeting errors
  */
 export class MeetingStatusUnexpected extends ApiError("MeetingStatusUnexpected", {
-  kind: "caller",
   advice: "Read the meeting's status first.",
-  codes: { 122001: { status: 400, msg: "meeting status unexpected" } }
+  codes: [122001]
 }) {}
 
 /**
- * There is no such meeting. Code 122002.
+ * There is no such meeting. Code 122002 (HTTP 404, `meeting not exist`).
  *
  * @since 0.1.0
  * @category meeting errors
  */
 export class MeetingNotExist extends ApiError("MeetingNotExist", {
-  kind: "caller",
   advice: "Check the meeting id; it exists only once the meeting has started.",
-  codes: { 122002: { status: 404, msg: "meeting not exist" } }
+  codes: [122002]
 }) {}
 
 /**
- * The user whose token was used is not in the meeting. Code 122003.
+ * The user whose token was used is not in the meeting. Code 122003 (HTTP 400, `operator user not in meeting`).
  *
  * @since 0.1.0
  * @category meeting errors
  */
 export class OperatorNotInMeeting extends ApiError("OperatorNotInMeeting", {
-  kind: "caller",
   advice: "Join first, or call as the app where the endpoint allows it.",
-  codes: { 122003: { status: 400, msg: "operator user not in meeting" } }
+  codes: [122003]
 }) {}
 
 /**
- * The user to operate on is not in the meeting. Code 122004.
+ * The user to operate on is not in the meeting. Code 122004 (HTTP 400, `target user not in meeting`).
  *
  * @since 0.1.0
  * @category meeting errors
  */
 export class TargetNotInMeeting extends ApiError("TargetNotInMeeting", {
-  kind: "caller",
   advice: "Wait until the user has joined, or choose another.",
-  codes: { 122004: { status: 400, msg: "target user not in meeting" } }
+  codes: [122004]
 }) {}
 
 /**
- * The operator and the target are the same user. Code 122005.
+ * The operator and the target are the same user. Code 122005 (HTTP 400, `cannot operate self`).
  *
  * @since 0.1.0
  * @category meeting errors
  */
 export class CannotOperateSelf extends ApiError("CannotOperateSelf", {
-  kind: "caller",
   advice: "Choose another target.",
-  codes: { 122005: { status: 400, msg: "cannot operate self" } }
+  codes: [122005]
 }) {}
 
 /**
- * The meeting is full. Code 122006.
+ * The meeting is full. Code 122006 (HTTP 400, `participant count reach limit`).
  *
  * @since 0.1.0
  * @category meeting errors
  */
 export class ParticipantCountReachLimit extends ApiError("ParticipantCountReachLimit", {
-  kind: "caller",
   advice: "Invite later.",
-  codes: { 122006: { status: 400, msg: "participant count reach limit" } }
+  codes: [122006]
 }) {}
 
 /**
- * The user is in another call. Code 122007.
+ * The user is in another call. Code 122007 (HTTP 400, `callee is busy`).
  *
  * @since 0.1.0
  * @category meeting errors
  */
-export class CalleeIsBusy extends ApiError("CalleeIsBusy", {
-  kind: "caller",
-  advice: "Invite later.",
-  codes: { 122007: { status: 400, msg: "callee is busy" } }
-}) {}
+export class CalleeIsBusy extends ApiError("CalleeIsBusy", { advice: "Invite later.", codes: [122007] }) {}
 
 /**
- * The host has locked the meeting. Code 122008.
+ * The host has locked the meeting. Code 122008 (HTTP 400, `meeting is locked`).
  *
  * @since 0.1.0
  * @category meeting errors
  */
 export class MeetingIsLocked extends ApiError("MeetingIsLocked", {
-  kind: "caller",
   advice: "Ask the host to unlock it.",
-  codes: { 122008: { status: 400, msg: "meeting is locked" } }
+  codes: [122008]
 }) {}
 
 /**
- * The target is not fully in the meeting, for example still ringing. Code 122009.
+ * The target is not fully in the meeting, for example still ringing. Code 122009 (HTTP 400, `participant status not expected`).
  *
  * @since 0.1.0
  * @category meeting errors
  */
 export class ParticipantStatusNotExpected extends ApiError("ParticipantStatusNotExpected", {
-  kind: "caller",
   advice: "Wait until the user has joined, or choose another.",
-  codes: { 122009: { status: 400, msg: "participant status not expected" } }
+  codes: [122009]
 }) {}
 
 /**
- * Automatic recording is not available for this kind of meeting (a one-to-one call). Code 123002.
+ * Automatic recording is not available for this kind of meeting (a one-to-one call). Code 123002 (HTTP 400, `record param error`).
  *
  * @since 0.1.0
  * @category meeting errors
  */
 export class RecordParamError extends ApiError("RecordParamError", {
-  kind: "caller",
   advice: "Leave automatic recording off.",
-  codes: { 123002: { status: 400, msg: "record param error" } }
+  codes: [123002]
 }) {}
 
 /**
- * More than ten hosts were assigned. Code 123003.
+ * More than ten hosts were assigned. Code 123003 (HTTP 400, `assign host exceed max limit 10`).
  *
  * @since 0.1.0
  * @category meeting errors
  */
 export class AssignHostExceedMaxLimit extends ApiError("AssignHostExceedMaxLimit", {
-  kind: "caller",
   advice: "Assign at most ten.",
-  codes: { 123003: { status: 400, msg: "assign host exceed max limit 10" } }
+  codes: [123003]
 }) {}
 
 /**
- * An assigned host does not exist. Code 123004.
+ * An assigned host does not exist. Code 123004 (HTTP 400, `assign host error`).
  *
  * @since 0.1.0
  * @category meeting errors
  */
 export class AssignHostError extends ApiError("AssignHostError", {
-  kind: "caller",
   advice: "Check the ids of the assigned hosts.",
-  codes: { 123004: { status: 400, msg: "assign host error" } }
+  codes: [123004]
 }) {}
 
 /**
- * The meeting password does not have four to nine digits. Code 123006.
+ * The meeting password does not have four to nine digits. Code 123006 (HTTP 400, `invalid password`).
  *
  * @since 0.1.0
  * @category meeting errors
  */
 export class InvalidPassword extends ApiError("InvalidPassword", {
-  kind: "caller",
   advice: "Use four to nine digits, or the empty string for none.",
-  codes: { 123006: { status: 400, msg: "invalid password" } }
+  codes: [123006]
 }) {}
 
 /**
- * The recording file is still being produced. Code 124002.
+ * The recording file is still being produced. Code 124002 (HTTP 400, `record processing`).
  *
  * @since 0.1.0
  * @category meeting errors
@@ -250,5 +230,5 @@ export class RecordProcessing extends ApiError("RecordProcessing", {
   kind: "platform",
   retry: "wait",
   advice: "Ask again later.",
-  codes: { 124002: { status: 400, msg: "record processing" } }
+  codes: [124002]
 }) {}

@@ -25,16 +25,16 @@ const ended = {
  * (the refresh token is too old), `noRefreshToken` (the access token has expired, and the user did not grant
  * `offline_access`).
  *
- * - 20003: The authorization code does not exist.
- * - 20004: The authorization code has expired: it lives five minutes.
- * - 20008: The user does not exist.
- * - 20026: The refresh token is invalid, or of another version of the token endpoint.
- * - 20037: The refresh token has expired.
- * - 20049: The code verifier does not fit the code challenge.
- * - 20064: The refresh token was revoked.
- * - 20065: The authorization code was used before.
- * - 20066: The user is not active.
- * - 20073: The refresh token was used before.
+ * - 20003 (HTTP 400): The authorization code does not exist.
+ * - 20004 (HTTP 400): The authorization code has expired: it lives five minutes.
+ * - 20008 (HTTP 400): The user does not exist.
+ * - 20026 (HTTP 400): The refresh token is invalid, or of another version of the token endpoint.
+ * - 20037 (HTTP 400): The refresh token has expired.
+ * - 20049 (HTTP 400): The code verifier does not fit the code challenge.
+ * - 20064 (HTTP 400): The refresh token was revoked.
+ * - 20065 (HTTP 400): The authorization code was used before.
+ * - 20066 (HTTP 400): The user is not active.
+ * - 20073 (HTTP 400): The refresh token was used before.
  * - 99991669: The refresh token of the user is invalid.
  *
  * @since 0.1.0
@@ -53,22 +53,9 @@ export class ReauthorizationRequired extends Classified<
       : describe({ code, msg, status, logId, endpoint }, login)
 }) {
   static readonly codes = rowsOf("ReauthorizationRequired", {
-    kind: "caller",
     advice: login,
-    codes: {
-      20003: { status: 400 },
-      20004: { status: 400 },
-      20008: { status: 400 },
-      20026: { status: 400 },
-      20037: { status: 400 },
-      20049: { status: 400 },
-      20064: { status: 400 },
-      20065: { status: 400 },
-      20066: { status: 400 },
-      20073: { status: 400 },
-      99991669: {}
-    }
-  })
+    codes: [20003, 20004, 20008, 20026, 20037, 20049, 20064, 20065, 20066, 20073, 99991669]
+  }).rows
   static readonly keepsData = false
   constructor(options: Partial<Failure> & { readonly endpoint: string; readonly reason?: keyof typeof ended }) {
     super({ reason: "refused", ...options })
