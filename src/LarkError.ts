@@ -62,6 +62,7 @@ export { schemaOf } from "./LarkError/schema.ts"
 export * from "./LarkError/session.ts"
 export * from "./LarkError/transport.ts"
 
+/** The classes of the codes that any endpoint may answer with. */
 const generic = [
   Generic.RateLimited,
   Generic.TokenRejected,
@@ -82,21 +83,24 @@ const generic = [
   Session.ReauthorizationRequired
 ]
 
+/** The classes without codes of their own. */
+const uncoded = [
+  Generic.UnknownApiError,
+  TransportError,
+  MalformedResponse,
+  InvalidParameter,
+  Session.SessionStoreError,
+  Session.AppTicketMissing,
+  Session.InvalidTenant
+]
+
 /**
  * The errors that any call may fail with, whatever its endpoint.
  *
  * @since 0.1.0
  * @category models
  */
-export type GenericError =
-  | InstanceType<(typeof generic)[number]>
-  | Generic.UnknownApiError
-  | TransportError
-  | MalformedResponse
-  | InvalidParameter
-  | Session.SessionStoreError
-  | Session.AppTicketMissing
-  | Session.InvalidTenant
+export type GenericError = InstanceType<(typeof generic)[number] | (typeof uncoded)[number]>
 
 /**
  * Any error of the platform.
@@ -140,17 +144,9 @@ export const table: ReadonlyArray<Row> = [...Object.values(Meeting), ...generic]
  * @since 0.1.0
  * @category schemas
  */
-export const LarkError: Schema.Codec<LarkError, Schema.Json> = Schema.Union([
-  ...Object.values(Meeting),
-  ...generic,
-  Generic.UnknownApiError,
-  TransportError,
-  MalformedResponse,
-  InvalidParameter,
-  Session.SessionStoreError,
-  Session.AppTicketMissing,
-  Session.InvalidTenant
-].map((Class) => schemaOf<LarkError>(Class)))
+export const LarkError: Schema.Codec<LarkError, Schema.Json> = Schema.Union(
+  [...Object.values(Meeting), ...generic, ...uncoded].map((Class) => schemaOf<LarkError>(Class))
+)
 
 /** By list, which an endpoint makes once. */
 const indexOf = memoize(<C extends ErrorClass>(classes: ReadonlyArray<C>): ReadonlyMap<number, C> => {

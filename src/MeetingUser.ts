@@ -98,14 +98,17 @@ const faultOf = (id: string): string | undefined =>
 const parse = <T extends IdType>(
   idType: T,
   id: string,
-  userType: number
+  userType: number = UserType.User
 ): Result.Result<MeetingUser<T>, InvalidMeetingUser> => {
   const fault = faultOf(id)
-  return fault !== undefined
-    ? Result.fail(new InvalidMeetingUser({ reason: `its ${idType} ${fault}` }))
+  const reason = fault !== undefined
+    ? `its ${idType} ${fault}`
     : Number.isSafeInteger(userType) && userType > 0
+    ? undefined
+    : `user type ${userType} is not a positive whole number`
+  return reason === undefined
     ? Result.succeed({ idType, id, userType })
-    : Result.fail(new InvalidMeetingUser({ reason: `user type ${userType} is not a positive whole number` }))
+    : Result.fail(new InvalidMeetingUser({ reason }))
 }
 
 const Id = Schema.String.check(
@@ -147,12 +150,12 @@ export const MeetingUser: Schema.Codec<MeetingUser> = Schema.Union([
 export const makeEffect = <T extends IdType>(
   idType: T,
   id: string,
-  userType: number = UserType.User
+  userType?: number
 ): Effect.Effect<MeetingUser<T>, InvalidMeetingUser> => Effect.fromResult(parse(idType, id, userType))
 
 const constructor =
   <T extends IdType>(idType: T) => (id: string, options?: { readonly userType?: number | undefined }): MeetingUser<T> =>
-    Result.getOrThrowWith(parse(idType, id, options?.userType ?? UserType.User), (error) => error)
+    Result.getOrThrow(parse(idType, id, options?.userType))
 
 /**
  * A user by open id, a Feishu or Lark user unless `userType` says otherwise. Throws `InvalidMeetingUser`.

@@ -160,8 +160,9 @@ const asOperator = <T extends MeetingUser.IdType>(
   }
 })
 
-const kindsOf = (users: ReadonlyArray<MeetingUser.MeetingUser>) =>
-  [...new Set(users.map(({ idType }) => idType))].join(" and ")
+/** The error of an argument, with the report of an operation that never began. */
+const invalid = (parameter: string, reason: string) =>
+  Object.assign(hostRegister.invalid(parameter, reason), { report: Cas.neverBegan })
 
 /** Hosts that are remembered. */
 const capacity = 1_000
@@ -192,15 +193,10 @@ export const make = Effect.gen(function*() {
   ): Effect.fn.Return<Cas.Report<MeetingUser.MeetingUser<T>>, SetHostError<T> | E, R> {
     const intent = "decide" in goal ? goal : Cas.ensure(goal)
     const named = options.hint ?? intent.values[0]
-    if (named === undefined) {
-      const expected = "a user: the intent names none"
-      return yield* new Cas.InvalidPolicy({ setting: "hint", expected, received: "nothing" })
-    }
+    if (named === undefined) return yield* invalid("hint", "is missing, and the intent names no user")
     const { idType } = named
-    const received = kindsOf([named, ...intent.values])
-    if (received !== idType) {
-      return yield* new Cas.InvalidPolicy({ setting: "users of one call", expected: "of one id kind", received })
-    }
+    const mixed = hostRegister.mixed(idType, intent.values)
+    if (mixed !== undefined) return yield* invalid("intent", mixed)
     const inKind = (user: MeetingUser.MeetingUser) =>
       MeetingUser.hasIdType(user, idType) ? Option.some(user) : Option.none()
     const user = yield* Effect.serviceOption(UserToken)
@@ -296,7 +292,8 @@ export const swapHost = <T extends MeetingUser.IdType>(
  * The expected host is the hint, else the host that this service saw last, else the one that `get` reads. A conflict names
  * the host that the next swap expects, without a wait; one that does not costs a `get`. The report says what was done and
  * whether it took effect, on success and on every error. A user who is not the host gets `CasRefused` with the reason
- * `"OperatorNotHost"`. Scope `vc:meeting`.
+ * `"OperatorNotHost"`. Users of different kinds of id, or none at all, are refused with `InvalidParameter`. Scope
+ * `vc:meeting`.
  *
  * @since 0.1.0
  * @category accessors

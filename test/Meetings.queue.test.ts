@@ -87,7 +87,9 @@ describe("setHost", () => {
       const report = yield* inTime(Meetings.setHost(id, next, { hint: user("alice") }))
       assert.deepStrictEqual([report.outcome, report.after], ["swapped", user("dave")])
       const refused = yield* inTime(Effect.flip(Meetings.setHost(id, next)))
-      assert.strictEqual(refused._tag === "CasInvalidPolicy" ? refused.setting : refused._tag, "hint")
+      assert.strictEqual(refused._tag === "InvalidParameter" ? refused.parameter : refused._tag, "hint")
+      assert.include(refused.message, "hint is missing, and the intent names no user")
+      assert.deepStrictEqual(refused.report, Cas.neverBegan)
     }).pipe(feishu()))
 
   for (const [what, tag, body] of inBetween) {
@@ -112,8 +114,20 @@ describe("setHost", () => {
   it.effect("refuses users of different kinds of id, even past the compiler", () =>
     Effect.gen(function*() {
       const anyKind: ReadonlyArray<MeetingUser.MeetingUser> = [user("alice"), MeetingUser.unionId("on_bob")]
-      const error = yield* Effect.flip(Meetings.setHost(id, Cas.handover(anyKind[0]!, anyKind[1]!)))
-      assert.strictEqual(error._tag, "CasInvalidPolicy")
+      const [ofAlice, ofBob] = anyKind
+      assert(ofAlice !== undefined && ofBob !== undefined)
+      const swap = { endpoint: "vc.v1.meeting.set_host", parameter: "intent" }
+      for (
+        const [intent, hint] of [[Cas.handover(ofAlice, ofBob)], [Cas.rotate([ofAlice, ofBob])], [
+          ofAlice,
+          ofBob
+        ]] as const
+      ) {
+        const error = yield* Effect.flip(Meetings.setHost(id, intent, { hint }))
+        assert.include<object>(error, { _tag: "InvalidParameter", kind: "caller", retry: "never", ...swap })
+        assert.match(error.message, /intent has (union|open)_id, but this call names users by (open|union)_id/)
+        assert.deepStrictEqual(error.report, Cas.neverBegan)
+      }
       assert.deepStrictEqual(yield* calls, [])
     }).pipe(feishu()))
 

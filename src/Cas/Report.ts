@@ -131,6 +131,25 @@ export interface FailureReport<out A> extends Evidence<A> {
   readonly observed: Option.Option<A>
 }
 
+/**
+ * The report of an operation that never began, for an error of its arguments.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const neverBegan: FailureReport<never> = {
+  outcome: "failed",
+  effect: "none",
+  before: Option.none(),
+  observed: Option.none(),
+  attempts: [],
+  swaps: 0,
+  reads: 0,
+  conflicts: { fresh: 0, stale: 0 },
+  waited: Duration.zero,
+  elapsed: Duration.zero
+}
+
 const show = (value: unknown): string =>
   typeof value === "string"
     ? value

@@ -74,8 +74,8 @@ export class MalformedResponse extends Classified<{
  *
  * **Details**
  *
- * A part of a path that is empty, `.` or `..`, half of a surrogate pair in a path or a query, a body that is not JSON, or
- * users of one call that are named by different kinds of id.
+ * A part of a path that is empty, `.` or `..`, half of a surrogate pair in a path or a query, a body that is not JSON, users
+ * of one call that are named by different kinds of id, or a `setHost` without any user.
  *
  * @since 0.1.0
  * @category generic errors

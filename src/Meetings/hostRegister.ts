@@ -80,6 +80,19 @@ export const get = <T extends MeetingUser.IdType>(
     ({ meeting }) => fromWire(idType, meetingId, meeting)
   )
 
+/** An argument of `set_host` with which it cannot be sent. */
+export const invalid = (parameter: string, reason: string) =>
+  new LarkError.InvalidParameter({ endpoint: endpoints.setHost.name, parameter, reason })
+
+/** Types may have been widened; an id under another kind's name would name nobody. */
+export const mixed = (
+  idType: MeetingUser.IdType,
+  users: ReadonlyArray<MeetingUser.MeetingUser>
+): string | undefined => {
+  const other = users.find((user) => user.idType !== idType)
+  return other && `has ${other.idType}, but this call names users by ${idType}`
+}
+
 /** Sends one `set_host`. */
 export const swap = <T extends MeetingUser.IdType>(
   lark: Lark,
@@ -91,13 +104,8 @@ export const swap = <T extends MeetingUser.IdType>(
   },
   endpoint: typeof endpoints.setHost = endpoints.setHost
 ): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>, TransientError>, SwapError> => {
-  // Types may have been widened; an id under another kind's name would name nobody.
-  const other = [desired, expected].find((user) => user.idType !== idType)
-  if (other !== undefined) {
-    const reason = `has ${other.idType}, but this call names users by ${idType}`
-    const parameter = other === desired ? "desired" : "expected"
-    return Effect.fail(new LarkError.InvalidParameter({ endpoint: endpoint.name, parameter, reason }))
-  }
+  const reason = mixed(idType, [desired, expected])
+  if (reason !== undefined) return Effect.fail(invalid(desired.idType === idType ? "expected" : "desired", reason))
   const answer = lark.call(endpoint, {
     params: { meeting_id: meetingId },
     query: { user_id_type: idType },

@@ -9,7 +9,6 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import { identity } from "effect/Function"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Classified } from "./classified.ts"
@@ -81,7 +80,7 @@ const parse = <Id extends string, E>(
 /** Throws the error. */
 export const maker =
   <Id extends string>(kind: Kind<Id>, Invalid: new(refusal: Refusal) => Error) => (text: string): Id =>
-    Result.getOrThrowWith(parse(kind, Invalid, text), identity)
+    Result.getOrThrow(parse(kind, Invalid, text))
 
 /** Fails with the error. */
 export const effectMaker =
