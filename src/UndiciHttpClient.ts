@@ -49,6 +49,7 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import {
   bodyOverflow,
+  departures,
   maxBodyBytes,
   registerTimedExecute,
   type Reply,
@@ -65,7 +66,7 @@ interface DispatchController {
 }
 
 /**
- * The part of a dispatcher, such as undici's `Agent`, that is used.
+ * The part of a dispatcher, such as undici's `Agent`, that is used. It calls `onRequestStart` before a request leaves.
  *
  * @since 0.1.0
  * @category models
@@ -145,7 +146,10 @@ class Handler<A> {
 
   fail(cause: unknown) {
     const { request } = this
-    this.end(Effect.fail(new HttpClientError({ reason: new TransportError({ request, cause }) })))
+    const error = new HttpClientError({ reason: new TransportError({ request, cause }) })
+    // One that was aborted may still start.
+    if (this.controller === undefined && this.reason === undefined) departures.set(error, "never")
+    this.end(Effect.fail(error))
   }
 
   onRequestStart(controller: DispatchController) {

@@ -211,6 +211,18 @@ describe("a request", () => {
       }
     }))
 
+  it.effect("to the platform that fails before it starts was not executed, whatever the error says", () =>
+    Effect.gen(function*() {
+      const reset = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })
+      for (const [starts, executed] of [[false, "no"], [true, "unknown"]] as const) {
+        const { client } = scripted((handler, controller) => {
+          if (starts) handler.onRequestStart(controller)
+          handler.onResponseError(controller, reset)
+        })
+        assert.include<object>(yield* Effect.flip(through(client)(end)), { _tag: "TransportError", executed })
+      }
+    }))
+
   it.effect("to the platform leaves no timer when it is interrupted, also before it is connected", () =>
     Effect.gen(function*() {
       const { calls, clock } = yield* countedClock

@@ -1,21 +1,13 @@
 /**
  * `setHost` and `swapHost` on a raw TCP server that cuts each of its replies at every position: no false claim, defect or hang.
  */
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, type Layer, Option, Predicate, Redacted, References, Schema } from "effect"
-import { Cas, Lark, Meetings, UndiciHttpClient } from "effect-lark-meetings"
-import { FetchHttpClient, type HttpClient } from "effect/http"
+import { Cause, Effect, Exit, Option, Predicate, Redacted, References, Schema } from "effect"
+import { Cas, Lark, Meetings } from "effect-lark-meetings"
 import { createServer, type Socket } from "node:net"
 import { listen } from "./fixtures/http/listen.ts"
+import { transports } from "./fixtures/http/transports.ts"
 import { alice, bob, id } from "./fixtures/World.ts"
-
-const transports: ReadonlyArray<readonly [name: string, layer: Layer.Layer<HttpClient.HttpClient>]> = [
-  ["undici", NodeHttpClient.layerUndici],
-  ["undici's dispatcher", UndiciHttpClient.layer(NodeHttpClient.makeDispatcher)],
-  ["node:http", NodeHttpClient.layerNodeHttp],
-  ["fetch", FetchHttpClient.layer]
-]
 
 const reply = (status: string, body: unknown) => {
   const text = JSON.stringify(body)

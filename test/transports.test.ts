@@ -1,26 +1,19 @@
 /**
  * The client on real sockets, with every HTTP transport of Node.
  */
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Option, Redacted } from "effect"
-import { Lark, Meeting, Meetings, UndiciHttpClient, UserToken } from "effect-lark-meetings"
+import { Lark, Meeting, Meetings, UserToken } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
-import { FetchHttpClient, HttpClient, HttpServer } from "effect/http"
+import { HttpClient, HttpServer } from "effect/http"
 import { createServer, type RequestListener } from "node:http"
 import { createServer as createSocketServer, type Socket } from "node:net"
 import { listen } from "./fixtures/http/listen.ts"
+import { transports } from "./fixtures/http/transports.ts"
 import { alice, bob, id } from "./fixtures/World.ts"
 
 const session = UserToken.fromAccessToken(Redacted.make("u-alice"), { user: alice })
-
-const transports: ReadonlyArray<readonly [name: string, layer: Layer.Layer<HttpClient.HttpClient>]> = [
-  ["undici", NodeHttpClient.layerUndici],
-  ["undici's dispatcher", UndiciHttpClient.layer(NodeHttpClient.makeDispatcher)],
-  ["node:http", NodeHttpClient.layerNodeHttp],
-  ["fetch", FetchHttpClient.layer]
-]
 
 const answering = (listener: RequestListener) => listen(createServer(listener))
 
@@ -95,13 +88,6 @@ describe.each(transports)("%s", (_, transport) => {
       // A label of more than 63 characters fails without a name server, which may be slow or answer every name.
       const error = yield* Effect.flip(at(`http://${"nobody".repeat(11)}.invalid`)(end))
       assert.include<object>(error, { _tag: "TransportError", executed: "no" })
-    }))
-
-  it.live("a server without TLS is a TransportError", () =>
-    Effect.gen(function*() {
-      const baseUrl = yield* answering((_, response) => response.end("{}"))
-      const error = yield* Effect.flip(at(baseUrl.replace("http:", "https:"))(end))
-      assert.strictEqual(error._tag, "TransportError")
     }))
 
   it.live("a connection closed before the answer may have been executed", () =>

@@ -18,7 +18,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import { MalformedResponse, TransportError } from "../LarkError.ts"
 import { type Envelope, readEnvelope } from "./envelope.ts"
-import { execute } from "./execute.ts"
+import { departures, execute } from "./execute.ts"
 import { makeRedactor, type Redactor } from "./secrets.ts"
 import { observed, type Sent } from "./telemetry.ts"
 
@@ -43,19 +43,29 @@ const isUnsent = (error: unknown, texts: Set<string>, depth = 0): boolean => {
 
 const failureOf = (
   endpoint: string,
-  { reason: given }: HttpClientError,
+  error: HttpClientError,
   redact: Redactor
 ): TransportError | MalformedResponse => {
+  const { reason: given } = error
   const texts = new Set<string>()
-  const isNever = "cause" in given && isUnsent(given.cause, texts)
+  const isNamed = "cause" in given && isUnsent(given.cause, texts)
   if ("description" in given) texts.add(textOf(given.description))
   const reason = redact.text([...texts].filter(Boolean).join(", ") || given._tag)
   if (/_OVERFLOW\b/.test(reason)) {
     return new MalformedResponse({ endpoint, status: "response" in given ? given.response.status : 0, reason })
   }
-  const executed = isNever || given._tag === "EncodeError" || given._tag === "InvalidUrlError" ? "no" : "unknown"
-  return new TransportError({ endpoint, executed, reason })
+  const departure = departures.get(error)
+  const isNever = isNamed || given._tag === "EncodeError" || given._tag === "InvalidUrlError" || departure === "never"
+  return new TransportError({ endpoint, executed: isNever && departure !== "repeated" ? "no" : "unknown", reason })
 }
+
+/** A refusal of a call that the client sent more than once: another of these requests may have been executed. */
+const afterOthers = ({ code, endpoint, msg }: Envelope, redact: Redactor) =>
+  new TransportError({
+    endpoint,
+    executed: "unknown",
+    reason: `the HTTP client sent the request more than once, and the last answer is [${code}] ${redact.text(msg)}`
+  })
 
 /**
  * Sends a request and reads the envelope of its answer within `timeout`. Errors are free of the secrets of the request.
@@ -77,7 +87,15 @@ export const exchange = (
   const redact = makeRedactor(secrets)
   const exchanged = Effect.flatMap(
     Effect.mapError(execute(client, request, timeout), (error) => failureOf(endpoint, error, redact)),
-    (reply) => Clock.clockWith((clock) => readEnvelope(endpoint, reply, clock, redact, options.codeless === true))
+    (reply) => {
+      const envelope = Clock.clockWith((clock) =>
+        readEnvelope(endpoint, reply, clock, redact, options.codeless === true)
+      )
+      // Reads, and requests for a token, which have no path, execute nothing.
+      return reply.isResent === true && request.method !== "GET" && options.path !== undefined
+        ? Effect.filterOrFail(envelope, ({ code }) => code === 0, (refused) => afterOthers(refused, redact))
+        : envelope
+    }
   )
   return observed(endpoint, request, options, exchanged)
 }

@@ -6,7 +6,7 @@
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { constTrue, memoize } from "effect/Function"
+import { memoize } from "effect/Function"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import { DecodeError, HttpClientError, TransportError } from "effect/http/HttpClientError"
@@ -33,10 +33,15 @@ export interface Reply {
   /** By name in lower case; a list for a header that came more than once. */
   readonly headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
   readonly text: string
+  /** Whether the client sent the request more than once. */
+  readonly isResent?: boolean
 }
 
 /** Makes no span and follows no redirect. Fails with a `TransportError` caused by `timeoutError` after the timeout. */
 export type Execute = (request: HttpClientRequest, timeout: Duration.Duration) => Effect.Effect<Reply, HttpClientError>
+
+/** What is known of the request of an error: it never left, or the client sent it more than once. */
+export const departures = new WeakMap<HttpClientError, "never" | "repeated">()
 
 const timedExecutes = new WeakMap<HttpClient.HttpClient, Execute>()
 
@@ -52,8 +57,6 @@ export const registerTimedExecute = (client: HttpClient.HttpClient, execute: Exe
 /** The settings of HTTP clients for requests to the platform. Cached: most requests of a program are sent from one context. */
 const contextOf = memoize((context: Context.Context<never>) =>
   context.pipe(
-    // `observed` makes the span of the request. The platform is a third party and gets no trace ids.
-    Context.add(HttpClient.TracerDisabledWhen, constTrue),
     // fetch, unlike the other transports, would follow a redirect and send the app secret to another server.
     Context.add(FetchHttpClient.RequestInit, {
       ...Context.getOrUndefined(context, FetchHttpClient.RequestInit),
@@ -80,28 +83,52 @@ const read = (request: HttpClientRequest, response: HttpClientResponse): Effect.
   )
 }
 
+/** Executes a request, and counts how often the client sends it: Effect's clients ask each time whether to trace. */
+const executeCounted = (
+  client: HttpClient.HttpClient,
+  request: HttpClientRequest,
+  timeout: Duration.Duration
+): Effect.Effect<Reply, HttpClientError> => {
+  let sends = 0
+  const received = Effect.flatMap(
+    // A client with `HttpClient.filterStatusOk` fails with the response.
+    Effect.catchReason(
+      client.execute(request),
+      "HttpClientError",
+      "StatusCodeError",
+      ({ response }) => Effect.succeed(response)
+    ),
+    (response) =>
+      Effect.map(read(request, response), (text) => ({
+        status: response.status,
+        headers: response.headers,
+        text,
+        isResent: sends > 1
+      }))
+  )
+  return timeoutOrElse(
+    Effect.tapError(received, (error) =>
+      Effect.sync(() => {
+        if (sends > 1) departures.set(error, "repeated")
+      })),
+    {
+      context: (caller) =>
+        Context.add(contextOf(caller), HttpClient.TracerDisabledWhen, () => {
+          sends++
+          // `observed` makes the span of the request. The platform is a third party and gets no trace ids.
+          return true
+        }),
+      duration: timeout,
+      orElse: () =>
+        Effect.fail(new HttpClientError({ reason: new TransportError({ request, cause: timeoutError(timeout) }) }))
+    }
+  )
+}
+
 /** @internal */
 export const execute = (
   client: HttpClient.HttpClient,
   request: HttpClientRequest,
   timeout: Duration.Duration
 ): Effect.Effect<Reply, HttpClientError> =>
-  timedExecutes.get(client)?.(request, timeout) ?? timeoutOrElse(
-    Effect.flatMap(
-      // A client with `HttpClient.filterStatusOk` fails with the response.
-      Effect.catchReason(
-        client.execute(request),
-        "HttpClientError",
-        "StatusCodeError",
-        ({ response }) => Effect.succeed(response)
-      ),
-      (response) =>
-        Effect.map(read(request, response), (text) => ({ status: response.status, headers: response.headers, text }))
-    ),
-    {
-      context: contextOf,
-      duration: timeout,
-      orElse: () =>
-        Effect.fail(new HttpClientError({ reason: new TransportError({ request, cause: timeoutError(timeout) }) }))
-    }
-  )
+  timedExecutes.get(client)?.(request, timeout) ?? Effect.suspend(() => executeCounted(client, request, timeout))
