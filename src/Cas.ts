@@ -7,12 +7,9 @@
  * A `Register` is a value with a conditional write: the host of a meeting, an HTTP resource with an ETag, a row with a version
  * column, a `Ref`. An `Intent` is the goal, a `Policy` says when to try again, and the `Report` lists what was done.
  *
- * - The value in a conflict is used at once. A conflict on a value that was read before a sleep only refreshes the value: it
- *   does not step the schedule. This holds for every schedule that you bring.
- * - Success needs proof: an acknowledgement, or the target seen by a request that left after the call began.
- * - `report.effect` is `none`, `applied` or `unknown` on success, and `none` or `unknown` on every error. It claims only what
- *   is proved.
- * - An interruption or a defect is not success. Both pass through.
+ * - The value in a conflict is used at once (`FreshConflict`), with every schedule that you bring.
+ * - Success needs proof: an acknowledgement, or the target seen by a request that left after the call began. `report.effect`
+ *   claims only what is proved. An interruption or a defect is not success: both pass through.
  *
  * **Gotchas**
  *
@@ -42,11 +39,10 @@
  *
  * @since 0.1.0
  */
-export * from "./Cas/causes.ts"
 export * from "./Cas/errors.ts"
 export { hold, isOverdue } from "./Cas/hold.ts"
 export * from "./Cas/Intent.ts"
-export type { Options } from "./Cas/Operation.ts"
+export { type Options, run } from "./Cas/Operation.ts"
 export * from "./Cas/Outcome.ts"
 export { describePolicy, type FreshConflict, Policy, type Transient } from "./Cas/Policy.ts"
 export * from "./Cas/Queue.ts"
@@ -54,5 +50,4 @@ export type { Limit } from "./Cas/reducer.ts"
 export type * from "./Cas/Register.ts"
 export * from "./Cas/Report.ts"
 export * from "./Cas/RetryBudget.ts"
-export { run } from "./Cas/run.ts"
 export * from "./Cas/schemas.ts"

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Clock, Duration, Effect } from "effect"
 import { Cas } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
+import { failure, lost, make as scripted, plain, run } from "./fixtures/ScriptedRegister.ts"
+import { wallClock } from "./fixtures/wallClock.ts"
 
 const times = <A, E>(n: number, effect: Effect.Effect<A, E>) => Effect.replicateEffect(effect, n)
 
@@ -109,5 +111,56 @@ describe("a retry budget", () => {
       const register: Cas.Register<string> = { equals: (a, b) => a === b, swap: () => Effect.succeed(Cas.applied) }
       yield* times(2, Cas.run(register, Cas.handover("alice", "bob"), { budget }))
       assert.lengthOf(deposits, 2)
+    }))
+
+  it.effect.each([["forward", 3_600_000], ["back", -3_600_000]] as const)(
+    "remembers and forgets as before when the wall clock is set %s",
+    ([, millis]) =>
+      Effect.gen(function*() {
+        const wall = yield* wallClock
+        yield* Effect.gen(function*() {
+          const budget = Cas.makeRetryBudget({ ratio: 1, reserve: 0.1 })
+          yield* times(3, budget.deposit)
+          wall.setBy(millis)
+          assert.strictEqual(yield* paid(budget, 10), 4)
+          wall.setBy(-millis)
+          yield* times(3, budget.deposit)
+          yield* TestClock.adjust("10 seconds")
+          assert.strictEqual(yield* paid(budget, 10), 1)
+        }).pipe(Effect.provideService(Clock.Clock, wall.clock))
+      })
+  )
+})
+
+describe("a retry budget that never answers", () => {
+  const policy = Cas.Policy.make({ ...plain, deadline: "2 seconds" })
+  const never = { deposit: Effect.never, withdraw: Effect.never }
+
+  it.effect("to a deposit lets the operation end at its deadline", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted<string, never>([])
+      const budget = { ...Cas.makeRetryBudget(), deposit: never.deposit }
+      const error = yield* failure(Cas.run(register, Cas.ensure("bob"), { hint: "alice", policy, budget }))
+      assert(error._tag === "CasExhausted")
+      assert.deepInclude<object>(error.report, { effect: "none", elapsed: Duration.seconds(2) })
+      assert.deepStrictEqual([error.limit, calls.length], ["deadline", 0])
+    }))
+
+  it.effect("to a withdrawal lets the operation end at its deadline", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted<string, never>([lost])
+      const budget = { ...Cas.makeRetryBudget(), withdraw: never.withdraw }
+      const error = yield* failure(Cas.run(register, Cas.ensure("bob"), { hint: "alice", policy, budget }))
+      assert(error._tag === "CasExhausted")
+      assert.deepInclude<object>(error.report, { effect: "unknown", elapsed: Duration.seconds(2) })
+      assert.deepStrictEqual([error.limit, calls.length], ["deadline", 1])
+    }))
+
+  it.effect("to a withdrawal is not asked when nothing was transient", () =>
+    Effect.gen(function*() {
+      const { register } = scripted<string, never>([Cas.conflict("carol"), Cas.applied])
+      const budget = { ...Cas.makeRetryBudget(), withdraw: never.withdraw }
+      const report = yield* run(Cas.run(register, Cas.ensure("bob"), { hint: "alice", policy, budget }))
+      assert.strictEqual(report.outcome, "swapped")
     }))
 })

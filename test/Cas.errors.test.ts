@@ -7,7 +7,18 @@ import { Cas } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import { isNativeError } from "node:util/types"
-import { failure, Gone, gone, lost, make as scripted, report, run, unsent } from "./fixtures/ScriptedRegister.ts"
+import {
+  type Answer,
+  failure,
+  Gone,
+  gone,
+  lost,
+  make as scripted,
+  report,
+  run,
+  unsent,
+  withPlain
+} from "./fixtures/ScriptedRegister.ts"
 
 const { conflict, conflictWithoutState, ensure, ensureUnless, handover, observed, observedNothing, Policy } = Cas
 
@@ -63,6 +74,39 @@ describe("a terminal error", () => {
       assert.strictEqual(error._tag === "Gone" && error.report.effect, "unknown")
       assert.lengthOf(blind.calls, 2)
     }))
+
+  it.effect.each(["reassert", "stopIfMoved", "neverResend"] as const)(
+    "after any earlier swap that may have been applied leaves the effect unknown (%s)",
+    (onUnknown) =>
+      Effect.gen(function*() {
+        const policy = withPlain({ onUnknown })
+        const last = new Gone({ why: "last" })
+        const scripts: ReadonlyArray<ReadonlyArray<Answer<string, Gone>>> = onUnknown === "neverResend"
+          ? [[lost, last]]
+          : [
+            [lost, last],
+            [lost, unsent, last],
+            [unsent, lost, last],
+            ["silence", last],
+            ...onUnknown === "reassert" ? [[lost, conflict("alice"), last], [lost, conflict("carol"), last]] : []
+          ]
+        for (const script of scripts) {
+          const { register } = scripted(script, { canRead: onUnknown === "neverResend" })
+          const operation = Cas.run(register, ensure("bob"), { hint: "alice", policy })
+          assert.strictEqual((yield* report(operation, "Gone")).effect, "unknown")
+        }
+        // A candidate that is gone, after one whose swap was lost.
+        const { register } = scripted<string, Gone>(onUnknown === "neverResend" ? [lost, last] : [lost, gone, last], {
+          canRead: onUnknown === "neverResend"
+        })
+        const rotation = Cas.run(
+          { ...register, classifyError: ({ why }) => why === gone.why ? "unavailable" : undefined },
+          Cas.rotate(["bob", "carol"]),
+          { hint: "alice", policy }
+        )
+        assert.strictEqual((yield* report(rotation, "Gone")).effect, "unknown")
+      })
+  )
 
   it.effect("of a read never leaves the effect unknown", () =>
     Effect.gen(function*() {
@@ -310,6 +354,78 @@ describe("messages", () => {
       )
     }))
 
+  it.effect("of every error speak of the value in the register's words", () =>
+    Effect.gen(function*() {
+      const messageOf = (
+        script: ReadonlyArray<Answer<string, never>>,
+        settings: Parameters<typeof withPlain>[0] = {},
+        options: Cas.Options<string> = { hint: "alice" },
+        intent: Cas.Intent<string> = ensure("bob")
+      ) =>
+        Effect.map(
+          failure(Cas.run({ ...scripted<string, never>(script).register, words: { value: "the host" } }, intent, {
+            ...options,
+            policy: withPlain(settings)
+          })),
+          ({ message }) => message.split(";")[0]
+        )
+      const same = conflict("alice")
+      assert.deepStrictEqual(
+        yield* Effect.all([
+          messageOf([conflict("carol"), conflict("dave")], { conflict: Schedule.recurs(0) }),
+          messageOf([unsent], { transient: Schedule.recurs(0) }),
+          messageOf([unsent], {}, { hint: "alice", budget: Cas.makeRetryBudget({ ratio: 0.1, reserve: 0 }) }),
+          messageOf([conflict("carol")], { maxSwaps: 1 }),
+          messageOf(["silence"], { deadline: "1 second" }),
+          messageOf([conflict("carol")], {}, {}, handover("alice", "bob")),
+          messageOf([lost, conflict("carol")], { onUnknown: "stopIfMoved" }),
+          messageOf([lost], { onUnknown: "neverResend" }),
+          messageOf([conflictWithoutState]),
+          messageOf([same, same, same])
+        ]),
+        [
+          "Gave up on the host: the conflict schedule of the policy ended",
+          "Gave up on the host: the transient schedule of the policy ended (connection refused)",
+          "Gave up on the host: the retry budget is used up (connection refused)",
+          "Gave up on the host: the policy allows 1 swap",
+          "Gave up on the host: the deadline of 1 s passed during an attempt (no answer before the deadline of 1 s)",
+          "handover refuses the host in place: Changed",
+          "A reply was lost, and the host has changed since",
+          "A reply was lost, and the policy does not swap the host again",
+          "No conflict and no read shows the host",
+          "Three conflicts in a row show the host to be what was expected"
+        ]
+      )
+    }))
+
+  it.effect("of operations in a queue do so too", () =>
+    Effect.gen(function*() {
+      const queue = Cas.makeQueue<string, string>()
+      const stuck: Cas.Register<string> = {
+        equals: (a, b) => a === b,
+        swap: () => Effect.never,
+        words: { value: "the host" }
+      }
+      const policy = withPlain({ deadline: "1 second", transient: Schedule.recurs(0) })
+      const call = (to: string, options: Cas.QueueOptions<string> = {}) =>
+        Effect.forkChild(Effect.flip(queue.run("key", stuck, handover("alice", to), options)), {
+          startImmediately: true
+        })
+      const head = yield* call("bob")
+      const late = yield* call("carol", { policy })
+      const earlier = yield* call("dave")
+      yield* TestClock.adjust("1 second")
+      yield* call("erin", { latest: true })
+      assert.deepStrictEqual(
+        (yield* Fiber.joinAll([late, earlier])).map(({ message }) => message.split(";")[0]),
+        [
+          "Gave up on the host: the deadline of 1 s passed in the queue",
+          "A later operation on the host replaced this one in the queue"
+        ]
+      )
+      yield* Fiber.interrupt(head)
+    }))
+
   it.effect("count in the singular and the plural", () =>
     Effect.gen(function*() {
       const { register } = scripted([conflict("carol"), observed("carol")])
@@ -317,7 +433,7 @@ describe("messages", () => {
       const error = yield* failure(Cas.run(register, ensure("bob"), { hint: "alice", policy }))
       assert.strictEqual(
         error.message,
-        "The policy allows 1 swap; nothing was changed after 1 swap and 0 reads. "
+        "Gave up on the value: the policy allows 1 swap; nothing was changed after 1 swap and 0 reads. "
           + "Call again, or with wider bounds."
       )
     }))
@@ -330,15 +446,15 @@ describe("messages", () => {
       )
       assert.include(
         inFlight.message,
-        "No time left: the deadline of 8 s passed during an attempt (no answer before the deadline of 8 s); "
+        "Gave up on the value: the deadline of 8 s passed during an attempt (no answer before the deadline of 8 s); "
           + "a swap may have taken effect after 1 swap and 0 reads."
       )
       const held: Cas.Register<string> = { equals: (a, b) => a === b, swap: () => Cas.hold(Effect.never) }
       const unsent = yield* failure(Cas.run(held, ensure("bob"), { hint: "alice", policy }))
       assert.include(
         unsent.message,
-        "No time left: the deadline of 8 s passed during an attempt (held back, for a token or a rate limit, up to the "
-          + "deadline of 8 s); nothing was changed after 1 swap and 0 reads, 1 of them not executed."
+        "Gave up on the value: the deadline of 8 s passed during an attempt (held back, for a token or a rate limit, up to "
+          + "the deadline of 8 s); nothing was changed after 0 swaps and 0 reads."
       )
     }))
 })

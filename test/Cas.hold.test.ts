@@ -2,7 +2,7 @@
  * What the engine makes of attempts that wait before their request leaves.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Fiber, Option, Schedule } from "effect"
+import { Cause, Data, Duration, Effect, Exit, Fiber, Option, Schedule } from "effect"
 import { Cas } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 
@@ -99,7 +99,7 @@ describe("an attempt that is held", () => {
         }))
       )
       assert.strictEqual(error.limit, "deadline")
-      assert.deepInclude<object>(error.report, { effect: "none", swaps: 1 })
+      assert.deepInclude<object>(error.report, { effect: "none", swaps: 0 })
       assert.strictEqual(error.report.attempts[0]?.answer._tag, "Unsent")
       assert.deepStrictEqual(sent, [])
     }))
@@ -192,6 +192,72 @@ describe("an attempt that is held", () => {
       const error = yield* Effect.flip(Cas.run(register, Cas.handover("alice", "bob")))
       assert(error._tag === "NoToken")
       assert.deepStrictEqual(error.report.attempts.map(({ answer }) => answer._tag), ["Terminal"])
+    }))
+})
+
+describe("a swap that does not leave", () => {
+  class NoToken extends Data.TaggedError("NoToken") {}
+
+  it.effect("is no swap of the report, but one for the bound on swaps", () =>
+    Effect.gen(function*() {
+      const swap = Effect.catch(
+        Effect.as(Cas.hold(Effect.fail(new NoToken())), Cas.applied),
+        (cause) => Effect.succeed(Cas.unsent({ cause }))
+      )
+      const error = exhausted(yield* Effect.flip(run(swapping(swap), { transient: Schedule.forever, maxSwaps: 3 })))
+      assert.strictEqual(error.limit, "swaps")
+      assert.deepInclude<object>(error.report, { effect: "none", swaps: 0, reads: 0 })
+      assert.deepStrictEqual(error.report.attempts.map(({ answer, sent }) => [answer._tag, sent]), [
+        ["Unsent", false],
+        ["Unsent", false],
+        ["Unsent", false]
+      ])
+      assert.include(error.message, "nothing was changed after 0 swaps and 0 reads.")
+    }))
+
+  it.effect("is told from one that left and was refused", () =>
+    Effect.gen(function*() {
+      const { register, sent } = heldFor(10, [Cas.unsent(), Cas.conflict("carol"), Cas.applied])
+      const report = yield* run(register, { transient: Schedule.spaced(0) }, {}, Cas.ensure("bob"))
+      assert.deepStrictEqual([report.swaps, sent.length], [3, 3])
+      // Refused for its token, and cut while it was held for another.
+      const swap = Effect.andThen(Cas.hold(Effect.void), Effect.as(Cas.hold(Effect.never), Cas.applied))
+      const error = exhausted(yield* Effect.flip(run(swapping(swap), { deadline: "1 second" })))
+      assert.deepInclude<object>(error.report, { effect: "none", swaps: 1 })
+      assert.include(error.message, "nothing was changed after 1 swap and 0 reads, 1 of them not executed.")
+    }))
+
+  it.effect("is told from one that left without what the hold was for", () =>
+    Effect.gen(function*() {
+      const swap = Effect.andThen(Effect.ignore(Cas.hold(Effect.fail(new NoToken()))), Effect.succeed(Cas.applied))
+      assert.strictEqual((yield* run(swapping(swap))).swaps, 1)
+    }))
+
+  const boom = new Error("boom")
+
+  /** What is abandoned when an operation ends by a defect. */
+  const abandonedBy = (swap: Effect.Effect<Cas.Outcome<string>>) =>
+    Effect.gen(function*() {
+      const abandoned: Array<string> = []
+      const exit = yield* Effect.exit(run(swapping(swap), {}, {
+        onAbandoned: (_, effect) => Effect.sync(() => void abandoned.push(effect))
+      }))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      return abandoned
+    })
+
+  it.effect("since its hold died is not abandoned", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* abandonedBy(Effect.as(Cas.hold(Effect.die(boom)), Cas.applied)), [])
+      const again = Effect.andThen(Cas.hold(Effect.void), Effect.as(Cas.hold(Effect.die(boom)), Cas.applied))
+      assert.deepStrictEqual(yield* abandonedBy(again), [])
+    }))
+
+  it.effect("is told from one that left and died, or left although its hold had died", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* abandonedBy(Effect.andThen(Cas.hold(Effect.void), Effect.die(boom))), ["unknown"])
+      const handled = Effect.andThen(Effect.exit(Cas.hold(Effect.die(boom))), Effect.die(new Error("another")))
+      assert.deepStrictEqual(yield* abandonedBy(handled), ["unknown"])
     }))
 })
 

@@ -146,6 +146,46 @@ describe("interruption", () => {
       })
   )
 
+  it.effect.each([0, 5])(
+    "that drains sends nothing more: not the swap in flight again, with a token that takes %s ms",
+    (millis) =>
+      Effect.gen(function*() {
+        const sent: Array<string> = []
+        const request = (token: string) => Effect.delay(Effect.sync(() => sent.push(token)), 60)
+        const register: Cas.Register<string, Gone> = {
+          equals: (a, b) => a === b,
+          swap: () =>
+            Cas.hold(Effect.void).pipe(
+              Effect.andThen(request("old")),
+              Effect.andThen(Cas.hold(Effect.sleep(millis))),
+              Effect.andThen(request("new")),
+              Effect.as(applied)
+            )
+        }
+        const policy = withPlain({ interruption: "drain" })
+        assert.deepStrictEqual(yield* interrupted(register, policy), { at: 60, abandoned: [], effects: [] })
+        assert.deepStrictEqual(sent, ["old"])
+      })
+  )
+
+  it.effect("after the operation has ended, well or not, abandons nothing, though its caller gets no report", () =>
+    Effect.gen(function*() {
+      for (const transient of [Schedule.spaced(0), Schedule.recurs(0)]) {
+        const { calls, register } = scripted([lost, conflict("bob")])
+        const operation = Cas.run(register, ensure("bob"), {
+          hint: "alice",
+          policy: withPlain({ transient }),
+          onAbandoned: () => Effect.sync(() => void calls.push("abandoned"))
+        })
+        const fiber = yield* Effect.forkChild(Effect.andThen(Effect.exit(operation), Effect.never))
+        yield* TestClock.adjust(50)
+        const sent = calls.length
+        yield* Fiber.interrupt(fiber)
+        assert.lengthOf(calls, sent)
+        assert.notInclude(calls, "abandoned")
+      }
+    }))
+
   it.effect("that drains tells a swap that stays in doubt", () =>
     Effect.gen(function*() {
       const { register } = scripted(["silence"])

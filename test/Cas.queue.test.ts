@@ -147,6 +147,22 @@ describe("Cas.makeQueue", () => {
       assert.deepStrictEqual(abandoned, [{ expected: 0, desired: 1 }])
     }))
 
+  it.effect("an onAbandoned that never ends holds up neither the interruption nor anybody's turn", () =>
+    Effect.gen(function*() {
+      const server = makeServer("a")
+      const queue = Cas.makeQueue<string, string>()
+      const [first, second] = yield* inOrder([
+        queue.run("key", server.register, Cas.handover("a", "b"), { onAbandoned: () => Effect.never }),
+        queue.run("key", server.register, Cas.ensure("c"))
+      ])
+      yield* TestClock.adjust(5)
+      const interruption = yield* Effect.forkChild(Fiber.interrupt(first!), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      assert.isDefined(interruption.pollUnsafe())
+      assert.strictEqual((yield* Fiber.join(second!)).outcome, "swapped")
+      assert.strictEqual(yield* queue.size, 0)
+    }))
+
   it.effect("the baton is dropped after an error that may hide an executed swap", () =>
     Effect.gen(function*() {
       const server = makeServer(0)
@@ -376,11 +392,11 @@ describe("Cas.makeQueue", () => {
         reads: 0,
         conflicts: { fresh: 0, stale: 0 },
         waited: Duration.zero,
-        elapsed: Duration.nanos(Duration.toNanosUnsafe(Duration.fromInputUnsafe(elapsed)))
+        elapsed: Duration.fromInputUnsafe(elapsed)
       })
       const exhausted = yield* Effect.flip(Fiber.join(late!))
       if (exhausted._tag !== "CasExhausted") return assert.fail(exhausted._tag)
-      assert.include(exhausted.message, "No time left: the deadline of 2 s passed in the queue")
+      assert.include(exhausted.message, "Gave up on the value: the deadline of 2 s passed in the queue")
       assert.deepStrictEqual<unknown>(exhausted.report, nothing("2 seconds"))
       const superseded = yield* Effect.flip(Fiber.join(earlier!))
       if (superseded._tag !== "CasSuperseded") return assert.fail(superseded._tag)

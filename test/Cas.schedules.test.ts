@@ -2,7 +2,7 @@
  * When schedules are stepped, and the sleeps between swaps.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Data, Duration, Effect, Option, Schedule } from "effect"
+import { Clock, Context, Data, Duration, Effect, Option, Schedule } from "effect"
 import { Cas } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import {
@@ -17,6 +17,7 @@ import {
   unsent,
   withPlain
 } from "./fixtures/ScriptedRegister.ts"
+import { wallClock } from "./fixtures/wallClock.ts"
 
 const { applied, conflict, ensure, ensureUnless, observed, Policy } = Cas
 
@@ -79,7 +80,7 @@ describe("the stale rule", () => {
       )
       assert.instanceOf(error, Cas.Exhausted)
       assert.strictEqual(error.limit, "conflicts")
-      assert.include(error.message, "The conflict schedule of the policy ended; nothing was changed")
+      assert.include(error.message, "the conflict schedule of the policy ended; nothing was changed")
       assert.deepStrictEqual(error.report.observed, Option.some("carol"))
     }))
 
@@ -131,7 +132,7 @@ describe("the transient schedule", () => {
       assert.deepStrictEqual([error.limit, error.report.effect], ["transients", "unknown"])
       assert.include(
         error.message,
-        "The transient schedule of the policy ended (connection lost); a swap may have taken effect"
+        "the transient schedule of the policy ended (connection lost); a swap may have taken effect"
       )
       assert.strictEqual(error.cause, lost.cause)
     }))
@@ -275,6 +276,62 @@ describe("the caller's own schedules", () => {
     }))
 })
 
+describe("a schedule that never answers", () => {
+  const hanging: ReadonlyArray<readonly [string, Schedule.Schedule<unknown>]> = [
+    ["when it is made", Schedule.fromStep<unknown, unknown, never, never, never, never>(Effect.never)],
+    ["when it is stepped", Schedule.fromStep(Effect.succeed(() => Effect.never))]
+  ]
+
+  it.effect.each(hanging)(
+    "%s lets the operation end at its deadline after a conflict",
+    ([, conflicts]) =>
+      Effect.gen(function*() {
+        const { calls, register } = scripted([observed("alice"), conflict("carol")], { canRead: true })
+        const policy = withPlain({ conflict: conflicts, deadline: "2 seconds" })
+        const { effect, elapsed } = yield* report(Cas.run(register, ensure("bob"), { policy }), "CasExhausted")
+        assert.deepStrictEqual([effect, elapsed, calls.length], ["none", Duration.seconds(2), 2])
+      })
+  )
+
+  it.effect.each(hanging)(
+    "%s lets the operation end at its deadline after a lost reply",
+    ([, transient]) =>
+      Effect.gen(function*() {
+        const { calls, register } = scripted([lost])
+        const policy = withPlain({ transient, deadline: "2 seconds" })
+        const operation = Cas.run(register, ensure("bob"), { hint: "alice", policy })
+        const { effect, elapsed } = yield* report(operation, "CasExhausted")
+        assert.deepStrictEqual([effect, elapsed, calls.length], ["unknown", Duration.seconds(2), 1])
+      })
+  )
+})
+
+describe("a schedule that reads the time", () => {
+  it.effect.each([["forward", 3_600_000], ["back", -3_600_000]] as const)(
+    "is not disturbed by a wall clock that is set %s",
+    ([, offset]) =>
+      Effect.gen(function*() {
+        const wall = yield* wallClock
+        const timed = Schedule.upTo(Schedule.spaced("100 millis"), { duration: "250 millis" })
+        const policy = Policy.make({ conflict: timed, transient: timed })
+        const { calls, register } = scripted(Array.from({ length: 10 }, () => unsent))
+        const disturbed: typeof register = {
+          ...register,
+          swap: (expected, desired) => {
+            if (calls.length === 1) wall.setBy(offset)
+            return register.swap(expected, desired)
+          }
+        }
+        const operation = Cas.run(disturbed, ensure("bob"), { hint: "alice", policy })
+        const { attempts } = yield* report(
+          Effect.provideService(operation, Clock.Clock, wall.clock),
+          "CasExhausted"
+        )
+        assert.deepStrictEqual(millis(attempts.map(({ at }) => at)), [0, 100, 200, 300])
+      })
+  )
+})
+
 describe("the retry budget", () => {
   it.effect("ends an operation whose transient retry it cannot pay, with what it knows of the effect", () =>
     Effect.gen(function*() {
@@ -285,7 +342,7 @@ describe("the retry budget", () => {
       )
       assert.instanceOf(error, Cas.Exhausted)
       assert.deepStrictEqual([error.limit, error.report.effect, calls.length], ["budget", "unknown", 2])
-      assert.include(error.message, "The retry budget")
+      assert.include(error.message, "the retry budget")
     }))
 
   it.effect("is not charged for conflicts", () =>
@@ -325,7 +382,7 @@ describe("a bound on swaps", () => {
       const error = yield* failure(Cas.run(register, ensure("bob"), { hint: "alice", policy }))
       assert.instanceOf(error, Cas.Exhausted)
       assert.deepStrictEqual([error.limit, error.report.swaps], ["swaps", 3])
-      assert.include(error.message, "The policy allows 3 swaps")
+      assert.include(error.message, "the policy allows 3 swaps")
       assert.lengthOf(calls, 3)
     }))
 

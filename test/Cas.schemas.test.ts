@@ -114,7 +114,7 @@ describe("a report", () => {
 describe("an error of the engine", () => {
   const cause = { _tag: "Offline", message: "no network" }
   const errors: ReadonlyArray<Cas.CasError<User>> = [
-    new Cas.Exhausted({ limit: "deadline", detail: "No time left", cause, report: { ...nothing, effect: "unknown" } }),
+    new Cas.Exhausted({ limit: "deadline", detail: "late", cause, report: { ...nothing, effect: "unknown" } }),
     new Cas.Exhausted({ limit: "swaps", detail: "All swaps", cause: undefined, report: nothing }),
     new Cas.Refused<User>({
       intent: "handover",
@@ -123,10 +123,10 @@ describe("an error of the engine", () => {
       actual: user("carol", 7n),
       report: nothing
     }),
-    new Cas.Superseded({ actual: Option.some(user("carol", 7n)), report: nothing }),
-    new Cas.Indeterminate({ cause, report: { ...nothing, effect: "unknown" } }),
+    new Cas.Superseded({ detail: "moved", actual: Option.some(user("carol", 7n)), report: nothing }),
+    new Cas.Indeterminate({ detail: "lost", cause, report: { ...nothing, effect: "unknown" } }),
     new Cas.ConflictWithoutState({ detail: "hidden", report: nothing }),
-    new Cas.InconsistentRegister<User>({ actual: user("carol", 7n), report: nothing }),
+    new Cas.InconsistentRegister<User>({ detail: "same", actual: user("carol", 7n), report: nothing }),
     new Cas.InvalidPolicy({ setting: "maxSwaps", expected: "more", received: "less" })
   ]
 
@@ -171,6 +171,7 @@ describe("an error of the engine", () => {
     for (const cause of causes) {
       const error = crossed(
         new Cas.Indeterminate<string, Offline>({
+          detail: "lost",
           cause,
           report: { ...nothing, before: Option.none(), attempts: [], observed: Option.none() }
         })

@@ -108,6 +108,56 @@ describe("an operation that ends without a report", () => {
       assert.strictEqual(defect.metrics["cas_operations_total defect"], 1)
     }))
 
+  it.effect("after a drain tells its span what became of the swap in flight", () =>
+    Effect.gen(function*() {
+      const slow = (answer: Cas.Outcome<string>): Cas.Register<string> => ({
+        equals: (a, b) => a === b,
+        swap: () => Effect.delay(Effect.succeed(answer), 20)
+      })
+      const drained = (answer: Cas.Outcome<string>) =>
+        Effect.map(
+          observe(Effect.timeoutOption(
+            Cas.run(slow(answer), ensure("bob"), {
+              hint: "alice",
+              policy: Cas.Policy.make({ interruption: "drain" })
+            }),
+            10
+          )),
+          ({ metrics, span }) => [
+            metrics["cas_operations_total interrupted"],
+            ...["cas.outcome", "cas.effect", "cas.swaps"].map((name) => span.attributes.get(name)),
+            ...span.events.map((
+              [name, , attributes]
+            ) => [name, attributes?.["cas.answer"], attributes?.["cas.took_ms"]])
+          ]
+        )
+      assert.deepStrictEqual(yield* drained(applied), [1, "interrupted", "applied", 1, ["cas.swap", "applied", 20]])
+      assert.deepStrictEqual(
+        yield* drained(conflict("carol")),
+        [1, "interrupted", "none", 1, ["cas.swap", "stale_conflict", 20]]
+      )
+      assert.deepStrictEqual(
+        yield* drained(Cas.unknown()),
+        [1, "interrupted", "unknown", 1, ["cas.swap", "unknown", 20]]
+      )
+    }))
+
+  it.effect("tells its span of the swap in flight, and whether it had left", () =>
+    Effect.gen(function*() {
+      const cut = (swap: Effect.Effect<Cas.Outcome<string>>) =>
+        Effect.map(
+          observe(
+            Effect.timeoutOption(Cas.run({ equals: (a, b) => a === b, swap: () => swap }, Cas.handover("a", "b")), 10)
+          ),
+          ({ span }) => [
+            ...["cas.effect", "cas.swaps"].map((name) => span.attributes.get(name)),
+            ...span.events.map(([name, , attributes]) => [name, attributes?.["cas.answer"]])
+          ]
+        )
+      assert.deepStrictEqual(yield* cut(Effect.never), ["unknown", 1, ["cas.swap", "unknown"]])
+      assert.deepStrictEqual(yield* cut(Cas.hold(Effect.never)), ["none", 0, ["cas.swap", "unsent"]])
+    }))
+
   it.effect("in the queue, overtaken or too late, is counted by the tag of its error", () =>
     Effect.gen(function*() {
       const queue = Cas.makeQueue<string, string>()

@@ -77,7 +77,7 @@ describe("the deadline", () => {
       const error = yield* failure(Cas.run(register, ensure("bob"), { policy: within("1 second", 0) }))
       assert.instanceOf(error, Cas.Exhausted)
       assert.deepStrictEqual([error.limit, error.report.effect], ["deadline", "none"])
-      assert.include(error.message, "No time left: the deadline of 1 s does not allow another attempt")
+      assert.include(error.message, "Gave up on the value: the deadline of 1 s does not allow another attempt")
       assert.lengthOf(calls, 1)
     }))
 

@@ -184,10 +184,10 @@ describe("Cas.Policy.make", () => {
 
 describe("intents", () => {
   it("hold values of one type", () => {
-    expectTypeOf(Cas.ensure("bob")).toEqualTypeOf<Cas.Ensure<string>>()
-    expectTypeOf(Cas.handover("alice", "bob")).toEqualTypeOf<Cas.Handover<string>>()
-    expectTypeOf(Cas.rotate(["alice", "bob"])).toEqualTypeOf<Cas.Rotate<string>>()
-    expectTypeOf(Cas.ensureUnless("bob", ["alice"])).toEqualTypeOf<Cas.EnsureUnless<string>>()
+    expectTypeOf(Cas.ensure("bob")).toEqualTypeOf<Cas.DataIntent<string, "Ensure">>()
+    expectTypeOf(Cas.handover("alice", "bob")).toEqualTypeOf<Cas.DataIntent<string, "Handover">>()
+    expectTypeOf(Cas.rotate(["alice", "bob"])).toEqualTypeOf<Cas.DataIntent<string, "Rotate">>()
+    expectTypeOf(Cas.ensureUnless("bob", ["alice"])).toEqualTypeOf<Cas.DataIntent<string, "EnsureUnless">>()
     expectTypeOf(Cas.ensureUnless("bob", () => true)).toEqualTypeOf<Cas.Intent<string>>()
     expectTypeOf<Cas.DataIntent<string>>().toExtend<Cas.Intent<string>>()
     // @ts-expect-error a number cannot take over from a text

@@ -28,6 +28,7 @@ describe("an error of setHost as JSON", () => {
   it("is no error of another kind of id", () => {
     const error = Schema.encodeSync(codec)(
       new Cas.InconsistentRegister<typeof bob>({
+        detail: "three conflicts",
         actual: bob,
         report: new Cas.InvalidPolicy({ setting: "hint", expected: "a user", received: "nothing" }).report
       })

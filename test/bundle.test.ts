@@ -97,7 +97,7 @@ describe("a bundle", () => {
 
   it("of the engine contains no module of the platform", async () => {
     const { modules } = await bundle(`import { Cas } from "effect-lark-meetings"; export default Cas.run`)
-    expect(modules).toContain("Cas/run.ts")
+    expect(modules).toContain("Cas/Operation.ts")
     expect(modules.filter((name) => !name.startsWith("Cas"))).toEqual([])
   })
 

@@ -1,8 +1,4 @@
-/**
- * What a caller wants of a register: a pure decision on every observed value.
- *
- * @since 0.1.0
- */
+/** What a caller wants of a register: a pure decision on every observed value. */
 import type * as Equivalence from "effect/Equivalence"
 import * as Option from "effect/Option"
 
@@ -28,9 +24,9 @@ export type Decision<A> =
  *
  * **Details**
  *
- * - `reassert`: send the same swap again, and go on until the target holds. The target may be written twice, over a change
- *   that somebody else made in between.
- * - `stopIfMoved`: send the same swap again; if it meets a third value, end with `CasSuperseded`.
+ * - `reassert` (`ensure`, `handover`): send the same swap again, and go on until the target holds. The target may be written
+ *   twice, over a change that somebody else made in between.
+ * - `stopIfMoved` (the other intents): send the same swap again; if it meets a third value, end with `CasSuperseded`.
  * - `neverResend`: read, and send nothing. The target seen is `converged`; any other value ends with `CasIndeterminate`.
  *   Only with this policy does an operation take effect at most once.
  *
@@ -65,80 +61,43 @@ export interface Intent<A> {
 }
 
 /**
- * The intent that `ensure` makes.
+ * The intents that are data, or one of them by its tag: `IntentSchema` carries them to another process.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Ensure<A> extends Intent<A> {
-  readonly _tag: "Ensure"
-  readonly target: A
-}
-
-/**
- * The intent that `handover` makes.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Handover<A> extends Intent<A> {
-  readonly _tag: "Handover"
-  readonly from: A
-  readonly to: A
-}
-
-/**
- * The intent that `ensureUnless` makes of a list.
- *
- * @since 0.1.0
- * @category models
- */
-export interface EnsureUnless<A> extends Intent<A> {
-  readonly _tag: "EnsureUnless"
-  readonly target: A
-  readonly isProtected: ReadonlyArray<A>
-}
-
-/**
- * The intent that `rotate` makes.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Rotate<A> extends Intent<A> {
-  readonly _tag: "Rotate"
-  readonly candidates: readonly [A, ...ReadonlyArray<A>]
-}
-
-/**
- * The intents that are data: `IntentSchema` carries them to another process.
- *
- * @since 0.1.0
- * @category models
- */
-export type DataIntent<A> = Ensure<A> | Handover<A> | EnsureUnless<A> | Rotate<A>
+export type DataIntent<A, Tag extends string = string> =
+  & Intent<A>
+  & Extract<
+    | { readonly _tag: "Ensure"; readonly target: A }
+    | { readonly _tag: "Handover"; readonly from: A; readonly to: A }
+    | { readonly _tag: "EnsureUnless"; readonly target: A; readonly isProtected: ReadonlyArray<A> }
+    | { readonly _tag: "Rotate"; readonly candidates: readonly [A, ...ReadonlyArray<A>] },
+    { readonly _tag: Tag }
+  >
 
 const keep: Decision<never> = { _tag: "Keep" }
+
+/** What most intents have. */
+const common = { expects: Option.none(), onUnknown: "stopIfMoved", skipsUnavailable: false } as const
 
 /**
  * Make `target` the value, whatever the value is now.
  *
  * **Details**
  *
- * Idempotent. Success means that a swap was acknowledged or that `target` was seen in place. After a swap of unknown effect
- * the swap is sent again (`reassert`).
+ * Idempotent. Success means that a swap was acknowledged or that `target` was seen in place.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const ensure = <A>(target: A): Ensure<A> => ({
+export const ensure = <A>(target: A): DataIntent<A, "Ensure"> => ({
+  ...common,
   _tag: "Ensure",
   target,
   name: "ensure",
   values: [target],
-  expects: Option.none(),
   onUnknown: "reassert",
-  skipsUnavailable: false,
   decide: (observed, equals) => equals(observed, target) ? keep : { _tag: "Swap", to: target }
 })
 
@@ -148,7 +107,7 @@ export const ensure = <A>(target: A): Ensure<A> => ({
  * **Details**
  *
  * Sends no other expected value than `from`. `to` seen in place is success (`converged`); any other value ends with
- * `CasRefused`, reason `Changed`. After a swap of unknown effect the swap is sent again (`reassert`).
+ * `CasRefused`, reason `Changed`.
  *
  * **Gotchas**
  *
@@ -158,7 +117,8 @@ export const ensure = <A>(target: A): Ensure<A> => ({
  * @since 0.1.0
  * @category constructors
  */
-export const handover = <A>(from: A, to: NoInfer<A>): Handover<A> => ({
+export const handover = <A>(from: A, to: NoInfer<A>): DataIntent<A, "Handover"> => ({
+  ...common,
   _tag: "Handover",
   from,
   to,
@@ -166,7 +126,6 @@ export const handover = <A>(from: A, to: NoInfer<A>): Handover<A> => ({
   values: [to, from],
   expects: Option.some(from),
   onUnknown: "reassert",
-  skipsUnavailable: false,
   decide: (observed, equals) =>
     equals(observed, to)
       ? keep
@@ -181,13 +140,15 @@ export const handover = <A>(from: A, to: NoInfer<A>): Handover<A> => ({
  * **Details**
  *
  * `isProtected` is a list of values or a pure predicate, and is applied to every observed value. A protected value is never
- * sent as the expected one: it ends the operation with `CasRefused`, reason `Protected`. After a swap of unknown effect the
- * swap is sent again, and a third value ends with `CasSuperseded` (`stopIfMoved`). With a list, the intent is data.
+ * sent as the expected one: it ends the operation with `CasRefused`, reason `Protected`. With a list, the intent is data.
  *
  * @since 0.1.0
  * @category constructors
  */
-export function ensureUnless<A>(target: A, isProtected: ReadonlyArray<NoInfer<A>>): EnsureUnless<A>
+export function ensureUnless<A>(
+  target: A,
+  isProtected: ReadonlyArray<NoInfer<A>>
+): DataIntent<A, "EnsureUnless">
 /**
  * Make `target` the value unless the value in place is protected, by a list or a pure predicate.
  *
@@ -201,26 +162,23 @@ export function ensureUnless<A>(
 export function ensureUnless<A>(
   target: A,
   isProtected: ReadonlyArray<A> | ((observed: A) => boolean)
-): Intent<A> | EnsureUnless<A> {
-  const rest = (
-    values: ReadonlyArray<A>,
-    refuses: (observed: A, equals: Equivalence.Equivalence<A>) => boolean
-  ): Intent<A> => ({
+): Intent<A> | DataIntent<A, "EnsureUnless"> {
+  const listed = typeof isProtected === "function" ? undefined : isProtected
+  const refuses = typeof isProtected === "function"
+    ? isProtected
+    : (observed: A, equals: Equivalence.Equivalence<A>) => isProtected.some((a) => equals(a, observed))
+  const intent: Intent<A> = {
+    ...common,
     name: "ensureUnless",
-    values: [target, ...values],
-    expects: Option.none(),
-    onUnknown: "stopIfMoved",
-    skipsUnavailable: false,
+    values: [target, ...listed ?? []],
     decide: (observed, equals) =>
       equals(observed, target)
         ? keep
         : refuses(observed, equals)
         ? { _tag: "Refuse", reason: "Protected" }
         : { _tag: "Swap", to: target }
-  })
-  if (typeof isProtected === "function") return rest([], isProtected)
-  const isListed = (observed: A, equals: Equivalence.Equivalence<A>) => isProtected.some((a) => equals(a, observed))
-  return { _tag: "EnsureUnless", target, isProtected, ...rest(isProtected, isListed) }
+  }
+  return listed === undefined ? intent : { ...intent, _tag: "EnsureUnless", target, isProtected: listed }
 }
 
 /**
@@ -231,19 +189,17 @@ export function ensureUnless<A>(
  *
  * Skips a candidate that the register classifies as `unavailable` (a user who is not in the meeting). Keeps the value in
  * place if it is the only candidate left. If none is left, ends with `CasRefused`, reason `NoCandidate`. Two rotations at
- * once move the value twice, as two in sequence. After a swap of unknown effect the swap is sent again, and a third value
- * ends with `CasSuperseded` (`stopIfMoved`).
+ * once move the value twice, as two in sequence.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const rotate = <A>(candidates: readonly [A, ...ReadonlyArray<A>]): Rotate<A> => ({
+export const rotate = <A>(candidates: readonly [A, ...ReadonlyArray<A>]): DataIntent<A, "Rotate"> => ({
+  ...common,
   _tag: "Rotate",
   candidates,
   name: "rotate",
   values: candidates,
-  expects: Option.none(),
-  onUnknown: "stopIfMoved",
   skipsUnavailable: true,
   decide: (observed, equals, unavailable) => {
     const current = candidates.findIndex((candidate) => equals(candidate, observed))
@@ -258,21 +214,15 @@ export const rotate = <A>(candidates: readonly [A, ...ReadonlyArray<A>]): Rotate
 })
 
 /**
- * Any pure decision: swap the observed value for another, keep it, or refuse it with a reason.
- *
- * **Details**
- *
- * The general form of all intents. After a swap of unknown effect the swap is sent again, and a third value ends with
- * `CasSuperseded` (`stopIfMoved`).
+ * Any pure decision: swap the observed value for another, keep it, or refuse it with a reason. The general form of all
+ * intents.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const update = <A>(decide: (observed: A) => Decision<A>): Intent<A> => ({
+  ...common,
   name: "update",
   values: [],
-  expects: Option.none(),
-  onUnknown: "stopIfMoved",
-  skipsUnavailable: false,
   decide
 })

@@ -1,13 +1,8 @@
 /**
- * The loop of one operation: runs the reducer, sends its requests, steps its schedules and sleeps.
- *
- * **Details**
- *
- * Without contention, the engine's own work is all that an operation costs above its request. Hence a class, which
- * allocates one object for an operation instead of a closure for each of its parts, and no generators: a generator function
- * inside another function costs V8 two microseconds on every call.
- *
- * @since 0.1.0
+ * The loop of one operation: runs the reducer, sends its requests, steps its schedules and sleeps. Without contention, the
+ * engine's own work is all that an operation costs above its request. Hence a class, which allocates one object for an
+ * operation instead of a closure for each of its parts, and no generators: a generator function inside another function
+ * costs V8 two microseconds on every call.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -19,15 +14,21 @@ import * as Fiber from "effect/Fiber"
 import { identity } from "effect/Function"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
-import { type AttemptCut, AttemptHeld, AttemptPastDeadline, AttemptTimeout } from "./causes.ts"
-import type { CasError } from "./errors.ts"
+import {
+  type AttemptCut,
+  AttemptHeld,
+  AttemptPastDeadline,
+  AttemptTimeout,
+  type CasError,
+  InvalidPolicy
+} from "./errors.ts"
 import { errorOf, tagOf } from "./failure.ts"
 import { closed, CurrentDeparture, type Departure } from "./hold.ts"
 import type { Intent } from "./Intent.ts"
 import { millisOf, now } from "./monotonic.ts"
 import { type Observation, type Outcome, type Unknown, unknown, type Unsent, unsent } from "./Outcome.ts"
-import type { Bounds, FreshConflict, Policy, Transient } from "./Policy.ts"
-import { type Link, Recorder } from "./Recorder.ts"
+import { type Bounds, boundsOf, type FreshConflict, Policy, type Transient } from "./Policy.ts"
+import { type Begun, type Link, Recorder } from "./Recorder.ts"
 import * as reducer from "./reducer.ts"
 import type { Register, Reported } from "./Register.ts"
 import type { Report, Terminal } from "./Report.ts"
@@ -49,7 +50,8 @@ export interface Options<A, out E = never, out R = never> {
   /**
    * Runs, once, when an interruption or a defect ends the operation after a swap that was executed (`applied`; only
    * `interruption: "drain"` waits to see it) or may have been (`unknown`): then no report can show it. Not for a swap that
-   * `hold` kept from leaving. It runs on a fiber of its own, for which neither the interruption nor the queue waits.
+   * `hold` kept from leaving, nor for an interruption that comes after the operation has ended: its caller gets no report
+   * then, although there is one. It runs on a fiber of its own, for which neither the interruption nor the queue waits.
    */
   readonly onAbandoned?:
     | ((
@@ -59,11 +61,7 @@ export interface Options<A, out E = never, out R = never> {
     | undefined
 }
 
-/**
- * What an operation runs on and for.
- *
- * @internal
- */
+/** What an operation runs on and for. */
 export interface Plan<A, E, R, C, PE, PR> {
   readonly register: Register<A, E, R, C>
   readonly intent: Intent<A>
@@ -72,21 +70,17 @@ export interface Plan<A, E, R, C, PE, PR> {
   readonly bounds: Bounds
 }
 
-type Command<Tag extends reducer.Command<never, never>["_tag"], A, E> = Extract<
-  reducer.Command<A, E>,
-  { readonly _tag: Tag }
->
+type Command<Tag, A, E> = Extract<reducer.Command<A, E>, { readonly _tag: Tag }>
 
 type Stepper<I, E, R> = Effect.Success<ReturnType<typeof Schedule.toStep<unknown, I, E, R>>>
+
+/** What the engine answers in the place of a request that it cuts. */
+type Cut = Unknown<AttemptCut> | Unsent<AttemptCut>
 
 /** How long after the deadline something may still take to stop, in milliseconds. */
 const grace = 50
 
-/**
- * An operation that is about to begin, on the fiber that runs it.
- *
- * @internal
- */
+/** An operation that is about to begin, on the fiber that runs it. */
 export class Operation<A, E, R, C, PE, PR> {
   private readonly plan: Plan<A, E, R, C, PE, PR>
   private readonly link: Link<A>
@@ -108,34 +102,34 @@ export class Operation<A, E, R, C, PE, PR> {
     this.clock = fiber.getRef(Clock.Clock)
     this.recorder = new Recorder(fiber, link)
     this.rules = {
+      ...bounds,
       intent,
       equals: register.equals,
       canRead: register.read !== undefined,
-      onUnknown: policy.onUnknown ?? intent.onUnknown,
-      maxSwaps: bounds.maxSwaps,
-      deadline: bounds.deadline,
-      minAttempt: bounds.minAttempt
+      onUnknown: policy.onUnknown ?? intent.onUnknown
     }
   }
 
-  run(): Effect.Effect<Report<A>, Reported<E, A> | CasError<A, C> | PE, R | PR> {
-    const { budget } = this.plan.options
-    const begun = Effect.suspend(() =>
-      this.proceed(this.step({ _tag: "Started", known: this.link.known, elapsed: this.recorder.elapsed() }))
-    )
-    return Effect.onExitPrimitive(
-      budget === undefined ? begun : Effect.andThen(this.inDeadline(budget.deposit, undefined), begun),
-      (exit) => {
-        const abandoned = exit._tag === "Success" || this.hasEnded ? undefined : this.abandon(exit.cause)
-        this.link.ended()
-        return abandoned
-      }
-    )
+  /** `restore` brings back the interruption that the caller has turned off. */
+  run(
+    restore: <X, XE, XR>(self: Effect.Effect<X, XE, XR>) => Effect.Effect<X, XE, XR> = identity
+  ): Effect.Effect<Report<A>, Reported<E, A> | CasError<A, C> | PE, R | PR> {
+    const { link, plan: { options: { budget } } } = this
+    const begun = Effect.suspend(() => this.proceed(this.step({ _tag: "Started", known: link.known() })))
+    const paid = budget === undefined ? begun : Effect.andThen(this.inDeadline(budget.deposit, undefined), begun)
+    const inTurn = link.turn === undefined
+      ? paid
+      : Effect.flatMap(link.turn, (failure) => failure === undefined ? paid : this.fail(failure))
+    return Effect.onExitPrimitive(restore(inTurn), (exit) => {
+      const hook = exit._tag === "Success" || this.hasEnded ? undefined : this.abandon(exit.cause)
+      link.ended?.()
+      return hook
+    })
   }
 
   /** Takes an event, and returns the next command. In one step with what the recorder notes of the event. */
-  private step(event: reducer.Event<A, E>): reducer.Command<A, E> {
-    const [state, command]: reducer.Transition<A, E> = reducer.step(this.rules, this.state, event)
+  private step(event: reducer.Event<A, E>, elapsed = this.recorder.elapsed()): reducer.Command<A, E> {
+    const [state, command]: reducer.Transition<A, E> = reducer.step(this.rules, this.state, event, elapsed)
     this.state = state
     this.command = command
     return command
@@ -148,9 +142,8 @@ export class Operation<A, E, R, C, PE, PR> {
     switch (command._tag) {
       case "Succeed":
         this.hasEnded = true
-        return Effect.succeed(this.recorder.succeeded(this.state, command))
+        return Effect.succeed(this.recorder.succeeded(command))
       case "Fail":
-        this.hasEnded = true
         return this.fail(command.failure)
       default:
         return Effect.flatMap(this.execute(command), (next) => this.proceed(next))
@@ -173,23 +166,21 @@ export class Operation<A, E, R, C, PE, PR> {
       case "Sleep":
         return Effect.map(Effect.sleep(command.millis), () => {
           this.recorder.sleptFor(command.millis)
-          return this.step({ _tag: "Woke", slept: command.millis, elapsed: this.recorder.elapsed() })
+          return this.step({ _tag: "Woke" })
         })
     }
   }
 
   private fail(failure: reducer.Failure<A, E>): Effect.Effect<never, Reported<E, A> | CasError<A, C>> {
-    const { bounds, intent, register: { words } } = this.plan
-    const report = this.recorder.failed(this.state)
-    const error = errorOf(failure, { bounds, intent, words, cause: this.recorder.lastCause, report })
-    this.recorder.failedWith(tagOf(error), report)
-    return Effect.fail(error)
+    const { plan: { register: { words } }, recorder, rules } = this
+    this.hasEnded = true
+    const report = recorder.failed(this.state, failure)
+    return Effect.fail(errorOf(failure, { rules, words, cause: recorder.lastCause, report }))
   }
 
   /** An interruption, a defect or an error of a schedule ends the operation: there is no report. */
   private abandon(cause: Cause.Cause<unknown>): Effect.Effect<void> | undefined {
-    const outcome = Cause.hasInterruptsOnly(cause) ? "interrupted" : "defect"
-    const abandoned = this.recorder.abandoned(this.state, this.command, outcome)
+    const abandoned = this.recorder.abandoned(this.state, this.command, cause)
     const hook = abandoned && this.plan.options.onAbandoned?.(abandoned.swap, abandoned.effect)
     return hook && Effect.asVoid(Effect.forkDetach(hook, { startImmediately: true }))
   }
@@ -200,29 +191,21 @@ export class Operation<A, E, R, C, PE, PR> {
     { desired, expected, fresh }: Command<"SendSwap", A, E>
   ): Effect.Effect<reducer.Command<A, E>, never, R> {
     const { policy, register } = this.plan
+    const begun = { _tag: "Swap", expected, desired, fresh } as const
     const departure = this.departure()
-    const begunAt = departure.leftAt
-    const record = (answer: Outcome<A, C | AttemptCut> | Terminal) => {
-      const { leftAt } = departure
-      const endedAt = now(this.clock)
-      const took = millisOf(endedAt - leftAt)
-      // While it was held, the value that it expects became older than a round trip.
-      const isAged = millisOf(leftAt - begunAt) > (this.state.roundTrip ?? took)
-      this.recorder.swapEnded({ expected, desired, fresh: fresh && !isAged, answer }, leftAt, endedAt)
-      return { elapsed: this.recorder.since(endedAt), took, isAged }
-    }
-    const request = Effect.suspend(() => {
-      this.recorder.sending({ expected, desired }, departure)
-      return register.swap(expected, desired)
-    })
-    const sent = Effect.match(this.inTime(departure, request), {
+    const ended = (answer: Outcome<A, C | AttemptCut> | Terminal) =>
+      this.recorder.ended({ ...begun, answer }, departure, this.state.roundTrip)
+    const sent = Effect.match(this.inTime(begun, departure, () => register.swap(expected, desired)), {
       onFailure: (error) => {
-        const { elapsed } = record({ _tag: "Terminal", error: tagOf(error) })
+        const { elapsed } = ended(terminal(error))
         const meaning = register.classifyError?.(error)
-        if (meaning === "uncertain") this.recorder.becomeUncertain({ expected, desired })
-        return this.step({ _tag: "Failed", error, meaning, elapsed })
+        if (meaning === "uncertain") this.recorder.becomeUncertain(begun)
+        return this.step({ _tag: "Failed", error, meaning }, elapsed)
       },
-      onSuccess: (answer) => this.step({ _tag: "Swapped", answer, ...record(answer) })
+      onSuccess: (answer) => {
+        const { elapsed, isAged, took } = ended(answer)
+        return this.step({ _tag: "Swapped", answer, took, isAged }, elapsed)
+      }
     })
     return policy.interruption === "drain" ? drained(sent, departure) : sent
   }
@@ -231,26 +214,30 @@ export class Operation<A, E, R, C, PE, PR> {
     // The reducer reads no register that cannot be read.
     const { read = Effect.never } = this.plan.register
     const departure = this.departure()
-    const record = (answer: Observation<A, C | AttemptCut> | Terminal) => {
-      const endedAt = now(this.clock)
-      this.recorder.readEnded(answer, departure.leftAt, endedAt)
-      return { elapsed: this.recorder.since(endedAt), took: millisOf(endedAt - departure.leftAt) }
-    }
-    return Effect.match(this.inTime(departure, read), {
+    const ended = (answer: Observation<A, C | AttemptCut> | Terminal) =>
+      this.recorder.ended({ _tag: "Read", answer }, departure)
+    return Effect.match(this.inTime({ _tag: "Read" }, departure, () => read), {
       onFailure: (error) => {
-        const { elapsed } = record({ _tag: "Terminal", error: tagOf(error) })
-        return this.step({ _tag: "Failed", error, meaning: undefined, elapsed })
+        const { elapsed } = ended(terminal(error))
+        return this.step({ _tag: "Failed", error, meaning: undefined }, elapsed)
       },
-      onSuccess: (answer) => this.step({ _tag: "Read", answer, ...record(answer) })
+      onSuccess: (answer) => {
+        const { elapsed, took } = ended(answer)
+        return this.step({ _tag: "Read", answer, took }, elapsed)
+      }
     })
   }
 
   /** The departure of an attempt that begins now. */
   private departure(): Departure {
     const { deadline, minAttempt } = this.plan.bounds
+    const begunAt = now(this.clock)
     return {
-      leftAt: now(this.clock),
+      begunAt,
+      leftAt: begunAt,
       holds: 0,
+      hasLeft: undefined,
+      defect: undefined,
       latest: this.link.invokedAt + (deadline - minAttempt) * 1_000_000,
       isOverdue: false
     }
@@ -258,13 +245,18 @@ export class Operation<A, E, R, C, PE, PR> {
 
   /** Runs a request until its time is over. */
   private inTime<X>(
+    begun: Begun<A>,
     departure: Departure,
-    request: Effect.Effect<X, E, R>
-  ): Effect.Effect<X | Unknown<AttemptCut> | Unsent<AttemptCut>, E, R> {
+    request: () => Effect.Effect<X, E, R>
+  ): Effect.Effect<X | Cut, E, R> {
+    const sent = Effect.suspend(() => {
+      this.recorder.sending(begun, departure)
+      return request()
+    })
     return this.unless(
-      Effect.provideService(request, CurrentDeparture, departure),
+      Effect.provideService(sent, CurrentDeparture, departure),
       this.cut(departure),
-      (exit): Effect.Effect<X | Unsent<AttemptCut>, E> =>
+      (exit): Effect.Effect<X | Cut, E> =>
         exit._tag === "Failure" && departure.holds > 0 && Cause.hasInterruptsOnly(exit.cause)
           ? Effect.succeed(this.heldTooLong())
           : exit,
@@ -314,7 +306,7 @@ export class Operation<A, E, R, C, PE, PR> {
   }
 
   /** Answers in the place of a request whose time is over. */
-  private cut(departure: Departure): Effect.Effect<Unknown<AttemptCut> | Unsent<AttemptCut>> {
+  private cut(departure: Departure): Effect.Effect<Cut> {
     const { attemptTimeout, deadline } = this.plan.bounds
     const waitFor = (millis: number) => Effect.andThen(Effect.sleep(millis), this.cut(departure))
     return Effect.suspend(() => {
@@ -352,35 +344,18 @@ export class Operation<A, E, R, C, PE, PR> {
 
   private stepConflict({ actual, desired, expected }: Command<"StepConflict", A, E>) {
     const { roundTrip = 0, swaps } = this.state
-    const input = { expected, desired, actual, swaps, roundTrip: Duration.millis(roundTrip) }
-    const next = (step: Stepper<FreshConflict<A>, PE, PR>) => {
-      this.conflictStep = step
-      return step(this.timeOfDay(), input)
-    }
-    return this.delay(
-      "conflicts",
-      this.conflictStep === undefined
-        ? Effect.flatMap(Schedule.toStep(this.plan.policy.conflict), next)
-        : next(this.conflictStep)
-    )
+    const step = this.conflictStep === undefined
+      ? Effect.map(Schedule.toStep(this.plan.policy.conflict), (step) => this.conflictStep = step)
+      : Effect.succeed(this.conflictStep)
+    return this.delay("conflicts", step, { expected, desired, actual, swaps, roundTrip: Duration.millis(roundTrip) })
   }
 
-  private stepTransient(
-    { answer, restart }: Command<"StepTransient", A, E>
-  ): Effect.Effect<reducer.Command<A, E>, PE, PR> {
+  private stepTransient({ answer, restart }: Command<"StepTransient", A, E>) {
     const { options: { budget }, policy } = this.plan
-    const next = (step: Stepper<Transient, PE, PR>) => {
-      this.transientStep = step
-      return step(this.timeOfDay(), answer)
-    }
-    const stepped = this.delay(
-      "transients",
-      Effect.suspend(() =>
-        restart || this.transientStep === undefined
-          ? Effect.flatMap(Schedule.toStep(policy.transient), next)
-          : next(this.transientStep)
-      )
-    )
+    const step = restart || this.transientStep === undefined
+      ? Effect.map(Schedule.toStep(policy.transient), (step) => this.transientStep = step)
+      : Effect.succeed(this.transientStep)
+    const stepped = this.delay("transients", step, answer)
     return budget === undefined
       ? stepped
       : Effect.flatMap(
@@ -390,27 +365,68 @@ export class Operation<A, E, R, C, PE, PR> {
       )
   }
 
-  private delay(
+  private delay<I>(
     limit: "conflicts" | "transients",
-    pull: Pull.Pull<[unknown, Duration.Duration], PE, unknown, PR>
+    stepper: Effect.Effect<Stepper<I, PE, PR>, never, PR>,
+    input: I
   ): Effect.Effect<reducer.Command<A, E>, PE, PR> {
+    const pull = Effect.flatMap(stepper, (step) => step(this.timeOfDay(), input))
     const delayed = Pull.catchDone(Effect.map(pull, ([, wait]) => Duration.toMillis(wait)), () => Effect.undefined)
     // At the deadline the reducer finds no time for another attempt.
-    return Effect.map(this.inDeadline(delayed, 0), (millis) =>
-      this.step(
-        millis === undefined
-          ? { _tag: "NoMoreDelays", limit }
-          : { _tag: "Delay", millis, elapsed: this.recorder.elapsed() }
-      ))
+    return Effect.map(
+      this.inDeadline(delayed, 0),
+      (millis) => this.step(millis === undefined ? { _tag: "NoMoreDelays", limit } : { _tag: "Delay", millis })
+    )
   }
 }
 
-/** Lets a request that has left end by its answer or its timeout before an interruption takes effect. */
+const terminal = (error: unknown): Terminal => ({ _tag: "Terminal", error: tagOf(error) })
+
+/** Lets a request that has left end by its answer or its timeout before an interruption takes effect. Nothing leaves after it. */
 const drained = <A, E, R>(self: Effect.Effect<A, E, R>, departure: Departure): Effect.Effect<A, E, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Effect.forkChild(Effect.interruptible(self)), (fiber) =>
       Effect.onInterrupt(
         restore(Fiber.join(fiber)),
-        () => departure.holds > 0 ? Fiber.interrupt(fiber) : Effect.asVoid(Fiber.await(fiber))
+        () => {
+          departure.latest = closed
+          return departure.holds > 0 ? Fiber.interrupt(fiber) : Effect.asVoid(Fiber.await(fiber))
+        }
       ))
   )
+
+/**
+ * Brings the register to where the intent wants it. Fails with the errors of the engine (`CasError`), the terminal errors of
+ * the register, each with a `report`, and the errors of the policy's schedules.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const run: {
+  <A, E, R, C>(
+    register: Register<A, E, R, C>,
+    intent: Intent<NoInfer<A>>,
+    options?: Options<NoInfer<A>>
+  ): Effect.Effect<Report<A>, Reported<E, A> | CasError<A, C>, R>
+  <A, E, R, C, PE, PR>(
+    register: Register<A, E, R, C>,
+    intent: Intent<NoInfer<A>>,
+    options: Options<NoInfer<A>, PE, PR>
+  ): Effect.Effect<Report<A>, Reported<E, A> | CasError<A, C> | PE, R | PR>
+} = <A, E, R, C, PE, PR>(
+  register: Register<A, E, R, C>,
+  intent: Intent<A>,
+  options: Options<A, PE, PR> = {}
+): Effect.Effect<Report<A>, Reported<E, A> | CasError<A, C> | PE, R | PR> =>
+  Effect.withFiber((fiber) => {
+    const policy: Policy<A, PE, PR> = options.policy ?? Policy.standard
+    const bounds = boundsOf(policy)
+    if (bounds instanceof InvalidPolicy) return Effect.fail(bounds)
+    const invokedAt = now(fiber.getRef(Clock.Clock))
+    const plan = { register, intent, options, policy, bounds }
+    return new Operation(fiber, plan, { invokedAt, known: () => fromHint(options.hint) }).run()
+  })
+
+/** A hint is of unknown age, and proves nothing. */
+export const fromHint = <A>(hint: A | undefined): reducer.Known<A> | undefined =>
+  hint === undefined ? undefined : { value: hint, isWitness: false, isAged: true }

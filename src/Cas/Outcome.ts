@@ -1,8 +1,4 @@
-/**
- * What one request to a register can answer, as data.
- *
- * @since 0.1.0
- */
+/** What one request to a register can answer, as data. */
 import type * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 

@@ -1,8 +1,4 @@
-/**
- * When an operation tries again, and when it stops.
- *
- * @since 0.1.0
- */
+/** When an operation tries again, and when it stops. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { memoize } from "effect/Function"
@@ -105,13 +101,6 @@ const fullJitter = Schedule.modifyDelay(
   ({ duration }) => Effect.map(Random.next, (random) => Duration.times(duration, random))
 )
 
-/**
- * The default: up to five swaps back to back, then sleeps of growing random length, in units of the measured round
- * trip, each followed by a burst of three. At most 20 swaps, 30 seconds, 10 seconds an attempt; four transient retries.
- *
- * @since 0.1.0
- * @category policies
- */
 const standard: Policy<unknown> = {
   conflict: bursts({ first: 5, next: 3, window: 8, cap: 100 }),
   transient: Schedule.upTo(fullJitter, { times: 4 }),
@@ -134,7 +123,9 @@ const once: Policy<unknown> = { ...standard, transient: Schedule.recurs(0), maxS
  *
  * **Details**
  *
- * - `standard`: the default, for any number of contenders.
+ * - `standard`: the default, for any number of contenders. Up to five swaps back to back, then sleeps of growing random
+ *   length, in units of the measured round trip, each followed by a burst of three. At most 20 swaps, 30 seconds, 10 seconds
+ *   an attempt; four transient retries.
  * - `eager`: never sleeps between conflicts; for steady traffic and few contenders.
  * - `thrifty`: fewer calls and longer waits; for strict quotas.
  * - `once`: one swap, no retry of any kind.
@@ -165,9 +156,6 @@ export const Policy = {
     transient: options.transient ?? standard.transient
   })
 } as const
-
-const waitInWords = (duration: Duration.Duration): string =>
-  Duration.isZero(duration) ? "at once" : inWords(Duration.toMillis(duration))
 
 /**
  * A policy in words: the sleeps after the first conflicts and the first transient answers, and the bounds.
@@ -218,37 +206,24 @@ export const describePolicy = <A, E, R>(
       const words: Array<string> = []
       let now = 0
       while (words.length < steps) {
-        const delay = yield* Pull.matchEffect(step(now, input(words.length + 1)), {
-          onSuccess: ([, wait]) => Effect.succeedSome(wait),
-          onFailure: (cause) => Effect.failCause(cause),
-          onDone: () => Effect.succeedNone
-        })
-        if (delay._tag === "None") return words.length === 0 ? "give up" : `${words.join(", ")}, then give up`
-        now = now + Duration.toMillis(delay.value)
-        words.push(waitInWords(delay.value))
+        const wait = Effect.map(step(now, input(words.length + 1)), ([, wait]) => Duration.toMillis(wait))
+        const millis = yield* Pull.catchDone(wait, () => Effect.undefined)
+        if (millis === undefined) return [...words, words.length === 0 ? "give up" : "then give up"].join(", ")
+        now = now + millis
+        words.push(millis === 0 ? "at once" : inWords(millis))
       }
       return `${words.join(", ")}, …`
     })
 
-    const { value } = options
-    const conflicts = yield* waits(policy.conflict, (swaps): FreshConflict<A> => ({
-      expected: value,
-      desired: value,
-      actual: Option.none(),
-      swaps,
-      roundTrip
-    }))
+    const conflict = { expected: options.value, desired: options.value, actual: Option.none(), roundTrip }
+    const conflicts = yield* waits(policy.conflict, (swaps): FreshConflict<A> => ({ ...conflict, swaps }))
     const transients = yield* waits(policy.transient, () => unknown())
     return `conflicts: ${conflicts}; transient: ${transients}; at most ${bounds.maxSwaps} swaps, ${
       inWords(bounds.deadline)
     }, ${inWords(bounds.attemptTimeout)} an attempt`
   })
 
-/**
- * The bounds of a policy in milliseconds.
- *
- * @internal
- */
+/** The bounds of a policy in milliseconds. */
 export interface Bounds {
   readonly maxSwaps: number
   readonly deadline: number
@@ -259,8 +234,6 @@ export interface Bounds {
 /**
  * The bounds of a policy, or the error for an invalid one. Cached: a program has few policies, and parsing their durations
  * takes a fifth of an operation without conflicts.
- *
- * @internal
  */
 export const boundsOf = memoize((policy: Policy<never, unknown, unknown>): Bounds | InvalidPolicy => {
   const millisOf = (input: Duration.Input) =>

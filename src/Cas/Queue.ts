@@ -1,23 +1,17 @@
-/**
- * Operations on one key, one after another, so that the operations of a process do not contend on the wire.
- *
- * @since 0.1.0
- */
+/** Operations on one key, one after another, so that the operations of a process do not contend on the wire. */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as errors from "./errors.ts"
+import { type CasError, InvalidPolicy } from "./errors.ts"
 import type { Intent } from "./Intent.ts"
-import { now } from "./monotonic.ts"
-import { nothingDone } from "./nothingDone.ts"
-import { Operation, type Options } from "./Operation.ts"
+import { millisOf, now } from "./monotonic.ts"
+import { fromHint, Operation, type Options } from "./Operation.ts"
 import { boundsOf, Policy } from "./Policy.ts"
+import type { Failure } from "./reducer.ts"
 import type { Register, Reported } from "./Register.ts"
-import type { FailureReport, Report } from "./Report.ts"
-import { fromHint } from "./run.ts"
+import type { Report } from "./Report.ts"
 import * as telemetry from "./telemetry.ts"
-import { inWords } from "./words.ts"
 
 /**
  * How to run an operation in a queue.
@@ -51,43 +45,41 @@ export interface Queue<in K, A> {
       register: Register<A, E, R, C>,
       intent: Intent<A>,
       options?: QueueOptions<A>
-    ): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A, C>, R>
+    ): Effect.Effect<Report<A>, Reported<E, A> | CasError<A, C>, R>
     <E, R, C, PE, PR>(
       key: K,
       register: Register<A, E, R, C>,
       intent: Intent<A>,
       options: QueueOptions<A, PE, PR>
-    ): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A, C> | PE, R | PR>
+    ): Effect.Effect<Report<A>, Reported<E, A> | CasError<A, C> | PE, R | PR>
   }
   /** How many keys are in use. */
   readonly size: Effect.Effect<number>
 }
 
-/** The value that the last operation saw, and when the request that showed it left. */
-interface Baton<A> {
-  readonly value: A
-  readonly leftAt: number
-}
-
-/**
- * One operation in a lane. Its state changes in one synchronous step, at the same time as its place in the lane does:
- *
- * - `waiting` for its turn;
- * - `running`: its turn has come, and nothing but its own end takes the turn away;
- * - `superseded` or `late`: it waited, and will not get a turn;
- * - `left`.
- */
+/** One operation in a lane. */
 interface Entry {
-  state: "waiting" | "running" | "superseded" | "late" | "left"
-  /** Resumes the fiber that waits. */
+  /** Why it gets no turn. */
+  end: Failure<never, never> | undefined
+  /** Resumes the fiber that waits for the turn, or for the end. */
   wake: () => void
 }
 
 /** Exists while an operation has the turn. */
 interface Lane<A> {
-  /** In the order of their calls. */
-  readonly waiting: Set<Entry>
-  baton: Baton<A> | undefined
+  /** In the order of their calls: the first has the turn, and only its own end takes it away. */
+  readonly entries: Set<Entry>
+  /** The value that the last operation saw, and when the request that showed it left. */
+  baton: { readonly value: A; readonly leftAt: number } | undefined
+}
+
+const hasTurn = <A>(lane: Lane<A>, entry: Entry): boolean => lane.entries.values().next().value === entry
+
+/** The only way out of waiting but the turn. In one step with the place in the lane. */
+const stopWaiting = <A>(lane: Lane<A>, entry: Entry, end: Failure<never, never>): void => {
+  if (hasTurn(lane, entry) || !lane.entries.delete(entry)) return
+  entry.end = end
+  entry.wake()
 }
 
 /**
@@ -127,131 +119,74 @@ interface Lane<A> {
 export const makeQueue = <K, A>(): Queue<K, A> => {
   const lanes = new Map<K, Lane<A>>()
 
-  /** Takes a place in the lane of a key: the turn, if nobody has it. */
-  const enter = (key: K, entry: Entry): Lane<A> => {
-    const lane = lanes.get(key)
-    if (lane !== undefined) {
-      lane.waiting.add(entry)
-      return lane
-    }
-    entry.state = "running"
-    const made: Lane<A> = { waiting: new Set(), baton: undefined }
-    lanes.set(key, made)
-    return made
-  }
-
-  const leave = (key: K, lane: Lane<A>, entry: Entry): void => {
-    const hadTurn = entry.state === "running"
-    entry.state = "left"
-    lane.waiting.delete(entry)
-    if (!hadTurn) return
-    const [next] = lane.waiting
-    if (next === undefined) lanes.delete(key)
-    else stopWaiting(lane, next, "running")
-  }
-
   const run = <E, R, C, PE, PR>(
     key: K,
     register: Register<A, E, R, C>,
     intent: Intent<A>,
     options: QueueOptions<A, PE, PR> = {}
-  ): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A, C> | PE, R | PR> =>
+  ): Effect.Effect<Report<A>, Reported<E, A> | CasError<A, C> | PE, R | PR> =>
     Effect.uninterruptibleMask((restore) =>
-      Effect.withFiber((caller) => {
+      Effect.withFiber((fiber) => {
         const policy: Policy<A, PE, PR> = options.policy ?? Policy.standard
         const bounds = boundsOf(policy)
-        if (bounds instanceof errors.InvalidPolicy) return Effect.fail(bounds)
-        const { context } = caller
-        const clock = caller.getRef(Clock.Clock)
+        if (bounds instanceof InvalidPolicy) return Effect.fail(bounds)
+        const { context } = fiber
+        const clock = fiber.getRef(Clock.Clock)
         const invokedAt = now(clock)
-        const elapsed = () => Duration.nanos(BigInt(now(clock) - invokedAt))
-        const entry: Entry = { state: "waiting", wake: () => {} }
-        const lane = enter(key, entry)
-        telemetry.queued(context, 1)
+        const elapsed = () => millisOf(now(clock) - invokedAt)
+        const entry: Entry = { end: undefined, wake: () => {} }
+        const lane: Lane<A> = lanes.get(key) ?? { entries: new Set(), baton: undefined }
         if (options.latest === true) {
-          for (const earlier of lane.waiting) {
-            if (earlier !== entry) stopWaiting(lane, earlier, "superseded")
-          }
+          for (const earlier of lane.entries) stopWaiting(lane, earlier, { _tag: "Superseded", actual: Option.none() })
         }
-
-        const leaveOnce = () => {
-          if (entry.state === "left") return
-          telemetry.queued(context, -1)
-          leave(key, lane, entry)
-        }
-        const counted = <X extends FailureReport<A>>(outcome: string, report: X): X => {
-          telemetry.ended(context, telemetry.traceOf(context, () => clock.currentTimeNanosUnsafe()), outcome, report)
-          leaveOnce()
-          return report
-        }
-
-        const inTurn = Effect.withFiber((fiber) => {
-          telemetry.tookItsTurn(context, elapsed())
-          const { baton } = lane
-          let isUncertain = false
-          return new Operation(fiber, { register, intent, options, policy, bounds }, {
-            invokedAt,
-            known: baton === undefined
-              ? fromHint(options.hint)
-              : { value: baton.value, isWitness: baton.leftAt > invokedAt, isAged: false },
-            observed: (value, leftAt) => {
-              if (!isUncertain) lane.baton = { value, leftAt }
-            },
-            uncertain: () => {
-              isUncertain = true
-              lane.baton = undefined
-            },
-            ended: leaveOnce
-          }).run()
-        })
-
-        const turnOrEnd = Effect.suspend(
-          (): Effect.Effect<Report<A>, Reported<E, A> | errors.CasError<A, C> | PE, R | PR> => {
-            if (entry.state === "running") return inTurn
-            const isLate = entry.state === "late"
-            const report = counted(isLate ? "CasExhausted" : "CasSuperseded", nothingDone(elapsed()))
-            return Effect.fail(
-              isLate
-                ? new errors.Exhausted<A, C>({
-                  limit: "deadline",
-                  detail: `No time left: the deadline of ${inWords(bounds.deadline)} passed in the queue`,
-                  report
-                })
-                : new errors.Superseded<A>({ actual: Option.none(), report })
-            )
-          }
-        )
+        lanes.set(key, lane)
+        lane.entries.add(entry)
+        telemetry.queueLength.modifyUnsafe(1, context)
 
         const woken = Effect.callback<void>((resume) => {
           // Not at once: an operation that ends would run the next one inside of itself.
-          entry.wake = () => caller.currentDispatcher.scheduleTask(() => resume(Effect.void), 0)
-          if (entry.state !== "waiting") resume(Effect.void)
+          entry.wake = () => fiber.currentDispatcher.scheduleTask(() => resume(Effect.void), 0)
+          if (entry.end !== undefined || hasTurn(lane, entry)) resume(Effect.void)
         })
-        const late = Effect.suspend(() => Effect.sleep(Math.max(bounds.deadline - Duration.toMillis(elapsed()), 0)))
-          .pipe(
-            Effect.andThen(Effect.sync(() => {
-              stopWaiting(lane, entry, "late")
-            }))
-          )
-        const operation = entry.state === "running"
-          ? turnOrEnd
-          : Effect.andThen(Effect.raceFirst(woken, late), turnOrEnd)
+        const late = Effect.map(
+          Effect.suspend(() => Effect.sleep(Math.max(bounds.deadline - elapsed(), 0))),
+          () => stopWaiting(lane, entry, { _tag: "Exhausted", limit: "deadline", wait: "turn" })
+        )
+        const turn = Effect.map(
+          hasTurn(lane, entry) ? Effect.void : Effect.raceFirst(woken, late),
+          () => {
+            if (entry.end === undefined) telemetry.queueWaits.updateUnsafe(Duration.millis(elapsed()), context)
+            return entry.end
+          }
+        )
 
-        return Effect.onExitPrimitive(restore(operation), () => {
-          // Interrupted before it began.
-          if (entry.state !== "left") counted("interrupted", nothingDone(elapsed()))
-          return undefined
-        })
+        let isUncertain = false
+        return new Operation(fiber, { register, intent, options, policy, bounds }, {
+          invokedAt,
+          turn,
+          known: () =>
+            lane.baton === undefined
+              ? fromHint(options.hint)
+              : { value: lane.baton.value, isWitness: lane.baton.leftAt > invokedAt, isAged: false },
+          observed: (value, leftAt) => {
+            if (!isUncertain) lane.baton = { value, leftAt }
+          },
+          uncertain: () => {
+            isUncertain = true
+            lane.baton = undefined
+          },
+          ended: () => {
+            telemetry.queueLength.modifyUnsafe(-1, context)
+            const hadTurn = hasTurn(lane, entry)
+            lane.entries.delete(entry)
+            if (!hadTurn) return
+            const [next] = lane.entries
+            if (next === undefined) lanes.delete(key)
+            else next.wake()
+          }
+        }).run(restore)
       })
     )
 
   return { run, size: Effect.sync(() => lanes.size) }
-}
-
-/** The only way out of waiting. */
-const stopWaiting = <A>(lane: Lane<A>, entry: Entry, state: "running" | "superseded" | "late"): void => {
-  if (entry.state !== "waiting") return
-  entry.state = state
-  lane.waiting.delete(entry)
-  entry.wake()
 }

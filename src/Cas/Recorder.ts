@@ -1,54 +1,60 @@
-/**
- * The record of one operation: its attempts, what is known of their effect, and the report.
- *
- * @internal
- */
+/** The record of one operation: its attempts, what is known of their effect, and the report. */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import type { AttemptCut } from "./causes.ts"
+import type { AttemptCut } from "./errors.ts"
+import { tagOf } from "./failure.ts"
 import type { Departure } from "./hold.ts"
 import { millisOf, now } from "./monotonic.ts"
-import type { Observation, Outcome } from "./Outcome.ts"
+import { unknown, unsent } from "./Outcome.ts"
 import * as reducer from "./reducer.ts"
-import type { Attempt, Evidence, FailureReport, Report, SwapAttempt, Terminal, Timing } from "./Report.ts"
+import type { Attempt, Evidence, FailureReport, ReadAttempt, Report, SwapAttempt, Timing } from "./Report.ts"
 import * as telemetry from "./telemetry.ts"
-
-/** What a swap expects and writes. */
-export interface Swap<A> {
-  readonly expected: A
-  readonly desired: A
-}
 
 /** How an operation is tied to those before and after it on the same register. Times are those of `now`. */
 export interface Link<A> {
   readonly invokedAt: number
+  /** Waits for the operation's turn. Returns why there is none. */
+  readonly turn?: Effect.Effect<reducer.Failure<A, never> | undefined>
   /** The value to begin with. */
-  readonly known: reducer.Known<A> | undefined
+  readonly known: () => reducer.Known<A> | undefined
   /** A request that left at `leftAt` showed this value. */
-  readonly observed: (value: A, leftAt: number) => void
+  readonly observed?: (value: A, leftAt: number) => void
   /** The effect of the last swap is unknown. */
-  readonly uncertain: () => void
+  readonly uncertain?: () => void
   /** The operation has ended. Before `onAbandoned` runs. */
-  readonly ended: () => void
+  readonly ended?: () => void
 }
+
+/** An attempt that has ended, without what the recorder adds. */
+export type Ended<A, Cause> = Omit<SwapAttempt<A, Cause>, keyof Timing> | Omit<ReadAttempt<A, Cause>, keyof Timing>
+
+/** An attempt that has begun. */
+export type Begun<A> = Omit<SwapAttempt<A>, keyof Timing | "answer"> | Pick<ReadAttempt<A>, "_tag">
 
 const duration = (millis: number) => millis === 0 ? Duration.zero : Duration.millis(millis)
 
-export class Recorder<A, Cause> {
+export class Recorder<A, C> {
   /** The cause of the last transient answer. */
-  lastCause: Cause | AttemptCut | undefined = undefined
+  lastCause: C | AttemptCut | undefined = undefined
   private readonly link: Link<A>
   private readonly clock: Clock.Clock
   private readonly context: Context.Context<never>
   private readonly trace: telemetry.Trace | undefined
   private readonly attempts: Array<Attempt<A>> = []
+  private readonly conflicts = { fresh: 0, stale: 0 }
+  private swaps = 0
+  private reads = 0
+  private waited = 0
+  /** The sleep before the next attempt. */
   private slept = 0
   /** The last swap whose effect is unknown. */
-  private uncertain: Swap<A> | undefined = undefined
-  private inFlight: { readonly swap: Swap<A>; readonly departure: Departure } | undefined = undefined
+  private uncertain: reducer.Swap<A> | undefined = undefined
+  private inFlight: { readonly attempt: Begun<A>; readonly departure: Departure } | undefined = undefined
 
   constructor(fiber: Fiber.Fiber<unknown, unknown>, link: Link<A>) {
     const clock = fiber.getRef(Clock.Clock)
@@ -74,119 +80,100 @@ export class Recorder<A, Cause> {
 
   /** The operation slept before its next attempt. */
   sleptFor(millis: number): void {
-    this.slept = this.slept + millis
+    this.slept += millis
+    this.waited += millis
   }
 
-  /** A swap is about to be sent. */
-  sending(swap: Swap<A>, departure: Departure): void {
-    this.inFlight = { swap, departure }
+  /** The request of an attempt is about to be sent. */
+  sending(attempt: Begun<A>, departure: Departure): void {
+    this.inFlight = { attempt, departure }
   }
 
-  swapEnded(
-    attempt: Pick<SwapAttempt<A>, "expected" | "desired" | "fresh"> & {
-      readonly answer: Outcome<A, Cause | AttemptCut> | Terminal
-    },
-    leftAt: number,
-    endedAt: number
-  ): void {
-    const { answer, desired, expected, fresh } = attempt
+  /** An attempt has ended. Returns when, and whether the value that it expects became older than a round trip in a hold. */
+  ended(attempt: Ended<A, C | AttemptCut>, departure: Departure, roundTrip?: number) {
+    const { answer } = attempt
+    const { begunAt, hasLeft, leftAt } = departure
+    const endedAt = now(this.clock)
+    const took = millisOf(endedAt - leftAt)
+    const isAged = millisOf(leftAt - begunAt) > (roundTrip ?? took)
+    // An answer shows that the request left, whatever the register has marked.
+    const sent = hasLeft !== false || (answer._tag !== "Unsent" && answer._tag !== "Terminal")
+    const timing = { sent, waited: duration(this.slept), at: duration(this.since(leftAt)), took: duration(took) }
     this.inFlight = undefined
-    if (answer._tag === "Unknown") this.becomeUncertain({ expected, desired })
-    this.add({ _tag: "Swap", expected, desired, fresh, answer, ...this.timing(leftAt, endedAt) }, leftAt)
-  }
-
-  readEnded(answer: Observation<A, Cause | AttemptCut> | Terminal, leftAt: number, endedAt: number): void {
-    this.add({ _tag: "Read", answer, ...this.timing(leftAt, endedAt) }, leftAt)
+    this.slept = 0
+    if (attempt._tag === "Swap") {
+      const fresh = attempt.fresh && !isAged
+      this.attempts.push({ ...attempt, fresh, ...timing })
+      if (sent) this.swaps++
+      if (answer._tag === "Conflict") this.conflicts[fresh ? "fresh" : "stale"]++
+      if (answer._tag === "Unknown") this.becomeUncertain(attempt)
+    } else {
+      this.attempts.push({ ...attempt, ...timing })
+      if (sent) this.reads++
+    }
+    if (answer._tag === "Unsent" || answer._tag === "Unknown") this.lastCause = answer.cause
+    const shown = shownBy(attempt)
+    if (Option.isSome(shown)) this.link.observed?.(shown.value, leftAt)
+    return { elapsed: this.since(endedAt), took, isAged }
   }
 
   /** The swap may have been executed. */
-  becomeUncertain(swap: Swap<A>): void {
+  becomeUncertain(swap: reducer.Swap<A>): void {
     this.uncertain = swap
-    this.link.uncertain()
+    this.link.uncertain?.()
   }
 
   succeeded(
-    state: reducer.State<A, unknown>,
-    { after, before, effect, outcome }: Extract<reducer.Command<A, never>, { readonly _tag: "Succeed" }>
+    { after, before, effect, outcome }: Extract<reducer.Command<A, unknown>, { readonly _tag: "Succeed" }>
   ): Report<A> {
-    const report: Report<A> = { ...this.evidence(state, effect, before), outcome, after }
-    telemetry.ended(this.context, this.trace, outcome, report)
-    return report
+    return { ...this.evidence(outcome, effect, before), outcome, after }
   }
 
-  failed(state: reducer.State<A, unknown>): FailureReport<A> {
+  failed(state: reducer.State<A, unknown>, failure: reducer.Failure<A, unknown>): FailureReport<A> {
+    const tag = failure._tag === "Terminal" ? tagOf(failure.error) : `Cas${failure._tag}`
     return {
-      ...this.evidence(state, reducer.effectOf(state), Option.none()),
+      ...this.evidence(tag, reducer.effectOf(state), Option.none()),
       outcome: "failed",
       observed: Option.map(Option.fromUndefinedOr(state.known), (known) => known.value)
     }
   }
 
-  /** Counts an operation that failed, under the tag of its error. */
-  failedWith(tag: string, report: FailureReport<A>): void {
-    telemetry.ended(this.context, this.trace, tag, report)
-  }
-
   /**
    * The operation ends without a result, by an interruption or a defect. Returns the swap that was or may have been
-   * executed. One that is still held has not been sent.
+   * executed.
    */
   abandoned(
     state: reducer.State<A, unknown>,
     command: reducer.Command<A, unknown> | undefined,
-    outcome: "interrupted" | "defect"
-  ): { readonly swap: Swap<A>; readonly effect: "applied" | "unknown" } | undefined {
-    const { inFlight, uncertain = state.doubted } = this
+    cause: Cause.Cause<unknown>
+  ): { readonly swap: reducer.Swap<A>; readonly effect: "applied" | "unknown" } | undefined {
+    if (this.inFlight !== undefined) {
+      const { attempt, departure } = this.inFlight
+      const { defect, holds } = departure
+      const isHeld = holds > 0 || (defect !== undefined && defect === Cause.squash(cause))
+      this.ended({ ...attempt, answer: isHeld ? unsent() : unknown() }, departure)
+    }
     const isApplied = command?._tag === "Succeed" && command.effect === "applied"
-    const swap = isApplied
-      ? state.sent
-      : inFlight === undefined || inFlight.departure.holds > 0
-      ? uncertain
-      : inFlight.swap
+    const swap = isApplied ? state.sent : this.uncertain ?? state.doubted
     const effect = isApplied ? "applied" : swap === undefined ? "none" : "unknown"
-    telemetry.ended(this.context, this.trace, outcome, this.evidence(state, effect, Option.none()))
-    if (effect === "unknown") this.link.uncertain()
+    this.evidence(Cause.hasInterruptsOnly(cause) ? "interrupted" : "defect", effect, Option.none())
+    if (effect === "unknown") this.link.uncertain?.()
     if (swap === undefined || effect === "none") return undefined
     return { swap: { expected: swap.expected, desired: swap.desired }, effect }
   }
 
-  private add(attempt: Attempt<A, Cause | AttemptCut>, leftAt: number): void {
-    const { answer } = attempt
-    if (answer._tag === "Unsent" || answer._tag === "Unknown") this.lastCause = answer.cause
-    const shown = shownBy(attempt)
-    if (Option.isSome(shown)) this.link.observed(shown.value, leftAt)
-    this.attempts.push(attempt)
-    this.slept = 0
-  }
-
-  private timing(leftAt: number, endedAt: number): Timing {
-    return {
-      waited: duration(this.slept),
-      at: duration(this.since(leftAt)),
-      took: duration(millisOf(endedAt - leftAt))
-    }
-  }
-
-  private evidence(
-    { fresh, reads, stale, swaps, waited }: reducer.State<A, unknown>,
-    effect: Evidence<A>["effect"],
-    before: Option.Option<A>
-  ): Evidence<A> {
-    return {
-      effect,
-      before,
-      attempts: this.attempts,
-      swaps,
-      reads,
-      conflicts: { fresh, stale },
-      waited: duration(waited),
-      elapsed: duration(this.elapsed())
-    }
+  /** What all reports have. Counts the operation, and adds it to its span: it has ended with this outcome. */
+  private evidence(outcome: string, effect: Evidence<A>["effect"], before: Option.Option<A>): Evidence<A> {
+    const { attempts, conflicts, reads, swaps } = this
+    const waited = duration(this.waited)
+    const evidence = { effect, before, attempts, swaps, reads, conflicts, waited, elapsed: duration(this.elapsed()) }
+    telemetry.ended(this.context, this.trace, outcome, evidence)
+    return evidence
   }
 }
 
 /** The value that an attempt shows to be in place. */
-const shownBy = <A>(attempt: Attempt<A>): Option.Option<A> => {
+const shownBy = <A>(attempt: Ended<A, unknown>): Option.Option<A> => {
   const { answer } = attempt
   switch (answer._tag) {
     case "Applied":

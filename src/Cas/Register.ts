@@ -1,8 +1,4 @@
-/**
- * The port of the engine: a value that can be compared and swapped.
- *
- * @since 0.1.0
- */
+/** The port of the engine: a value that can be compared and swapped. */
 import type * as Effect from "effect/Effect"
 import type * as Equivalence from "effect/Equivalence"
 import type { Observation, Outcome } from "./Outcome.ts"

@@ -1,8 +1,4 @@
-/**
- * The attempts of an operation and their effect.
- *
- * @since 0.1.0
- */
+/** The attempts of an operation and their effect. */
 import * as Duration from "effect/Duration"
 import * as Formatter from "effect/Formatter"
 import * as Option from "effect/Option"
@@ -29,6 +25,8 @@ export interface Terminal {
  * @category models
  */
 export interface Timing {
+  /** Whether its request left: `false` if `Cas.hold` kept it back to the end. */
+  readonly sent: boolean
   /** The sleep before it. */
   readonly waited: Duration.Duration
   /** From the call to the departure of the request. */
@@ -90,9 +88,9 @@ export interface Evidence<out A> {
   /** The value that the acknowledged swap replaced. */
   readonly before: Option.Option<A>
   readonly attempts: ReadonlyArray<Attempt<A>>
-  /** The swaps of `attempts`, `Unsent` ones included. */
+  /** The swaps of `attempts` whose request left. Of these, `Unsent` ones were not executed. */
   readonly swaps: number
-  /** The reads of `attempts`, `Unsent` ones included. */
+  /** The reads of `attempts` whose request left. */
   readonly reads: number
   readonly conflicts: { readonly fresh: number; readonly stale: number }
   /** All sleeps together. */
@@ -188,21 +186,6 @@ const answerOf = <A>(attempt: Attempt<A>, format: (value: A) => string): string 
 
 /**
  * The report in words: a line for every sleep and every request, and a summary.
- *
- * **Example** (Reading a report)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Cas } from "effect-lark-meetings"
- *
- * const register: Cas.Register<string> = {
- *   equals: (a, b) => a === b,
- *   swap: () => Effect.succeed(Cas.applied)
- * }
- * const report = await Effect.runPromise(Cas.run(register, Cas.handover("alice", "bob")))
- * console.log(Cas.timeline(report).length) // => 2
- * console.log(report.outcome, report.effect) // => swapped applied
- * ```
  *
  * @since 0.1.0
  * @category rendering

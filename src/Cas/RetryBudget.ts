@@ -1,8 +1,4 @@
-/**
- * A bound on the share of retries in all traffic, over many operations.
- *
- * @since 0.1.0
- */
+/** A bound on the share of retries in all traffic, over many operations. */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -58,35 +54,32 @@ export const makeRetryBudget = (options?: {
     while (drawn[0] !== undefined && drawn[0] <= at - window) drawn.shift()
   }
 
-  return {
-    deposit: Clock.clockWith((clock) =>
+  const atNow = <X>(use: (at: number) => X) =>
+    Clock.clockWith((clock) =>
       Effect.sync(() => {
         const at = millisOf(now(clock))
         expire(at)
-        const last = balances.at(-1)
-        if (last !== undefined && last.slice === sliceAt(at)) last.amount = last.amount + 1
-        else balances.push({ slice: sliceAt(at), amount: 1 })
-      })
-    ),
-    withdraw: Clock.clockWith((clock) =>
-      Effect.sync(() => {
-        const at = millisOf(now(clock))
-        expire(at)
-        // In operations, so that the sums are exact.
-        let price = 1 / ratio
-        const available = balances.reduce((sum, balance) => sum + balance.amount, 0)
-        if (available < price) {
-          if (drawn.length >= reserve) return false
-          drawn.push(at)
-          return true
-        }
-        for (const balance of balances) {
-          const paid = Math.min(price, balance.amount)
-          balance.amount = balance.amount - paid
-          price = price - paid
-        }
-        return true
+        return use(at)
       })
     )
+
+  return {
+    deposit: atNow((at) => {
+      const last = balances.at(-1)
+      if (last !== undefined && last.slice === sliceAt(at)) last.amount = last.amount + 1
+      else balances.push({ slice: sliceAt(at), amount: 1 })
+    }),
+    withdraw: atNow((at) => {
+      // In operations, so that the sums are exact.
+      let price = 1 / ratio
+      const available = balances.reduce((sum, balance) => sum + balance.amount, 0)
+      if (available < price) return drawn.length < reserve && drawn.push(at) > 0
+      for (const balance of balances) {
+        const paid = Math.min(price, balance.amount)
+        balance.amount = balance.amount - paid
+        price = price - paid
+      }
+      return true
+    })
   }
 }

@@ -1,16 +1,11 @@
-/**
- * How an operation fails, apart from the terminal errors of the register.
- *
- * @since 0.1.0
- */
+/** How an operation fails, apart from the terminal errors of the register. */
+import type { YieldableError } from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
-import type * as Option from "effect/Option"
-import type { AttemptCut } from "./causes.ts"
-import { nothingDone } from "./nothingDone.ts"
+import * as Option from "effect/Option"
 import type { Limit } from "./reducer.ts"
 import type { FailureReport } from "./Report.ts"
-import { plural } from "./words.ts"
+import { inWords, plural } from "./words.ts"
 
 /**
  * Who can do something about an error.
@@ -42,20 +37,90 @@ export type Kind = "caller" | "conflict" | "setup" | "platform"
  */
 export type Retry = "never" | "wait" | "token" | "unknown"
 
-interface Reporting {
+/** The class of a reason to end an attempt after so many milliseconds. */
+const cut = <Tag extends string>(
+  tag: Tag,
+  says: string
+): new(fields: { readonly millis: number }) => YieldableError & { readonly _tag: Tag; readonly millis: number } =>
+  class extends Data.TaggedError(tag)<{ readonly millis: number }> {
+    override get message() {
+      return `${says} ${inWords(this.millis)}`
+    }
+  }
+
+/**
+ * An attempt was cut: no answer came within `attemptTimeout` (`millis`) after its request had left.
+ *
+ * @since 0.1.0
+ * @category causes
+ */
+export class AttemptTimeout extends cut("CasAttemptTimeout", "no answer within") {}
+
+/**
+ * An attempt was cut: the deadline (`millis` after the call) passed while its request waited for an answer.
+ *
+ * @since 0.1.0
+ * @category causes
+ */
+export class AttemptPastDeadline extends cut("CasAttemptPastDeadline", "no answer before the deadline of") {}
+
+/**
+ * An attempt was cut while it was held: its request could not leave before the deadline (`millis` after the call), less
+ * `minAttempt`.
+ *
+ * @since 0.1.0
+ * @category causes
+ */
+export class AttemptHeld
+  extends cut("CasAttemptHeld", "held back, for a token or a rate limit, up to the deadline of")
+{}
+
+/**
+ * Why the engine ended an attempt itself.
+ *
+ * @since 0.1.0
+ * @category causes
+ */
+export type AttemptCut = AttemptTimeout | AttemptPastDeadline | AttemptHeld
+
+/** What every error of an operation that began has. */
+interface Failed {
+  /** What happened, in words. */
+  readonly detail: string
   readonly report: FailureReport<unknown>
 }
 
-const retryOf = <R extends Retry>({ report }: Reporting, otherwise: R): R | "unknown" =>
-  report.effect === "unknown" ? "unknown" : otherwise
+interface FailedError<Tag, K, R> extends YieldableError {
+  readonly _tag: Tag
+  readonly kind: K
+  readonly retry: R | "unknown"
+}
 
 /** What became of the swaps, and how many requests there were. */
-const effectOf = ({ report }: Reporting): string => {
-  const { attempts, effect, reads, swaps } = report
-  const unsent = attempts.filter(({ answer }) => answer._tag === "Unsent").length
+const effectOf = ({ attempts, effect, reads, swaps }: FailureReport<unknown>): string => {
+  const unsent = attempts.filter(({ answer, sent }) => sent && answer._tag === "Unsent").length
   const requests = `${plural(swaps, "swap")} and ${plural(reads, "read")}`
   const after = unsent === 0 ? requests : `${requests}, ${unsent} of them not executed`
   return `${effect === "unknown" ? "a swap may have taken effect" : "nothing was changed"} after ${after}.`
+}
+
+/** The class of an error: its kind, what it proves if the effect is known, and what to do. */
+const failed = <Tag extends string, K extends Kind, R extends Retry>(tag: Tag, kind: K, retry: R, advice: string) => {
+  class Base extends Data.TaggedError(tag)<Failed> {
+    get kind(): Kind {
+      return kind
+    }
+    get retry() {
+      return this.report.effect === "unknown" ? "unknown" : retry
+    }
+    override get message() {
+      return `${this.detail}; ${effectOf(this.report)} ${advice}`
+    }
+  }
+  // Data.TaggedError makes properties of all fields that it is given, and Base has the getters.
+  return Base as unknown as new<Fields extends object = {}>(
+    fields: Fields & Failed
+  ) => FailedError<Tag, K, R> & Readonly<Fields & Failed>
 }
 
 /**
@@ -73,23 +138,18 @@ const effectOf = ({ report }: Reporting): string => {
  * @since 0.1.0
  * @category errors
  */
-export class Exhausted<out A = unknown, out Cause = unknown> extends Data.TaggedError("CasExhausted")<{
-  readonly limit: Limit
-  /** What ran out, in words. */
-  readonly detail: string
-  readonly cause?: unknown
-  readonly report: FailureReport<unknown>
-}> {
+export class Exhausted<out A = unknown, out Cause = unknown>
+  extends failed<"CasExhausted", "conflict" | "platform", "wait">(
+    "CasExhausted",
+    "platform",
+    "wait",
+    "Call again, or with wider bounds."
+  )<{ readonly limit: Limit; readonly cause?: unknown }>
+{
   declare readonly cause?: Cause | AttemptCut | undefined
   declare readonly report: FailureReport<A>
-  get kind(): "conflict" | "platform" {
+  override get kind() {
     return this.report.attempts.at(-1)?.answer._tag === "Conflict" ? "conflict" : "platform"
-  }
-  get retry(): "wait" | "unknown" {
-    return retryOf(this, "wait")
-  }
-  override get message() {
-    return `${this.detail}; ${effectOf(this)} Call again, or with wider bounds.`
   }
 }
 
@@ -103,26 +163,16 @@ export class Exhausted<out A = unknown, out Cause = unknown> extends Data.Tagged
  * @since 0.1.0
  * @category errors
  */
-export class Refused<out A = unknown> extends Data.TaggedError("CasRefused")<{
-  /** The name of the intent. */
-  readonly intent: string
-  readonly reason: string
-  /** The refusal in words. */
-  readonly detail: string
-  readonly actual: unknown
-  readonly report: FailureReport<unknown>
-}> {
+export class Refused<out A = unknown>
+  extends failed("CasRefused", "conflict", "never", "Look at `actual` and decide again.")<{
+    /** The name of the intent. */
+    readonly intent: string
+    readonly reason: string
+    readonly actual: unknown
+  }>
+{
   declare readonly actual: A
   declare readonly report: FailureReport<A>
-  get kind(): "conflict" {
-    return "conflict"
-  }
-  get retry(): "never" | "unknown" {
-    return retryOf(this, "never")
-  }
-  override get message() {
-    return `${this.detail}; ${effectOf(this)} Look at \`actual\` and decide again.`
-  }
 }
 
 /**
@@ -136,23 +186,13 @@ export class Refused<out A = unknown> extends Data.TaggedError("CasRefused")<{
  * @since 0.1.0
  * @category errors
  */
-export class Superseded<out A = unknown> extends Data.TaggedError("CasSuperseded")<{
-  readonly actual: Option.Option<unknown>
-  readonly report: FailureReport<unknown>
-}> {
+export class Superseded<out A = unknown>
+  extends failed("CasSuperseded", "conflict", "never", "Look at the value in place and decide again.")<{
+    readonly actual: Option.Option<unknown>
+  }>
+{
   declare readonly actual: Option.Option<A>
   declare readonly report: FailureReport<A>
-  get kind(): "conflict" {
-    return "conflict"
-  }
-  get retry(): "never" | "unknown" {
-    return retryOf(this, "never")
-  }
-  override get message() {
-    return this.report.effect === "unknown"
-      ? "A reply was lost, and the value has changed since; a swap may have taken effect. Look at `actual` and decide again."
-      : "A later operation replaced this one in the queue; nothing was changed."
-  }
 }
 
 /**
@@ -162,22 +202,13 @@ export class Superseded<out A = unknown> extends Data.TaggedError("CasSuperseded
  * @since 0.1.0
  * @category errors
  */
-export class Indeterminate<out A = unknown, out Cause = unknown> extends Data.TaggedError("CasIndeterminate")<{
-  readonly cause?: unknown
-  readonly report: FailureReport<unknown>
-}> {
+export class Indeterminate<out A = unknown, out Cause = unknown>
+  extends failed("CasIndeterminate", "platform", "unknown", "It may also take effect later. Read and decide again.")<{
+    readonly cause?: unknown
+  }>
+{
   declare readonly cause?: Cause | AttemptCut | undefined
   declare readonly report: FailureReport<A>
-  get kind(): "platform" {
-    return "platform"
-  }
-  get retry(): "unknown" {
-    return "unknown"
-  }
-  override get message() {
-    return "A reply was lost, and the policy does not send the swap again; a swap may have taken effect, or may do so later. "
-      + "Read the value and decide again."
-  }
 }
 
 /**
@@ -186,21 +217,10 @@ export class Indeterminate<out A = unknown, out Cause = unknown> extends Data.Ta
  * @since 0.1.0
  * @category errors
  */
-export class ConflictWithoutState<out A = unknown> extends Data.TaggedError("CasConflictWithoutState")<{
-  /** What is hidden, in words. */
-  readonly detail: string
-  readonly report: FailureReport<unknown>
-}> {
+export class ConflictWithoutState<out A = unknown>
+  extends failed("CasConflictWithoutState", "setup", "never", "Pass a hint.")
+{
   declare readonly report: FailureReport<A>
-  get kind(): "setup" {
-    return "setup"
-  }
-  get retry(): "never" | "unknown" {
-    return retryOf(this, "never")
-  }
-  override get message() {
-    return `${this.detail}; ${effectOf(this)} Pass a hint.`
-  }
 }
 
 /**
@@ -209,22 +229,14 @@ export class ConflictWithoutState<out A = unknown> extends Data.TaggedError("Cas
  * @since 0.1.0
  * @category errors
  */
-export class InconsistentRegister<out A = unknown> extends Data.TaggedError("CasInconsistentRegister")<{
-  readonly actual: unknown
-  readonly report: FailureReport<unknown>
-}> {
+export class InconsistentRegister<out A = unknown> extends failed(
+  "CasInconsistentRegister",
+  "setup",
+  "never",
+  "Check that all values are of one kind, such as one id type."
+)<{ readonly actual: unknown }> {
   declare readonly actual: A
   declare readonly report: FailureReport<A>
-  get kind(): "setup" {
-    return "setup"
-  }
-  get retry(): "never" | "unknown" {
-    return retryOf(this, "never")
-  }
-  override get message() {
-    return `The register refuses the value that it shows itself; ${effectOf(this)} `
-      + "Check that all values are of one kind, such as one id type."
-  }
 }
 
 /**
@@ -239,7 +251,18 @@ export class InvalidPolicy extends Data.TaggedError("CasInvalidPolicy")<{
   readonly received: string
 }> {
   /** The report of an operation that never began. */
-  readonly report: FailureReport<never> = nothingDone(Duration.zero)
+  readonly report: FailureReport<never> = {
+    outcome: "failed",
+    effect: "none",
+    before: Option.none(),
+    observed: Option.none(),
+    attempts: [],
+    swaps: 0,
+    reads: 0,
+    conflicts: { fresh: 0, stale: 0 },
+    waited: Duration.zero,
+    elapsed: Duration.zero
+  }
   get kind(): "caller" {
     return "caller"
   }

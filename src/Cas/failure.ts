@@ -1,15 +1,8 @@
-/**
- * The error of a failed operation.
- *
- * @internal
- */
+/** The error of a failed operation. */
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import type { AttemptCut } from "./causes.ts"
 import * as errors from "./errors.ts"
-import type { Intent } from "./Intent.ts"
-import type { Bounds } from "./Policy.ts"
-import type * as reducer from "./reducer.ts"
+import type { Failure, Rules } from "./reducer.ts"
 import type { Reported, Words } from "./Register.ts"
 import type { FailureReport } from "./Report.ts"
 import { inWords, plural, withReason } from "./words.ts"
@@ -28,42 +21,14 @@ const emptyLike = (value: object): object => {
 export const withReport = <E, A>(error: E, report: FailureReport<A>): Reported<E, A> => {
   // A primitive cannot have a report: for it, Reported<E, A> is E.
   if (!Predicate.isObjectKeyword(error)) return error as Reported<E, A>
-  const own = Object.getOwnPropertyDescriptors(error)
-  const stack = error instanceof Error
-    // The getter that V8 defines for it works on the error itself alone.
-    ? { stack: { value: error.stack, writable: true, configurable: true, enumerable: false } }
-    : {}
   const copy = Object.defineProperties(emptyLike(error), {
-    ...own,
-    ...stack,
-    report: { value: report, writable: false, configurable: true, enumerable: true }
+    ...Object.getOwnPropertyDescriptors(error),
+    // The getter that V8 defines for it works on the error itself alone.
+    ...error instanceof Error && { stack: { value: error.stack, writable: true, configurable: true } },
+    report: { value: report, configurable: true, enumerable: true }
   })
   // It has the properties and the prototype of E, and the report.
   return copy as Reported<E, A>
-}
-
-const detailOf = (
-  { limit, wait }: Extract<reducer.Failure<unknown, unknown>, { readonly _tag: "Exhausted" }>,
-  bounds: Bounds,
-  cause: unknown
-): string => {
-  const deadline = `the deadline of ${inWords(bounds.deadline)}`
-  switch (limit) {
-    case "conflicts":
-      return "The conflict schedule of the policy ended"
-    case "transients":
-      return "The transient schedule of the policy ended"
-    case "budget":
-      return "The retry budget is used up"
-    case "swaps":
-      return `The policy allows ${plural(bounds.maxSwaps, "swap")}`
-    case "deadline":
-      return Predicate.isTagged(cause, "CasAttemptPastDeadline") || Predicate.isTagged(cause, "CasAttemptHeld")
-        ? `No time left: ${deadline} passed during an attempt`
-        : wait > 0
-        ? `No time left: ${deadline} does not allow a wait of ${inWords(Math.ceil(wait))} and another attempt`
-        : `No time left: ${deadline} does not allow another attempt`
-  }
 }
 
 /** The name of an error, for reports and metrics. */
@@ -74,54 +39,75 @@ export const tagOf = (error: unknown): string =>
     ? error.name
     : typeof error
 
-/** What a refusal means, in words: the intent's own, the register's, or the engine's. */
-const refusalOf = (
-  intent: string,
-  { detail, reason }: Extract<reducer.Failure<unknown, unknown>, { readonly _tag: "Refused" }>,
-  words: Words | undefined
-): string =>
-  detail ?? words?.refusals?.[reason] ?? `${intent} refuses ${words?.value ?? "the value"} in place: ${reason}`
+/** What happened, in words. */
+const detailOf = <A, E>(
+  failure: Exclude<Failure<A, E>, { readonly _tag: "Terminal" }>,
+  { deadline, intent, maxSwaps }: Rules<A>,
+  { hidden, refusals, value = "the value" }: Words,
+  cause: unknown
+): string => {
+  switch (failure._tag) {
+    case "Exhausted": {
+      const { limit, wait } = failure
+      const time = `the deadline of ${inWords(deadline)}`
+      const reasons = {
+        conflicts: "the conflict schedule of the policy ended",
+        transients: "the transient schedule of the policy ended",
+        budget: "the retry budget is used up",
+        swaps: `the policy allows ${plural(maxSwaps, "swap")}`,
+        deadline: wait === "turn"
+          ? `${time} passed in the queue`
+          : Predicate.isTagged(cause, "CasAttemptPastDeadline") || Predicate.isTagged(cause, "CasAttemptHeld")
+          ? `${time} passed during an attempt`
+          : wait > 0
+          ? `${time} does not allow a wait of ${inWords(Math.ceil(wait))} and another attempt`
+          : `${time} does not allow another attempt`
+      }
+      return withReason(`Gave up on ${value}: ${reasons[limit]}`, cause)
+    }
+    case "Refused": {
+      const { detail, reason } = failure
+      return detail ?? refusals?.[reason] ?? `${intent.name} refuses ${value} in place: ${reason}`
+    }
+    case "Superseded":
+      return Option.isSome(failure.actual)
+        ? `A reply was lost, and ${value} has changed since`
+        : `A later operation on ${value} replaced this one in the queue`
+    case "Indeterminate":
+      return `A reply was lost, and the policy does not swap ${value} again`
+    case "ConflictWithoutState":
+      return hidden ?? `No conflict and no read shows ${value}`
+    case "InconsistentRegister":
+      return `Three conflicts in a row show ${value} to be what was expected`
+  }
+}
 
 /** The error for a failure; `cause` is the cause of the last transient answer. */
 export const errorOf = <A, E, Cause>(
-  failed: reducer.Failure<A, E>,
-  { bounds, cause, intent, report, words }: {
-    readonly bounds: Bounds
-    readonly intent: Intent<A>
+  failure: Failure<A, E>,
+  { cause, report, rules, words = {} }: {
+    readonly rules: Rules<A>
     readonly words: Words | undefined
-    readonly cause: Cause | AttemptCut | undefined
+    readonly cause: Cause | errors.AttemptCut | undefined
     readonly report: FailureReport<A>
   }
 ): Reported<E, A> | errors.CasError<A, Cause> => {
-  switch (failed._tag) {
-    case "Terminal":
-      return withReport(failed.error, report)
+  if (failure._tag === "Terminal") return withReport(failure.error, report)
+  const detail = detailOf(failure, rules, words, cause)
+  switch (failure._tag) {
     case "Exhausted":
-      return new errors.Exhausted<A, Cause>({
-        limit: failed.limit,
-        detail: withReason(detailOf(failed, bounds, cause), cause),
-        cause,
-        report
-      })
+      return new errors.Exhausted<A, Cause>({ limit: failure.limit, cause, detail, report })
     case "Refused": {
-      const detail = refusalOf(intent.name, failed, words)
-      return new errors.Refused<A>({
-        intent: intent.name,
-        reason: failed.reason,
-        detail,
-        actual: failed.actual,
-        report
-      })
+      const { actual, reason } = failure
+      return new errors.Refused<A>({ intent: rules.intent.name, reason, actual, detail, report })
     }
     case "Superseded":
-      return new errors.Superseded<A>({ actual: Option.some(failed.actual), report })
+      return new errors.Superseded<A>({ actual: failure.actual, detail, report })
     case "Indeterminate":
-      return new errors.Indeterminate<A, Cause>({ cause, report })
-    case "ConflictWithoutState": {
-      const detail = words?.hidden ?? `No conflict and no read shows ${words?.value ?? "the value"}`
+      return new errors.Indeterminate<A, Cause>({ cause, detail, report })
+    case "ConflictWithoutState":
       return new errors.ConflictWithoutState<A>({ detail, report })
-    }
     case "InconsistentRegister":
-      return new errors.InconsistentRegister<A>({ actual: failed.actual, report })
+      return new errors.InconsistentRegister<A>({ actual: failure.actual, detail, report })
   }
 }

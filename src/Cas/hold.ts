@@ -1,41 +1,31 @@
-/**
- * Whether the request of an attempt has left.
- *
- * @since 0.1.0
- */
+/** Whether the request of an attempt has left. */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { now } from "./monotonic.ts"
 
-/**
- * The departure of one attempt's request. Times are those of `now`.
- *
- * @internal
- */
+/** The departure of one attempt's request. Times are those of `now`. */
 export interface Departure {
+  readonly begunAt: number
   /** When the request left; until then, when the attempt began. */
   leftAt: number
   /** How many `hold`s the attempt is in. Above zero, its request has not left, or was refused and can be sent again. */
   holds: number
+  /** Whether any request left; `undefined` if the register has not held one so far. */
+  hasLeft: boolean | undefined
+  /** The defect of a `hold`. If the attempt ends with it, nothing left after that `hold`. */
+  defect: unknown
   /** A request that is held after this time does not leave. */
   latest: number
   /** Whether the request got no answer in time, after it left. */
   isOverdue: boolean
 }
 
-/**
- * A `latest` that lets nothing leave any more.
- *
- * @internal
- */
+/** A `latest` that lets nothing leave any more. */
 export const closed = Number.NEGATIVE_INFINITY
 
-/**
- * The departure of the attempt that the fiber works for.
- *
- * @internal
- */
+/** The departure of the attempt that the fiber works for. */
 export const CurrentDeparture: Context.Reference<Departure | undefined> = Context.Reference<Departure | undefined>(
   "effect-lark-meetings/Cas/CurrentDeparture",
   { defaultValue: () => undefined }
@@ -83,14 +73,18 @@ export const hold = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E,
     if (departure === undefined) return self
     const clock = fiber.getRef(Clock.Clock)
     departure.holds = departure.holds + 1
+    departure.hasLeft ??= false
     if (now(clock) > departure.latest) return Effect.interrupt
     // A fiber that starts in here may outlive the attempt, and send requests of its own.
     return Effect.onExitPrimitive(Effect.provideService(self, CurrentDeparture, undefined), (exit) => {
       const at = now(clock)
-      if (exit._tag === "Success" && at > departure.latest) return Effect.interrupt
+      const isSuccess = exit._tag === "Success"
+      if (isSuccess && at > departure.latest) return Effect.interrupt
       if (departure.latest === closed) return undefined
       departure.holds = departure.holds - 1
       departure.leftAt = at
+      if (isSuccess) departure.hasLeft = true
+      else if (Cause.hasDies(exit.cause)) departure.defect = Cause.squash(exit.cause)
       return undefined
     })
   })

@@ -1,8 +1,4 @@
-/**
- * Time that only goes forward.
- *
- * @internal
- */
+/** Time that only goes forward. */
 import type * as Clock from "effect/Clock"
 
 /** Nanoseconds on the monotonic clock, exact for the first hundred days of the clock. */

@@ -1,8 +1,6 @@
 /**
  * The engine as a pure function: no Effect, no clock, no randomness. Times come with the events, in milliseconds since the
  * call.
- *
- * @internal
  */
 import * as Duration from "effect/Duration"
 import type * as Equivalence from "effect/Equivalence"
@@ -28,13 +26,19 @@ export interface Known<A> {
   readonly isAged: boolean
 }
 
-interface Sent<A> {
+/** What a swap expects and writes. */
+export interface Swap<A> {
   readonly expected: A
   readonly desired: A
+}
+
+interface Sent<A> extends Swap<A> {
   readonly fresh: boolean
 }
 
 export interface State<A, out E = never> {
+  /** When the last event came, in milliseconds since the call. */
+  readonly elapsed: number
   readonly known: Known<A> | undefined
   readonly sent: Sent<A> | undefined
   /** What follows the next sleep. */
@@ -53,34 +57,20 @@ export interface State<A, out E = never> {
   readonly restartTransient: boolean
   /** Conflicts in a row that show the value that was expected. */
   readonly contradictions: number
+  /** Swaps tried, whether their requests left or not. */
   readonly swaps: number
-  readonly reads: number
-  readonly fresh: number
-  readonly stale: number
-  readonly waited: number
   readonly roundTrip: number | undefined
 }
 
+/** `isAged`: the request was held for longer than a round trip, so that its expected value aged. */
 export type Event<A, E> =
-  | { readonly _tag: "Started"; readonly known: Known<A> | undefined; readonly elapsed: number }
-  | {
-    readonly _tag: "Swapped"
-    readonly answer: Outcome<A>
-    readonly elapsed: number
-    readonly took: number
-    /** Whether the request was held for longer than a round trip, so that its expected value aged. */
-    readonly isAged?: boolean
-  }
-  | { readonly _tag: "Read"; readonly answer: Observation<A>; readonly elapsed: number; readonly took: number }
-  | {
-    readonly _tag: "Failed"
-    readonly error: E
-    readonly meaning: "unavailable" | "uncertain" | undefined
-    readonly elapsed: number
-  }
-  | { readonly _tag: "Delay"; readonly millis: number; readonly elapsed: number }
+  | { readonly _tag: "Started"; readonly known: Known<A> | undefined }
+  | { readonly _tag: "Swapped"; readonly answer: Outcome<A>; readonly took: number; readonly isAged?: boolean }
+  | { readonly _tag: "Read"; readonly answer: Observation<A>; readonly took: number }
+  | { readonly _tag: "Failed"; readonly error: E; readonly meaning: "unavailable" | "uncertain" | undefined }
+  | { readonly _tag: "Delay"; readonly millis: number }
   | { readonly _tag: "NoMoreDelays"; readonly limit: "conflicts" | "transients" | "budget" }
-  | { readonly _tag: "Woke"; readonly slept: number; readonly elapsed: number }
+  | { readonly _tag: "Woke" }
 
 /**
  * What ran out.
@@ -91,14 +81,11 @@ export type Event<A, E> =
 export type Limit = "conflicts" | "transients" | "budget" | "swaps" | "deadline"
 
 export type Failure<A, E> =
-  | {
-    readonly _tag: "Exhausted"
-    readonly limit: Limit
-    /** The wait for which there was no time. */
-    readonly wait: number
-  }
-  | { readonly _tag: "Refused"; readonly reason: string; readonly detail: string | undefined; readonly actual: A }
-  | { readonly _tag: "Superseded"; readonly actual: A }
+  /** `wait` is the one for which there was no time; `turn` the one in a queue. */
+  | { readonly _tag: "Exhausted"; readonly limit: Limit; readonly wait: number | "turn" }
+  | { readonly _tag: "Refused"; readonly reason: string; readonly detail?: string | undefined; readonly actual: A }
+  /** Without a value: by a later operation in a queue. */
+  | { readonly _tag: "Superseded"; readonly actual: Option.Option<A> }
   | { readonly _tag: "Indeterminate" }
   | { readonly _tag: "ConflictWithoutState" }
   | { readonly _tag: "InconsistentRegister"; readonly actual: A }
@@ -106,17 +93,11 @@ export type Failure<A, E> =
 
 export type Command<A, E> =
   | { readonly _tag: "SendRead" }
-  | { readonly _tag: "SendSwap"; readonly expected: A; readonly desired: A; readonly fresh: boolean }
-  | { readonly _tag: "StepConflict"; readonly expected: A; readonly desired: A; readonly actual: Option.Option<A> }
+  | { readonly _tag: "SendSwap" } & Sent<A>
+  | { readonly _tag: "StepConflict"; readonly actual: Option.Option<A> } & Swap<A>
   | { readonly _tag: "StepTransient"; readonly answer: Unsent | Unknown; readonly restart: boolean }
   | { readonly _tag: "Sleep"; readonly millis: number }
-  | {
-    readonly _tag: "Succeed"
-    readonly outcome: Report<A>["outcome"]
-    readonly effect: Report<A>["effect"]
-    readonly before: Option.Option<A>
-    readonly after: A
-  }
+  | { readonly _tag: "Succeed" } & Pick<Report<A>, "outcome" | "effect" | "before" | "after">
   | { readonly _tag: "Fail"; readonly failure: Failure<A, E> }
 
 export type Transition<A, E> = readonly [State<A, E>, Command<A, E>]
@@ -124,6 +105,7 @@ export type Transition<A, E> = readonly [State<A, E>, Command<A, E>]
 const maxContradictions = 2
 
 const initial: State<never> = {
+  elapsed: 0,
   known: undefined,
   sent: undefined,
   after: "decide",
@@ -136,10 +118,6 @@ const initial: State<never> = {
   restartTransient: true,
   contradictions: 0,
   swaps: 0,
-  reads: 0,
-  fresh: 0,
-  stale: 0,
-  waited: 0,
   roundTrip: undefined
 }
 
@@ -149,11 +127,7 @@ export const effectOf = (state: State<unknown, unknown>): "none" | "unknown" =>
 
 const fail = <A, E>(state: State<A, E>, failure: Failure<A, E>): Transition<A, E> => [state, { _tag: "Fail", failure }]
 
-const exhausted = (limit: Limit, wait = 0): Failure<never, never> => ({
-  _tag: "Exhausted",
-  limit,
-  wait
-})
+const exhausted = (limit: Limit, wait = 0): Failure<never, never> => ({ _tag: "Exhausted", limit, wait })
 
 const withValue = <A, E>(state: State<A, E>, value: A): State<A, E> => ({
   ...state,
@@ -197,49 +171,39 @@ const reached = <A, E>(state: State<A, E>, value: A): Transition<A, E> => [state
   after: value
 }]
 
-const fits = <A>(rules: Rules<A>, elapsed: number, wait: number): boolean =>
+/** Whether there is time for an attempt after a wait. */
+const fits = <A>(rules: Rules<A>, { elapsed }: State<A, unknown>, wait = 0): boolean =>
   elapsed + wait + rules.minAttempt <= rules.deadline
 
-const sendRead = <A, E>(rules: Rules<A>, state: State<A, E>, elapsed: number): Transition<A, E> =>
-  fits(rules, elapsed, 0)
-    ? [{ ...state, sent: undefined, reads: state.reads + 1 }, { _tag: "SendRead" }]
+const sendRead = <A, E>(rules: Rules<A>, state: State<A, E>): Transition<A, E> =>
+  fits(rules, state)
+    ? [{ ...state, sent: undefined }, { _tag: "SendRead" }]
     : fail(state, exhausted("deadline"))
 
-const sendSwap = <A, E>(
-  rules: Rules<A>,
-  state: State<A, E>,
-  known: Known<A>,
-  desired: A,
-  elapsed: number
-): Transition<A, E> => {
+const sendSwap = <A, E>(rules: Rules<A>, state: State<A, E>, known: Known<A>, desired: A): Transition<A, E> => {
   if (state.swaps >= rules.maxSwaps) return fail(state, exhausted("swaps"))
-  if (!fits(rules, elapsed, 0)) return fail(state, exhausted("deadline"))
+  if (!fits(rules, state)) return fail(state, exhausted("deadline"))
   const sent = { expected: known.value, desired, fresh: !known.isAged }
   return [{ ...state, sent, swaps: state.swaps + 1 }, { _tag: "SendSwap", ...sent }]
 }
 
-const decide = <A, E>(rules: Rules<A>, state: State<A, E>, elapsed: number): Transition<A, E> => {
+const decide = <A, E>(rules: Rules<A>, state: State<A, E>): Transition<A, E> => {
   const known = state.known
   if (known === undefined) {
-    return rules.canRead ? sendRead(rules, state, elapsed) : fail(state, { _tag: "ConflictWithoutState" })
+    return rules.canRead ? sendRead(rules, state) : fail(state, { _tag: "ConflictWithoutState" })
   }
   const decision = decisionOn(rules, state, known.value)
-  if (decision._tag === "Swap") return sendSwap(rules, state, known, decision.to, elapsed)
+  if (decision._tag === "Swap") return sendSwap(rules, state, known, decision.to)
   if (known.isWitness) {
     return decision._tag === "Keep"
       ? reached(state, known.value)
-      : fail(state, {
-        _tag: "Refused",
-        reason: decision.reason,
-        detail: decision.detail,
-        actual: known.value
-      })
+      : fail(state, { ...decision, _tag: "Refused", actual: known.value })
   }
   // A hint may be old, so the operation does not end on it. A read confirms it, or a swap that changes nothing; a refused
   // value is not sent even in such a swap.
-  if (rules.canRead) return sendRead(rules, state, elapsed)
+  if (rules.canRead) return sendRead(rules, state)
   return decision._tag === "Keep"
-    ? sendSwap(rules, state, known, known.value, elapsed)
+    ? sendSwap(rules, state, known, known.value)
     : fail(state, { _tag: "ConflictWithoutState" })
 }
 
@@ -252,7 +216,7 @@ const settleUnknown = <A, E>(rules: Rules<A>, state: State<A, E>, value: A): Tra
   if (decisionOn(rules, state, value)._tag === "Keep") return reached(state, value)
   return fail(
     state,
-    rules.onUnknown === "neverResend" ? { _tag: "Indeterminate" } : { _tag: "Superseded", actual: value }
+    rules.onUnknown === "neverResend" ? { _tag: "Indeterminate" } : { _tag: "Superseded", actual: Option.some(value) }
   )
 }
 
@@ -261,24 +225,20 @@ const aged = <A, E>(state: State<A, E>): State<A, E> => ({
   known: state.known === undefined ? undefined : { ...state.known, isAged: true }
 })
 
+/** The wait that the server asks for. */
+const waitOf = (answer: Unsent | Unknown): Duration.Duration | undefined =>
+  answer._tag === "Unsent" ? Option.getOrUndefined(answer.after) : answer.after
+
 const stepTransient = <A, E>(
   rules: Rules<A>,
   state: State<A, E>,
   answer: Unsent | Unknown,
-  after: State<A, E>["after"],
-  elapsed: number
+  after: State<A, E>["after"]
 ): Transition<A, E> =>
-  fits(rules, elapsed, 0)
+  fits(rules, state)
     ? [
-      {
-        // Even without a sleep: the request itself may have taken as long as its timeout.
-        ...aged(state),
-        after,
-        restartTransient: false,
-        serverWait: answer._tag === "Unsent"
-          ? Option.match(answer.after, { onNone: () => 0, onSome: Duration.toMillis })
-          : Duration.toMillis(answer.after ?? 0)
-      },
+      // Aged even without a sleep: the request itself may have taken as long as its timeout.
+      { ...aged(state), after, restartTransient: false, serverWait: Duration.toMillis(waitOf(answer) ?? 0) },
       { _tag: "StepTransient", answer, restart: state.restartTransient }
     ]
     // No step and no charge for an attempt that cannot be made.
@@ -287,20 +247,16 @@ const stepTransient = <A, E>(
 const onConflict = <A, E>(
   rules: Rules<A>,
   state: State<A, E>,
-  sent: NonNullable<State<A, E>["sent"]>,
-  actual: Option.Option<A>,
-  elapsed: number
+  sent: Sent<A>,
+  actual: Option.Option<A>
 ): Transition<A, E> => {
-  const counted = sent.fresh ? { ...state, fresh: state.fresh + 1 } : { ...state, stale: state.stale + 1 }
   // A swap of a value for itself changes nothing, however often it is sent.
-  const next = rules.equals(sent.expected, sent.desired) ? counted : { ...counted, refused: sent }
-  const step: Command<A, E> = { _tag: "StepConflict", expected: sent.expected, desired: sent.desired, actual }
+  const next = rules.equals(sent.expected, sent.desired) ? state : { ...state, refused: sent }
+  const step: Command<A, E> = { _tag: "StepConflict", ...sent, actual }
   if (Option.isNone(actual)) {
     const withoutValue = { ...next, known: undefined }
     if (!rules.canRead) return fail(withoutValue, { _tag: "ConflictWithoutState" })
-    return sent.fresh
-      ? [{ ...withoutValue, after: "read", serverWait: 0 }, step]
-      : sendRead(rules, withoutValue, elapsed)
+    return sent.fresh ? [{ ...withoutValue, after: "read", serverWait: 0 }, step] : sendRead(rules, withoutValue)
   }
   const value = actual.value
   const contradictions = rules.equals(value, sent.expected) ? state.contradictions + 1 : 0
@@ -310,15 +266,10 @@ const onConflict = <A, E>(
   if (contradictions > maxContradictions) return fail(afterConflict, { _tag: "InconsistentRegister", actual: value })
   return sent.fresh && decisionOn(rules, afterConflict, value)._tag === "Swap"
     ? [{ ...afterConflict, after: "decide", serverWait: 0 }, step]
-    : decide(rules, afterConflict, elapsed)
+    : decide(rules, afterConflict)
 }
 
-const onSwapped = <A, E>(
-  rules: Rules<A>,
-  state: State<A, E>,
-  answer: Outcome<A>,
-  elapsed: number
-): Transition<A, E> => {
+const onSwapped = <A, E>(rules: Rules<A>, state: State<A, E>, answer: Outcome<A>): Transition<A, E> => {
   const sent = state.sent
   if (sent === undefined) throw new Error("an answer to a swap that was not sent")
   switch (answer._tag) {
@@ -326,48 +277,36 @@ const onSwapped = <A, E>(
       const value = Option.getOrElse(answer.current, () => sent.desired)
       const next = withValue(state, value)
       if (rules.equals(sent.expected, sent.desired)) return reached(next, sent.desired)
-      return [next, {
-        _tag: "Succeed",
-        outcome: "swapped",
-        effect: "applied",
-        before: Option.some(sent.expected),
-        after: value
-      }]
+      const before = Option.some(sent.expected)
+      return [next, { _tag: "Succeed", outcome: "swapped", effect: "applied", before, after: value }]
     }
     case "Conflict":
-      return onConflict(rules, state, sent, answer.actual, elapsed)
+      return onConflict(rules, state, sent, answer.actual)
     case "Unsent":
-      return stepTransient(rules, state, answer, "decide", elapsed)
+      return stepTransient(rules, state, answer, "decide")
     case "Unknown": {
       const next = { ...state, uncertain: Option.some(sent.desired) }
-      if (rules.onUnknown !== "neverResend") return stepTransient(rules, next, answer, "decide", elapsed)
-      return rules.canRead
-        ? stepTransient(rules, next, answer, "read", elapsed)
-        : fail(next, { _tag: "Indeterminate" })
+      if (rules.onUnknown !== "neverResend") return stepTransient(rules, next, answer, "decide")
+      return rules.canRead ? stepTransient(rules, next, answer, "read") : fail(next, { _tag: "Indeterminate" })
     }
   }
 }
 
-const onRead = <A, E>(
-  rules: Rules<A>,
-  state: State<A, E>,
-  answer: Observation<A>,
-  elapsed: number
-): Transition<A, E> => {
+const onRead = <A, E>(rules: Rules<A>, state: State<A, E>, answer: Observation<A>): Transition<A, E> => {
   if (state.terminal !== undefined) return onLastRead(rules, state, state.terminal, answer)
-  if (answer._tag !== "Observed") return stepTransient(rules, state, answer, "read", elapsed)
+  if (answer._tag !== "Observed") return stepTransient(rules, state, answer, "read")
   if (Option.isNone(answer.value)) return fail(state, { _tag: "ConflictWithoutState" })
   const next = seen(rules, state, answer.value.value)
-  return settleUnknown(rules, next, answer.value.value) ?? decide(rules, next, elapsed)
+  return settleUnknown(rules, next, answer.value.value) ?? decide(rules, next)
 }
 
 /**
  * After a swap of unknown effect, a terminal error may be the consequence of that swap: a user who has given a role away may
  * not do so again. One read shows whether the goal is reached.
  */
-const onTerminal = <A, E>(rules: Rules<A>, state: State<A, E>, error: E, elapsed: number): Transition<A, E> =>
-  Option.isSome(state.uncertain) && rules.canRead && fits(rules, elapsed, 0)
-    ? sendRead(rules, { ...state, terminal: { error } }, elapsed)
+const onTerminal = <A, E>(rules: Rules<A>, state: State<A, E>, error: E): Transition<A, E> =>
+  Option.isSome(state.uncertain) && rules.canRead && fits(rules, state)
+    ? sendRead(rules, { ...state, terminal: { error } })
     : fail(state, { _tag: "Terminal", error })
 
 const onLastRead = <A, E>(
@@ -385,50 +324,45 @@ const onLastRead = <A, E>(
   return isGoal ? reached(next, value) : fail(next, terminal)
 }
 
-const resume = <A, E>(rules: Rules<A>, state: State<A, E>, elapsed: number): Transition<A, E> =>
-  state.after === "read" ? sendRead(rules, state, elapsed) : decide(rules, state, elapsed)
+const resume = <A, E>(rules: Rules<A>, state: State<A, E>): Transition<A, E> =>
+  state.after === "read" ? sendRead(rules, state) : decide(rules, state)
 
-/** The next state, and the command whose result is the next event. */
-export const step = <A, E>(rules: Rules<A>, state: State<A, E>, event: Event<A, E>): Transition<A, E> => {
+/** The state after an event, and the command whose result is the next event. */
+export const step = <A, E>(
+  rules: Rules<A>,
+  before: State<A, E>,
+  event: Event<A, E>,
+  elapsed: number
+): Transition<A, E> => {
+  const state = { ...before, elapsed }
   switch (event._tag) {
     case "Started": {
       // A witness comes before what the intent expects, which comes before a hint.
       const expected = event.known?.isWitness === true ? Option.none() : rules.intent.expects
-      const known = Option.match(expected, {
-        onNone: () => event.known,
-        onSome: (value) => ({ value, isWitness: false, isAged: true })
-      })
-      return decide(rules, { ...state, known }, event.elapsed)
+      const known = Option.isSome(expected) ? { value: expected.value, isWitness: false, isAged: true } : event.known
+      return decide(rules, { ...state, known })
     }
     case "Swapped": {
-      const { answer, elapsed, isAged = false, took } = event
+      const { answer, isAged = false, took } = event
       const sent = isAged && state.sent !== undefined ? { ...state.sent, fresh: false } : state.sent
-      return onSwapped(rules, answered({ ...state, sent }, answer, took), answer, elapsed)
+      return onSwapped(rules, answered({ ...state, sent }, answer, took), answer)
     }
     case "Read":
-      return onRead(rules, answered(state, event.answer, event.took), event.answer, event.elapsed)
-    case "Failed":
-      if (state.sent === undefined) {
-        return fail(state, {
-          _tag: "Terminal",
-          error: state.terminal === undefined ? event.error : state.terminal.error
-        })
-      }
-      if (event.meaning === "unavailable" && rules.intent.skipsUnavailable) {
-        return decide(rules, { ...state, unavailable: [...state.unavailable, state.sent.desired] }, event.elapsed)
-      }
-      return onTerminal(
-        rules,
-        event.meaning === "uncertain" ? { ...state, uncertain: Option.some(state.sent.desired) } : state,
-        event.error,
-        event.elapsed
-      )
+      return onRead(rules, answered(state, event.answer, event.took), event.answer)
+    case "Failed": {
+      const { error, meaning } = event
+      const { sent } = state
+      if (sent === undefined) return fail(state, { _tag: "Terminal", error: state.terminal?.error ?? error })
+      return meaning === "unavailable" && rules.intent.skipsUnavailable
+        ? decide(rules, { ...state, unavailable: [...state.unavailable, sent.desired] })
+        : onTerminal(rules, meaning === "uncertain" ? { ...state, uncertain: Option.some(sent.desired) } : state, error)
+    }
     case "Delay": {
       const wait = Math.ceil(Math.max(event.millis, 0) + Math.max(state.serverWait, 0))
       // After the last swap that the policy allows, there is nothing to sleep for.
       const isLast = state.after === "decide" && state.swaps >= rules.maxSwaps
-      if (wait === 0 || isLast) return resume(rules, state, event.elapsed)
-      return fits(rules, event.elapsed, wait)
+      if (wait === 0 || isLast) return resume(rules, state)
+      return fits(rules, state, wait)
         ? [state, { _tag: "Sleep", millis: wait }]
         : fail(state, exhausted("deadline", wait))
     }
@@ -439,9 +373,8 @@ export const step = <A, E>(rules: Rules<A>, state: State<A, E>, event: Event<A, 
           ? { _tag: "Indeterminate" }
           : exhausted(event.limit)
       )
-    case "Woke": {
-      return resume(rules, aged({ ...state, waited: state.waited + event.slept }), event.elapsed)
-    }
+    case "Woke":
+      return resume(rules, aged(state))
   }
 }
 

@@ -1,8 +1,4 @@
-/**
- * The metrics of all operations, and the events on the span of each.
- *
- * @internal
- */
+/** The metrics of all operations, and the events on the span of each. */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Metric from "effect/Metric"
@@ -24,29 +20,19 @@ const counters = (id: string, label: string, description: string) => {
   }
 }
 
-const operations = counters(
-  "cas_operations_total",
-  "outcome",
-  "Operations that ended, by outcome."
-)
+const operations = counters("cas_operations_total", "outcome", "Operations that ended, by outcome.")
 
-const swaps = counters(
-  "cas_swaps_total",
-  "answer",
-  "Swaps, by answer."
-)
+const swaps = counters("cas_swaps_total", "answer", "Swaps, by answer.")
 
-const reads = counters(
-  "cas_reads_total",
-  "answer",
-  "Reads, by answer."
-)
+const reads = counters("cas_reads_total", "answer", "Reads, by answer.")
 
 const waits = Metric.timer("cas_wait", { description: "All sleeps of one operation together." })
 
-const queueWaits = Metric.timer("cas_queue_wait", { description: "The wait of one operation for its turn." })
+export const queueWaits = Metric.timer("cas_queue_wait", { description: "The wait of one operation for its turn." })
 
-const queueLength = Metric.gauge("cas_queue_length", { description: "Operations in queues, waiting or under way." })
+export const queueLength = Metric.gauge("cas_queue_length", {
+  description: "Operations in queues, waiting or under way."
+})
 
 /** The value of the label `answer`. */
 const answerOf = <A>(attempt: Attempt<A>): string =>
@@ -66,41 +52,28 @@ export const traceOf = (context: Context.Context<never>, calledAt: () => bigint)
   return span?._tag === "Span" ? { span, calledAt: calledAt() } : undefined
 }
 
-const describe = <A>({ calledAt, span }: Trace, outcome: string, evidence: Evidence<A>): void => {
-  span.attribute("cas.outcome", outcome)
-  span.attribute("cas.effect", evidence.effect)
-  span.attribute("cas.swaps", evidence.swaps)
-  span.attribute("cas.reads", evidence.reads)
-  span.attribute("cas.waited_ms", Duration.toMillis(evidence.waited))
-  for (const attempt of evidence.attempts) {
-    span.event(`cas.${attempt._tag.toLowerCase()}`, calledAt + Duration.toNanosUnsafe(attempt.at), {
-      "cas.answer": answerOf(attempt),
-      "cas.waited_ms": Duration.toMillis(attempt.waited),
-      "cas.took_ms": Duration.toMillis(attempt.took)
-    })
-  }
-}
-
 /** Counts an operation that ended, and adds its attempts to its span. */
 export const ended = <A>(
   context: Context.Context<never>,
   trace: Trace | undefined,
   outcome: string,
-  evidence: Evidence<A>
+  { attempts, effect, reads: sentReads, swaps: sentSwaps, waited }: Evidence<A>
 ): void => {
   operations(outcome).updateUnsafe(1, context)
-  waits.updateUnsafe(evidence.waited, context)
-  for (const attempt of evidence.attempts) {
-    const by = attempt._tag === "Swap" ? swaps : reads
-    by(answerOf(attempt)).updateUnsafe(1, context)
+  waits.updateUnsafe(waited, context)
+  trace?.span.attribute("cas.outcome", outcome)
+  trace?.span.attribute("cas.effect", effect)
+  trace?.span.attribute("cas.swaps", sentSwaps)
+  trace?.span.attribute("cas.reads", sentReads)
+  trace?.span.attribute("cas.waited_ms", Duration.toMillis(waited))
+  for (const attempt of attempts) {
+    const answer = answerOf(attempt)
+    const counter = attempt._tag === "Swap" ? swaps : reads
+    counter(answer).updateUnsafe(1, context)
+    trace?.span.event(`cas.${attempt._tag.toLowerCase()}`, trace.calledAt + Duration.toNanosUnsafe(attempt.at), {
+      "cas.answer": answer,
+      "cas.waited_ms": Duration.toMillis(attempt.waited),
+      "cas.took_ms": Duration.toMillis(attempt.took)
+    })
   }
-  if (trace !== undefined) describe(trace, outcome, evidence)
 }
-
-/** Counts an operation into a queue (1) or out of it (-1). */
-export const queued = (context: Context.Context<never>, change: 1 | -1): void =>
-  queueLength.modifyUnsafe(change, context)
-
-/** Measures the wait of an operation for its turn. */
-export const tookItsTurn = (context: Context.Context<never>, wait: Duration.Duration): void =>
-  queueWaits.updateUnsafe(wait, context)

@@ -1,8 +1,4 @@
-/**
- * Numbers and errors in messages.
- *
- * @internal
- */
+/** Numbers and errors in messages. */
 import * as Predicate from "effect/Predicate"
 
 /** Milliseconds as text: `58 ms`, `8 s`. */

@@ -46,6 +46,10 @@ type Refusal = "no permission"
 type State = reducer.State<Value, Refusal>
 type Command = reducer.Command<Value, Refusal>
 
+/** In the model no time passes. */
+const step = (rules: reducer.Rules<Value>, state: State, event: reducer.Event<Value, Refusal>) =>
+  reducer.step(rules, state, event, 0)
+
 type Answer = Cas.Outcome<Value> | Cas.Observation<Value> | { readonly _tag: "Terminal" }
 
 /** A request on its way, or its answer. */
@@ -138,11 +142,7 @@ export const start = (setup: Setup): World => ({
   value: setup.initial,
   clients: setup.clients.map((client) => {
     const known = client.hint === undefined ? undefined : { value: client.hint, isWitness: false, isAged: true }
-    const transition = reducer.step<Value, Refusal>(rulesOf(setup, client), reducer.start<Value>(), {
-      _tag: "Started",
-      known,
-      elapsed: 0
-    })
+    const transition = step(rulesOf(setup, client), reducer.start<Value>(), { _tag: "Started", known })
     const blank: Running = {
       state: transition[0],
       command: transition[1],
@@ -210,13 +210,13 @@ const take = (
     unknowns: running.unknowns + (answer._tag === "Unknown" && running.command._tag === "SendSwap" ? 1 : 0)
   }
   const event: reducer.Event<Value, Refusal> = answer._tag === "Terminal"
-    ? { _tag: "Failed", error: "no permission", meaning: undefined, elapsed: 0 }
+    ? { _tag: "Failed", error: "no permission", meaning: undefined }
     : running.command._tag === "SendSwap"
     // The command is SendSwap, so the answer is one to a swap.
-    ? { _tag: "Swapped", answer: answer as Cas.Outcome<Value>, elapsed: 0, took: 0 }
+    ? { _tag: "Swapped", answer: answer as Cas.Outcome<Value>, took: 0 }
     // The command is SendRead, so the answer is one to a read.
-    : { _tag: "Read", answer: answer as Cas.Observation<Value>, elapsed: 0, took: 0 }
-  return withClient(world, index, send(shown, reducer.step<Value, Refusal>(rules, running.state, event)))
+    : { _tag: "Read", answer: answer as Cas.Observation<Value>, took: 0 }
+  return withClient(world, index, send(shown, step(rules, running.state, event)))
 }
 
 const unknown = Cas.unknown()
@@ -338,9 +338,9 @@ const clientSteps = (setup: Setup, world: World, index: number): ReadonlyArray<S
     case "StepConflict":
     case "StepTransient": {
       const next = (event: reducer.Event<Value, Refusal>) =>
-        withClient(world, index, send(running, reducer.step<Value, Refusal>(rules, running.state, event)))
-      steps.push({ label: `${name} goes on at once`, world: next({ _tag: "Delay", millis: 0, elapsed: 0 }) })
-      steps.push({ label: `${name} waits`, world: next({ _tag: "Delay", millis: 1, elapsed: 0 }) })
+        withClient(world, index, send(running, step(rules, running.state, event)))
+      steps.push({ label: `${name} goes on at once`, world: next({ _tag: "Delay", millis: 0 }) })
+      steps.push({ label: `${name} waits`, world: next({ _tag: "Delay", millis: 1 }) })
       steps.push({
         label: `${name} gives up`,
         world: next({ _tag: "NoMoreDelays", limit: command._tag === "StepConflict" ? "conflicts" : "transients" })
@@ -353,7 +353,7 @@ const clientSteps = (setup: Setup, world: World, index: number): ReadonlyArray<S
         world: withClient(
           world,
           index,
-          send(running, reducer.step<Value, Refusal>(rules, running.state, { _tag: "Woke", slept: 0, elapsed: 0 }))
+          send(running, step(rules, running.state, { _tag: "Woke" }))
         )
       })
   }

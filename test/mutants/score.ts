@@ -12,11 +12,11 @@ const engine = [
   "Intent",
   "Outcome",
   "RetryBudget",
-  "run",
   "Operation",
   "Recorder",
   "hold",
   "failure",
+  "errors",
   "Policy"
 ]
 const tests = [

@@ -86,7 +86,7 @@ export function* operation(network: Network, options: Options): Process<Ended> {
         const sentAt = timeline.now()
         const answer = yield* network.read()
         if (answer._tag === "Observed") last = { value: Option.getOrThrow(answer.value), sentAt }
-        return { _tag: "Read", answer, elapsed: elapsed(), took: timeline.now() - sentAt }
+        return { _tag: "Read", answer, took: timeline.now() - sentAt }
       }
       case "SendSwap": {
         if (options.admit !== undefined) yield* options.admit()
@@ -94,7 +94,7 @@ export function* operation(network: Network, options: Options): Process<Ended> {
         const answer = yield* network.swap(command.expected, command.desired)
         if (answer._tag === "Conflict") last = { value: Option.getOrThrow(answer.actual), sentAt }
         if (answer._tag === "Applied") last = { value: command.desired, sentAt }
-        return { _tag: "Swapped", answer, elapsed: elapsed(), took: timeline.now() - sentAt }
+        return { _tag: "Swapped", answer, took: timeline.now() - sentAt }
       }
       case "StepConflict": {
         const input: Cas.FreshConflict<number> = {
@@ -107,18 +107,18 @@ export function* operation(network: Network, options: Options): Process<Ended> {
         const delay = pulled(conflictStep(timeline.now(), input))
         return delay === undefined
           ? { _tag: "NoMoreDelays", limit: "conflicts" }
-          : { _tag: "Delay", millis: delay.millis, elapsed: elapsed() }
+          : { _tag: "Delay", millis: delay.millis }
       }
       case "StepTransient": {
         if (command.restart) transientStep = runSync(Schedule.toStep(policy.transient))
         const delay = pulled(transientStep(timeline.now(), command.answer))
         return delay === undefined
           ? { _tag: "NoMoreDelays", limit: "transients" }
-          : { _tag: "Delay", millis: delay.millis, elapsed: elapsed() }
+          : { _tag: "Delay", millis: delay.millis }
       }
       case "Sleep": {
         yield* sleep(timeline, command.millis)
-        return { _tag: "Woke", slept: command.millis, elapsed: elapsed() }
+        return { _tag: "Woke" }
       }
     }
   }
@@ -128,9 +128,9 @@ export function* operation(network: Network, options: Options): Process<Ended> {
     : options.hint !== undefined
     ? { value: options.hint, isWitness: false, isAged: true }
     : undefined
-  let event: Event<number, never> = { _tag: "Started", known, elapsed: elapsed() }
+  let event: Event<number, never> = { _tag: "Started", known }
   while (true) {
-    const [next, command]: Transition<number, never> = step(rules, state, event)
+    const [next, command]: Transition<number, never> = step(rules, state, event, elapsed())
     state = next
     if (command._tag === "Succeed" || command._tag === "Fail") {
       return { succeeded: command._tag === "Succeed", last, swaps: state.swaps }

@@ -1,0 +1,17 @@
+/** A mistake that engines like this one are known to have, and the test that must fail. */
+export interface Mutant {
+  readonly name: string
+  readonly file: string
+  /** Occurs in the file exactly once. */
+  readonly find: string
+  readonly replace: string
+  readonly killer: Test
+}
+
+export interface Test {
+  readonly file: string
+  /** Of one test in the file, without the titles of its suites. */
+  readonly title: string
+}
+
+export const testOf = (subject: string) => (title: string): Test => ({ file: `test/Cas.${subject}.test.ts`, title })
