@@ -2,7 +2,7 @@
  * Terminal errors, and the errors of the engine.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Data, Effect, Fiber, Schedule } from "effect"
+import { Data, Effect, Fiber, Redacted, Schedule } from "effect"
 import { Cas } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
@@ -179,6 +179,35 @@ describe("a terminal error", () => {
       assert.deepStrictEqual(Object.keys(error).filter((key) => key !== "report"), Object.keys(own))
       // It can be yielded, as every Data.Error can.
       assert.strictEqual(yield* Effect.flip(error), error)
+    }))
+
+  it.effect("keeps fields that are objects of other classes, and functions", () =>
+    Effect.gen(function*() {
+      class Rich extends Data.TaggedError("Rich")<{
+        readonly at: Date
+        readonly url: URL
+        readonly seen: ReadonlyMap<string, number>
+        readonly secret: Redacted.Redacted
+        readonly again: () => number
+      }> {}
+      const fields = {
+        at: new Date(0),
+        url: new URL("http://127.0.0.1/path"),
+        seen: new Map([["a", 1]]),
+        secret: Redacted.make("hidden"),
+        again: () => 7
+      }
+      const register: Cas.Register<string, Rich> = {
+        equals: (a, b) => a === b,
+        swap: () => Effect.fail(new Rich(fields))
+      }
+      const error = yield* failure(Cas.run(register, ensure("bob"), { hint: "alice" }))
+      assert(error._tag === "Rich")
+      assert.include<object>(error, fields)
+      const { again, at, secret, seen, url } = error
+      assert.deepStrictEqual([at.getTime(), url.pathname, seen.get("a"), again()], [0, "/path", 1, 7])
+      assert.strictEqual(Redacted.value(secret), "hidden")
+      assert.notInclude(`${inspect(error)} ${JSON.stringify(error)}`, "hidden")
     }))
 
   it.effect("that the platform threw prints as it did", () =>

@@ -61,6 +61,11 @@ export interface Words {
 /**
  * A terminal error of the register: the same error under its own tag, with the report of the operation that it ended.
  *
+ * **Gotchas**
+ *
+ * It is a copy, since the error may be in use elsewhere: an object of the same class with the same properties. Private
+ * fields (`#code`) and the insides of built-in objects such as `DOMException` cannot be copied: wrap such an error.
+ *
  * @since 0.1.0
  * @category errors
  */
