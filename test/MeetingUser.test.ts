@@ -32,7 +32,7 @@ const invalid: ReadonlyArray<readonly [what: string, id: unknown, userType: unkn
 ]
 
 describe("a user", () => {
-  it("is an ordinary one unless the user type says otherwise", () => {
+  it("has user type 1 unless another is given", () => {
     for (const idType of idTypes) {
       assert.deepStrictEqual<object>(constructors[idType]("x"), { idType, id: "x", userType: 1 })
       const room = constructors[idType]("x", { userType: MeetingUser.UserType.Room })
@@ -83,7 +83,7 @@ describe("the meeting_user object", () => {
     }
   )
 
-  it("is none when half of it is missing or empty", () => {
+  it("names no user if its id or its type is missing or empty", () => {
     const nobody = [
       undefined,
       null,
@@ -144,7 +144,7 @@ describe("the user in an event", () => {
   const ids = { open_id: "ou_1", union_id: "on_1", user_id: "1" }
   const room = { userType: MeetingUser.UserType.Room }
 
-  it("is named in every kind of id, each of its own type", () => {
+  it("is a user for each kind of id that the event names", () => {
     const user = EventUser.fromWire({ id: ids, user_role: 2, user_type: 2 })
     assert.deepStrictEqual(user, {
       open_id: Option.some(MeetingUser.openId("ou_1", room)),
@@ -154,11 +154,11 @@ describe("the user in an event", () => {
     expectTypeOf(user.union_id).toEqualTypeOf<Option.Option<MeetingUser.MeetingUser<"union_id">>>()
   })
 
-  it("is an ordinary one where the event has the ids alone", () => {
+  it("has user type 1 where the event has ids only", () => {
     assert.deepStrictEqual(EventUser.fromWire(ids).open_id, Option.some(MeetingUser.openId("ou_1")))
   })
 
-  it("is not named in a kind that is absent, empty, null or something else", () => {
+  it("is None for a kind of id that is absent, empty, null or not a text", () => {
     for (const user_id of [undefined, null, "", "a b", 7, {}]) {
       const user = EventUser.fromWire({ id: { ...ids, user_id }, user_type: 1 })
       assert.deepStrictEqual(user.user_id, Option.none())

@@ -5,10 +5,7 @@ import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
 import { fault, lossy } from "./fixtures/faults.ts"
 import * as platform from "./fixtures/http/platform.ts"
-import { alice, bob, called, elapse, hostNow, id, on, stranger, type World } from "./fixtures/World.ts"
-
-/** Runs a program that sleeps. */
-const onClock = <A, E>(options: Simulator.Options, program: Effect.Effect<A, E, World>) => elapse(on(options, program))
+import { alice, bob, called, hostNow, id, on, onClock, stranger } from "./fixtures/World.ts"
 
 describe("setHost, when requests fail,", () => {
   it.effect.each(lossy)(
@@ -137,7 +134,7 @@ describe("setHost, when requests fail,", () => {
     on(
       {},
       Effect.gen(function*() {
-        const senseless: ReadonlyArray<Partial<Cas.Policy<unknown>>> = [
+        const invalid: ReadonlyArray<Partial<Cas.Policy<unknown>>> = [
           { maxSwaps: -1 },
           { maxSwaps: 0 },
           { maxSwaps: 1.5 },
@@ -150,7 +147,7 @@ describe("setHost, when requests fail,", () => {
           { minAttempt: -1 },
           { minAttempt: Number.POSITIVE_INFINITY }
         ]
-        for (const options of senseless) {
+        for (const options of invalid) {
           const error = yield* Effect.flip(Meetings.setHost(id, bob, { policy: Cas.Policy.make(options) }))
           assert.strictEqual(error._tag, "CasInvalidPolicy", JSON.stringify(options))
           assert.include(error.message, Object.keys(options)[0] ?? "")

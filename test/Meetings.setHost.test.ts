@@ -5,23 +5,7 @@ import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
 import { fault, hostless } from "./fixtures/faults.ts"
 import { observe } from "./fixtures/observe.ts"
-import {
-  alice,
-  bob,
-  called,
-  carol,
-  dave,
-  elapse,
-  hostNow,
-  id,
-  meetings,
-  on,
-  stranger,
-  type World
-} from "./fixtures/World.ts"
-
-/** Runs a program that sleeps. */
-const onClock = <A, E>(options: Simulator.Options, program: Effect.Effect<A, E, World>) => elapse(on(options, program))
+import { alice, bob, called, carol, dave, hostNow, id, meetings, on, onClock, stranger } from "./fixtures/World.ts"
 
 const expectedHosts = Simulator.Simulator.use((simulator) =>
   Effect.map(

@@ -10,18 +10,15 @@ import {
   called,
   carol,
   dave,
-  elapse,
   hostNow,
   id,
   meetings,
   on,
+  onClock,
   room,
   stranger,
   type World
 } from "./fixtures/World.ts"
-
-/** Runs a program that sleeps. */
-const onClock = <A, E>(options: Simulator.Options, program: Effect.Effect<A, E, World>) => elapse(on(options, program))
 
 describe("swapHost", () => {
   const swap = (expected: MeetingUser.MeetingUser<"open_id">, desired: MeetingUser.MeetingUser<"open_id">) =>

@@ -4,10 +4,7 @@ import { Cas, Lark, Meetings, MeetingUser, UserToken } from "effect-lark-meeting
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { fault } from "./fixtures/faults.ts"
 import * as platform from "./fixtures/http/platform.ts"
-import { alice, asUser, bob, called, carol, elapse, id, on, type World } from "./fixtures/World.ts"
-
-/** Runs a program that sleeps. */
-const onClock = <A, E>(options: Simulator.Options, program: Effect.Effect<A, E, World>) => elapse(on(options, program))
+import { alice, asUser, bob, called, carol, id, on, onClock } from "./fixtures/World.ts"
 
 describe("setHost as a user", () => {
   it.effect("who is known, expects that user as host: one request", () =>

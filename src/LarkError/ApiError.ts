@@ -102,10 +102,10 @@ export const withoutFrames = <E>(make: () => E): E => {
 }
 
 /** What errors prove of a call that was perhaps not sent at all. */
-export type Proved<R extends Retry> = R | ("unknown" extends R ? "wait" : never)
+type Proved<R extends Retry> = R | ("unknown" extends R ? "wait" : never)
 
 /** What the failure of a request proves of its call. */
-export const proved = <R extends Retry>(retry: R, { executed }: Failure): Proved<R> =>
+const proved = <R extends Retry>(retry: R, { executed }: Failure): Proved<R> =>
   // A retry of "unknown" has "wait" in the type of what is proved.
   retry === "unknown" && executed === "no" ? "wait" as Proved<R> : retry
 

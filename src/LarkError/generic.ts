@@ -9,10 +9,7 @@
  *
  * @since 0.1.0
  */
-import { Classified } from "../internal/classified.ts"
-import { ApiError, describe, type Failure, proved } from "./ApiError.ts"
-
-const unknownAdvice = "Read msg; give the log id to support."
+import { ApiError } from "./ApiError.ts"
 
 /**
  * Too many calls of this endpoint by this app in this tenant. Code 99991400 (HTTP 429, `request trigger frequency limit`).
@@ -346,12 +343,13 @@ export class PlatformError extends ApiError("PlatformError", {
  * @since 0.1.0
  * @category generic errors
  */
-export class UnknownApiError extends Classified<Failure>()("UnknownApiError", {
-  kind: ({ status }) => status >= 500 || status === 408 || status === 429 ? "platform" : "caller",
-  retry: (failure) => proved("unknown", failure),
-  message: (failure) => describe(failure, unknownAdvice)
+export class UnknownApiError extends ApiError<"UnknownApiError", "platform" | "caller", "unknown">("UnknownApiError", {
+  kind: "caller",
+  retry: "unknown",
+  advice: "Read msg; give the log id to support.",
+  codes: []
 }) {
-  get advice() {
-    return unknownAdvice
+  override get kind() {
+    return this.status >= 500 || this.status === 408 || this.status === 429 ? "platform" : "caller"
   }
 }

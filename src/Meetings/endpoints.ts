@@ -47,7 +47,7 @@ export const setHost = endpoint({
     LarkError.CannotOperateSelf,
     LarkError.ParticipantStatusNotExpected
   ],
-  data: Schema.Struct({ host_user: Schema.optional(Schema.Unknown) })
+  data: Schema.Record(Schema.String, Schema.Unknown)
 })
 
 export const end = endpoint({

@@ -15,7 +15,7 @@ export const text = (value: unknown): string => Predicate.isString(value) ? valu
 
 /** A text that has at least one character. */
 export const someText = (value: unknown): Option.Option<string> =>
-  Option.filter(Option.some(text(value)), (text) => text !== "")
+  Option.liftPredicate(text(value), (text) => text !== "")
 
 export const flag = (value: unknown): boolean => value === true
 
