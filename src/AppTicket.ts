@@ -59,9 +59,9 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
+import { monotonicMillis } from "./internal/monotonicClock.ts"
 import * as renewing from "./internal/renewing.ts"
 import { requestToken } from "./internal/requestToken.ts"
-import { monotonicMillis } from "./internal/tokenLifetime.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import { AppTicketMissing, SessionStoreError } from "./LarkError.ts"
 import { Seal } from "./Seal.ts"
@@ -134,17 +134,7 @@ const answered = <A>(
     })
   )
 
-/**
- * Provides the ticket of the configured app, kept in the `KeyValueStore`.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const make: Effect.Effect<
-  AppTicket["Service"],
-  never,
-  LarkConfig | HttpClient.HttpClient | KeyValueStore.KeyValueStore | Seal | Scope.Scope
-> = Effect.gen(function*() {
+const make = Effect.gen(function*() {
   const { appId, appSecret, baseUrl } = yield* LarkConfig
   const client = yield* HttpClient.HttpClient
   const store = yield* KeyValueStore.KeyValueStore

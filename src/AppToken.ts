@@ -55,27 +55,7 @@ export class AppToken extends Context.Service<AppToken, {
   readonly reject: (token: Redacted.Redacted) => Effect.Effect<boolean>
 }>()("effect-lark-meetings/AppToken") {}
 
-const fields = { token: "app_access_token", expiresIn: "expire" }
-
-/**
- * Provides the token of a custom app.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const make: Effect.Effect<
-  AppToken["Service"],
-  never,
-  LarkConfig | HttpClient.HttpClient | Scope.Scope
-> = Effect.gen(function*() {
-  const { appId, appSecret, baseUrl } = yield* LarkConfig
-  const client = yield* HttpClient.HttpClient
-  const context = yield* Effect.context<Scope.Scope>()
-  const endpoint = "auth.v3.app_access_token.internal"
-  const url = `${baseUrl}/auth/v3/app_access_token/internal`
-  const request = requestToken(client, endpoint, url, { app_id: appId, app_secret: appSecret })
-  return AppToken.of(mintedToken.make(context, { kind: "app", endpoint, request, fields }))
-})
+const field = "app_access_token"
 
 /**
  * The token of a custom app.
@@ -83,7 +63,18 @@ export const make: Effect.Effect<
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<AppToken, never, LarkConfig | HttpClient.HttpClient> = Layer.effect(AppToken, make)
+export const layer: Layer.Layer<AppToken, never, LarkConfig | HttpClient.HttpClient> = Layer.effect(
+  AppToken,
+  Effect.gen(function*() {
+    const { appId, appSecret, baseUrl } = yield* LarkConfig
+    const client = yield* HttpClient.HttpClient
+    const context = yield* Effect.context<Scope.Scope>()
+    const endpoint = "auth.v3.app_access_token.internal"
+    const url = `${baseUrl}/auth/v3/app_access_token/internal`
+    const request = requestToken(client, endpoint, url, { app_id: appId, app_secret: appSecret })
+    return AppToken.of(mintedToken.make(context, { kind: "app", endpoint, request, field }))
+  })
+)
 
 /** The ticket is wrong or outdated. */
 const ticketRefused = 10012
@@ -119,6 +110,6 @@ export const layerStore: Layer.Layer<AppToken, never, LarkConfig | HttpClient.Ht
         )
     )
     const request = Effect.catchIf(attempt, isTicketRefused, () => attempt)
-    return AppToken.of(mintedToken.make(context, { kind: "app", endpoint, request, fields }))
+    return AppToken.of(mintedToken.make(context, { kind: "app", endpoint, request, field }))
   })
 )

@@ -309,7 +309,7 @@ export const make: Effect.Effect<
       ...fields,
       client_id: config.appId,
       client_secret: config.appSecret
-    }, { codeless: config.oauthV3 })
+    })
     const after = (seconds: number) => DateTime.add(sentAt, { seconds })
     const refreshToken = yield* Effect.option(granted.token("refresh_token"))
     const { scope } = granted.body

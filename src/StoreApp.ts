@@ -128,7 +128,7 @@ export const layerTenantToken: Layer.Layer<
         kind: "tenant",
         endpoint,
         request: requestFor(tenantKey),
-        fields: { token: "tenant_access_token", expiresIn: "expire" }
+        field: "tenant_access_token"
       }))
 
     const tokenInForce = Effect.flatMap(Effect.serviceOption(Tenant), (tenant) =>

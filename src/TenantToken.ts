@@ -72,57 +72,6 @@ export class TenantToken extends Context.Service<TenantToken, {
   readonly reject: (token: Redacted.Redacted) => Effect.Effect<boolean>
 }>()("effect-lark-meetings/TenantToken") {}
 
-const mintOf = (client: HttpClient.HttpClient, config: LarkConfig["Service"]) => {
-  const { accountsUrl, appId, appSecret, baseUrl } = config
-  if (config.oauthV3) {
-    const endpoint = "oauth.v3.token"
-    return {
-      endpoint,
-      request: requestToken(client, endpoint, `${accountsUrl}/oauth/v3/token`, {
-        grant_type: "client_credentials",
-        client_id: appId,
-        client_secret: appSecret
-      }, { codeless: true }),
-      fields: { token: "access_token", expiresIn: "expires_in" }
-    }
-  }
-  const endpoint = "auth.v3.tenant_access_token.internal"
-  return {
-    endpoint,
-    request: requestToken(client, endpoint, `${baseUrl}/auth/v3/tenant_access_token/internal`, {
-      app_id: appId,
-      app_secret: appSecret
-    }),
-    fields: { token: "tenant_access_token", expiresIn: "expire" }
-  }
-}
-
-/**
- * Provides the token of a custom app.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const make: Effect.Effect<
-  TenantToken["Service"],
-  never,
-  LarkConfig | HttpClient.HttpClient | Scope.Scope
-> = Effect.gen(function*() {
-  const config = yield* LarkConfig
-  const client = yield* HttpClient.HttpClient
-  const mint = mintOf(client, config)
-  const { get, reject } = mintedToken.make(yield* Effect.context<Scope.Scope>(), { kind: "tenant", ...mint })
-  // The app is installed in one tenant: a call that names one would act in the wrong tenant.
-  const refuseTenant = Effect.flatMap(
-    Effect.serviceOption(Tenant),
-    (tenant) =>
-      Option.isNone(tenant)
-        ? get
-        : Effect.fail(new LarkError.InvalidTenant({ endpoint: mint.endpoint, reason: "customApp" }))
-  )
-  return TenantToken.of({ get: refuseTenant, reject })
-})
-
 /**
  * The token of a custom app.
  *
@@ -131,5 +80,34 @@ export const make: Effect.Effect<
  */
 export const layer: Layer.Layer<TenantToken, never, LarkConfig | HttpClient.HttpClient> = Layer.effect(
   TenantToken,
-  make
+  Effect.gen(function*() {
+    const { accountsUrl, appId, appSecret, baseUrl, oauthV3 } = yield* LarkConfig
+    const client = yield* HttpClient.HttpClient
+    const context = yield* Effect.context<Scope.Scope>()
+    const endpoint = oauthV3 ? "oauth.v3.token" : "auth.v3.tenant_access_token.internal"
+    const { get, reject } = mintedToken.make(context, {
+      kind: "tenant",
+      endpoint,
+      field: oauthV3 ? "access_token" : "tenant_access_token",
+      request: oauthV3
+        ? requestToken(client, endpoint, `${accountsUrl}/oauth/v3/token`, {
+          grant_type: "client_credentials",
+          client_id: appId,
+          client_secret: appSecret
+        })
+        : requestToken(client, endpoint, `${baseUrl}/auth/v3/tenant_access_token/internal`, {
+          app_id: appId,
+          app_secret: appSecret
+        })
+    })
+    return TenantToken.of({
+      // The app is installed in one tenant: a call that names one would act in the wrong tenant.
+      get: Effect.flatMap(
+        Effect.serviceOption(Tenant),
+        (tenant) =>
+          Option.isNone(tenant) ? get : Effect.fail(new LarkError.InvalidTenant({ endpoint, reason: "customApp" }))
+      ),
+      reject
+    })
+  })
 )

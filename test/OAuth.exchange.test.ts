@@ -156,7 +156,6 @@ describe("exchange", () => {
     ["no access token", granted({ access_token: undefined }), /no access_token/],
     ["an empty access token", granted({ access_token: "" }), /no access_token/],
     ["a list of access tokens", granted({ access_token: ["a"] }), /no access_token/],
-    ["no code", granted({ code: undefined }), /the body has no code/],
     ["a failure without a code", { status: 400, body: { error: "invalid_grant" } }, /the body has no code/],
     ["a success with a status of failure", { ...granted(), status: 500 }, /but the HTTP status does not/],
     ["an HTML page", { status: 502, body: "<html>", headers: { "content-type": "text/html" } }, /not JSON/],
@@ -183,13 +182,15 @@ describe("exchange", () => {
     ["an error with a code and HTTP 200", platform.failed(200, 20004), "ReauthorizationRequired"]
   ]
 
-  it.effect.each(codeless)("reads with OAuth v3 %s", ([, answer, tag]) =>
+  it.effect.each(codeless)("reads with OAuth v2 and v3 %s", ([, answer, tag]) =>
     Effect.gen(function*() {
-      const result = yield* exchangeWith(answer, { oauthV3: true })
-      assert.strictEqual(result._tag === "Success" ? "Success" : result.failure._tag, tag)
-      const isFailed = answer.status !== undefined && answer.status >= 400
-      if (result._tag === "Failure" && tag === "MalformedResponse" && isFailed) {
-        assert.match(result.failure.message, /the body has no code/)
+      for (const oauthV3 of [false, true]) {
+        const result = yield* exchangeWith(answer, { oauthV3 })
+        assert.strictEqual(result._tag === "Success" ? "Success" : result.failure._tag, tag)
+        const isFailed = answer.status !== undefined && answer.status >= 400
+        if (result._tag === "Failure" && tag === "MalformedResponse" && isFailed) {
+          assert.match(result.failure.message, /the body has no code/)
+        }
       }
     }))
 

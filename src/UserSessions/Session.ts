@@ -22,7 +22,7 @@ import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Cas from "../Cas.ts"
-import { type Lifetime, lifetime } from "../internal/tokenLifetime.ts"
+import { type Lifetime, lifetime } from "../internal/renewing.ts"
 import { ReauthorizationRequired, SessionStoreError } from "../LarkError.ts"
 import type { Grant } from "../OAuth.ts"
 

@@ -14,8 +14,8 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import { monotonicMillis } from "../internal/monotonicClock.ts"
 import * as renewing from "../internal/renewing.ts"
-import { type Lifetime, monotonicMillis } from "../internal/tokenLifetime.ts"
 import { type GenericError, SessionStoreError, TransportError } from "../LarkError.ts"
 import type { Grant } from "../OAuth.ts"
 import { move, type Moved, type SessionRecord, type Versioned } from "./record.ts"
@@ -57,7 +57,7 @@ export const make = (options: Options): Rotation => {
   /** The version of the record that the current token is from. */
   let version = 0
   /** The lifetime of the token that was current last: setting the wall clock does not change it. */
-  let known: { readonly token: Redacted.Redacted; readonly lifetime: Lifetime } | undefined
+  let known: { readonly token: Redacted.Redacted; readonly lifetime: renewing.Lifetime } | undefined
 
   const request = (refreshToken: Redacted.Redacted) =>
     Effect.timeoutOrElse(options.refresh(refreshToken), {
@@ -182,7 +182,7 @@ export const make = (options: Options): Rotation => {
       })
   })
 
-  const lifetimeOf = (access: Session.Access): Lifetime =>
+  const lifetimeOf = (access: Session.Access): renewing.Lifetime =>
     known !== undefined && Equal.equals(known.token, access.token)
       ? known.lifetime
       : Session.lifetimeOf(access, clock.currentTimeMillisUnsafe(), monotonicMillis(clock))

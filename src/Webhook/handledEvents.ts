@@ -12,8 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Persistence from "effect/persistence/Persistence"
-import { onMonotonicClock } from "../internal/monotonicClock.ts"
-import { monotonicMillis } from "../internal/tokenLifetime.ts"
+import { monotonicMillis, onMonotonicClock } from "../internal/monotonicClock.ts"
 import { nameOf } from "./nameOf.ts"
 
 /**

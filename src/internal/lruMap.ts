@@ -11,7 +11,7 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
-import { monotonicMillis } from "./tokenLifetime.ts"
+import { monotonicMillis } from "./monotonicClock.ts"
 
 export const make = <A>(
   clock: Clock.Clock,

@@ -38,3 +38,6 @@ const monotonicClock = (clock: Clock.Clock): Clock.Clock => {
 /** Runs an effect on the monotonic form of its clock. */
 export const onMonotonicClock = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateService(self, Clock.Clock, monotonicClock)
+
+/** Milliseconds that setting the wall clock does not change. */
+export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000

@@ -27,8 +27,30 @@ import { constTrue } from "effect/Function"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { GenericError } from "../LarkError.ts"
+import { monotonicMillis } from "./monotonicClock.ts"
 import { renewalFailed } from "./telemetry.ts"
-import { type Lifetime, monotonicMillis } from "./tokenLifetime.ts"
+
+const second = 1_000
+
+/** The times at which a call does something else with a token. */
+export interface Lifetime {
+  /** From here on calls wait for another token. */
+  readonly usableUntil: number
+  /** From here on a call starts a renewal in the background. */
+  readonly renewFrom: number
+  /** Until then a rejection does not replace a token that has itself replaced another. */
+  readonly freshUntil: number
+}
+
+/** Unused in its last minute (the last tenth of a short life), so that it does not expire while a request is on its way. */
+const margin = (duration: number) => Math.min(60 * second, duration / 10)
+
+/** Renewed `renewal` before it expires, or in the last quarter of a short life. */
+export const lifetime = (issuedAt: number, duration: number, renewal: number): Lifetime => ({
+  usableUntil: issuedAt + duration - margin(duration),
+  renewFrom: issuedAt + duration - Math.min(renewal, duration / 4),
+  freshUntil: issuedAt + 30 * second
+})
 
 export interface Renewing<A, E> {
   readonly get: Effect.Effect<A, E>
@@ -63,7 +85,6 @@ interface Failure<E> {
   readonly isAnswer: boolean
 }
 
-const second = 1_000
 const pause = 30 * second
 const refusalDelay = 5 * second
 /** The longest window of the platform's limits. */

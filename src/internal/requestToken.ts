@@ -29,11 +29,8 @@ export interface Granted {
 }
 
 /**
- * Posts JSON to a token endpoint. Redacted fields are sent as text and never appear in an error.
- *
- * **Details**
- *
- * `codeless`: a 2xx without a `code` is a success, as in OAuth v3.
+ * Posts JSON to a token endpoint. Redacted fields are sent as text and never appear in an error. A 2xx without a `code` is a
+ * success, as RFC 6749 has it: the token that was sent for it may be used up.
  *
  * @internal
  */
@@ -41,15 +38,14 @@ export const requestToken = Effect.fnUntraced(function*(
   client: HttpClient.HttpClient,
   endpoint: string,
   url: string,
-  fields: Readonly<Record<string, string | Redacted.Redacted | undefined>>,
-  options?: { readonly codeless?: boolean | undefined }
+  fields: Readonly<Record<string, string | Redacted.Redacted | undefined>>
 ): Effect.fn.Return<Granted, LarkError.GenericError> {
   const secrets = Object.values(fields).flatMap((value) => typeof value === "object" ? [value] : [])
   const body = Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name, typeof value === "object" ? Redacted.value(value) : value])
   )
   const request = yield* makeRequest(endpoint, "POST", url, { body: HttpBody.jsonUnsafe(body) })
-  const envelope = yield* exchange(client, endpoint, request, secrets, timeout, { token: "app", ...options })
+  const envelope = yield* exchange(client, endpoint, request, secrets, timeout, { token: "app", codeless: true })
   if (envelope.code !== 0) return yield* Effect.fail(LarkError.fromFailure(failure(envelope), []))
   const malformed = (reason: string) => {
     const { logId, status } = envelope
