@@ -42,6 +42,7 @@
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import {
@@ -94,29 +95,12 @@ export class LarkConfig extends Context.Service<LarkConfig, {
   readonly oauthV3: boolean
 }>()("effect-lark-meetings/LarkConfig") {}
 
-interface Hosts {
-  readonly open: string
-  readonly accounts: string
-}
-
-const hosts: Record<"feishu" | "lark", Hosts> = {
+const hosts = {
   feishu: { open: "https://open.feishu.cn", accounts: "https://accounts.feishu.cn" },
   lark: { open: "https://open.larksuite.com", accounts: "https://accounts.larksuite.com" }
 }
 
-/** The names that errors use: of the options, or of the variables. */
-type Names = Readonly<Record<keyof Options, string>>
-
-const optionNames: Names = {
-  appId: "appId",
-  appSecret: "appSecret",
-  brand: "brand",
-  baseUrl: "baseUrl",
-  accountsUrl: "accountsUrl",
-  oauthV3: "oauthV3"
-}
-
-const variableNames: Names = {
+const variables: Readonly<Record<keyof Options, string>> = {
   appId: "LARK_APP_ID",
   appSecret: "LARK_APP_SECRET",
   brand: "LARK_BRAND",
@@ -133,7 +117,7 @@ interface Unchecked extends Partial<Record<Exclude<keyof Options, "appSecret">, 
 const source = "the developer console shows it under Credentials & Basic Info."
 
 const trimmed = (setting: string, value: string) =>
-  value.trim() === value ? Effect.succeed(value) : invalid(setting, "begins or ends with whitespace; copy it again.")
+  value.trim() === value ? Effect.void : invalid(setting, "begins or ends with whitespace; copy it again.")
 
 const hostsOf = (setting: string, brand: string | undefined) =>
   brand === undefined || brand === "feishu" || brand === "lark"
@@ -156,28 +140,39 @@ const flag = (setting: string, value: string | undefined) =>
     ? Effect.succeed(value === "true")
     : invalid(setting, "must be true or false.")
 
-const check = Effect.fnUntraced(function*(names: Names, given: Unchecked) {
-  const { appId, baseUrl } = given
-  if (appId === undefined || isEmpty(appId)) return yield* invalid(names.appId, `is missing or empty; ${source}`)
-  const appSecret = yield* requiredSecret(names.appSecret, given.appSecret, source)
-  const { accounts, open } = yield* hostsOf(names.brand, given.brand)
+/** `nameOf` is the name that errors use: of the option, or of its variable. */
+const check = Effect.fnUntraced(function*(
+  { accountsUrl, appId, appSecret: secret, baseUrl, brand, oauthV3 }: Unchecked,
+  nameOf: (option: keyof Options) => string
+) {
+  if (appId === undefined || isEmpty(appId)) return yield* invalid(nameOf("appId"), `is missing or empty; ${source}`)
+  const appSecret = yield* requiredSecret(nameOf("appSecret"), secret, source)
+  const { accounts, open } = yield* hostsOf(nameOf("brand"), brand)
+  yield* trimmed(nameOf("appId"), appId)
+  yield* trimmed(nameOf("appSecret"), Redacted.value(appSecret))
   return LarkConfig.of({
-    appId: yield* trimmed(names.appId, appId),
-    appSecret: yield* Effect.as(trimmed(names.appSecret, Redacted.value(appSecret)), appSecret),
-    baseUrl: `${yield* origin(names.baseUrl, baseUrl ?? open)}/open-apis`,
-    accountsUrl: yield* origin(names.accountsUrl, given.accountsUrl ?? baseUrl ?? accounts),
-    oauthV3: yield* flag(names.oauthV3, given.oauthV3)
+    appId,
+    appSecret,
+    baseUrl: `${yield* origin(nameOf("baseUrl"), baseUrl ?? open)}/open-apis`,
+    accountsUrl: yield* origin(nameOf("accountsUrl"), accountsUrl ?? baseUrl ?? accounts),
+    oauthV3: yield* flag(nameOf("oauthV3"), oauthV3)
   })
 })
 
-/**
- * Checks the options. Fails with `InvalidLarkConfig` if one is missing or invalid.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const make = (options: Options): Effect.Effect<LarkConfig["Service"], InvalidLarkConfig> =>
-  check(optionNames, { ...options, oauthV3: options.oauthV3 === undefined ? undefined : String(options.oauthV3) })
+const make = (options: Options) =>
+  check({ ...options, oauthV3: options.oauthV3 === undefined ? undefined : String(options.oauthV3) }, identity)
+
+const fromVariables = Effect.gen(function*() {
+  const given = {
+    appId: yield* variable(variables.appId),
+    appSecret: yield* secretVariable(variables.appSecret),
+    brand: yield* variable(variables.brand),
+    baseUrl: yield* variable(variables.baseUrl),
+    accountsUrl: yield* variable(variables.accountsUrl),
+    oauthV3: yield* variable(variables.oauthV3)
+  }
+  return yield* check(given, (option) => variables[option])
+})
 
 /**
  * The configuration from options. Fails with `InvalidLarkConfig` if one is missing or invalid.
@@ -187,17 +182,6 @@ export const make = (options: Options): Effect.Effect<LarkConfig["Service"], Inv
  */
 export const layer = (options: Options): Layer.Layer<LarkConfig, InvalidLarkConfig> =>
   Layer.effect(LarkConfig, make(options))
-
-const fromVariables = Effect.gen(function*() {
-  return yield* check(variableNames, {
-    appId: yield* variable(variableNames.appId),
-    appSecret: yield* secretVariable(variableNames.appSecret),
-    brand: yield* variable(variableNames.brand),
-    baseUrl: yield* variable(variableNames.baseUrl),
-    accountsUrl: yield* variable(variableNames.accountsUrl),
-    oauthV3: yield* variable(variableNames.oauthV3)
-  })
-})
 
 /**
  * The configuration from `LARK_APP_ID` and the other environment variables, or from configs of your own. Fails with

@@ -51,7 +51,6 @@
 import * as Context from "effect/Context"
 import * as Digest from "effect/crypto/Digest"
 import * as SecureRandom from "effect/crypto/SecureRandom"
-import * as Data from "effect/Data"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
@@ -62,6 +61,7 @@ import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as EventUser from "./EventUser.ts"
+import { Classified } from "./internal/classified.ts"
 import { requestToken } from "./internal/requestToken.ts"
 import { minted } from "./internal/telemetry.ts"
 import { LarkConfig } from "./LarkConfig.ts"
@@ -161,20 +161,10 @@ export interface UserInfo {
  * @since 0.1.0
  * @category errors
  */
-export class InvalidLogin extends Data.TaggedError("InvalidLogin")<{
-  readonly setting: "redirectUri" | "scopes"
-  readonly reason: string
-}> {
-  get kind() {
-    return "caller" as const
-  }
-  get retry() {
-    return "never" as const
-  }
-  override get message() {
-    return `${this.setting} ${this.reason}.`
-  }
-}
+export class InvalidLogin extends Classified<Authorization.Fault>()("InvalidLogin", {
+  kind: "caller",
+  message: ({ reason, setting }) => `${setting} ${reason}.`
+}) {}
 
 /**
  * The callback has no code for this login. No request was sent.
@@ -189,32 +179,25 @@ export class InvalidLogin extends Data.TaggedError("InvalidLogin")<{
  * @since 0.1.0
  * @category errors
  */
-export class LoginRefused extends Data.TaggedError("LoginRefused")<Callback.Refusal> {
-  get kind() {
-    return this.reason === "failed" ? "setup" : "caller"
-  }
-  get retry() {
-    return "never" as const
-  }
+export class LoginRefused extends Classified<Callback.Refusal>()("LoginRefused", {
+  kind: ({ reason }) => reason === "failed" ? "setup" : "caller",
+  message: ({ error, reason }) =>
+    `The login failed: ${reasons[reason]}${error === undefined ? "" : ` (${error})`}. ${advice[reason]}`
+}) {
   /** What to do next. */
   get advice(): string {
     return advice[this.reason]
   }
-  override get message(): string {
-    return `The login failed: ${reasons[this.reason]}${
-      this.error === undefined ? "" : ` (${this.error})`
-    }. ${this.advice}`
-  }
 }
 
-const reasons: Record<LoginRefused["reason"], string> = {
+const reasons: Record<Callback.Refusal["reason"], string> = {
   accessDenied: "the user declined",
   stateMismatch: "the callback does not belong to this login",
   failed: "the platform did not show the consent page",
   noCode: "the callback has no code"
 }
 
-const advice: Record<LoginRefused["reason"], string> = {
+const advice: Record<Callback.Refusal["reason"], string> = {
   accessDenied: "Explain to the user why the app needs the permissions, and offer the login again.",
   stateMismatch: "Discard this callback and start a new login in this browser.",
   failed: "Check in the developer console that the app has the scopes and that the redirect URI is listed.",

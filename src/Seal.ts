@@ -38,6 +38,7 @@
  *
  * @since 0.1.0
  */
+import * as Bytes from "effect/Bytes"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Aead from "effect/crypto/Aead"
@@ -50,6 +51,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { invalid, type InvalidLarkConfig, orInvalid, requiredSecret, secretVariable } from "./internal/settings.ts"
+import { decode, encode } from "./internal/text.ts"
 import { SessionStoreError } from "./LarkError.ts"
 
 /**
@@ -82,18 +84,9 @@ export class Seal extends Context.Service<Seal, {
   readonly open: (purpose: string, sealed: string) => Effect.Effect<Redacted.Redacted, SessionStoreError>
 }>()("effect-lark-meetings/Seal") {}
 
-interface Key {
-  readonly id: string
-  readonly key: Aead.Key
-}
-
 const version = "seal1"
 const keyLength = 32
 const nonceLength = Aead.aes256Gcm.nonceLength
-
-const encoder = new TextEncoder()
-// Keeps a byte order mark, which is part of the text.
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
 const keyOf = Effect.fnUntraced(function*(setting: string, secret: Redacted.Redacted | undefined, advice: string) {
   // Files and shells leave a line feed at the end.
@@ -115,22 +108,28 @@ const unreadable = Effect.fail(
   })
 )
 
-const build = Effect.fnUntraced(function*(keys: readonly [current: Key, ...previous: ReadonlyArray<Key>]) {
+const crypto = Layer.mergeAll(Aead.layerWebCrypto, Digest.layerWebCrypto).pipe(
+  Layer.provideMerge(SecureRandom.layerWebCrypto)
+)
+
+const fromKeys = Effect.fnUntraced(function*(
+  names: { readonly key: string; readonly previous: string },
+  key: Redacted.Redacted | undefined,
+  previous: ReadonlyArray<Redacted.Redacted>
+) {
   const aead = yield* Aead.Aead
   const random = yield* SecureRandom.SecureRandom
-  const [current] = keys
+  const current = yield* keyOf(names.key, key, `create a key with \`openssl rand -base64 ${keyLength}\`.`)
+  const advice = "list the previous keys, separated by commas."
+  const keys = [current, ...yield* Effect.forEach(previous, (key) => keyOf(names.previous, key, advice))]
 
   return Seal.of({
     seal: Effect.fnUntraced(function*(purpose, secret) {
       const nonce = yield* random.randomBytes(nonceLength)
-      const plaintext = encoder.encode(Redacted.value(secret))
-      const ciphertext = yield* Effect.orDie(
-        aead.encrypt(current.key, plaintext, { nonce, aad: encoder.encode(purpose) })
-      )
-      const body = new Uint8Array(nonceLength + ciphertext.length)
-      body.set(nonce)
-      body.set(ciphertext, nonceLength)
-      return `${version}.${current.id}.${Base64Url.encode(body)}`
+      const plaintext = encode(Redacted.value(secret))
+      const encrypted = aead.encrypt(current.key, plaintext, { nonce, aad: encode(purpose) })
+      const ciphertext = yield* Effect.orDie(encrypted)
+      return `${version}.${current.id}.${Base64Url.encode(Bytes.concat([nonce, ciphertext]))}`
     }),
     open: Effect.fnUntraced(function*(purpose, sealed) {
       const [given, id, text, ...rest] = sealed.split(".")
@@ -140,39 +139,14 @@ const build = Effect.fnUntraced(function*(keys: readonly [current: Key, ...previ
       if (Result.isFailure(body) || body.success.length < nonceLength) return yield* unreadable
       const plaintext = yield* aead.decrypt(key.key, body.success.subarray(nonceLength), {
         nonce: body.success.subarray(0, nonceLength),
-        aad: encoder.encode(purpose)
+        aad: encode(purpose)
       }).pipe(Effect.catch(() => unreadable))
-      return Redacted.make(decoder.decode(plaintext))
+      return Redacted.make(decode(plaintext))
     })
   })
-})
+}, Effect.provide(crypto))
 
-const crypto = Layer.mergeAll(Aead.layerWebCrypto, Digest.layerWebCrypto).pipe(
-  Layer.provideMerge(SecureRandom.layerWebCrypto)
-)
-
-const fromKeys = (
-  names: { readonly key: string; readonly previous: string },
-  key: Redacted.Redacted | undefined,
-  previous: ReadonlyArray<Redacted.Redacted>
-): Effect.Effect<Seal["Service"], InvalidLarkConfig> =>
-  Effect.gen(function*() {
-    const current = yield* keyOf(names.key, key, `create a key with \`openssl rand -base64 ${keyLength}\`.`)
-    const old = yield* Effect.forEach(
-      previous,
-      (key) => keyOf(names.previous, key, "list the previous keys, separated by commas.")
-    )
-    return yield* build([current, ...old])
-  }).pipe(Effect.provide(crypto))
-
-/**
- * Builds the service from keys. Fails with `InvalidLarkConfig` if a key is not 32 bytes in base64.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const make = (options: Options): Effect.Effect<Seal["Service"], InvalidLarkConfig> =>
-  fromKeys({ key: "key", previous: "previous" }, options.key, options.previous ?? [])
+const make = (options: Options) => fromKeys({ key: "key", previous: "previous" }, options.key, options.previous ?? [])
 
 /**
  * Seals with the keys in the options. Fails with `InvalidLarkConfig` if a key is not 32 bytes in base64.

@@ -21,7 +21,7 @@
  * - The same holds after a lost reply (no answer, 20050, 20072): one more request when the claim has lapsed. A session ends only
  *   if the platform says so, and then its token is not sent again.
  *
- * `get` returns a `UserToken` for `Lark.asUser`. Errors to handle: `ReauthorizationRequired` (`noSession`, `expired`,
+ * `get` returns a `UserToken` for `Lark.asUser`. Errors to handle: `ReauthorizationRequired` (`noSession`,
  * `noRefreshToken`, or `refused` with the platform's code), `SessionStoreError`, and the generic errors of a refresh.
  *
  * **Gotchas**

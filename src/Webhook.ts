@@ -77,7 +77,6 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
 import * as Cipher from "effect/crypto/Cipher"
 import * as Digest from "effect/crypto/Digest"
 import * as SecureRandom from "effect/crypto/SecureRandom"
@@ -92,13 +91,12 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { AppTicket } from "./AppTicket.ts"
-import { sameText } from "./internal/sameText.ts"
 import { invalid, type InvalidLarkConfig, requiredSecret, secretVariable } from "./internal/settings.ts"
+import { sameText } from "./internal/text.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import * as encryption from "./Webhook/encryption.ts"
 import { type Event, type Message, readMessage } from "./Webhook/Event.ts"
-import { makeOnce } from "./Webhook/handledEvents.ts"
-import { nameOf } from "./Webhook/nameOf.ts"
+import { makeOnce, warn } from "./Webhook/handledEvents.ts"
 import { readBody } from "./Webhook/readBody.ts"
 import { refuse, type Refused } from "./Webhook/Refused.ts"
 
@@ -134,11 +132,7 @@ export interface Secrets {
   readonly encryptKey?: Redacted.Redacted | undefined
 }
 
-type Names = Readonly<Record<keyof Secrets, string>>
-
-const optionNames: Names = { verificationToken: "verificationToken", encryptKey: "encryptKey" }
-
-const variableNames: Names = { verificationToken: "LARK_VERIFICATION_TOKEN", encryptKey: "LARK_ENCRYPT_KEY" }
+const variables = { verificationToken: "LARK_VERIFICATION_TOKEN", encryptKey: "LARK_ENCRYPT_KEY" }
 
 const source = "the developer console shows it under Events & Callbacks, Encryption Strategy."
 
@@ -177,20 +171,22 @@ const answerTimeout = "2 seconds"
 
 type OnTicket = (event: Event) => Effect.Effect<void, Refused>
 
+/** Without secrets, they are read from the variables. */
 const mount = <R, R2>(
-  names: Names,
   options: Options<R>,
-  secrets: Effect.Effect<Readonly<Record<keyof Secrets, Redacted.Redacted | undefined>>, InvalidLarkConfig>,
+  secrets: Secrets | undefined,
   onTicket: Effect.Effect<OnTicket, never, R2>
 ) =>
   HttpRouter.use(Effect.fnUntraced(function*(router) {
-    const given = yield* secrets
+    const nameOf = (secret: keyof Secrets) => secrets === undefined ? variables[secret] : secret
+    const given = secrets ?? {
+      verificationToken: yield* secretVariable(variables.verificationToken),
+      encryptKey: yield* secretVariable(variables.encryptKey)
+    }
     const verificationToken = Redacted.value(
-      yield* requiredSecret(names.verificationToken, given.verificationToken, source)
+      yield* requiredSecret(nameOf("verificationToken"), given.verificationToken, source)
     )
-    const encryptKey = given.encryptKey === undefined
-      ? undefined
-      : yield* requiredSecret(names.encryptKey, given.encryptKey, source)
+    const encryptKey = given.encryptKey && (yield* requiredSecret(nameOf("encryptKey"), given.encryptKey, source))
     const maxBodyBytes = yield* positive("maxBodyBytes", options.maxBodyBytes ?? 1_048_576)
     const window = Duration.toMillis(Duration.fromInputUnsafe(options.replayWindow ?? "5 minutes"))
     const windowMillis = yield* positive("replayWindow", window)
@@ -208,11 +204,7 @@ const mount = <R, R2>(
       const isRunning = once.isRunning(event.id)
       const handled = Effect.asVoid(Effect.suspend(() => onEvent(event)))
       const handling = once.run(event.id, Effect.provideContext(handled, context)).pipe(
-        Effect.catchCause((cause) =>
-          Effect.logWarning("The handler of an event failed").pipe(
-            Effect.annotateLogs({ event_id: event.id, event_type: event.type, error: nameOf(Cause.squash(cause)) })
-          )
-        )
+        Effect.catchCause((cause) => warn("The handler of an event failed", cause, event))
       )
       const fiber = yield* Effect.forkIn(handling, scope, { startImmediately: true })
       if (isRunning) yield* Effect.timeoutOption(Fiber.await(fiber), answerTimeout)
@@ -222,7 +214,7 @@ const mount = <R, R2>(
       const body = yield* readBody(request, maxBodyBytes)
       const message = yield* read(request.headers, body)
       if (!isVerificationToken(message.token)) {
-        return yield* refuse(403, `the verification token is wrong; check ${names.verificationToken}`)
+        return yield* refuse(403, `the verification token is wrong; check ${nameOf("verificationToken")}`)
       }
       if (message._tag === "Challenge") return HttpServerResponse.jsonUnsafe({ challenge: message.challenge })
       const { event } = message
@@ -259,13 +251,6 @@ const keepTickets = Effect.gen(function*() {
   }
 })
 
-const fromVariables = Effect.all({
-  verificationToken: secretVariable(variableNames.verificationToken),
-  encryptKey: secretVariable(variableNames.encryptKey)
-})
-
-const fromOptions = ({ encryptKey, verificationToken }: Secrets) => Effect.succeed({ encryptKey, verificationToken })
-
 /**
  * Receives the events of a custom app. Fails with `InvalidLarkConfig` if a secret is missing or an option is invalid.
  *
@@ -274,8 +259,7 @@ const fromOptions = ({ encryptKey, verificationToken }: Secrets) => Effect.succe
  */
 export const layer = <R = never>(
   options: Options<R> & Secrets
-): Layer.Layer<never, InvalidLarkConfig, HttpRouter.HttpRouter | R> =>
-  mount(optionNames, options, fromOptions(options), dropTickets)
+): Layer.Layer<never, InvalidLarkConfig, HttpRouter.HttpRouter | R> => mount(options, options, dropTickets)
 
 /**
  * Receives the events of a custom app, with the secrets in `LARK_VERIFICATION_TOKEN` and `LARK_ENCRYPT_KEY`. Fails with
@@ -286,8 +270,7 @@ export const layer = <R = never>(
  */
 export const layerConfig = <R = never>(
   options: Options<R>
-): Layer.Layer<never, InvalidLarkConfig, HttpRouter.HttpRouter | R> =>
-  mount(variableNames, options, fromVariables, dropTickets)
+): Layer.Layer<never, InvalidLarkConfig, HttpRouter.HttpRouter | R> => mount(options, undefined, dropTickets)
 
 /**
  * Receives the tickets and events of a store app. Fails with `InvalidLarkConfig` if a secret is missing or an option is
@@ -299,7 +282,7 @@ export const layerConfig = <R = never>(
 export const layerStore = <R = never>(
   options: Options<R> & Secrets
 ): Layer.Layer<never, InvalidLarkConfig, HttpRouter.HttpRouter | AppTicket | LarkConfig | R> =>
-  mount(optionNames, options, fromOptions(options), keepTickets)
+  mount(options, options, keepTickets)
 
 /**
  * Receives the tickets and events of a store app, with the secrets in `LARK_VERIFICATION_TOKEN` and `LARK_ENCRYPT_KEY`.
@@ -311,4 +294,4 @@ export const layerStore = <R = never>(
 export const layerStoreConfig = <R = never>(
   options: Options<R>
 ): Layer.Layer<never, InvalidLarkConfig, HttpRouter.HttpRouter | AppTicket | LarkConfig | R> =>
-  mount(variableNames, options, fromVariables, keepTickets)
+  mount(options, undefined, keepTickets)

@@ -440,8 +440,8 @@ describe("the message of an error", () => {
   })
 
   it("of an ended session says why and how to begin another", () => {
-    const ended = new LarkError.ReauthorizationRequired({ endpoint: "e", reason: "expired" })
-    assert.match(ended.message, /^The user has to log in again \(e\): the refresh token has expired\. Send the user/)
+    const ended = new LarkError.ReauthorizationRequired({ endpoint: "e", reason: "noSession" })
+    assert.match(ended.message, /^The user has to log in again \(e\): there is no session of this user\. Send the user/)
     const refused = new LarkError.ReauthorizationRequired(failure(20037))
     assert.match(refused.message, /^\[20037\] said the platform/)
     assert.strictEqual(refused.reason, "refused")

@@ -14,6 +14,8 @@ const fromVariables = (variables: Record<string, string>) =>
     Layer.provide(Seal.layerConfig(), ConfigProvider.layer(ConfigProvider.fromEnvRecord(variables)))
   )
 
+const built = (options: Seal.Options) => Effect.provide(Seal.Seal, Seal.layer(options))
+
 const isUnreadable = (seal: Seal.Seal["Service"], purpose: string, sealed: string) =>
   Effect.map(Effect.flip(seal.open(purpose, sealed)), (error) => {
     assert.include<object>(error, { _tag: "SessionStoreError", reason: "unreadable" })
@@ -26,7 +28,7 @@ describe("a sealed text", () => {
     [Schema.String, Schema.String],
     ([purpose, text]) =>
       Effect.gen(function*() {
-        const seal = yield* Effect.provide(Seal.Seal, Seal.layer({ key }))
+        const seal = yield* built({ key })
         // Replaces lone surrogates: they have no UTF-8, and no token contains one.
         const secret = Buffer.from(text).toString()
         const sealed = yield* seal.seal(purpose, Redacted.make(secret))
@@ -40,7 +42,7 @@ describe("a sealed text", () => {
 
   it.effect("differs each time, nonce included", () =>
     Effect.gen(function*() {
-      const seal = yield* Effect.provide(Seal.Seal, Seal.layer({ key }))
+      const seal = yield* built({ key })
       const sealed = yield* Effect.replicateEffect(seal.seal("a", Redacted.make("secret")), 100)
       assert.strictEqual(new Set(sealed).size, 100)
       assert.strictEqual(new Set(sealed.map((text) => text.split(".")[2]?.slice(0, 16))).size, 100)
@@ -48,7 +50,7 @@ describe("a sealed text", () => {
 
   it.effect("is 28 bytes longer than its secret", () =>
     Effect.gen(function*() {
-      const seal = yield* Effect.provide(Seal.Seal, Seal.layer({ key }))
+      const seal = yield* built({ key })
       const sealed = yield* seal.seal("a", Redacted.make("x".repeat(1_000)))
       assert.strictEqual(Buffer.from(sealed.split(".")[2] ?? "", "base64url").length, 12 + 1_000 + 16)
     }))
@@ -88,7 +90,7 @@ describe("a sealed text", () => {
 
   it.effect("leaks neither key nor secret in an error", () =>
     Effect.gen(function*() {
-      const seal = yield* Effect.provide(Seal.Seal, Seal.layer({ key }))
+      const seal = yield* built({ key })
       const sealed = yield* seal.seal("a", Redacted.make("Zq7Xw-secret"))
       const error = yield* isUnreadable(seal, "b", sealed)
       for (const secret of ["Zq7Xw", Redacted.value(key), sealed]) assert.notInclude(shown(error).join("\n"), secret)
@@ -138,7 +140,7 @@ describe("keys", () => {
       const variables = ConfigProvider.layer(ConfigProvider.fromEnvRecord({ MY_KEY: Redacted.value(key) }))
       const seal = yield* Effect.provide(Seal.Seal, Layer.provide(config, variables))
       const sealed = yield* seal.seal("a", Redacted.make("secret"))
-      const same = yield* Effect.provide(Seal.Seal, Seal.layer({ key }))
+      const same = yield* built({ key })
       assert.strictEqual(Redacted.value(yield* same.open("a", sealed)), "secret")
       const missing = Effect.provide(
         Seal.Seal,
@@ -179,8 +181,8 @@ describe("keys", () => {
           "LARK_SEAL_KEY_PREVIOUS",
           text
         )
-        refused(yield* Effect.flip(Seal.make({ key: Redacted.make(text) })), "key", text)
-        refused(yield* Effect.flip(Seal.make({ key, previous: [Redacted.make(text)] })), "previous", text)
+        refused(yield* Effect.flip(built({ key: Redacted.make(text) })), "key", text)
+        refused(yield* Effect.flip(built({ key, previous: [Redacted.make(text)] })), "previous", text)
       })
   )
 
@@ -195,7 +197,7 @@ describe("keys", () => {
     Effect.gen(function*() {
       // A caller without types may pass a string.
       const options = { key: Redacted.value(key) } as unknown as Seal.Options
-      const error = yield* Effect.flip(Seal.make(options))
+      const error = yield* Effect.flip(built(options))
       assert.match(error.message, /^key must be Redacted/)
       assert.notInclude(shown(error).join("\n"), Redacted.value(key))
     }))

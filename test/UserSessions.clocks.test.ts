@@ -59,3 +59,17 @@ describe.each([-8 * hours, -20_000, 20_000, 8 * hours])("a wall clock that is wr
       assert.deepStrictEqual(usesOf(world), ["two refresh.login1.0"])
     }))
 })
+
+describe.each(["in one process", "at its start"])("a wall clock that is 30 days ahead %s", (when) => {
+  it.effect("ends no session that the platform still refreshes", () =>
+    Effect.gen(function*() {
+      const { clock, setBy } = yield* wallClock
+      const world = yield* loggedIn({ refreshLifetime: 604_800 })
+      if (when === "at its start") setBy(720 * hours)
+      const other = yield* Effect.provideService(world.start("two"), Clock.Clock, clock)
+      assert.match(yield* elapse(tokenOf(other)), /^access\.login1/)
+      setBy(720 * hours)
+      yield* TestClock.adjust("119 minutes")
+      assert.match(yield* elapse(tokenOf(other)), /^access\.login1\.[12]$/)
+    }))
+})

@@ -219,14 +219,14 @@ describe("a session", () => {
       assert.strictEqual(world.uses.length, 0)
     }))
 
-  it.effect("whose refresh token has expired is not refreshed", () =>
+  it.effect("whose refresh token has expired ends when the platform says so", () =>
     Effect.gen(function*() {
       const world = yield* loggedIn({ refreshLifetime: 7_170 })
       yield* TestClock.adjust("119 minutes")
       assert.strictEqual(yield* elapse(tokenOf(world.process)), "access.login1.1")
       yield* TestClock.adjust("4 hours")
-      needsLogin(yield* errorOf(world.process), "expired")
-      assert.strictEqual(world.uses.length, 1)
+      for (let n = 0; n < 3; n++) needsLogin(yield* errorOf(world.process), "refused", 20037)
+      assert.strictEqual(world.uses.length, 2)
     }))
 
   it.effect("is refreshed twenty times in forty hours", () =>

@@ -84,7 +84,7 @@ describe("an event whose handler fails", () => {
 
 describe("the set of handled events", () => {
   for (const [direction, hours] of [["back", -12], ["forward", 12]] as const) {
-    it.effect(`remembers an event for eight hours when the wall clock is set ${direction}`, () =>
+    it.effect(`remembers an event for eight hours after its last delivery when the wall clock is set ${direction}`, () =>
       Effect.gen(function*() {
         const wall = yield* wallClock
         yield* Effect.gen(function*() {
@@ -94,12 +94,24 @@ describe("the set of handled events", () => {
           yield* TestClock.adjust("479 minutes")
           yield* webhook.receive(event)
           assert.lengthOf(webhook.events, 1)
-          yield* TestClock.adjust("1 minute")
+          yield* TestClock.adjust("480 minutes")
+          yield* webhook.receive(delivery.plain(ended("another")))
           yield* webhook.receive(event)
-          assert.lengthOf(webhook.events, 2)
+          assert.lengthOf(webhook.events, 3)
         }).pipe(Effect.provideService(Clock.Clock, wall.clock))
       }))
   }
+
+  it.effect("remembers the 10,000 events that were delivered last", () =>
+    Effect.gen(function*() {
+      const webhook = yield* mount()
+      const receive = (nth: number) => webhook.receive(delivery.plain(ended(`event-${nth}`)))
+      for (let nth = 0; nth <= 10_000; nth++) yield* receive(nth)
+      yield* receive(1)
+      assert.lengthOf(webhook.events, 10_001)
+      yield* receive(0)
+      assert.lengthOf(webhook.events, 10_002)
+    }))
 
   const stores: ReadonlyArray<readonly [where: string, layer: Layer.Layer<Persistence.BackingPersistence>]> = [
     ["memory", Persistence.layerBackingMemory],
@@ -132,6 +144,25 @@ describe("the set of handled events", () => {
         yield* TestClock.adjust("24 hours")
         yield* first.receive(event)
         assert.strictEqual(handlings(), 4)
+      })
+  )
+
+  it.effect.each(stores.flatMap(([where, layer]) => [-12, 12].map((hours) => [where, hours, layer] as const)))(
+    "that processes share (%s) remembers an event when the wall clock of one is set by %d hours",
+    ([, hours, layer]) =>
+      Effect.gen(function*() {
+        const store = yield* Layer.build(layer)
+        const set = Layer.provide(Webhook.layerHandledEvents(), Layer.succeedContext(store))
+        const wall = yield* wallClock
+        const [first, second] = [yield* Effect.provide(mount(), set), yield* Effect.provide(mount(), Layer.fresh(set))]
+        yield* first.receive(event)
+        wall.setBy(hours * 3_600_000)
+        for (const webhook of [first, second]) {
+          yield* Effect.provideService(webhook.receive(event), Clock.Clock, wall.clock)
+        }
+        yield* TestClock.adjust("7 hours")
+        for (const webhook of [first, second]) yield* webhook.receive(event)
+        assert.lengthOf([...first.events, ...second.events], 1)
       })
   )
 

@@ -40,8 +40,9 @@ describe("a duplicate event", () => {
       const webhook = yield* mount()
       yield* webhook.receive(delivery.plain(ended()))
       yield* TestClock.adjust("8 hours")
+      yield* webhook.receive(delivery.plain(ended("another")))
       yield* webhook.receive(delivery.plain(ended()))
-      assert.strictEqual(accepts(webhook), 2)
+      assert.strictEqual(accepts(webhook), 3)
     }))
 
   it.effect("that arrives concurrently is handled once", () =>

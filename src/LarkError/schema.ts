@@ -57,7 +57,7 @@ const others = {
     code: integer,
     msg: text,
     status: integer,
-    reason: Schema.Literals(["refused", "noSession", "expired", "noRefreshToken"])
+    reason: Schema.Literals(["refused", "noSession", "noRefreshToken"])
   },
   SessionStoreError: { endpoint, reason: Schema.Literals(["unavailable", "unreadable"]), detail: Schema.String },
   AppTicketMissing: {

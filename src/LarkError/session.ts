@@ -12,7 +12,6 @@ const login = "Send the user through the login again (OAuth.authorize); no retry
 const ended = {
   refused: "the platform refuses the session",
   noSession: "there is no session of this user",
-  expired: "the refresh token has expired",
   noRefreshToken: "the access token has expired, and without offline_access there is no refresh token"
 }
 
@@ -21,9 +20,8 @@ const ended = {
  *
  * **Details**
  *
- * `reason`: `refused` (by the platform; `code` says why), `noSession` (nobody has logged in under this id), `expired`
- * (the refresh token is too old), `noRefreshToken` (the access token has expired, and the user did not grant
- * `offline_access`).
+ * `reason`: `refused` (by the platform; `code` says why), `noSession` (nobody has logged in under this id),
+ * `noRefreshToken` (the access token has expired, and the user did not grant `offline_access`).
  *
  * - 20003 (HTTP 400): The authorization code does not exist.
  * - 20004 (HTTP 400): The authorization code has expired: it lives five minutes.

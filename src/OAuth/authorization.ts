@@ -6,6 +6,7 @@
 import * as Digest from "effect/crypto/Digest"
 import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
+import { encode } from "../internal/text.ts"
 
 /** What one authorize request takes. */
 const maxScopes = 50
@@ -29,11 +30,13 @@ const faultOfScopes = (scopes: ReadonlyArray<string>): string | undefined =>
     ? undefined
     : "lists an invalid scope: a scope is visible ASCII, without whitespace, quotes and backslashes"
 
+export interface Fault {
+  readonly setting: "redirectUri" | "scopes"
+  readonly reason: string
+}
+
 /** What is invalid in the options of a login, if anything is. */
-export const fault = (
-  redirectUri: string,
-  scopes: ReadonlyArray<string>
-): { readonly setting: "redirectUri" | "scopes"; readonly reason: string } | undefined => {
+export const fault = (redirectUri: string, scopes: ReadonlyArray<string>): Fault | undefined => {
   const redirect = faultOfRedirectUri(redirectUri)
   if (redirect !== undefined) return { setting: "redirectUri", reason: redirect }
   const scope = faultOfScopes(scopes)
@@ -42,7 +45,7 @@ export const fault = (
 
 /** RFC 7636, section 4.2: `S256`. */
 export const challenge = (digest: Digest.Digest["Service"], verifier: string): Effect.Effect<string> =>
-  Effect.map(digest.digest(Digest.sha256, new TextEncoder().encode(verifier)), Base64Url.encode)
+  Effect.map(digest.digest(Digest.sha256, encode(verifier)), Base64Url.encode)
 
 /** Encodes spaces as `%20`: not every server decodes `+`. */
 export const url = (base: string, parameters: Readonly<Record<string, string | undefined>>): string => {

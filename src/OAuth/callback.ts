@@ -5,7 +5,7 @@
  */
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import { sameText } from "../internal/sameText.ts"
+import { sameText } from "../internal/text.ts"
 
 /** Why a callback has no usable code; `error` is the error code of the platform. */
 export interface Refusal {

@@ -7,6 +7,7 @@ import * as Digest from "effect/crypto/Digest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Cas from "../Cas.ts"
+import { encode } from "../internal/text.ts"
 import { SessionStoreError } from "../LarkError.ts"
 
 /**
@@ -48,14 +49,6 @@ export interface Backend {
 /** Whether a number is the version of a record, and has a successor. */
 export const isVersion = (version: number, largest = Number.MAX_SAFE_INTEGER): boolean =>
   Number.isInteger(version) && version >= 1 && version < largest
-
-const encoder = new TextEncoder()
-// Keeps a byte order mark, which is part of the text.
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
-
-export const encode = (text: string): Uint8Array => encoder.encode(text)
-
-export const decode = (bytes: Uint8Array): string => decoder.decode(bytes)
 
 /** The name of a record: the SHA-256 of its key in hexadecimal. Valid in every backend, and without a user id. */
 export const recordName: Effect.Effect<(key: string) => Effect.Effect<string>> = Digest.Digest.pipe(

@@ -30,8 +30,9 @@ import * as Path from "effect/Path"
 import type { PlatformError, SystemErrorTag } from "effect/PlatformError"
 import type * as Scope from "effect/Scope"
 import * as Cas from "../Cas.ts"
+import { decode, encode } from "../internal/text.ts"
 import { SessionStoreError } from "../LarkError.ts"
-import { type Backend, conflict, decode, encode, recordName, type Stored, unavailable, unreadable } from "./backend.ts"
+import { type Backend, conflict, recordName, type Stored, unavailable, unreadable } from "./backend.ts"
 
 const store = "file system"
 

@@ -9,18 +9,9 @@ import * as Option from "effect/Option"
 import * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Cas from "../Cas.ts"
+import { decode, encode } from "../internal/text.ts"
 import type { SessionStoreError } from "../LarkError.ts"
-import {
-  type Backend,
-  conflict,
-  decode,
-  encode,
-  isVersion,
-  recordName,
-  type Stored,
-  unavailable,
-  unreadable
-} from "./backend.ts"
+import { type Backend, conflict, isVersion, recordName, type Stored, unavailable, unreadable } from "./backend.ts"
 
 const store = "SQL"
 

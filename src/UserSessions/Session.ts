@@ -23,7 +23,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Cas from "../Cas.ts"
 import { type Lifetime, lifetime } from "../internal/renewing.ts"
-import { ReauthorizationRequired, SessionStoreError } from "../LarkError.ts"
+import { ReauthorizationRequired, schemaOf, SessionStoreError } from "../LarkError.ts"
 import type { Grant } from "../OAuth.ts"
 
 const Token = Schema.RedactedFromValue(Schema.String)
@@ -31,20 +31,12 @@ const Millis = Schema.Finite
 
 const Access = Schema.Struct({ token: Token, obtainedAt: Millis, expiresAt: Millis })
 
-const Refresh = Schema.Struct({ token: Token, expiresAt: Schema.optionalKey(Millis) })
-
 const State = Schema.TaggedUnion({
   Idle: {},
   /** Claimed. `sent` is set just before the refresh token is sent. */
   Refreshing: { by: Schema.String, at: Millis, sent: Schema.Boolean },
   /** The platform refused the refresh token, which was removed from the record. The access token is used until it expires. */
-  Ended: {
-    endpoint: Schema.String,
-    code: Schema.optionalKey(Schema.Int),
-    msg: Schema.optionalKey(Schema.String),
-    status: Schema.optionalKey(Schema.Int),
-    logId: Schema.optionalKey(Schema.String)
-  }
+  Ended: { error: schemaOf(ReauthorizationRequired) }
 })
 
 const Live = Schema.TaggedStruct("Live", {
@@ -53,7 +45,7 @@ const Live = Schema.TaggedStruct("Live", {
   /** Counts the refreshes of a login. */
   generation: Schema.Int,
   access: Schema.optionalKey(Access),
-  refresh: Schema.optionalKey(Refresh),
+  refresh: Schema.optionalKey(Token),
   scopes: Schema.Array(Schema.String),
   state: State
 })
@@ -65,7 +57,6 @@ export type Session = typeof Session.Type
 export type Live = typeof Live.Type
 export type Claim = Extract<Live["state"], { readonly _tag: "Refreshing" }>
 export type Access = typeof Access.Type
-type Refresh = typeof Refresh.Type
 
 /** What a read finds: nothing, a session, or data that the seal cannot open. */
 export type Content = Session | "nothing" | "unreadable"
@@ -84,14 +75,11 @@ export const lifetimeOf = (access: Access, now: number, monotonicNow: number): L
  * The session that a grant starts or continues. A grant without a refresh token leaves the old one in use (RFC 6749, section 6).
  */
 export const fromGrant = (
-  { accessToken, expiresAt, refreshExpiresAt, refreshToken, scopes }: Grant,
+  { accessToken, expiresAt, refreshToken, scopes }: Grant,
   now: number,
   { generation, login, refresh: old }: Pick<Live, "login" | "generation" | "refresh">
 ): Live & { readonly access: Access } => {
-  const refresh = Option.isNone(refreshToken) ? old : Option.match(refreshExpiresAt, {
-    onNone: (): Refresh => ({ token: refreshToken.value }),
-    onSome: (time) => ({ token: refreshToken.value, expiresAt: DateTime.toEpochMillis(time) })
-  })
+  const refresh = Option.getOrElse(refreshToken, () => old)
   const access = { token: accessToken, obtainedAt: now, expiresAt: DateTime.toEpochMillis(expiresAt) }
   const live = { _tag: "Live" as const, login, generation, access, scopes, state: { _tag: "Idle" as const } }
   return refresh === undefined ? live : { ...live, refresh }
@@ -117,13 +105,13 @@ export interface Look {
  */
 export type Verdict =
   | { readonly _tag: "Use"; readonly access: Access }
-  | { readonly _tag: "Claim"; readonly session: Live; readonly refresh: Refresh; readonly access: Access | undefined }
+  | { readonly _tag: "Claim"; readonly session: Live; readonly access: Access | undefined }
   | { readonly _tag: "Wait"; readonly access: Access | undefined }
   | { readonly _tag: "Over"; readonly error: ReauthorizationRequired | SessionStoreError }
 
 const endpoint = "UserSessions"
 
-const reauthorize = (reason: "noSession" | "expired" | "noRefreshToken"): Verdict => ({
+const reauthorize = (reason: "noSession" | "noRefreshToken"): Verdict => ({
   _tag: "Over",
   error: new ReauthorizationRequired({ endpoint, reason })
 })
@@ -156,15 +144,11 @@ export const verdict = (content: Content, look: Look): Verdict => {
   const useUntil = (end: Verdict): Verdict => access === undefined ? end : { _tag: "Use", access }
 
   if (access !== undefined && look.monotonicNow < look.lifetimeOf(access).renewFrom) return { _tag: "Use", access }
-  if (state._tag === "Ended") {
-    const { _tag, ...failure } = state
-    return useUntil({ _tag: "Over", error: new ReauthorizationRequired({ ...failure, reason: "refused" }) })
-  }
+  if (state._tag === "Ended") return useUntil({ _tag: "Over", error: state.error })
   if (refresh === undefined) return useUntil(reauthorize("noRefreshToken"))
-  if (look.now >= (refresh.expiresAt ?? Number.POSITIVE_INFINITY)) return useUntil(reauthorize("expired"))
   return state._tag === "Refreshing" && look.claimAge(state) < Duration.toMillis(look.claimTime)
     ? { _tag: "Wait", access }
-    : { _tag: "Claim", session: content, refresh, access }
+    : { _tag: "Claim", session: content, access }
 }
 
 type Transition = (content: Content) => Cas.Decision<Content>
@@ -195,20 +179,7 @@ export const release = (by: string): Transition => ifClaimed(by, (session) => ({
 
 /** Removes the refresh token, which the platform refused. */
 export const end = (by: string, error: ReauthorizationRequired): Transition =>
-  ifClaimed(by, ({ refresh: _, ...session }) => {
-    const { code, logId, msg, status } = error
-    return {
-      ...session,
-      state: {
-        _tag: "Ended",
-        endpoint: error.endpoint,
-        ...(code === undefined ? {} : { code }),
-        ...(msg === undefined ? {} : { msg }),
-        ...(status === undefined ? {} : { status }),
-        ...(logId === undefined ? {} : { logId })
-      }
-    }
-  })
+  ifClaimed(by, ({ refresh: _, ...session }) => ({ ...session, state: { _tag: "Ended", error } }))
 
 /** Stores the successor, if the record still holds the refresh token that it was granted for. */
 export const publish = (successor: Live): Transition => (content) =>

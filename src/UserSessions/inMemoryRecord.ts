@@ -30,7 +30,7 @@ export const make = <E>(
       _tag: "Live",
       login: "own",
       generation: 0,
-      refresh: { token: refreshToken },
+      refresh: refreshToken,
       scopes: [],
       state: { _tag: "Idle" }
     }

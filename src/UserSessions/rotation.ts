@@ -110,7 +110,7 @@ export const make = (options: Options): Rotation => {
     }
     const sentAt = clock.currentTimeMillisUnsafe()
     const monotonicSentAt = monotonicMillis(clock)
-    const answer = yield* Effect.result(request(session.refresh.token))
+    const answer = yield* Effect.result(request(session.refresh))
     if (Result.isSuccess(answer)) {
       const successor = Session.fromGrant(answer.success, sentAt, { ...session, generation: session.generation + 1 })
       const { access } = successor

@@ -13,11 +13,9 @@ import type { Headers } from "effect/http/Headers"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import { sameText } from "../internal/sameText.ts"
+import { encode, sameText } from "../internal/text.ts"
 import { parseObject } from "./Event.ts"
 import { refuse, type Refused } from "./Refused.ts"
-
-const encoder = new TextEncoder()
 
 const ivLength = 16
 
@@ -33,7 +31,7 @@ const encryptedIn = (body: Uint8Array): Option.Option<Uint8Array> =>
 export const make = Effect.fnUntraced(function*(encryptKey: Redacted.Redacted, windowMillis: number) {
   const digest = yield* Digest.Digest
   const cipher = yield* Cipher.Cipher
-  const hash = yield* digest.digest(Digest.sha256, encoder.encode(Redacted.value(encryptKey)))
+  const hash = yield* digest.digest(Digest.sha256, encode(Redacted.value(encryptKey)))
   // A SHA-256 digest has the length of an AES-256 key.
   const key = yield* Effect.orDie(Cipher.key(Cipher.aes256Cbc, hash))
 
@@ -49,7 +47,7 @@ export const make = Effect.fnUntraced(function*(encryptKey: Redacted.Redacted, w
       if (!isTimely) {
         return yield* refuse(401, "the time of the signature is outside of the replay window; check the clock")
       }
-      const signed = encoder.encode(`${timestamp}${nonce}${Redacted.value(encryptKey)}`)
+      const signed = encode(`${timestamp}${nonce}${Redacted.value(encryptKey)}`)
       const expected = yield* digest.digestHex(Digest.sha256, Bytes.concat([signed, body]))
       return sameText(expected, signature)
         || (yield* refuse(401, "the signature is wrong; check the encrypt key"))

@@ -12,8 +12,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Persistence from "effect/persistence/Persistence"
-import { monotonicMillis, onMonotonicClock } from "../internal/monotonicClock.ts"
-import { nameOf } from "./nameOf.ts"
+import * as Predicate from "effect/Predicate"
+import * as lruMap from "../internal/lruMap.ts"
+import { onMonotonicClock } from "../internal/monotonicClock.ts"
+import type { Event } from "./Event.ts"
 
 /**
  * A set of the ids of handled events.
@@ -46,23 +48,15 @@ export const HandledEvents: Context.Reference<HandledEvents | undefined> = Conte
 )
 
 /** The platform repeats an unanswered delivery after 15 seconds, 5 minutes, one hour and six hours. */
-const remembered = Duration.hours(8)
-const capacity = 10_000
+const remembered = { capacity: 10_000, idleTime: Duration.hours(8) }
 
 const makeMemory = (clock: Clock.Clock): HandledEvents => {
-  // In the order in which they were handled.
-  const handledAt = new Map<string, number>()
-  const isRecent = (at: number) => monotonicMillis(clock) - at < Duration.toMillis(remembered)
+  const eventOf = lruMap.make(clock, remembered, () => ({ isHandled: false }))
   return {
-    has: (id) => Effect.sync(() => isRecent(handledAt.get(id) ?? Number.NEGATIVE_INFINITY)),
+    has: (id) => Effect.sync(() => eventOf(id).isHandled),
     add: (id) =>
       Effect.sync(() => {
-        handledAt.delete(id)
-        handledAt.set(id, monotonicMillis(clock))
-        for (const [oldest, at] of handledAt) {
-          if (handledAt.size <= capacity && isRecent(at)) break
-          handledAt.delete(oldest)
-        }
+        eventOf(id).isHandled = true
       })
   }
 }
@@ -102,12 +96,20 @@ const storeTimeout = Duration.seconds(1)
 const orElse = <A>(self: Effect.Effect<A, unknown>, fallback: A): Effect.Effect<A> =>
   self.pipe(
     Effect.timeout(storeTimeout),
-    Effect.catchCause((cause) =>
-      Effect.logWarning("The set of handled events failed").pipe(
-        Effect.annotateLogs({ error: nameOf(Cause.squash(cause)) }),
-        Effect.as(fallback)
-      )
-    )
+    Effect.catchCause((cause) => Effect.as(warn("The set of handled events failed", cause), fallback))
+  )
+
+/** Names an error; its message may contain personal data. */
+const nameOf = (error: unknown): string =>
+  Predicate.hasProperty(error, "_tag") ? String(error._tag) : error instanceof Error ? error.name : typeof error
+
+/** Logs the name of an error. */
+export const warn = (message: string, cause: Cause.Cause<unknown>, event?: Event): Effect.Effect<void> =>
+  Effect.logWarning(message).pipe(
+    Effect.annotateLogs({
+      error: nameOf(Cause.squash(cause)),
+      ...(event && { event_id: event.id, event_type: event.type })
+    })
   )
 
 /** Handles each event once, as far as the set knows. */
