@@ -43,10 +43,6 @@ const polling = Schedule.jittered(Schedule.min([Schedule.exponential("50 millis"
 
 const publishing = Schedule.spaced("5 seconds")
 
-/** Runs to its end even if this fiber is interrupted. Timeouts inside it still work. */
-const drained = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.uninterruptible(Effect.flatMap(Effect.forkChild(Effect.interruptible(self)), Fiber.join))
-
 export const make = (options: Options): Rotation => {
   const { claimTime, context, newId, record } = options
   const clock = Context.get(context, Clock.Clock)
@@ -161,7 +157,9 @@ export const make = (options: Options): Rotation => {
             schedule: polling
           })
           if (isMade) {
-            const outcome = yield* drained(rotate(by, found))
+            // To its end, even if the scope closes. In a fiber of its own, so that its timeouts work.
+            const rotating = Effect.forkChild(Effect.interruptible(rotate(by, found)))
+            const outcome = yield* Effect.uninterruptible(Effect.flatMap(rotating, Fiber.join))
             if (outcome._tag === "Token") return outcome.token
             if (outcome._tag === "Unpublished") {
               const { error, successor } = outcome

@@ -28,7 +28,6 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { GenericError } from "../LarkError.ts"
 import { monotonicMillis } from "./monotonicClock.ts"
-import { renewalFailed } from "./telemetry.ts"
 
 const second = 1_000
 
@@ -139,7 +138,9 @@ export const make = <A, E extends GenericError>(
         const now = monotonicMillis(clock)
         pausedUntil = Math.max(now + pause, failure?.nextFetchFrom ?? 0)
         // No caller waits for it, so no caller gets the error.
-        return current !== undefined && now < current.usableUntil ? renewalFailed(cause) : Effect.void
+        return current !== undefined && now < current.usableUntil ?
+          Effect.logWarning("Lark token not renewed; the current token is still valid", cause)
+          : Effect.void
       })
     ),
     Effect.updateContext((_: Context.Context<never>) => Context.omit(Tracer.ParentSpan)(context))

@@ -67,12 +67,7 @@ const counter = (name: string, description: string, attributes: Metric.Metric.At
   Metric.counter(name, { description, attributes, incremental: true })
 
 const requests = labelled((endpoint) => ({
-  by: labelled((code) =>
-    counter("lark_requests_total", "Requests by code.", {
-      endpoint,
-      code
-    })
-  ),
+  by: labelled((code) => counter("lark_requests_total", "Requests by code.", { endpoint, code })),
   duration: Metric.histogram("lark_request_duration", {
     description: "Milliseconds to the end of the response.",
     attributes: { endpoint, time_unit: "milliseconds" },
@@ -82,21 +77,17 @@ const requests = labelled((endpoint) => ({
 }))
 
 const mints = labelled((kind) =>
-  labelled((outcome) =>
-    counter("lark_token_mints_total", "Token requests by outcome.", {
-      kind,
-      outcome
-    })
-  )
+  labelled((outcome) => counter("lark_token_mints_total", "Token requests by outcome.", { kind, outcome }))
 )
 
 const rejections = labelled((kind) => counter("lark_tokens_rejected_total", "Rejected tokens by kind.", { kind }))
 
-const errorOf = <E>(exit: Exit.Exit<unknown, E>): E | undefined =>
-  Exit.isSuccess(exit) ? undefined : Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-
-const endOf = (exit: Exit.Exit<unknown, unknown>): string =>
-  Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "defect"
+/** How an effect failed: its error, or the word for another end. */
+const failureOf = <E>(cause: Cause.Cause<E>): E | "interrupted" | "defect" =>
+  Option.getOrElse(
+    Cause.findErrorOption(cause),
+    () => Cause.hasInterruptsOnly(cause) ? "interrupted" as const : "defect" as const
+  )
 
 /** Counts a token request. */
 export const minted = (
@@ -104,33 +95,32 @@ export const minted = (
   exit: Exit.Exit<unknown, { readonly _tag: string }>
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
-    const outcome = Exit.isSuccess(exit) ? "minted" : errorOf(exit)?._tag ?? endOf(exit)
-    mints(kind)(outcome).updateUnsafe(1, fiber.context)
+    const failure = Exit.isSuccess(exit) ? "minted" : failureOf(exit.cause)
+    mints(kind)(typeof failure === "string" ? failure : failure._tag).updateUnsafe(1, fiber.context)
     return Effect.void
   })
 
-/** Logs that a renewal failed while the current token is still valid. */
-export const renewalFailed = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
-  Effect.logWarning("Lark token not renewed; the current token is still valid", cause)
-
-const codeOf = (exit: SendExit): number | string => {
-  if (Exit.isSuccess(exit)) return exit.value.code
-  const error = errorOf(exit)
-  return error === undefined ? endOf(exit) : error._tag === "TransportError" ? "transport" : "malformed"
+/** What is known of a request at its end. */
+interface End extends Partial<Pick<Envelope, "status" | "logId" | "retryAfter">> {
+  /** The code of the platform, or what came in its place. */
+  readonly code: number | string
+  readonly error?: TransportError | MalformedResponse
 }
 
-const headOf = (exit: SendExit): Partial<Pick<Envelope, "status" | "logId" | "retryAfter">> => {
+const endOf = (exit: SendExit): End => {
   if (Exit.isSuccess(exit)) return exit.value
-  const error = errorOf(exit)
-  return error?._tag === "MalformedResponse" ? error : {}
+  const error = failureOf(exit.cause)
+  if (typeof error === "string") return { code: error }
+  if (error._tag === "TransportError") return { code: "transport", error }
+  const { logId, retryAfter, status } = error
+  return { code: "malformed", error, logId, retryAfter, status }
 }
 
 const rateLimited = 99991400
 
 /** Logs the end of a request, if the minimum level allows. */
-const line = (endpoint: string, exit: SendExit, took: number, minimum: LogLevel.LogLevel): Effect.Effect<void> => {
-  const code = codeOf(exit)
-  const { logId, retryAfter, status } = headOf(exit)
+const line = (endpoint: string, end: End, took: number, minimum: LogLevel.LogLevel): Effect.Effect<void> => {
+  const { code, error, logId, retryAfter, status } = end
   const isLimited = code === rateLimited || status === 429
   const level = isLimited ? "Warn" : "Debug"
   if (LogLevel.isGreaterThan(minimum, level)) return Effect.void
@@ -140,7 +130,7 @@ const line = (endpoint: string, exit: SendExit, took: number, minimum: LogLevel.
     "lark.took_ms": took,
     "lark.log_id": logId,
     "lark.retry_after_ms": retryAfter && Duration.toMillis(retryAfter),
-    "lark.reason": errorOf(exit)?.reason,
+    "lark.reason": error?.reason,
     "http.response.status_code": status
   }
   return Effect.annotateLogs(
@@ -153,16 +143,19 @@ const describe = (span: Tracer.Span, attributes: Readonly<Record<string, unknown
   for (const [name, value] of Object.entries(defined(attributes))) span.attribute(name, value)
 }
 
-const end = (span: Tracer.Span, exit: SendExit, fiber: Fiber.Fiber<unknown, unknown>): void => {
-  const code = codeOf(exit)
-  const { logId, status = 0 } = headOf(exit)
+/** Ends a span without the body of the answer, which may hold a token. An error code makes it fail. */
+const endSpan = (
+  span: Tracer.Span,
+  { code, error, logId, status = 0 }: End,
+  exit: SendExit,
+  fiber: Fiber.Fiber<unknown, unknown>
+): void => {
   describe(span, {
     "http.response.status_code": status || undefined,
     "lark.log_id": logId,
     "lark.code": typeof code === "number" ? code : undefined,
-    "error.type": code === 0 ? undefined : String(status >= 400 ? status : errorOf(exit)?._tag ?? code)
+    "error.type": code === 0 ? undefined : String(status >= 400 ? status : error?._tag ?? code)
   })
-  // Ended here: an answer is a success with a body, which may hold a token, and an error code makes the span fail.
   const isTimed = fiber.getRef(References.TracerTimingEnabled)
   span.end(
     isTimed ? fiber.getRef(Clock.Clock).currentTimeNanosUnsafe() : 0n,
@@ -182,15 +175,16 @@ const measured = (
   return Effect.onExit(send, (exit) => {
     const { cache, context } = fiber
     const took = Number(clock.monotonicTimeNanosUnsafe() - sentAt) / 1_000_000
-    const code = codeOf(exit)
+    const end = endOf(exit)
+    const { code } = end
     const { by, duration } = requests(endpoint)
     by(code).updateUnsafe(1, context)
     duration.updateUnsafe(took, context)
     if (token !== undefined && typeof code === "number" && code !== 0 && isTokenRejected(code)) {
       rejections(token).updateUnsafe(1, context)
     }
-    const logged = line(endpoint, exit, took, cache.minimumLogLevel)
-    return span === undefined ? logged : Effect.andThen(logged, Effect.sync(() => end(span, exit, fiber)))
+    const logged = line(endpoint, end, took, cache.minimumLogLevel)
+    return span === undefined ? logged : Effect.andThen(logged, Effect.sync(() => endSpan(span, end, exit, fiber)))
   })
 }
 
