@@ -3,11 +3,11 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Duration, Effect, Fiber, Layer, Redacted } from "effect"
-import { Lark, Meetings, UserToken } from "effect-lark-meetings"
+import { Cas, Lark, Meetings, UserToken } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import { countedClock } from "./fixtures/countedClock.ts"
 import * as platform from "./fixtures/http/platform.ts"
-import { id } from "./fixtures/World.ts"
+import { alice, bob, id } from "./fixtures/World.ts"
 
 const asAlice = Lark.asUser(UserToken.fromAccessToken(Redacted.make("u-alice")))
 const end = asAlice(Meetings.end(id))
@@ -71,6 +71,29 @@ describe.each(platform.clients)("through %s,", (client) => {
         yield* TestClock.adjust("1 minute")
         assert.deepStrictEqual([yield* Fiber.join(mint), yield* Fiber.join(call)], [9_500, 10_000])
       }).pipe(Effect.provide(feishu(() => Effect.never, () => Effect.never))))
+
+    it.effect("claims the same of a swap, whether it or the engine's is the shorter one", () =>
+      Effect.gen(function*() {
+        const claims: Array<unknown> = []
+        for (const attemptTimeout of ["9999 millis", "10 seconds", "10001 millis"] as const) {
+          const policy = { ...Cas.Policy.standard, transient: Cas.Policy.once.transient, attemptTimeout }
+          const fiber = yield* Effect.forkChild(Effect.flip(Meetings.setHost(id, bob, { hint: alice, policy })))
+          yield* TestClock.adjust("11 seconds")
+          const error = yield* Fiber.join(fiber)
+          if (error._tag !== "CasExhausted") return assert.fail(error._tag)
+          const { kind, limit, report, retry } = error
+          claims.push([
+            kind,
+            limit,
+            retry,
+            report.effect,
+            report.swaps,
+            report.attempts.map(({ answer }) => answer._tag)
+          ])
+        }
+        const claim = ["platform", "transients", "unknown", "unknown", 1, ["Unknown"]]
+        assert.deepStrictEqual(claims, [claim, claim, claim])
+      }).pipe(Effect.provide(silent)))
 
     it.effect("uses the clock of its caller", () =>
       Effect.gen(function*() {
