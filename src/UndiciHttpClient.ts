@@ -8,7 +8,9 @@
  * Against a stub on the same machine, with 32 requests in flight, a request takes about 50 % of the CPU of one through
  * `NodeHttpClient.layerUndici`; `npm run bench:http` measures both.
  *
- * It sends no body, or bytes, each request once. Spans, trace propagation and interruption work as in Effect's own clients.
+ * It sends no body, or bytes. A request that may change something is sent once: undici itself repeats one that a server
+ * refuses over HTTP/2 as not processed (`REFUSED_STREAM`, `GOAWAY`). Spans, trace propagation and interruption work as in
+ * Effect's own clients.
  *
  * **Gotchas**
  *
@@ -114,6 +116,9 @@ const toReply: Build<Reply> = (_request, _target, status, headers, body) => ({
 
 const toResponse: Build<BufferedResponse> = (...response) => new BufferedResponse(...response)
 
+/** Methods of requests that change nothing. */
+const isSafe = /^(GET|HEAD|OPTIONS)$/
+
 /** Collects the response of a request. */
 class Handler<A> {
   private readonly request: HttpClientRequest
@@ -153,6 +158,10 @@ class Handler<A> {
   }
 
   onRequestStart(controller: DispatchController) {
+    // Over HTTP/2 undici repeats, with any method, what the server says it has not processed.
+    if (this.controller !== undefined && !isSafe.test(this.request.method)) {
+      this.reason ??= new Error("the connection was lost, and the request is not sent again")
+    }
     this.controller = controller
     if (this.reason !== undefined) controller.abort(this.reason)
   }

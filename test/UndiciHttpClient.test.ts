@@ -223,6 +223,23 @@ describe("a request", () => {
       }
     }))
 
+  it.effect("that changes something is aborted where the dispatcher would send it again", () =>
+    Effect.gen(function*() {
+      const { aborted, client } = scripted((handler, controller) => {
+        handler.onRequestStart(controller)
+        handler.onRequestStart(controller)
+        handler.onResponseStart(controller, 200, {})
+        handler.onResponseEnd()
+      })
+      for (const send of [client.post(url), client.patch(url), client.put(url), client.del(url)]) {
+        assert.strictEqual((yield* Effect.flip(send)).reason._tag, "TransportError")
+      }
+      assert.lengthOf(aborted, 4)
+      for (const send of [client.get(url), client.head(url), client.options(url)]) {
+        assert.strictEqual((yield* send).status, 200)
+      }
+    }))
+
   it.effect("to the platform leaves no timer when it is interrupted, also before it is connected", () =>
     Effect.gen(function*() {
       const { calls, clock } = yield* countedClock
@@ -272,9 +289,10 @@ describe("a request", () => {
         const context = yield* Effect.context<never>()
         const { calls: sleeps, clock } = yield* countedClock
         const ends = scripts.map(({ abort, begins, interruptedAt, ...script }) => {
-          const steps = script.steps.filter(({ at, does }) => at === 0 || does !== "throw").toSorted((a, b) =>
-            a.at - b.at
-          )
+          const steps = script.steps
+            .filter(({ at, does }) => at === 0 || does !== "throw")
+            .toSorted((a, b) => a.at - b.at)
+            .filter(({ does }, i, all) => does !== "start" || all.findIndex((step) => step.does === "start") === i)
           const dispatch: Dispatch = (_, handler) => {
             const controller = {
               abort: (reason: Error) => {
