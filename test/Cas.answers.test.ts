@@ -130,7 +130,7 @@ describe("an answer", () => {
       assert.lengthOf(calls, 1)
     }))
 
-  it.effect("of conflict that names the very value expected is asked again, twice, and steps the schedule if fresh", () =>
+  it.effect("of conflict that names the very value expected is tried again, twice, and steps the schedule if fresh", () =>
     Effect.gen(function*() {
       const { calls, register } = scripted([conflict("alice"), conflict("alice"), applied])
       const { conflicts, outcome } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy: plain }))
@@ -150,7 +150,7 @@ describe("an answer", () => {
       assert.lengthOf(calls, 3)
     }))
 
-  it.effect("of a request that was not executed repeats the same swap, and leaves no doubt about the first", () =>
+  it.effect("of a request that was not executed repeats the same swap, and the effect of the first is none", () =>
     Effect.gen(function*() {
       const { calls, register } = scripted([unsent, applied])
       const { effect } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy: plain }))
@@ -169,7 +169,7 @@ describe("an answer", () => {
       assert.deepStrictEqual(calls, ["0 alice->bob", "50 alice->bob"])
     }))
 
-  it.effect("that was lost repeats the same swap: if it meets the target, nobody knows whose it is", () =>
+  it.effect("that was lost repeats the same swap: if it meets the target, its effect is unknown", () =>
     Effect.gen(function*() {
       const { register } = scripted([lost, conflict("bob")])
       const { effect, outcome } = yield* run(Cas.run(register, ensure("bob"), { hint: "alice", policy: plain }))
@@ -268,7 +268,7 @@ describe("after an attempt of unknown effect", () => {
       assert.deepStrictEqual([converged.outcome, converged.effect], ["converged", "unknown"])
     }))
 
-  it.effect("stopIfMoved ends on a third value that only a read can tell", () =>
+  it.effect("stopIfMoved ends on a third value that only a read shows", () =>
     Effect.gen(function*() {
       const { calls, register } = scripted([lost, conflictWithoutState, observed("carol")], { canRead: true })
       yield* report(
@@ -340,7 +340,7 @@ describe("an unavailable target", () => {
     return { calls, register: proving }
   }
 
-  it.effect("ends an intent that has no other, and leaves no doubt", () =>
+  it.effect("ends an intent that has no other, with effect none", () =>
     Effect.gen(function*() {
       const { calls, register } = missing([gone])
       const { effect } = yield* report(Cas.run(register, ensure("bob"), { hint: "alice" }), "Gone")
@@ -407,7 +407,7 @@ describe("a value", () => {
       assert.lengthOf(calls, 0)
     }))
 
-  it.effect("that contradicts a conflict is asked again, and an ordinary conflict in between starts the count anew", () =>
+  it.effect("that contradicts a conflict is tried again, and an ordinary conflict in between starts the count anew", () =>
     Effect.gen(function*() {
       const { register } = scripted([
         conflict("alice"),

@@ -12,7 +12,7 @@ const paid = (budget: Cas.RetryBudget, n: number) =>
   Effect.map(times(n, budget.withdraw), (answers) => answers.filter((answer) => answer).length)
 
 describe("a retry budget", () => {
-  it.effect("allows a retry for five operations, and ten a second over ten seconds, unless told otherwise", () =>
+  it.effect("allows a retry for five operations, and ten a second over ten seconds, by default", () =>
     Effect.gen(function*() {
       const budget = Cas.makeRetryBudget()
       yield* times(5, budget.deposit)
@@ -156,7 +156,7 @@ describe("a retry budget that never answers", () => {
       assert.deepStrictEqual([error.limit, calls.length], ["deadline", 1])
     }))
 
-  it.effect("to a withdrawal is not asked when nothing was transient", () =>
+  it.effect("to a withdrawal is not needed where nothing was transient", () =>
     Effect.gen(function*() {
       const { register } = scripted<string, never>([Cas.conflict("carol"), Cas.applied])
       const budget = { ...Cas.makeRetryBudget(), withdraw: never.withdraw }

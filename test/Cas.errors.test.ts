@@ -42,7 +42,7 @@ describe("a terminal error", () => {
       }
     }))
 
-  it.effect("that may hide an executed swap is told of when the check of it is interrupted", () =>
+  it.effect("that may hide an executed swap calls onAbandoned when the check of it is interrupted", () =>
     Effect.gen(function*() {
       const { register } = scripted<string, Gone>([gone, "silence"], { canRead: true })
       const abandoned: Array<unknown> = []
@@ -64,7 +64,7 @@ describe("a terminal error", () => {
       }
     }))
 
-  it.effect("without a doubt, or without a read, ends the operation at once", () =>
+  it.effect("after no lost reply, or without a read, ends the operation at once", () =>
     Effect.gen(function*() {
       const calm = scripted<string, Gone>([gone], { canRead: true })
       yield* failure(Cas.run(calm.register, ensure("bob"), { hint: "alice" }))

@@ -166,7 +166,7 @@ describe("an attempt that is held", () => {
       })
   )
 
-  it.effect("does not clear the doubt about an earlier swap", () =>
+  it.effect("leaves an earlier swap unknown", () =>
     Effect.gen(function*() {
       let swaps = 0
       const abandoned: Array<unknown> = []
@@ -215,7 +215,7 @@ describe("a swap that does not leave", () => {
       assert.include(error.message, "nothing was changed after 0 swaps and 0 reads.")
     }))
 
-  it.effect("is told from one that left and was refused", () =>
+  it.effect("is counted apart from one that left and was refused", () =>
     Effect.gen(function*() {
       const { register, sent } = heldFor(10, [Cas.unsent(), Cas.conflict("carol"), Cas.applied])
       const report = yield* run(register, { transient: Schedule.spaced(0) }, {}, Cas.ensure("bob"))
@@ -227,7 +227,7 @@ describe("a swap that does not leave", () => {
       assert.include(error.message, "nothing was changed after 1 swap and 0 reads, 1 of them not executed.")
     }))
 
-  it.effect("is told from one that left without what the hold was for", () =>
+  it.effect("is counted apart from one that left although its hold had failed", () =>
     Effect.gen(function*() {
       const swap = Effect.andThen(Effect.ignore(Cas.hold(Effect.fail(new NoToken()))), Effect.succeed(Cas.applied))
       assert.strictEqual((yield* run(swapping(swap))).swaps, 1)
@@ -253,7 +253,7 @@ describe("a swap that does not leave", () => {
       assert.deepStrictEqual(yield* abandonedBy(again), [])
     }))
 
-  it.effect("is told from one that left and died, or left although its hold had died", () =>
+  it.effect("is not one that left and died, or left although its hold had died", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* abandonedBy(Effect.andThen(Cas.hold(Effect.void), Effect.die(boom))), ["unknown"])
       const handled = Effect.andThen(Effect.exit(Cas.hold(Effect.die(boom))), Effect.die(new Error("another")))

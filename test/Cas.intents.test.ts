@@ -68,7 +68,7 @@ describe("a hint", () => {
       assert.deepStrictEqual(calls, ["0 read"])
     }))
 
-  it.effect("is no proof: where nothing can be read, a swap that changes nothing confirms it or tells the value", () =>
+  it.effect("is no proof: where nothing can be read, a swap that changes nothing confirms it or shows the value", () =>
     Effect.gen(function*() {
       const right = scripted([applied])
       const { outcome } = yield* run(Cas.run(right.register, ensure("bob"), { hint: "bob" }))
@@ -123,7 +123,7 @@ describe("handover", () => {
       assert.deepStrictEqual([outcome, calls], ["already", ["0 read"]])
     }))
 
-  it.effect("that lost a reply refuses a third value in doubt", () =>
+  it.effect("that lost a reply refuses a third value, and its effect is unknown", () =>
     Effect.gen(function*() {
       const { register } = scripted([lost, conflict("carol")])
       const { effect } = yield* report(Cas.run(register, handover("alice", "bob"), { policy: plain }), "CasRefused")
@@ -132,7 +132,7 @@ describe("handover", () => {
 })
 
 describe("ensureUnless", () => {
-  it.effect("asks its predicate about every value seen, and never sends a protected one", () =>
+  it.effect("applies its predicate to every value seen, and never sends a protected one", () =>
     Effect.gen(function*() {
       const asked: Array<string> = []
       const intent = ensureUnless("bob", (value: string) => {

@@ -54,14 +54,14 @@ describe("interruption", () => {
       assert.deepStrictEqual(yield* interrupted(register, plain, {}), { at: 50, abandoned: [], effects: [] })
     }))
 
-  it.effect("of a swap in flight tells once which one, and is not success", () =>
+  it.effect("of a swap in flight calls onAbandoned with it once, and is not success", () =>
     Effect.gen(function*() {
       const { calls, register } = scripted([{ after: 100, say: applied }])
       assert.deepStrictEqual(yield* interrupted(register, plain), { at: 50, abandoned: [swap], effects: ["unknown"] })
       assert.lengthOf(calls, 1)
     }))
 
-  it.effect("of a swap in flight is told without an attempt timeout too", () =>
+  it.effect("of a swap in flight calls onAbandoned without an attempt timeout too", () =>
     Effect.gen(function*() {
       const { register } = scripted([{ after: 100, say: applied }])
       const policy = withPlain({ attemptTimeout: "Infinity" })
@@ -97,14 +97,14 @@ describe("interruption", () => {
       assert.deepStrictEqual(yield* interrupted(register, policy), { at: 50, abandoned: [], effects: [] })
     }))
 
-  it.effect("of a sleep after a lost reply tells the swap that is in doubt", () =>
+  it.effect("of a sleep after a lost reply calls onAbandoned with the unknown swap", () =>
     Effect.gen(function*() {
       const { register } = scripted([lost])
       const policy = withPlain({ transient: Schedule.spaced("10 seconds") })
       assert.deepStrictEqual(yield* interrupted(register, policy), { at: 50, abandoned: [swap], effects: ["unknown"] })
     }))
 
-  it.effect("of a sleep tells the swap in doubt even after a conflict with a third value", () =>
+  it.effect("of a sleep calls onAbandoned with the unknown swap even after a conflict with a third value", () =>
     Effect.gen(function*() {
       const { register } = scripted([
         throttled(0),
@@ -118,7 +118,7 @@ describe("interruption", () => {
     }))
 
   it.effect.each(["1 minute", Duration.infinity] as const)(
-    "that drains does not reach regions of the register that can be interrupted (attempt timeout %s)",
+    "that drains does not interrupt what is interruptible in the register (attempt timeout %s)",
     (attemptTimeout) =>
       Effect.gen(function*() {
         const asked = yield* Deferred.make<void>()
@@ -186,7 +186,7 @@ describe("interruption", () => {
       }
     }))
 
-  it.effect("that drains tells a swap that stays in doubt", () =>
+  it.effect("that drains calls onAbandoned with a swap that stays unknown", () =>
     Effect.gen(function*() {
       const { register } = scripted(["silence"])
       const policy = withPlain({ interruption: "drain", attemptTimeout: "1 second" })

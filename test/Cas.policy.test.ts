@@ -156,7 +156,7 @@ describe("describePolicy", () => {
     options?: { readonly roundTrip?: Duration.Input; readonly steps?: number }
   ) => longest(Cas.describePolicy(policy, { value: "alice", ...options }))
 
-  it.effect("tells ten waits of each schedule, and the bounds", () =>
+  it.effect("names ten waits of each schedule, and the bounds", () =>
     Effect.gen(function*() {
       assert.strictEqual(
         yield* described(Policy.standard),
@@ -165,7 +165,7 @@ describe("describePolicy", () => {
       )
     }))
 
-  it.effect("tells as many waits as it is asked for, at the round trip it is given", () =>
+  it.effect("names as many waits as wanted, at the round trip given", () =>
     Effect.gen(function*() {
       const policy = Policy.make({ ...Policy.thrifty, transient: Schedule.recurs(0), maxSwaps: 7 })
       assert.strictEqual(

@@ -275,7 +275,7 @@ describe("work", () => {
       assert.strictEqual(other.report.outcome, "swapped")
     }))
 
-  property("15. conflicts that tell the value are used: no read after the first swap", ({ report }, { rules }) => {
+  property("15. conflicts that show the value are used: no read after the first swap", ({ report }, { rules }) => {
     const isBlind = swapsOf(report).some(({ answer }) => answer._tag === "Conflict" && Option.isNone(answer.actual))
     if (isBlind || rules.onUnknown === "neverResend") return
     const kinds = beforeTheEnd(report).map((attempt) => attempt._tag)
@@ -368,7 +368,7 @@ describe("time", () => {
     }
   )
 
-  it.effect.prop("22. an interruption takes effect at once, and tells the swap in flight or in doubt exactly once", {
+  it.effect.prop("22. an interruption takes effect at once, and abandons the swap in flight or unknown exactly once", {
     scenario: Scenario,
     at: between(0, 1_500)
   }, ({ at, scenario }) =>

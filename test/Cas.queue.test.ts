@@ -98,7 +98,7 @@ describe("Cas.makeQueue", () => {
       assert.strictEqual(yield* queue.size, 0)
     }))
 
-  it.effect("22: an interrupted swap hands on nothing: the next operation reads", () =>
+  it.effect("22: an interrupted swap passes on nothing: the next operation reads", () =>
     Effect.gen(function*() {
       const server = makeServer(0)
       const queue = Cas.makeQueue<string, number>()
@@ -147,18 +147,21 @@ describe("Cas.makeQueue", () => {
       assert.deepStrictEqual(abandoned, [{ expected: 0, desired: 1 }])
     }))
 
-  it.effect("an onAbandoned that never ends holds up neither the interruption nor anybody's turn", () =>
+  it.effect("an onAbandoned that takes long holds up neither the interruption nor anybody's turn", () =>
     Effect.gen(function*() {
       const server = makeServer("a")
       const queue = Cas.makeQueue<string, string>()
+      const gate = yield* Deferred.make<void>()
       const [first, second] = yield* inOrder([
-        queue.run("key", server.register, Cas.handover("a", "b"), { onAbandoned: () => Effect.never }),
+        queue.run("key", server.register, Cas.handover("a", "b"), { onAbandoned: () => Deferred.await(gate) }),
         queue.run("key", server.register, Cas.ensure("c"))
       ])
       yield* TestClock.adjust(5)
       const interruption = yield* Effect.forkChild(Fiber.interrupt(first!), { startImmediately: true })
       yield* TestClock.adjust("1 second")
-      assert.isDefined(interruption.pollUnsafe())
+      const isOver = interruption.pollUnsafe() !== undefined && second!.pollUnsafe() !== undefined
+      yield* Deferred.succeed(gate, undefined)
+      assert.isTrue(isOver)
       assert.strictEqual((yield* Fiber.join(second!)).outcome, "swapped")
       assert.strictEqual(yield* queue.size, 0)
     }))
@@ -197,7 +200,7 @@ describe("Cas.makeQueue", () => {
       ])
     }))
 
-  it.effect("25: what was asked for before an operation was called is no proof for it", () =>
+  it.effect("25: the answer to a request that left before the call is no proof", () =>
     Effect.gen(function*() {
       const server = makeServer("start")
       const queue = Cas.makeQueue<string, string>()
@@ -217,7 +220,7 @@ describe("Cas.makeQueue", () => {
       assert.strictEqual(server.state.value, "target")
     }))
 
-  it.effect("25: what was asked for at the very moment of the call is no proof either", () =>
+  it.effect("25: the answer to a request that left at the moment of the call is no proof either", () =>
     Effect.gen(function*() {
       const server = makeServer("start")
       const queue = Cas.makeQueue<string, string>()
@@ -405,7 +408,7 @@ describe("Cas.makeQueue", () => {
       yield* Fiber.interruptAll([head!, latest!])
     }))
 
-  it.effect("tells how many operations it holds, and how long they wait for their turn", () =>
+  it.effect("counts the operations in it, and measures their wait for their turn", () =>
     Effect.gen(function*() {
       const server = makeServer(0)
       const queue = Cas.makeQueue<string, number>()
@@ -532,7 +535,7 @@ describe("rotate and update", () => {
       }
     }))
 
-  it.effect("after a lost reply, a value that equals the doubtful target is not moved on", () =>
+  it.effect("after a lost reply, a value that equals the unknown target is not moved on", () =>
     Effect.gen(function*() {
       for (const onUnknown of ["reassert", "stopIfMoved", "neverResend"] as const) {
         const server = makeServer(0)

@@ -55,7 +55,7 @@ describe("the stale rule", () => {
       ])
     }))
 
-  it.effect("a conflict on a hint is a refresh: a schedule that allows no conflict is not asked", () =>
+  it.effect("a conflict on a hint is a refresh: a schedule that allows no conflict is not stepped", () =>
     Effect.gen(function*() {
       const { register } = scripted([conflict("carol"), applied])
       const policy = Policy.make({ conflict: Schedule.recurs(0) })
@@ -84,7 +84,7 @@ describe("the stale rule", () => {
       assert.deepStrictEqual(error.report.observed, Option.some("carol"))
     }))
 
-  it.effect("a value that needs no swap ends the operation before a schedule is asked", () =>
+  it.effect("a value that needs no swap ends the operation before a schedule is stepped", () =>
     Effect.gen(function*() {
       const policy = Policy.make({ conflict: Schedule.recurs(0) })
       const target = scripted([observed("alice"), conflict("bob")], { canRead: true })
@@ -168,7 +168,7 @@ describe("the transient schedule", () => {
       assert.deepStrictEqual(waited, Duration.millis(11))
     }))
 
-  it.effect("that asks for no wait asks for none: a conflict after it is fresh", () =>
+  it.effect("without waits makes no sleep: a conflict after it is fresh", () =>
     Effect.gen(function*() {
       const { register } = scripted([conflict("carol"), conflict("dave"), conflict("erin"), applied])
       const { conflicts, waited } = yield* run(
@@ -221,7 +221,7 @@ describe("the caller's own schedules", () => {
       assert.strictEqual(second._tag, "Budget")
     }))
 
-  it.effect("may need services, and see what they are asked about", () =>
+  it.effect("may need services, and see their input", () =>
     Effect.gen(function*() {
       const limited = Schedule.modifyDelay(Schedule.forever, () => Effect.map(Limiter, ({ wait }) => wait))
       const { calls, register } = scripted([lost, conflict("carol"), conflict("dave"), applied])
@@ -232,7 +232,7 @@ describe("the caller's own schedules", () => {
       assert.deepStrictEqual(calls, ["0 alice->bob", "70 alice->bob", "70 carol->bob", "140 dave->bob"])
     }))
 
-  it.effect("are told what was transient", () =>
+  it.effect("see what was transient", () =>
     Effect.gen(function*() {
       const told: Array<Cas.Transient> = []
       const transient = Schedule.tap(
@@ -244,7 +244,7 @@ describe("the caller's own schedules", () => {
       assert.deepStrictEqual(told, [unsent, lost])
     }))
 
-  it.effect("are told the round trip, smoothed", () =>
+  it.effect("see the round trip, smoothed", () =>
     Effect.gen(function*() {
       const trips: Array<Duration.Duration> = []
       const spy = Schedule.tap(

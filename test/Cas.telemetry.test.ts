@@ -43,7 +43,7 @@ const observe = <A, E>(operation: Effect.Effect<A, E>) =>
   })
 
 describe("an operation", () => {
-  it.effect("is counted with each of its requests, and tells its span what it did", () =>
+  it.effect("is counted with each of its requests, and recorded on its span", () =>
     Effect.gen(function*() {
       const { register } = scripted([conflict("carol"), conflict("dave"), Cas.unknown(new Error("lost")), applied])
       const { metrics, span } = yield* observe(Cas.run(register, ensure("bob"), { hint: "alice" }))
@@ -108,7 +108,7 @@ describe("an operation that ends without a report", () => {
       assert.strictEqual(defect.metrics["cas_operations_total defect"], 1)
     }))
 
-  it.effect("after a drain tells its span what became of the swap in flight", () =>
+  it.effect("after a drain has on its span what became of the swap in flight", () =>
     Effect.gen(function*() {
       const slow = (answer: Cas.Outcome<string>): Cas.Register<string> => ({
         equals: (a, b) => a === b,
@@ -142,7 +142,7 @@ describe("an operation that ends without a report", () => {
       )
     }))
 
-  it.effect("tells its span of the swap in flight, and whether it had left", () =>
+  it.effect("has on its span the swap in flight, and whether it had left", () =>
     Effect.gen(function*() {
       const cut = (swap: Effect.Effect<Cas.Outcome<string>>) =>
         Effect.map(
@@ -179,7 +179,7 @@ describe("an operation that ends without a report", () => {
 })
 
 describe("a policy, described", () => {
-  it.effect("tells its waits and bounds", () =>
+  it.effect("names its waits and bounds", () =>
     Effect.gen(function*() {
       const longest = Effect.provideService(Random.Random, { nextDoubleUnsafe: () => 1, nextIntUnsafe: () => 1 })
       const describe = (policy: Cas.Policy<string>) => longest(Cas.describePolicy(policy, { value: "a", steps: 7 }))

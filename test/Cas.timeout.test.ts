@@ -202,7 +202,7 @@ describe("a request that is given up", () => {
       assert.deepStrictEqual(log, ["sent 0", "stopped 600", "interrupted 600"])
     }))
 
-  it.effect("is given up in a region that cannot be interrupted too", () =>
+  it.effect("is given up inside an uninterruptible effect too", () =>
     Effect.gen(function*() {
       const { log, note, request } = silent()
       const whole = Effect.andThen(Effect.exit(operation(request)), note("ended"))

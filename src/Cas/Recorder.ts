@@ -157,7 +157,6 @@ export class Recorder<A, C> {
     const swap = isApplied ? state.sent : this.uncertain ?? state.doubted
     const effect = isApplied ? "applied" : swap === undefined ? "none" : "unknown"
     this.evidence(Cause.hasInterruptsOnly(cause) ? "interrupted" : "defect", effect, Option.none())
-    if (effect === "unknown") this.link.uncertain?.()
     if (swap === undefined || effect === "none") return undefined
     return { swap: { expected: swap.expected, desired: swap.desired }, effect }
   }

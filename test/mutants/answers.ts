@@ -119,14 +119,14 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: queue,
     find: "isWitness: lane.baton.leftAt > invokedAt",
     replace: "isWitness: true",
-    killer: queued("25: what was asked for before an operation was called is no proof for it")
+    killer: queued("25: the answer to a request that left before the call is no proof")
   },
   {
     name: "join of a flight already sent: the time of its answer taken for that of its request",
     file: recorder,
     find: "this.link.observed?.(shown.value, leftAt)",
     replace: "this.link.observed?.(shown.value, endedAt)",
-    killer: queued("25: what was asked for before an operation was called is no proof for it")
+    killer: queued("25: the answer to a request that left before the call is no proof")
   },
   {
     name: "deadline from first failure",
@@ -212,7 +212,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: reducer,
     find: "  if (rules.equals(state.uncertain.value, value)) return reached(state, value)\n",
     replace: "",
-    killer: queued("after a lost reply, a value that equals the doubtful target is not moved on")
+    killer: queued("after a lost reply, a value that equals the unknown target is not moved on")
   },
   {
     name: "doubtful terminal error ignored",
@@ -243,7 +243,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     find: "return sent.fresh && decisionOn",
     replace: "return sent.fresh && contradictions === 0 && decisionOn",
     killer: answers(
-      "of conflict that names the very value expected is asked again, twice, and steps the schedule if fresh"
+      "of conflict that names the very value expected is tried again, twice, and steps the schedule if fresh"
     )
   },
   {
@@ -258,7 +258,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: operation,
     find: "{ value: hint, isWitness: false, isAged: true }",
     replace: "{ value: hint, isWitness: false, isAged: false }",
-    killer: schedules("a conflict on a hint is a refresh: a schedule that allows no conflict is not asked")
+    killer: schedules("a conflict on a hint is a refresh: a schedule that allows no conflict is not stepped")
   },
   {
     name: "value does not age in a sleep",

@@ -106,7 +106,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: recorder,
     find: "answer: isHeld ? unsent() : unknown() }, departure)",
     replace: "answer: isHeld ? unsent() : unknown() }, departure)\n      if (isHeld) this.uncertain = undefined",
-    killer: held("does not clear the doubt about an earlier swap")
+    killer: held("leaves an earlier swap unknown")
   },
   {
     name: "drain waits for a held attempt",
@@ -212,7 +212,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: recorder,
     find: "const sent = hasLeft !== false || (answer._tag !== \"Unsent\" && answer._tag !== \"Terminal\")",
     replace: "const sent = hasLeft !== false",
-    killer: held("is told from one that left without what the hold was for")
+    killer: held("is counted apart from one that left although its hold had failed")
   },
   {
     name: "defect of a hold taken for one of a request",
@@ -226,6 +226,6 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: recorder,
     find: "(defect !== undefined && defect === Cause.squash(cause))",
     replace: "defect !== undefined",
-    killer: held("is told from one that left and died, or left although its hold had died")
+    killer: held("is not one that left and died, or left although its hold had died")
   }
 ]

@@ -32,14 +32,14 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: operation,
     find: "Effect.forkDetach(hook,",
     replace: "Effect.forkDetach(Effect.andThen(hook, hook),",
-    killer: interruption("of a swap in flight tells once which one, and is not success")
+    killer: interruption("of a swap in flight calls onAbandoned with it once, and is not success")
   },
   {
     name: "onAbandoned not run after a lost reply",
     file: recorder,
     find: "if (answer._tag === \"Unknown\") this.becomeUncertain(attempt)",
     replace: "",
-    killer: interruption("of a sleep after a lost reply tells the swap that is in doubt")
+    killer: interruption("of a sleep after a lost reply calls onAbandoned with the unknown swap")
   },
   {
     name: "onAbandoned run after a swap that was answered",
@@ -61,7 +61,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: operation,
     find: "Effect.forkDetach(hook, { startImmediately: true })",
     replace: "hook",
-    killer: queued("an onAbandoned that never ends holds up neither the interruption nor anybody's turn")
+    killer: queued("an onAbandoned that takes long holds up neither the interruption nor anybody's turn")
   },
   {
     name: "onAbandoned run after the end",
@@ -77,7 +77,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: recorder,
     find: "const evidence = { effect, before, attempts,",
     replace: "const evidence = { effect, before, attempts: outcome === \"interrupted\" ? [] : attempts,",
-    killer: telemetry("after a drain tells its span what became of the swap in flight")
+    killer: telemetry("after a drain has on its span what became of the swap in flight")
   },
 
   // The report.

@@ -32,9 +32,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "baton kept for the next after an interruption",
     file: recorder,
-    find: "if (effect === \"unknown\") this.link.uncertain?.()",
-    replace: "",
-    killer: queued("22: an interrupted swap hands on nothing: the next operation reads")
+    find: "answer: isHeld ? unsent() : unknown()",
+    replace: "answer: unsent()",
+    killer: queued("22: an interrupted swap passes on nothing: the next operation reads")
   },
   {
     name: "baton dropped",
@@ -62,7 +62,9 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: queue,
     find: `          invokedAt,
           turn`,
-    replace: `          invokedAt: now(clock),
+    replace: `          get invokedAt() {
+            return hasTurn(lane, entry) ? (this.turnAt ??= now(clock)) : invokedAt
+          },
           turn`,
     killer: queued("the time spent waiting is gone when the turn has come")
   },
