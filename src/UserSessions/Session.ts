@@ -11,8 +11,8 @@
  * `login` and `generation` identify one refresh token. A successor may be published while the record is still about that
  * token, even if the claim was taken over: no other process can get another successor.
  *
- * Times in the record are milliseconds on the wall clock, since other processes read them. A claim lapses when a process has seen
- * it unchanged for the whole claim time, on its own monotonic clock, so no clocks have to agree.
+ * Times in the record are milliseconds on the wall clock, since other processes read them. A claim has none: it lapses when a
+ * process has seen it unchanged for the whole claim time, on its own monotonic clock.
  *
  * @internal
  */
@@ -34,7 +34,7 @@ const Access = Schema.Struct({ token: Token, obtainedAt: Millis, expiresAt: Mill
 const State = Schema.TaggedUnion({
   Idle: {},
   /** Claimed. `sent` is set just before the refresh token is sent. */
-  Refreshing: { by: Schema.String, at: Millis, sent: Schema.Boolean },
+  Refreshing: { by: Schema.String, sent: Schema.Boolean },
   /** The platform refused the refresh token, which was removed from the record. The access token is used until it expires. */
   Ended: { error: schemaOf(ReauthorizationRequired) }
 })
@@ -59,7 +59,7 @@ export type Claim = Extract<Live["state"], { readonly _tag: "Refreshing" }>
 export type Access = typeof Access.Type
 
 /** What a read finds: nothing, a session, or data that the seal cannot open. */
-export type Content = Session | "nothing" | "unreadable"
+export type Content = Session | { readonly _tag: "Nothing" } | { readonly _tag: "Unreadable" }
 
 /** Before the access token expires. */
 const renewal = 5 * 60_000
@@ -87,9 +87,8 @@ export const fromGrant = (
 
 /** How a session is judged. */
 export interface Look {
-  /** On the wall clock. */
-  readonly now: number
-  readonly monotonicNow: number
+  /** On the monotonic clock. */
+  readonly now: () => number
   /** On the monotonic clock. */
   readonly lifetimeOf: (access: Access) => Lifetime
   /** Whether the platform has rejected this access token. */
@@ -129,21 +128,22 @@ const unreadable: Verdict = {
  * A token of a login is replaced when it is rejected. One of a refresh is not while it is fresh: an endpoint that rejects every
  * token must not use up a refresh token with each call, in however many processes.
  */
-const isUsable = (access: Access, generation: number, { isRejected, lifetimeOf, monotonicNow }: Look) => {
+const isUsable = (access: Access, generation: number, { isRejected, lifetimeOf, now }: Look) => {
+  const time = now()
   const { freshUntil, usableUntil } = lifetimeOf(access)
-  return monotonicNow < usableUntil && (!isRejected(access.token) || (generation > 0 && monotonicNow < freshUntil))
+  return time < usableUntil && (!isRejected(access.token) || (generation > 0 && time < freshUntil))
 }
 
 export const verdict = (content: Content, look: Look): Verdict => {
-  if (content === "unreadable") return unreadable
-  if (content === "nothing" || content._tag === "Removed") return reauthorize("noSession")
+  if (content._tag === "Unreadable") return unreadable
+  if (content._tag !== "Live") return reauthorize("noSession")
   const { generation, refresh, state } = content
   const access = content.access !== undefined && isUsable(content.access, generation, look)
     ? content.access
     : undefined
   const useUntil = (end: Verdict): Verdict => access === undefined ? end : { _tag: "Use", access }
 
-  if (access !== undefined && look.monotonicNow < look.lifetimeOf(access).renewFrom) return { _tag: "Use", access }
+  if (access !== undefined && look.now() < look.lifetimeOf(access).renewFrom) return { _tag: "Use", access }
   if (state._tag === "Ended") return useUntil({ _tag: "Over", error: state.error })
   if (refresh === undefined) return useUntil(reauthorize("noRefreshToken"))
   return state._tag === "Refreshing" && look.claimAge(state) < Duration.toMillis(look.claimTime)
@@ -160,19 +160,18 @@ const refuse = (reason: string): Cas.Decision<Content> => ({ _tag: "Refuse", rea
 export const claim = (by: string, look: Look): Transition => (content) => {
   const found = verdict(content, look)
   return found._tag === "Claim"
-    ? swap({ ...found.session, state: { _tag: "Refreshing", by, at: look.now, sent: false } })
+    ? swap({ ...found.session, state: { _tag: "Refreshing", by, sent: false } })
     : refuse(found._tag)
 }
 
 const ifClaimed = (by: string, change: (session: Live) => Session): Transition => (content) =>
-  typeof content === "object" && content._tag === "Live" && content.state._tag === "Refreshing"
-    && content.state.by === by
+  content._tag === "Live" && content.state._tag === "Refreshing" && content.state.by === by
     ? swap(change(content))
     : refuse("the claim has lapsed and was taken over")
 
 /** Records that the refresh token is sent now, and restarts the time of the claim. */
-export const mark = (by: string, now: number): Transition =>
-  ifClaimed(by, (session) => ({ ...session, state: { _tag: "Refreshing", by, at: now, sent: true } }))
+export const mark = (by: string): Transition =>
+  ifClaimed(by, (session) => ({ ...session, state: { _tag: "Refreshing", by, sent: true } }))
 
 /** Releases the claim: the refresh token was certainly not used. */
 export const release = (by: string): Transition => ifClaimed(by, (session) => ({ ...session, state: { _tag: "Idle" } }))
@@ -183,22 +182,20 @@ export const end = (by: string, error: ReauthorizationRequired): Transition =>
 
 /** Stores the successor, if the record still holds the refresh token that it was granted for. */
 export const publish = (successor: Live): Transition => (content) =>
-  typeof content === "object" && content._tag === "Live" && content.login === successor.login
-    && content.generation === successor.generation - 1
+  content._tag === "Live" && content.login === successor.login && content.generation === successor.generation - 1
     ? swap(successor)
     : refuse("the session has moved on")
 
 /** Starts a session in place of any other. It stays as it is if it was stored already, and may have been refreshed since. */
 export const begin = (session: Live): Transition => (content) =>
-  typeof content === "object" && content._tag === "Live" && content.login === session.login
+  content._tag === "Live" && content.login === session.login
     ? { _tag: "Keep" }
     : swap(session)
 
-const loginOf = (content: Content): string =>
-  typeof content === "string" ? content : content._tag === "Live" ? content.login : content._tag
+const loginOf = (content: Content): string => content._tag === "Live" ? content.login : content._tag
 
 /** Removes the session that was seen, even if it was refreshed since, but not one that started after it. */
 export const remove = (seen: Content): Transition => (content) =>
-  content === "nothing" || loginOf(content) !== loginOf(seen)
+  content._tag === "Nothing" || loginOf(content) !== loginOf(seen)
     ? { _tag: "Keep" }
     : swap({ _tag: "Removed" })

@@ -29,7 +29,7 @@ const Json = Schema.fromJsonString(Session)
 const encode = Schema.encodeEffect(Json)
 const decode = Schema.decodeEffect(Json)
 
-const nothing: Versioned = { version: 0, content: "nothing" }
+const nothing: Versioned = { version: 0, content: { _tag: "Nothing" } }
 
 /** The session of a key. The engine retries what failed because the store was unavailable. */
 export const fromStore = (
@@ -43,7 +43,7 @@ export const fromStore = (
     seal.open(purpose, value).pipe(
       Effect.flatMap((text) => decode(Redacted.value(text))),
       Effect.match({
-        onFailure: (): Versioned => ({ version, content: "unreadable" }),
+        onFailure: (): Versioned => ({ version, content: { _tag: "Unreadable" } }),
         onSuccess: (content) => ({ version, content })
       })
     )
@@ -63,7 +63,7 @@ export const fromStore = (
     ),
     swap: (expected, { content }) =>
       Effect.gen(function*() {
-        if (expected.version === undefined || typeof content === "string") {
+        if (expected.version === undefined || content._tag === "Nothing" || content._tag === "Unreadable") {
           return yield* Effect.die(new Error("A session can be swapped only for one that was read"))
         }
         // Encoding a decoded value cannot fail.
@@ -107,17 +107,12 @@ export const move = (
 }
 
 /** A copy without the report of the engine. */
-const storeError = (
-  error: { readonly _tag: string; readonly limit?: unknown; readonly cause?: unknown }
-): SessionStoreError => {
-  const { detail, endpoint, reason } = error instanceof SessionStoreError
-    ? error
-    : error.cause instanceof SessionStoreError
-    ? error.cause
-    : {
-      endpoint: "UserSessions",
-      reason: "unavailable" as const,
-      detail: `the outcome of a write is unknown (${error._tag} ${error.limit ?? ""})`
-    }
+const storeError = (error: { readonly _tag: string; readonly limit?: unknown; readonly cause?: unknown }) => {
+  const found = error instanceof SessionStoreError ? error : error.cause
+  const { detail, endpoint, reason } = found instanceof SessionStoreError ? found : {
+    endpoint: "UserSessions",
+    reason: "unavailable" as const,
+    detail: `the outcome of a write is unknown (${error._tag} ${error.limit ?? ""})`
+  }
   return new SessionStoreError({ endpoint, reason, detail })
 }

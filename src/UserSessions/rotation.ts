@@ -91,10 +91,9 @@ export const make = (options: Options): Rotation => {
     claimed: Versioned
   ): Effect.fn.Return<Outcome, GenericError> {
     const startedAt = monotonicMillis(clock)
-    const marked = yield* move(record, Session.mark(by, clock.currentTimeMillisUnsafe()), claimed)
+    const marked = yield* move(record, Session.mark(by), claimed)
     const session = marked.record.content
-    if (!marked.isMade || typeof session === "string" || session._tag !== "Live") return { _tag: "Again" }
-    if (session.refresh === undefined) return { _tag: "Again" }
+    if (!marked.isMade || session._tag !== "Live" || session.refresh === undefined) return { _tag: "Again" }
     if (session.state._tag === "Refreshing") claimAge(session.state)
     const release = Effect.ignore(move(record, Session.release(by), marked.record))
 
@@ -133,20 +132,13 @@ export const make = (options: Options): Rotation => {
     delays: (error) => error._tag !== "SessionStoreError" && error._tag !== "ReauthorizationRequired",
     fetch: ({ failWaiting, isRejected }) =>
       Effect.gen(function*() {
-        const looking = Effect.sync((): Session.Look => ({
-          now: clock.currentTimeMillisUnsafe(),
-          monotonicNow: monotonicMillis(clock),
-          lifetimeOf,
-          isRejected,
-          claimAge,
-          claimTime
-        }))
+        const now = () => monotonicMillis(clock)
+        const judgement: Session.Look = { now, lifetimeOf, isRejected, claimAge, claimTime }
         /** Reads the record, and claims the refresh token if it has to be used. */
         const look = Effect.gen(function*() {
           const by = yield* newId
-          const looked = yield* looking
-          const { isMade, record: found } = yield* move(record, Session.claim(by, looked))
-          const verdict = Session.verdict(found.content, isMade ? looked : yield* looking)
+          const { isMade, record: found } = yield* move(record, Session.claim(by, judgement))
+          const verdict = Session.verdict(found.content, judgement)
           if ("access" in verdict && verdict.access !== undefined) adopt(found, verdict.access)
           return { by, isMade, found, verdict }
         })
@@ -165,10 +157,8 @@ export const make = (options: Options): Rotation => {
               const { error, successor } = outcome
               // The token is not used before it is published, and callers do not wait for that.
               failWaiting(error)
-              const late = published(
-                yield* Effect.retry(move(record, Session.publish(successor)), publishing),
-                successor
-              )
+              const moved = yield* Effect.retry(move(record, Session.publish(successor)), publishing)
+              const late = published(moved, successor)
               return late._tag === "Token" ? late.token : yield* Effect.fail(error)
             }
           } else if (verdict._tag === "Use") {
