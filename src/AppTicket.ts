@@ -110,7 +110,7 @@ interface Stored {
   readonly createdAt: number
 }
 
-/** Sealed as two lines. The second is missing if an earlier version wrote it. */
+/** Sealed as two lines. */
 const write = ({ createdAt, ticket }: Stored) => Redacted.make(`${Redacted.value(ticket)}\n${createdAt}`)
 
 const read = (text: Redacted.Redacted): Stored => {
@@ -118,20 +118,20 @@ const read = (text: Redacted.Redacted): Stored => {
   return { ticket: Redacted.make(ticket, { label: "app_ticket" }), createdAt: Number(createdAt) }
 }
 
-const unavailable = (method: string, detail: string) =>
-  Effect.fail(new SessionStoreError({ endpoint: `KeyValueStore.${method}`, reason: "unavailable", detail }))
-
 /** Bounded: a store that never answers would stop every later token request too. */
 const answered = <A>(
   method: "get" | "set",
   operation: Effect.Effect<A, KeyValueStore.KeyValueStoreError>
 ): Effect.Effect<A, SessionStoreError> =>
   operation.pipe(
-    Effect.catchTag("KeyValueStoreError", (error) => unavailable(method, error.message)),
+    Effect.mapError(({ message }) => message),
     Effect.timeoutOrElse({
       duration: storeTimeout,
-      orElse: () => unavailable(method, `no answer within ${storeTimeout / second} seconds`)
-    })
+      orElse: () => Effect.fail(`no answer within ${storeTimeout / second} seconds`)
+    }),
+    Effect.mapError((detail) =>
+      new SessionStoreError({ endpoint: `KeyValueStore.${method}`, reason: "unavailable", detail })
+    )
   )
 
 const make = Effect.gen(function*() {

@@ -104,23 +104,18 @@ export const layerTenantToken: Layer.Layer<
     const appTokens = yield* AppToken.AppToken
     const context = yield* Effect.context<Scope.Scope>()
 
-    const requestWith = (tenantKey: string, appToken: Redacted.Redacted) =>
-      requestToken(client, endpoint, `${baseUrl}/auth/v3/tenant_access_token`, {
-        app_access_token: appToken,
-        tenant_key: tenantKey
-      })
-
     const requestFor = Effect.fnUntraced(function*(tenantKey: string) {
+      const request = (appToken: Redacted.Redacted) =>
+        requestToken(client, endpoint, `${baseUrl}/auth/v3/tenant_access_token`, {
+          app_access_token: appToken,
+          tenant_key: tenantKey
+        })
       const appToken = yield* appTokens.get
-      return yield* Effect.catchIf(
-        requestWith(tenantKey, appToken),
-        mayBeAppToken,
-        (error) =>
-          Effect.flatMap(appTokens.reject(appToken), (isReplaced) =>
-            isReplaced
-              ? Effect.flatMap(appTokens.get, (renewed) => requestWith(tenantKey, renewed))
-              : Effect.fail(error))
-      )
+      return yield* Effect.catchIf(request(appToken), mayBeAppToken, (error) =>
+        Effect.flatMap(
+          appTokens.reject(appToken),
+          (isReplaced) => isReplaced ? Effect.flatMap(appTokens.get, request) : Effect.fail(error)
+        ))
     })
 
     const tokenOf = lruMap.make(Context.get(context, Clock.Clock), kept, (tenantKey) =>
@@ -141,13 +136,12 @@ export const layerTenantToken: Layer.Layer<
     return TenantToken.of({
       get: Effect.flatMap(tokenInForce, ({ get }) => get),
       reject: (rejected) =>
-        Effect.catch(
-          Effect.flatMap(tokenInForce, ({ reject }) => reject(rejected)),
-          () => Effect.succeed(false)
-        )
+        Effect.orElseSucceed(Effect.flatMap(tokenInForce, ({ reject }) => reject(rejected)), () => false)
     })
   })
 )
+
+type Requirements = HttpClient.HttpClient | KeyValueStore.KeyValueStore | Seal.Seal
 
 const services = Meetings.layer.pipe(
   Layer.provideMerge(LarkHttp.layer),
@@ -164,11 +158,8 @@ const services = Meetings.layer.pipe(
  */
 export const layer = (
   options: LarkConfig.Options
-): Layer.Layer<
-  Services,
-  LarkConfig.InvalidLarkConfig,
-  HttpClient.HttpClient | KeyValueStore.KeyValueStore | Seal.Seal
-> => Layer.provideMerge(services, LarkConfig.layer(options))
+): Layer.Layer<Services, LarkConfig.InvalidLarkConfig, Requirements> =>
+  Layer.provideMerge(services, LarkConfig.layer(options))
 
 /**
  * Everything for the store app that the variables of `Lark.layerConfig` configure, or configs of your own. Fails with
@@ -179,8 +170,5 @@ export const layer = (
  */
 export const layerConfig = (
   config?: Config.Wrap<LarkConfig.Options>
-): Layer.Layer<
-  Services,
-  LarkConfig.InvalidLarkConfig,
-  HttpClient.HttpClient | KeyValueStore.KeyValueStore | Seal.Seal
-> => Layer.provideMerge(services, LarkConfig.layerConfig(config))
+): Layer.Layer<Services, LarkConfig.InvalidLarkConfig, Requirements> =>
+  Layer.provideMerge(services, LarkConfig.layerConfig(config))

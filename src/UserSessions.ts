@@ -131,19 +131,7 @@ const claimTimeOf = (input: Duration.Input): Effect.Effect<Duration.Duration, In
 
 const kept = { capacity: 10_000, idleTime: Duration.hours(1) }
 
-/**
- * Builds the service. Fails with `InvalidLarkConfig` when the claim time is invalid.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const make = (
-  options: Options = {}
-): Effect.Effect<
-  UserSessions["Service"],
-  InvalidLarkConfig,
-  SessionStore | Seal | OAuth | LarkConfig | SecureRandom.SecureRandom | Scope.Scope
-> =>
+const make = (options: Options) =>
   Effect.gen(function*() {
     const claimTime = yield* claimTimeOf(options.claimTime ?? "30 seconds")
     const context = yield* Effect.context<Scope.Scope>()
@@ -179,7 +167,7 @@ export const make = (
   })
 
 /**
- * The sessions of the users of the configured app.
+ * The sessions of the users of the configured app. Fails with `InvalidLarkConfig` when the claim time is invalid.
  *
  * @since 0.1.0
  * @category layers
@@ -187,7 +175,7 @@ export const make = (
 export const layer = (
   options?: Options
 ): Layer.Layer<UserSessions, InvalidLarkConfig, SessionStore | Seal | OAuth | LarkConfig> =>
-  Layer.effect(UserSessions, make(options)).pipe(Layer.provide(SecureRandom.layerWebCrypto))
+  Layer.effect(UserSessions, make(options ?? {})).pipe(Layer.provide(SecureRandom.layerWebCrypto))
 
 /**
  * A session of one process that renews itself with a refresh token, which you keep.
@@ -207,35 +195,13 @@ export const layer = (
  * **Example** (Keeping the successor)
  *
  * ```ts
- * import { DateTime, Effect, Option, Redacted } from "effect"
- * import { OAuth, UserSessions } from "effect-lark-meetings"
+ * import { Effect, Option, type Redacted } from "effect"
+ * import { UserSessions } from "effect-lark-meetings"
  *
- * // The part of the login that a refresh needs.
- * const oauth = OAuth.OAuth.of({
- *   authorize: () => Effect.die("not needed"),
- *   exchange: () => Effect.die("not needed"),
- *   refresh: () =>
- *     Effect.map(DateTime.now, (now): OAuth.Grant => ({
- *       accessToken: Redacted.make("eyJ-access"),
- *       expiresAt: DateTime.add(now, { hours: 2 }),
- *       refreshToken: Option.some(Redacted.make("eyJ-successor")),
- *       refreshExpiresAt: Option.none(),
- *       scopes: []
- *     }))
- * })
- *
- * let kept = "eyJ-first"
- * const program = Effect.gen(function*() {
- *   const session = yield* UserSessions.fromRefreshToken(Redacted.make(kept), {
- *     onRotate: ({ refreshToken }) =>
- *       Effect.sync(() => {
- *         if (Option.isSome(refreshToken)) kept = Redacted.value(refreshToken.value)
- *       })
+ * const session = (kept: Redacted.Redacted, keep: (token: Redacted.Redacted) => Effect.Effect<void>) =>
+ *   UserSessions.fromRefreshToken(kept, {
+ *     onRotate: ({ refreshToken }) => Option.isSome(refreshToken) ? keep(refreshToken.value) : Effect.void
  *   })
- *   return Redacted.value(yield* session.get)
- * })
- * const used = await Effect.runPromise(Effect.scoped(Effect.provideService(program, OAuth.OAuth, oauth)))
- * console.log(used, kept) // => eyJ-access eyJ-successor
  * ```
  *
  * @since 0.1.0

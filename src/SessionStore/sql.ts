@@ -20,20 +20,17 @@ const largest = 2 ** 31 - 1
 
 const failed = (error: SqlError) => unavailable(store, `a statement failed (${error.reason._tag})`)
 
-/** Whether the error proves that nothing was written: the database refused the statement or rolled it back. */
-const isRefusal: Record<SqlError["reason"]["_tag"], boolean> = {
-  AuthenticationError: true,
-  AuthorizationError: true,
-  ConstraintError: true,
-  DeadlockError: true,
-  LockTimeoutError: true,
-  SerializationError: true,
-  SqlSyntaxError: true,
-  UniqueViolation: true,
-  ConnectionError: false,
-  StatementTimeoutError: false,
-  UnknownError: false
-}
+/** Errors that prove nothing was written: the database refused the statement or rolled it back. */
+const refusals = new Set<SqlError["reason"]["_tag"]>([
+  "AuthenticationError",
+  "AuthorizationError",
+  "ConstraintError",
+  "DeadlockError",
+  "LockTimeoutError",
+  "SerializationError",
+  "SqlSyntaxError",
+  "UniqueViolation"
+])
 
 export const make = (
   tableName: string
@@ -87,7 +84,7 @@ export const make = (
         expected === 0 || isVersion(expected, largest) ? write(name, expected, value) : Effect.succeed([]),
         {
           onFailure: (error): Effect.Effect<Cas.Outcome<Stored>, SessionStoreError> =>
-            isRefusal[error.reason._tag]
+            refusals.has(error.reason._tag)
               ? Effect.fail(failed(error))
               : Effect.succeed(Cas.unknown(failed(error))),
           onSuccess: (rows) =>
