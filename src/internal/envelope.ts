@@ -1,5 +1,5 @@
 /**
- * The envelope of every answer, `{ code, msg, data }`, read from a reply.
+ * The envelope of every answer, `{ code, msg, data }`, read from a reply, and the failure that it describes.
  *
  * @internal
  */
@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import { MalformedResponse } from "../LarkError.ts"
+import { type Failure, MalformedResponse } from "../LarkError.ts"
 import type { Reply } from "./execute.ts"
 import type { Redactor } from "./secrets.ts"
 
@@ -84,4 +84,39 @@ export const readEnvelope = (
   const msg = [body["msg"], body["error_description"], body["error"]].find(Predicate.isString) ?? ""
   const rateLimit = header("x-ogw-ratelimit-limit")
   return Effect.succeed({ endpoint, status, logId, retryAfter, rateLimit, code, msg, body, redact })
+}
+
+/** The properties that are not `undefined`. */
+export const defined = <T extends object>(properties: T): T => {
+  // The types of the properties that are left out include `undefined`.
+  const given = {} as T
+  for (const name in properties) {
+    if (properties[name] !== undefined) given[name] = properties[name]
+  }
+  return given
+}
+
+/** The failure of an envelope with a code other than 0. */
+export const failure = ({ body, code, endpoint, logId, msg, redact, retryAfter, status }: Envelope): Failure => {
+  const error = Predicate.isObject(body["error"]) ? body["error"] : {}
+  const textOf = (value: unknown) => Predicate.isString(value) ? redact.text(value) : undefined
+  const texts = (list: unknown, ...names: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
+    if (!Array.isArray(list)) return undefined
+    const found = list.filter(Predicate.isObject).map((item) =>
+      textOf(names.map((name) => item[name]).find(Predicate.isString))
+    ).filter(Predicate.isString)
+    return found.length > 0 ? found : undefined
+  }
+  return defined<Failure>({
+    code,
+    msg: redact.text(msg),
+    status,
+    endpoint,
+    logId: logId ?? textOf(error["log_id"]) ?? textOf(error["logid"]),
+    troubleshooter: textOf(error["troubleshooter"]),
+    retryAfter,
+    scopes: texts(error["permission_violations"], "subject", "scope"),
+    violations: texts(error["field_violations"], "field"),
+    data: redact.data(body["data"] ?? undefined)
+  })
 }

@@ -9,8 +9,8 @@ import * as HttpBody from "effect/http/HttpBody"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Redacted from "effect/Redacted"
 import * as LarkError from "../LarkError.ts"
+import { failure } from "./envelope.ts"
 import { exchange } from "./exchange.ts"
-import { failure } from "./failure.ts"
 import { makeRequest } from "./request.ts"
 
 /** Shorter than the 10 seconds of an engine attempt, so that the token request fails before the attempt is cut. */

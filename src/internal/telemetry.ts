@@ -24,13 +24,25 @@ import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Result from "effect/Result"
-import type * as Tracer from "effect/Tracer"
+import * as Tracer from "effect/Tracer"
 import { isTokenRejected, type MalformedResponse, type TransportError } from "../LarkError.ts"
-import type { Envelope } from "./envelope.ts"
-import { defined } from "./failure.ts"
-import { isTraced } from "./tracing.ts"
+import { defined, type Envelope } from "./envelope.ts"
 
 type TokenKind = "tenant" | "app" | "user"
+
+/** Whether the application has a tracer. */
+const isTraced = (context: Context.Context<never>): boolean =>
+  Context.get(context, Tracer.Tracer) !== Tracer.nativeTracer
+
+/** `Effect.withSpan`, if the application has a tracer. */
+export const withSpan = <A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  name: string,
+  attributes: () => Readonly<Record<string, unknown>>
+): Effect.Effect<A, E, R> =>
+  Effect.contextWith((context: Context.Context<never>) =>
+    isTraced(context) ? Effect.withSpan(self, name, { attributes: attributes() }) : self
+  )
 
 /** Attributes of a request that the request itself does not have. */
 export interface Sent {
