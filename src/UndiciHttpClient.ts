@@ -152,8 +152,10 @@ class Handler<A> {
   fail(cause: unknown) {
     const { request } = this
     const error = new HttpClientError({ reason: new TransportError({ request, cause }) })
+    // A refused connection after a start is that of a repetition, by a `RetryAgent`.
+    if (this.controller !== undefined) departures.set(error, "repeated")
     // One that was aborted may still start.
-    if (this.controller === undefined && this.reason === undefined) departures.set(error, "never")
+    else if (this.reason === undefined) departures.set(error, "never")
     this.end(Effect.fail(error))
   }
 

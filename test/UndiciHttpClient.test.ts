@@ -211,6 +211,16 @@ describe("a request", () => {
       }
     }))
 
+  it.effect("to the platform that a RetryAgent repeats may have been executed, although the last connection is refused", () =>
+    Effect.gen(function*() {
+      // `RetryAgent` reports the first start and the last error.
+      const { client } = scripted((handler, controller) => {
+        handler.onRequestStart(controller)
+        handler.onResponseError(controller, Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }))
+      })
+      assert.include<object>(yield* Effect.flip(through(client)(end)), { _tag: "TransportError", executed: "unknown" })
+    }))
+
   it.effect("to the platform that fails before it starts was not executed, whatever the error says", () =>
     Effect.gen(function*() {
       const reset = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })
