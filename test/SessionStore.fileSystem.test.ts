@@ -92,24 +92,37 @@ describe("the file system store", () => {
       })
   )
 
-  /** A client that is suspended before its first `link`. */
-  const suspendedClient = (directory: string, meanwhile: Effect.Effect<unknown, unknown>) =>
+  /** The store on a file system with other operations. */
+  const connectWith = (directory: string, change: (files: FileSystem.FileSystem) => Partial<FileSystem.FileSystem>) =>
     Effect.gen(function*() {
       const files = yield* FileSystem.FileSystem
-      let isSuspended = true
-      const suspended = FileSystem.FileSystem.of({
-        ...files,
-        link: (from, to) =>
-          Effect.suspend(() => {
-            if (!isSuspended) return files.link(from, to)
-            isSuspended = false
-            return Effect.andThen(Effect.orDie(meanwhile), files.link(from, to))
-          })
-      })
       return yield* build(SessionStore.layerFileSystem({ directory })).pipe(
-        Effect.provideService(FileSystem.FileSystem, suspended)
+        Effect.provideService(FileSystem.FileSystem, FileSystem.FileSystem.of({ ...files, ...change(files) }))
       )
     }).pipe(Effect.provide(NodeServices.layer))
+
+  /** A process that is suspended while it reads or links a file for the first time, until `meanwhile` has ended. */
+  const suspended = (directory: string, during: "readFile" | "link", meanwhile: Effect.Effect<unknown, unknown>) => {
+    let isFirst = true
+    const waiting = Effect.suspend(() => {
+      if (!isFirst) return Effect.void
+      isFirst = false
+      return Effect.orDie(meanwhile)
+    })
+    return connectWith(directory, (files) =>
+      during === "link"
+        ? { link: (from, to) => Effect.andThen(waiting, files.link(from, to)) }
+        : { readFile: (path) => Effect.andThen(waiting, files.readFile(path)) })
+  }
+
+  /** Replaces all versions up to `to`, and the one before long ago, so that they are deleted. */
+  const writeAndDelete = (store: Store, directory: string, from: number, to: number) =>
+    Effect.gen(function*() {
+      yield* write(store, from, to - 1)
+      yield* Effect.forEach(files(directory), (file) => age(`${recordIn(directory)}/${file}`, 2))
+      yield* write(store, to - 1, to)
+      assert.deepStrictEqual(files(directory).filter((file) => !file.endsWith(".tmp")), [`${to - 1}`, `${to}`])
+    })
 
   test(
     "does not apply a swap that was suspended until its version was deleted",
@@ -118,20 +131,11 @@ describe("the file system store", () => {
         yield* TestClock.setTime(Date.now())
         const store = yield* connect
         yield* write(store, 0, 3)
-        const suspended = yield* suspendedClient(
-          directory,
-          Effect.gen(function*() {
-            yield* write(store, 3, 6)
-            yield* Effect.forEach(files(directory), (file) => age(`${recordIn(directory)}/${file}`, 2))
-            yield* write(store, 6, 7)
-            assert.deepStrictEqual(files(directory).filter((file) => !file.endsWith(".tmp")), ["6", "7"])
-          })
-        )
-        const outcome = yield* suspended.swap("key", 3, "late")
-        assert.strictEqual(outcome._tag, "Unknown")
+        const late = yield* suspended(directory, "link", writeAndDelete(store, directory, 3, 7))
+        assert.strictEqual((yield* late.swap("key", 3, "late"))._tag, "Unknown")
         assert.deepStrictEqual(yield* store.get("key"), Option.some({ version: 7, value: "7" }))
         yield* write(store, 7, 8)
-        assert.deepStrictEqual(yield* suspended.get("key"), Option.some({ version: 8, value: "8" }))
+        assert.deepStrictEqual(yield* late.get("key"), Option.some({ version: 8, value: "8" }))
       })
   )
 
@@ -142,16 +146,10 @@ describe("the file system store", () => {
         yield* TestClock.setTime(Date.now())
         const store = yield* connect
         yield* write(store, 0, 3)
-        const suspended = yield* suspendedClient(
-          directory,
-          Effect.gen(function*() {
-            yield* write(store, 3, 6)
-            yield* Effect.forEach(files(directory), (file) => age(`${recordIn(directory)}/${file}`, 2))
-            yield* write(store, 6, 7)
-            fs.writeFileSync(`${recordIn(directory)}/3`, "late")
-          })
-        )
-        assert.strictEqual((yield* suspended.swap("key", 3, "later"))._tag, "Unknown")
+        const linked = Effect.sync(() => fs.writeFileSync(`${recordIn(directory)}/3`, "late"))
+        const meanwhile = Effect.andThen(writeAndDelete(store, directory, 3, 7), linked)
+        const later = yield* suspended(directory, "link", meanwhile)
+        assert.strictEqual((yield* later.swap("key", 3, "later"))._tag, "Unknown")
         assert.deepStrictEqual(yield* store.get("key"), Option.some({ version: 7, value: "7" }))
       })
   )
@@ -160,19 +158,12 @@ describe("the file system store", () => {
     Effect.gen(function*() {
       const store = yield* connect
       yield* write(store, 0, 1)
-      const real = yield* FileSystem.FileSystem
-      const overtaken = yield* build(SessionStore.layerFileSystem({ directory })).pipe(
-        Effect.provideService(
-          FileSystem.FileSystem,
-          FileSystem.FileSystem.of({
-            ...real,
-            link: (from, to) => Effect.andThen(real.link(from, to), Effect.orDie(write(store, 2, 4)))
-          })
-        )
-      )
+      const overtaken = yield* connectWith(directory, (files) => ({
+        link: (from, to) => Effect.andThen(files.link(from, to), Effect.orDie(write(store, 2, 4)))
+      }))
       expectApplied(yield* overtaken.swap("key", 1, "2"), { version: 2, value: "2" })
       assert.deepStrictEqual(yield* store.get("key"), Option.some({ version: 4, value: "4" }))
-    }).pipe(Effect.provide(NodeServices.layer)))
+    }))
 
   test(
     "returns the latest version to a reader that was suspended until its version was deleted",
@@ -181,30 +172,9 @@ describe("the file system store", () => {
         yield* TestClock.setTime(Date.now())
         const store = yield* connect
         yield* write(store, 0, 2)
-        const real = yield* FileSystem.FileSystem
-        let isSuspended = true
-        const meanwhile = Effect.gen(function*() {
-          isSuspended = false
-          yield* write(store, 2, 4)
-          yield* Effect.forEach(files(directory), (file) => age(`${recordIn(directory)}/${file}`, 2))
-          yield* write(store, 4, 5)
-        })
-        const suspended = yield* build(SessionStore.layerFileSystem({ directory })).pipe(
-          Effect.provideService(
-            FileSystem.FileSystem,
-            FileSystem.FileSystem.of({
-              ...real,
-              readFile: (path) =>
-                Effect.andThen(
-                  Effect.suspend(() => isSuspended ? Effect.orDie(meanwhile) : Effect.void),
-                  real.readFile(path)
-                )
-            })
-          )
-        )
-        assert.deepStrictEqual(yield* suspended.get("key"), Option.some({ version: 5, value: "5" }))
-        assert.isFalse(isSuspended)
-      }).pipe(Effect.provide(NodeServices.layer))
+        const reader = yield* suspended(directory, "readFile", writeAndDelete(store, directory, 2, 5))
+        assert.deepStrictEqual(yield* reader.get("key"), Option.some({ version: 5, value: "5" }))
+      })
   )
 
   const error = (_tag: PlatformError.SystemErrorTag) =>
@@ -212,36 +182,26 @@ describe("the file system store", () => {
 
   test("reads the directory to settle a link whose reply is lost", (directory, connect) =>
     Effect.gen(function*() {
-      const real = yield* FileSystem.FileSystem
-      const settle = (link: FileSystem.FileSystem["link"], version: number) =>
+      const settle = (version: number, link: (files: FileSystem.FileSystem) => FileSystem.FileSystem["link"]) =>
         Effect.gen(function*() {
-          const store = yield* build(SessionStore.layerFileSystem({ directory })).pipe(
-            Effect.provideService(FileSystem.FileSystem, FileSystem.FileSystem.of({ ...real, link }))
-          )
+          const store = yield* connectWith(directory, (files) => ({ link: link(files) }))
           return (yield* store.swap("key", version, "value"))._tag
         })
+      const thenFails =
+        (tag: PlatformError.SystemErrorTag) => (files: FileSystem.FileSystem) => (from: string, to: string) =>
+          Effect.andThen(files.link(from, to), error(tag))
       // As a network file system replies after repeating its own request.
-      assert.strictEqual(
-        yield* settle((from, to) => Effect.andThen(real.link(from, to), error("AlreadyExists")), 0),
-        "Applied"
-      )
-      assert.strictEqual(
-        yield* settle((from, to) => Effect.andThen(real.link(from, to), error("Unknown")), 1),
-        "Applied"
-      )
-      assert.strictEqual(yield* settle(() => error("Unknown"), 2), "Unknown")
-      assert.strictEqual(
-        yield* settle(
-          (_, to) => Effect.andThen(Effect.sync(() => fs.writeFileSync(to, "x")), error("AlreadyExists")),
-          2
-        ),
-        "Conflict"
-      )
+      assert.strictEqual(yield* settle(0, thenFails("AlreadyExists")), "Applied")
+      assert.strictEqual(yield* settle(1, thenFails("Unknown")), "Applied")
+      assert.strictEqual(yield* settle(2, () => () => error("Unknown")), "Unknown")
+      const writtenByAnother = (_: string, to: string) =>
+        Effect.andThen(Effect.sync(() => fs.writeFileSync(to, "x")), error("AlreadyExists"))
+      assert.strictEqual(yield* settle(2, () => writtenByAnother), "Conflict")
       assert.strictEqual(
         (yield* Effect.flatMap(connect, (store) => store.get("key"))).pipe(Option.getOrThrow).version,
         3
       )
-    }).pipe(Effect.provide(NodeServices.layer)))
+    }))
 
   it.effect("names a directory that cannot be created or read", () =>
     Effect.gen(function*() {
