@@ -449,6 +449,30 @@ describe("calls as a user", () => {
       Effect.provide(Simulator.layer({ meetings: [{ id, host: "ou_alice" }] }))
     ))
 
+  it.effect.each(["get", "swap"] as const)(
+    "are reported as unsent at the deadline where the store never answers to a %s",
+    (operation) =>
+      Effect.gen(function*() {
+        const world = yield* loggedIn()
+        yield* expired
+        world.hooks.before = ({ kind }) => kind === operation ? Effect.never : Effect.void
+        const feishu = platform.make(() => platform.ok({}))
+        const before = yield* Clock.currentTimeMillis
+        const moving = Meetings.setHost(id, bob, { policy: Cas.Policy.make({ deadline: "2 seconds" }) }).pipe(
+          Effect.flip,
+          Lark.asUser(world.process.get(alice)),
+          Effect.provide(Lark.layer(platform.app)),
+          Effect.provide(feishu.layer)
+        )
+        const error = yield* elapse(moving)
+        assert("report" in error)
+        const { attempts, effect } = error.report
+        assert.deepStrictEqual([effect, attempts.map(({ answer }) => answer._tag)], ["none", ["Unsent"]])
+        assert.isAtMost((yield* Clock.currentTimeMillis) - before, 2_100)
+        assert.lengthOf(feishu.calls, 0)
+      })
+  )
+
   it.effect.each([["a short deadline", "20 seconds"], ["a long one", "1 minute"]] as const)(
     "are reported as unsent while a dead process holds the refresh token (%s)",
     ([, deadline]) =>
