@@ -16,9 +16,15 @@
  *
  * An event whose id is in `HandledEvents` gets 200 and is not handled. The id is added after the handler succeeded. A
  * duplicate that arrives while its event is handled waits for the outcome (its answer for two seconds at most); if the
- * handler fails, the duplicate is handled. So within one process each event is handled once. Processes that share the set
- * (`layerHandledEvents`) recognize what another one has handled; both may handle an event that reaches them at the same
- * time. If the set fails, the event is handled: twice rather than not at all.
+ * handler fails, the duplicate is handled. If the set fails, the event is handled: twice rather than not at all.
+ *
+ * | set | repeated to one pod | repeated to another pod | on two pods at the same moment |
+ * | --- | --- | --- | --- |
+ * | memory (without a layer) | handled once | handled twice | handled twice |
+ * | `layerHandledEvents` | handled once | handled once | handled twice |
+ * | your own, claiming in `has` | handled once | handled once | handled once |
+ *
+ * A process that ends forgets the set in memory.
  *
  * | status | reason |
  * | --- | --- |

@@ -166,6 +166,32 @@ describe("the set of handled events", () => {
       })
   )
 
+  const claims = Layer.sync(Webhook.HandledEvents, () => {
+    const claimed = new Set<string>()
+    return { has: (id) => Effect.sync(() => claimed.size === claimed.add(id).size), add: () => Effect.void }
+  })
+  const sets: ReadonlyArray<readonly [what: string, set: Layer.Layer<never>, handlings: number]> = [
+    ["memory of each", Layer.empty, 2],
+    ["shared store", Layer.provide(Webhook.layerHandledEvents(), Persistence.layerBackingMemory), 2],
+    ["set that claims in has", claims, 1]
+  ]
+
+  it.effect.each(sets)(
+    "of two pods that get an event at the same moment: %s",
+    ([, layer, expected]) =>
+      Effect.gen(function*() {
+        const set = Layer.succeedContext(yield* Layer.build(layer))
+        const { gate, handlings, onEvent } = yield* gated
+        const pods = [yield* Effect.provide(mount({ onEvent }), set), yield* Effect.provide(mount({ onEvent }), set)]
+        for (const pod of pods) assert.deepStrictEqual(yield* pod.receive(event), accepted)
+        assert.strictEqual(handlings(), expected)
+        for (let n = 0; n < expected; n++) yield* Deferred.succeed(gate(n), undefined)
+        yield* TestClock.adjust("1 millis")
+        for (const pod of pods) assert.deepStrictEqual(yield* pod.receive(event), accepted)
+        assert.strictEqual(handlings(), expected)
+      })
+  )
+
   class Down extends Error {
     override readonly name = "Down"
   }

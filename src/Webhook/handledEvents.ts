@@ -28,6 +28,10 @@ import type { Event } from "./Event.ts"
  *
  * An operation that fails, or takes longer than a second, is logged: the event is handled, perhaps once more.
  *
+ * A set of your own keeps two pods from handling an event at the same moment if `has` claims the id in one step (`INSERT …
+ * ON CONFLICT DO NOTHING`; no row inserted means `true`). Let the claim expire unless `add` confirms it: the event of a handler
+ * that failed is handled again only after that.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -37,7 +41,7 @@ export interface HandledEvents {
 }
 
 /**
- * The handled events of a webhook; in memory (8 hours, 10,000 ids) without a layer.
+ * The handled events of a webhook; in memory without a layer, for 8 hours after their last delivery (10,000 ids).
  *
  * @since 0.1.0
  * @category services
