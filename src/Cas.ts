@@ -22,19 +22,16 @@
  * import { Effect, Ref } from "effect"
  * import { Cas } from "effect-lark-meetings"
  *
- * const program = Effect.gen(function*() {
- *   const ref = yield* Ref.make("alice")
- *   const register: Cas.Register<string> = {
- *     equals: (a, b) => a === b,
- *     read: Effect.map(Ref.get(ref), Cas.observed),
- *     swap: (expected, desired) =>
- *       Ref.modify(ref, (actual): readonly [Cas.Outcome<string>, string] =>
- *         actual === expected ? [Cas.applied, desired] : [Cas.conflict(actual), actual])
- *   }
- *   const report = yield* Cas.run(register, Cas.ensure("bob"), { hint: "carol" })
- *   return `${report.outcome}, ${report.swaps} swaps, ${report.reads} reads`
- * })
- * console.log(await Effect.runPromise(program)) // => swapped, 2 swaps, 0 reads
+ * const ref = Ref.makeUnsafe("alice")
+ * const register: Cas.Register<string> = {
+ *   equals: (a, b) => a === b,
+ *   read: Effect.map(Ref.get(ref), Cas.observed),
+ *   swap: (expected, desired) =>
+ *     Ref.modify(ref, (actual): readonly [Cas.Outcome<string>, string] =>
+ *       actual === expected ? [Cas.applied, desired] : [Cas.conflict(actual), actual])
+ * }
+ * const report = await Effect.runPromise(Cas.run(register, Cas.ensure("bob"), { hint: "carol" }))
+ * console.log(report.outcome, report.swaps, report.reads) // => swapped 2 0
  * ```
  *
  * @since 0.1.0
@@ -48,6 +45,7 @@ export { describePolicy, type FreshConflict, Policy, type Transient } from "./Ca
 export * from "./Cas/Queue.ts"
 export type { Limit } from "./Cas/reducer.ts"
 export type * from "./Cas/Register.ts"
-export * from "./Cas/Report.ts"
+export { neverBegan, timeline } from "./Cas/Report.ts"
+export type { Attempt, Evidence, FailureReport, Report, Terminal } from "./Cas/Report.ts"
 export * from "./Cas/RetryBudget.ts"
 export * from "./Cas/schemas.ts"

@@ -163,9 +163,8 @@ describe("an error of the engine", () => {
     const crossed = cross(schema)
     const causes = [
       new Offline({ host: "a" }),
-      new Cas.AttemptTimeout({ millis: 5 }),
-      new Cas.AttemptPastDeadline({ millis: 5 }),
-      new Cas.AttemptHeld({ millis: 5 }),
+      new Cas.AttemptCut({ reason: "timeout", millis: 5 }),
+      new Cas.AttemptCut({ reason: "held", millis: 5 }),
       undefined
     ]
     for (const cause of causes) {

@@ -79,11 +79,9 @@ describe("causes", () => {
         switch (cause?._tag) {
           case "Busy":
             return Effect.succeed(cause.seconds)
-          case "CasAttemptTimeout":
+          case "CasAttemptCut":
             return Effect.succeed(cause.millis)
           case "Offline":
-          case "CasAttemptHeld":
-          case "CasAttemptPastDeadline":
           case undefined:
             return Effect.succeed(0)
         }

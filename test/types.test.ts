@@ -119,9 +119,7 @@ describe("the error channel", () => {
       | "MalformedResponse"
       | "SessionStoreError"
       | "AppTicketMissing"
-      | "CasAttemptTimeout"
-      | "CasAttemptPastDeadline"
-      | "CasAttemptHeld"
+      | "CasAttemptCut"
     >()
   })
 

@@ -82,11 +82,7 @@ const keep: Decision<never> = { _tag: "Keep" }
 const common = { expects: Option.none(), onUnknown: "stopIfMoved", skipsUnavailable: false } as const
 
 /**
- * Make `target` the value, whatever the value is now.
- *
- * **Details**
- *
- * Idempotent. Success means that a swap was acknowledged or that `target` was seen in place.
+ * Make `target` the value, whatever the value is now. Idempotent.
  *
  * @since 0.1.0
  * @category constructors
@@ -107,12 +103,8 @@ export const ensure = <A>(target: A): DataIntent<A, "Ensure"> => ({
  * **Details**
  *
  * Sends no other expected value than `from`. `to` seen in place is success (`converged`); any other value ends with
- * `CasRefused`, reason `Changed`.
- *
- * **Gotchas**
- *
- * A register without versions compares values alone. If a reply is lost after the swap took effect, and somebody moves the
- * value back to `from`, the repeated swap takes effect a second time.
+ * `CasRefused`, reason `Changed`. If a reply is lost and somebody moves the value back to `from`, the repeated swap takes
+ * effect a second time.
  *
  * @since 0.1.0
  * @category constructors

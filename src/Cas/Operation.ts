@@ -14,14 +14,7 @@ import * as Fiber from "effect/Fiber"
 import { identity } from "effect/Function"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
-import {
-  type AttemptCut,
-  AttemptHeld,
-  AttemptPastDeadline,
-  AttemptTimeout,
-  type CasError,
-  InvalidPolicy
-} from "./errors.ts"
+import { AttemptCut, type CasError, InvalidPolicy } from "./errors.ts"
 import { errorOf, tagOf } from "./failure.ts"
 import { closed, CurrentDeparture, type Departure } from "./hold.ts"
 import type { Intent } from "./Intent.ts"
@@ -87,7 +80,7 @@ export class Operation<A, E, R, C, PE, PR> {
   private readonly clock: Clock.Clock
   private readonly rules: reducer.Rules<A>
   private readonly recorder: Recorder<A, C>
-  private state: reducer.State<A, E> = reducer.start<A>()
+  private state: reducer.State<A, E> = reducer.initial
   private command: reducer.Command<A, E> | undefined = undefined
   private hasEnded = false
   // Most operations step no schedule: its state is made when it is needed.
@@ -128,7 +121,8 @@ export class Operation<A, E, R, C, PE, PR> {
   }
 
   /** Takes an event, and returns the next command. In one step with what the recorder notes of the event. */
-  private step(event: reducer.Event<A, E>, elapsed = this.recorder.elapsed()): reducer.Command<A, E> {
+  private step(event: reducer.Event<A, E>): reducer.Command<A, E> {
+    const elapsed = this.recorder.elapsed()
     const [state, command]: reducer.Transition<A, E> = reducer.step(this.rules, this.state, event, elapsed)
     this.state = state
     this.command = command
@@ -197,15 +191,12 @@ export class Operation<A, E, R, C, PE, PR> {
       this.recorder.ended({ ...begun, answer }, departure, this.state.roundTrip)
     const sent = Effect.match(this.inTime(begun, departure, () => register.swap(expected, desired)), {
       onFailure: (error) => {
-        const { elapsed } = ended(terminal(error))
+        ended({ _tag: "Terminal", error: tagOf(error) })
         const meaning = register.classifyError?.(error)
         if (meaning === "uncertain") this.recorder.becomeUncertain(begun)
-        return this.step({ _tag: "Failed", error, meaning }, elapsed)
+        return this.step({ _tag: "Failed", error, meaning })
       },
-      onSuccess: (answer) => {
-        const { elapsed, isAged, took } = ended(answer)
-        return this.step({ _tag: "Swapped", answer, took, isAged }, elapsed)
-      }
+      onSuccess: (answer) => this.step({ _tag: "Swapped", answer, ...ended(answer) })
     })
     return policy.interruption === "drain" ? drained(sent, departure) : sent
   }
@@ -218,13 +209,10 @@ export class Operation<A, E, R, C, PE, PR> {
       this.recorder.ended({ _tag: "Read", answer }, departure)
     return Effect.match(this.inTime({ _tag: "Read" }, departure, () => read), {
       onFailure: (error) => {
-        const { elapsed } = ended(terminal(error))
-        return this.step({ _tag: "Failed", error, meaning: undefined }, elapsed)
+        ended({ _tag: "Terminal", error: tagOf(error) })
+        return this.step({ _tag: "Failed", error, meaning: undefined })
       },
-      onSuccess: (answer) => {
-        const { elapsed, took } = ended(answer)
-        return this.step({ _tag: "Read", answer, took }, elapsed)
-      }
+      onSuccess: (answer) => this.step({ _tag: "Read", answer, ...ended(answer) })
     })
   }
 
@@ -321,16 +309,13 @@ export class Operation<A, E, R, C, PE, PR> {
       const toDeadline = deadline - this.recorder.since(at)
       if (toTimeout > 0 && toDeadline > 0) return waitFor(Math.min(toTimeout, toDeadline))
       departure.isOverdue = true
-      return Effect.succeed(unknown(
-        toTimeout > 0
-          ? new AttemptPastDeadline({ millis: deadline })
-          : new AttemptTimeout({ millis: attemptTimeout })
-      ))
+      const [reason, millis] = toTimeout > 0 ? ["deadline", deadline] as const : ["timeout", attemptTimeout] as const
+      return Effect.succeed(unknown(new AttemptCut({ reason, millis })))
     })
   }
 
-  private heldTooLong(): Unsent<AttemptHeld> {
-    return unsent({ cause: new AttemptHeld({ millis: this.plan.bounds.deadline }) })
+  private heldTooLong(): Unsent<AttemptCut> {
+    return unsent({ cause: new AttemptCut({ reason: "held", millis: this.plan.bounds.deadline }) })
   }
 
   // Schedules.
@@ -380,9 +365,7 @@ export class Operation<A, E, R, C, PE, PR> {
   }
 }
 
-const terminal = (error: unknown): Terminal => ({ _tag: "Terminal", error: tagOf(error) })
-
-/** Lets a request that has left end by its answer or its timeout before an interruption takes effect. Nothing leaves after it. */
+/** Lets a request that has left end by its answer or its timeout before an interruption takes effect. Then nothing leaves. */
 const drained = <A, E, R>(self: Effect.Effect<A, E, R>, departure: Departure): Effect.Effect<A, E, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Effect.forkChild(Effect.interruptible(self)), (fiber) =>

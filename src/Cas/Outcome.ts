@@ -82,15 +82,13 @@ export type Outcome<A, Cause = unknown> = Applied<A> | Conflict<A> | Unsent<Caus
  */
 export type Observation<A, Cause = unknown> = Observed<A> | Unsent<Cause> | Unknown<Cause>
 
-const nothing = Option.none<never>()
-
 /**
  * An acknowledged swap whose acknowledgement names no value.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const applied: Applied<never> = { _tag: "Applied", current: nothing }
+export const applied: Applied<never> = { _tag: "Applied", current: Option.none() }
 
 /**
  * An acknowledged swap whose acknowledgement names the current value.
@@ -114,7 +112,7 @@ export const conflict = <A>(actual: A): Conflict<A> => ({ _tag: "Conflict", actu
  * @since 0.1.0
  * @category constructors
  */
-export const conflictWithoutState: Conflict<never> = { _tag: "Conflict", actual: nothing }
+export const conflictWithoutState: Conflict<never> = { _tag: "Conflict", actual: Option.none() }
 
 /**
  * A request that was not executed.
@@ -150,4 +148,4 @@ export const observed = <A>(value: A): Observed<A> => ({ _tag: "Observed", value
  * @since 0.1.0
  * @category constructors
  */
-export const observedNothing: Observed<never> = { _tag: "Observed", value: nothing }
+export const observedNothing: Observed<never> = { _tag: "Observed", value: Option.none() }

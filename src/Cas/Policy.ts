@@ -8,13 +8,10 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { InvalidPolicy } from "./errors.ts"
 import { type Unknown, unknown, type Unsent } from "./Outcome.ts"
-import { inWords } from "./words.ts"
+import { inWords } from "./Report.ts"
 
 /**
  * The input of the conflict schedule: a conflict on a swap that was sent at once after its expected value was observed.
- *
- * **Details**
- *
  * Only such a conflict is evidence of contention. A conflict on a value that was read before a sleep, or came as a hint,
  * is stale: it only refreshes the value, and does not step the schedule.
  *
@@ -51,7 +48,7 @@ export interface Policy<in A, out E = never, out R = never> {
   readonly conflict: Schedule.Schedule<unknown, FreshConflict<A>, E, R>
   /** Stepped once by every transient answer. Starts anew after any other answer. A wait that the server asks for is added. */
   readonly transient: Schedule.Schedule<unknown, Transient, E, R>
-  /** The most swaps one operation may send. */
+  /** The most swaps one operation may try, `Unsent` ones included. */
   readonly maxSwaps: number
   /**
    * The most time from the call to the end, on the monotonic clock. An attempt in flight is interrupted when it passes,
@@ -71,12 +68,9 @@ export interface Policy<in A, out E = never, out R = never> {
   readonly interruption: "abort" | "drain"
 }
 
-const bursts = (options: {
-  readonly first: number
-  readonly next: number
-  readonly window: number
-  readonly cap: number
-}): Schedule.Schedule<Duration.Duration, FreshConflict<unknown>> =>
+const bursts = (
+  options: Readonly<Record<"first" | "next" | "window" | "cap", number>>
+): Schedule.Schedule<Duration.Duration, FreshConflict<unknown>> =>
   Schedule.fromStep(Effect.sync(() => {
     let immediate = options.first - 1
     let sleeps = 0
@@ -224,12 +218,7 @@ export const describePolicy = <A, E, R>(
   })
 
 /** The bounds of a policy in milliseconds. */
-export interface Bounds {
-  readonly maxSwaps: number
-  readonly deadline: number
-  readonly minAttempt: number
-  readonly attemptTimeout: number
-}
+export type Bounds = Readonly<Record<"maxSwaps" | "deadline" | "minAttempt" | "attemptTimeout", number>>
 
 /**
  * The bounds of a policy, or the error for an invalid one. Cached: a program has few policies, and parsing their durations
@@ -237,17 +226,13 @@ export interface Bounds {
  */
 export const boundsOf = memoize((policy: Policy<never, unknown, unknown>): Bounds | InvalidPolicy => {
   const millisOf = (input: Duration.Input) =>
-    Option.match(Number.isNaN(input) ? Option.none() : Duration.fromInput(input), {
-      onNone: () => Number.NaN,
-      onSome: Duration.toMillis
-    })
-  const bounds: Bounds = {
-    maxSwaps: policy.maxSwaps,
-    deadline: millisOf(policy.deadline),
-    minAttempt: millisOf(policy.minAttempt),
-    attemptTimeout: millisOf(policy.attemptTimeout)
-  }
-  const { attemptTimeout, deadline, maxSwaps, minAttempt } = bounds
+    Number.isNaN(input)
+      ? Number.NaN
+      : Option.getOrElse(Option.map(Duration.fromInput(input), Duration.toMillis), () => Number.NaN)
+  const { maxSwaps } = policy
+  const deadline = millisOf(policy.deadline)
+  const minAttempt = millisOf(policy.minAttempt)
+  const attemptTimeout = millisOf(policy.attemptTimeout)
   const invalid = (setting: keyof Bounds, expected: string) =>
     new InvalidPolicy({ setting, expected, received: String(policy[setting]) })
   if (!(Number.isSafeInteger(maxSwaps) && maxSwaps > 0)) return invalid("maxSwaps", "a whole number of at least 1")
@@ -257,5 +242,6 @@ export const boundsOf = memoize((policy: Policy<never, unknown, unknown>): Bound
   if (!(deadline > 0 && deadline >= minAttempt)) {
     return invalid("deadline", `a positive duration, and at least minAttempt (${minAttempt} ms)`)
   }
-  return attemptTimeout > 0 ? bounds : invalid("attemptTimeout", "a positive duration")
+  if (!(attemptTimeout > 0)) return invalid("attemptTimeout", "a positive duration")
+  return { maxSwaps, deadline, minAttempt, attemptTimeout }
 })

@@ -91,26 +91,19 @@ const stopWaiting = <A>(lane: Lane<A>, entry: Entry, end: Failure<never, never>)
  * import { Effect, Ref } from "effect"
  * import { Cas } from "effect-lark-meetings"
  *
- * const program = Effect.gen(function*() {
- *   const ref = yield* Ref.make(0)
- *   const register: Cas.Register<number> = {
- *     equals: (a, b) => a === b,
- *     read: Effect.map(Ref.get(ref), Cas.observed),
- *     swap: (expected, desired) =>
- *       Ref.modify(ref, (actual): readonly [Cas.Outcome<number>, number] =>
- *         actual === expected ? [Cas.applied, desired] : [Cas.conflict(actual), actual]).pipe(Effect.delay(1))
- *   }
- *   const queue = Cas.makeQueue<string, number>()
- *   const increment = Cas.update((n: number) => ({ _tag: "Swap", to: n + 1 }))
- *   const reports = yield* Effect.forEach(
- *     Array.from({ length: 100 }),
- *     () => queue.run("counter", register, increment),
- *     { concurrency: "unbounded" }
- *   )
- *   const calls = reports.reduce((sum, report) => sum + report.swaps + report.reads, 0)
- *   return `${yield* Ref.get(ref)} after ${calls} calls`
- * })
- * console.log(await Effect.runPromise(program)) // => 100 after 101 calls
+ * const ref = Ref.makeUnsafe(0)
+ * const register: Cas.Register<number> = {
+ *   equals: (a, b) => a === b,
+ *   read: Effect.map(Ref.get(ref), Cas.observed),
+ *   swap: (expected, desired) =>
+ *     Ref.modify(ref, (actual): readonly [Cas.Outcome<number>, number] =>
+ *       actual === expected ? [Cas.applied, desired] : [Cas.conflict(actual), actual]).pipe(Effect.delay(1))
+ * }
+ * const queue = Cas.makeQueue<string, number>()
+ * const increment = queue.run("counter", register, Cas.update((n) => ({ _tag: "Swap", to: n + 1 })))
+ * const increments = Effect.all(Array.from({ length: 100 }, () => increment), { concurrency: "unbounded" })
+ * const reports = await Effect.runPromise(increments)
+ * console.log(reports.reduce((sum, { reads, swaps }) => sum + reads + swaps, 0)) // => 101
  * ```
  *
  * @since 0.1.0

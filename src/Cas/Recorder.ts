@@ -1,7 +1,6 @@
 /** The record of one operation: its attempts, what is known of their effect, and the report. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -12,7 +11,7 @@ import type { Departure } from "./hold.ts"
 import { millisOf, now } from "./monotonic.ts"
 import { unknown, unsent } from "./Outcome.ts"
 import * as reducer from "./reducer.ts"
-import type { Attempt, Evidence, FailureReport, ReadAttempt, Report, SwapAttempt, Timing } from "./Report.ts"
+import type { Attempt, Evidence, FailureReport, Report } from "./Report.ts"
 import * as telemetry from "./telemetry.ts"
 
 /** How an operation is tied to those before and after it on the same register. Times are those of `now`. */
@@ -30,11 +29,11 @@ export interface Link<A> {
   readonly ended?: () => void
 }
 
-/** An attempt that has ended, without what the recorder adds. */
-export type Ended<A, Cause> = Omit<SwapAttempt<A, Cause>, keyof Timing> | Omit<ReadAttempt<A, Cause>, keyof Timing>
+type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
 
-/** An attempt that has begun. */
-export type Begun<A> = Omit<SwapAttempt<A>, keyof Timing | "answer"> | Pick<ReadAttempt<A>, "_tag">
+type Ended<A, Cause> = Without<Attempt<A, Cause>, "sent" | "waited" | "at" | "took">
+
+export type Begun<A> = Without<Ended<A, unknown>, "answer">
 
 const duration = (millis: number) => millis === 0 ? Duration.zero : Duration.millis(millis)
 
@@ -43,8 +42,7 @@ export class Recorder<A, C> {
   lastCause: C | AttemptCut | undefined = undefined
   private readonly link: Link<A>
   private readonly clock: Clock.Clock
-  private readonly context: Context.Context<never>
-  private readonly trace: telemetry.Trace | undefined
+  private readonly fiber: Fiber.Fiber<unknown, unknown>
   private readonly attempts: Array<Attempt<A>> = []
   private readonly conflicts = { fresh: 0, stale: 0 }
   private swaps = 0
@@ -57,15 +55,9 @@ export class Recorder<A, C> {
   private inFlight: { readonly attempt: Begun<A>; readonly departure: Departure } | undefined = undefined
 
   constructor(fiber: Fiber.Fiber<unknown, unknown>, link: Link<A>) {
-    const clock = fiber.getRef(Clock.Clock)
+    this.fiber = fiber
+    this.clock = fiber.getRef(Clock.Clock)
     this.link = link
-    this.clock = clock
-    this.context = fiber.context
-    // Spans have the time of day, attempts the time since the call.
-    this.trace = telemetry.traceOf(
-      fiber.context,
-      () => clock.currentTimeNanosUnsafe() - BigInt(now(clock) - link.invokedAt)
-    )
   }
 
   /** Milliseconds since the call. */
@@ -89,7 +81,7 @@ export class Recorder<A, C> {
     this.inFlight = { attempt, departure }
   }
 
-  /** An attempt has ended. Returns when, and whether the value that it expects became older than a round trip in a hold. */
+  /** An attempt has ended. Returns whether the value that it expects became older than a round trip in a hold. */
   ended(attempt: Ended<A, C | AttemptCut>, departure: Departure, roundTrip?: number) {
     const { answer } = attempt
     const { begunAt, hasLeft, leftAt } = departure
@@ -114,7 +106,7 @@ export class Recorder<A, C> {
     if (answer._tag === "Unsent" || answer._tag === "Unknown") this.lastCause = answer.cause
     const shown = shownBy(attempt)
     if (Option.isSome(shown)) this.link.observed?.(shown.value, leftAt)
-    return { elapsed: this.since(endedAt), took, isAged }
+    return { took, isAged }
   }
 
   /** The swap may have been executed. */
@@ -166,7 +158,7 @@ export class Recorder<A, C> {
     const { attempts, conflicts, reads, swaps } = this
     const waited = duration(this.waited)
     const evidence = { effect, before, attempts, swaps, reads, conflicts, waited, elapsed: duration(this.elapsed()) }
-    telemetry.ended(this.context, this.trace, outcome, evidence)
+    telemetry.ended(this.fiber, this.clock, outcome, evidence)
     return evidence
   }
 }

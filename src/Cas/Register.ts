@@ -16,11 +16,6 @@ import type { FailureReport } from "./Report.ts"
  * - `Cause` is the type of the causes of `Unsent` and `Unknown`. They come back as the `cause` of `CasExhausted` and
  *   `CasIndeterminate`.
  *
- * **Gotchas**
- *
- * An operation fails with a copy of the register's error, which has the `report` and the same prototype, own properties
- * and stack. Private fields (`#name`) cannot be copied: an error whose getters read them does not work as a terminal error.
- *
  * @since 0.1.0
  * @category models
  */

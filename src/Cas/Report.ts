@@ -4,7 +4,6 @@ import * as Formatter from "effect/Formatter"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type { Observation, Outcome } from "./Outcome.ts"
-import { plural, withReason } from "./words.ts"
 
 /**
  * The answer to an attempt that ended with a terminal error. The error itself is in the error channel.
@@ -19,55 +18,33 @@ export interface Terminal {
 }
 
 /**
- * When an attempt was made.
+ * One swap or read of an operation. The answer is `Unsent` if it was not executed.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Timing {
-  /** Whether its request left: `false` if `Cas.hold` kept it back to the end. */
-  readonly sent: boolean
-  /** The sleep before it. */
-  readonly waited: Duration.Duration
-  /** From the call to the departure of the request. */
-  readonly at: Duration.Duration
-  /** From the departure of the request to its answer. */
-  readonly took: Duration.Duration
-}
-
-/**
- * One swap.
- *
- * @since 0.1.0
- * @category models
- */
-export interface SwapAttempt<out A, out Cause = unknown> extends Timing {
-  readonly _tag: "Swap"
-  readonly expected: A
-  readonly desired: A
-  /** Whether the expected value was used at once: not after a sleep, not held for longer than a round trip, no hint. */
-  readonly fresh: boolean
-  readonly answer: Outcome<A, Cause> | Terminal
-}
-
-/**
- * One read.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ReadAttempt<out A, out Cause = unknown> extends Timing {
-  readonly _tag: "Read"
-  readonly answer: Observation<A, Cause> | Terminal
-}
-
-/**
- * One request of an operation. The answer is `Unsent` if it was not executed.
- *
- * @since 0.1.0
- * @category models
- */
-export type Attempt<A, Cause = unknown> = SwapAttempt<A, Cause> | ReadAttempt<A, Cause>
+export type Attempt<A, Cause = unknown> =
+  & {
+    /** Whether its request left: `false` if `Cas.hold` kept it back to the end. */
+    readonly sent: boolean
+    /** The sleep before it. */
+    readonly waited: Duration.Duration
+    /** From the call to the departure of the request. */
+    readonly at: Duration.Duration
+    /** From the departure of the request to its answer. */
+    readonly took: Duration.Duration
+  }
+  & (
+    | {
+      readonly _tag: "Swap"
+      readonly expected: A
+      readonly desired: A
+      /** Whether the expected value was used at once: not after a sleep, not held for longer than a round trip, no hint. */
+      readonly fresh: boolean
+      readonly answer: Outcome<A, Cause> | Terminal
+    }
+    | { readonly _tag: "Read"; readonly answer: Observation<A, Cause> | Terminal }
+  )
 
 /**
  * The part of a report that successes and failures share.
@@ -146,6 +123,28 @@ export const neverBegan: FailureReport<never> = {
   conflicts: { fresh: 0, stale: 0 },
   waited: Duration.zero,
   elapsed: Duration.zero
+}
+
+/** Milliseconds as text: `58 ms`, `8 s`. */
+export const inWords = (millis: number): string =>
+  millis < 1_000 ? `${Math.round(millis)} ms` : `${Number((millis / 1_000).toFixed(1))} s`
+
+export const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`
+
+/** The tag, code and reason of a tagged error; the message of any other, and of the engine's own. */
+const reasonOf = (cause: unknown): string => {
+  if (cause === undefined) return ""
+  const message = cause instanceof Error ? cause.message : String(cause)
+  if (!Predicate.hasProperty(cause, "_tag") || cause._tag === "CasAttemptCut") return message
+  const code = Predicate.hasProperty(cause, "code") ? ` ${String(cause.code)}` : ""
+  const reason = Predicate.hasProperty(cause, "reason") ? `: ${String(cause.reason)}` : ""
+  return `${String(cause._tag)}${code}${reason}`
+}
+
+/** Adds a cause in parentheses. */
+export const withReason = (text: string, cause: unknown): string => {
+  const reason = reasonOf(cause)
+  return reason === "" ? text : `${text} (${reason})`
 }
 
 const show = (value: unknown): string =>

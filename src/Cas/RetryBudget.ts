@@ -6,9 +6,6 @@ import { millisOf, now } from "./monotonic.ts"
 
 /**
  * A budget that every operation pays into and every transient retry draws from.
- *
- * **Details**
- *
  * Retries keep an overloaded server overloaded. A budget bounds transient retries to a share of the operations, however many
  * fail. Conflicts are not charged: they prove that the server is healthy. The idea and the default figures are those of
  * Finagle's `RetryBudget`.
@@ -25,9 +22,6 @@ export interface RetryBudget {
 
 /**
  * Makes a budget: one retry for every `1 / ratio` operations of the last `window`, plus `reserve` retries a second.
- *
- * **Details**
- *
  * Default: a fifth of the operations of the last 10 seconds, plus 10 a second. Share one among all operations that call the same
  * server, as their `budget`.
  *

@@ -1,11 +1,9 @@
 /** How an operation fails, apart from the terminal errors of the register. */
 import type { YieldableError } from "effect/Cause"
 import * as Data from "effect/Data"
-import * as Duration from "effect/Duration"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
 import type { Limit } from "./reducer.ts"
-import type { FailureReport } from "./Report.ts"
-import { inWords, plural } from "./words.ts"
+import { type FailureReport, inWords, neverBegan, plural } from "./Report.ts"
 
 /**
  * Who can do something about an error.
@@ -37,51 +35,32 @@ export type Kind = "caller" | "conflict" | "setup" | "platform"
  */
 export type Retry = "never" | "wait" | "token" | "unknown"
 
-/** The class of a reason to end an attempt after so many milliseconds. */
-const cut = <Tag extends string>(
-  tag: Tag,
-  says: string
-): new(fields: { readonly millis: number }) => YieldableError & { readonly _tag: Tag; readonly millis: number } =>
-  class extends Data.TaggedError(tag)<{ readonly millis: number }> {
-    override get message() {
-      return `${says} ${inWords(this.millis)}`
+/**
+ * The cause of an attempt that the engine ended itself.
+ *
+ * **Details**
+ *
+ * - `timeout`: no answer came within `attemptTimeout` after the request had left.
+ * - `deadline`: the deadline passed while the request waited for an answer.
+ * - `held`: the request could not leave before the deadline, less `minAttempt`.
+ *
+ * @since 0.1.0
+ * @category causes
+ */
+export class AttemptCut extends Data.TaggedError("CasAttemptCut")<{
+  readonly reason: "timeout" | "deadline" | "held"
+  /** The timeout, or the deadline after the call, in milliseconds. */
+  readonly millis: number
+}> {
+  override get message() {
+    const says = {
+      timeout: "no answer within",
+      deadline: "no answer before the deadline of",
+      held: "held back, for a token or a rate limit, up to the deadline of"
     }
+    return `${says[this.reason]} ${inWords(this.millis)}`
   }
-
-/**
- * An attempt was cut: no answer came within `attemptTimeout` (`millis`) after its request had left.
- *
- * @since 0.1.0
- * @category causes
- */
-export class AttemptTimeout extends cut("CasAttemptTimeout", "no answer within") {}
-
-/**
- * An attempt was cut: the deadline (`millis` after the call) passed while its request waited for an answer.
- *
- * @since 0.1.0
- * @category causes
- */
-export class AttemptPastDeadline extends cut("CasAttemptPastDeadline", "no answer before the deadline of") {}
-
-/**
- * An attempt was cut while it was held: its request could not leave before the deadline (`millis` after the call), less
- * `minAttempt`.
- *
- * @since 0.1.0
- * @category causes
- */
-export class AttemptHeld
-  extends cut("CasAttemptHeld", "held back, for a token or a rate limit, up to the deadline of")
-{}
-
-/**
- * Why the engine ended an attempt itself.
- *
- * @since 0.1.0
- * @category causes
- */
-export type AttemptCut = AttemptTimeout | AttemptPastDeadline | AttemptHeld
+}
 
 /** What every error of an operation that began has. */
 interface Failed {
@@ -154,11 +133,8 @@ export class Exhausted<out A = unknown, out Cause = unknown>
 }
 
 /**
- * The intent refused the value in place.
- *
- * **Details**
- *
- * `reason` is `Changed` (`handover`), `Protected` (`ensureUnless`), `NoCandidate` (`rotate`), or the intent's own.
+ * The intent refused the value in place. `reason` is `Changed` (`handover`), `Protected` (`ensureUnless`), `NoCandidate`
+ * (`rotate`), or the intent's own.
  *
  * @since 0.1.0
  * @category errors
@@ -176,12 +152,9 @@ export class Refused<out A = unknown>
 }
 
 /**
- * Something newer took the place of this operation.
- *
- * **Details**
- *
- * Either a reply was lost, the value has changed since, and the policy is `stopIfMoved`. Or the operation waited in a queue,
- * and a later one was called with `latest`. `actual` is the value, if it was seen.
+ * Something newer took the place of this operation. Either a reply was lost, the value has changed since, and the policy is
+ * `stopIfMoved`. Or the operation waited in a queue, and a later one was called with `latest`. `actual` is the value, if it
+ * was seen.
  *
  * @since 0.1.0
  * @category errors
@@ -250,19 +223,7 @@ export class InvalidPolicy extends Data.TaggedError("CasInvalidPolicy")<{
   readonly expected: string
   readonly received: string
 }> {
-  /** The report of an operation that never began. */
-  readonly report: FailureReport<never> = {
-    outcome: "failed",
-    effect: "none",
-    before: Option.none(),
-    observed: Option.none(),
-    attempts: [],
-    swaps: 0,
-    reads: 0,
-    conflicts: { fresh: 0, stale: 0 },
-    waited: Duration.zero,
-    elapsed: Duration.zero
-  }
+  readonly report = neverBegan
   get kind(): "caller" {
     return "caller"
   }

@@ -4,8 +4,7 @@ import * as Predicate from "effect/Predicate"
 import * as errors from "./errors.ts"
 import type { Failure, Rules } from "./reducer.ts"
 import type { Reported, Words } from "./Register.ts"
-import type { FailureReport } from "./Report.ts"
-import { inWords, plural, withReason } from "./words.ts"
+import { type FailureReport, inWords, plural, withReason } from "./Report.ts"
 
 /** An empty object with the prototype of another. Of an error it is an error again, for `instanceof` and for inspection. */
 const emptyLike = (value: object): object => {
@@ -57,7 +56,7 @@ const detailOf = <A, E>(
         swaps: `the policy allows ${plural(maxSwaps, "swap")}`,
         deadline: wait === "turn"
           ? `${time} passed in the queue`
-          : Predicate.isTagged(cause, "CasAttemptPastDeadline") || Predicate.isTagged(cause, "CasAttemptHeld")
+          : cause instanceof errors.AttemptCut && cause.reason !== "timeout"
           ? `${time} passed during an attempt`
           : wait > 0
           ? `${time} does not allow a wait of ${inWords(Math.ceil(wait))} and another attempt`

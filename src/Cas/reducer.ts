@@ -104,7 +104,8 @@ export type Transition<A, E> = readonly [State<A, E>, Command<A, E>]
 
 const maxContradictions = 2
 
-const initial: State<never> = {
+/** The state before the first event. */
+export const initial: State<never> = {
   elapsed: 0,
   known: undefined,
   sent: undefined,
@@ -377,6 +378,3 @@ export const step = <A, E>(
       return resume(rules, aged(state))
   }
 }
-
-/** The state before the first event. */
-export const start = <A>(): State<A> => initial

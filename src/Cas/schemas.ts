@@ -104,14 +104,9 @@ const classOf = <Fields extends Schema.Struct.Fields, T extends Schema.Struct<Fi
     })
   )
 
-const millis = { millis: Schema.Finite }
+const reason = Schema.Literals(["timeout", "deadline", "held"])
 
-/** The causes that are the engine's own. */
-const AttemptCut = Schema.Union([
-  classOf(errors.AttemptTimeout, Schema.TaggedStruct("CasAttemptTimeout", millis)),
-  classOf(errors.AttemptPastDeadline, Schema.TaggedStruct("CasAttemptPastDeadline", millis)),
-  classOf(errors.AttemptHeld, Schema.TaggedStruct("CasAttemptHeld", millis))
-])
+const AttemptCut = classOf(errors.AttemptCut, Schema.TaggedStruct("CasAttemptCut", { reason, millis: Schema.Finite }))
 
 /**
  * The schema of every error of the engine, from the schema of its values. `causes` is the schema of the causes of the
@@ -193,17 +188,6 @@ const isConstructed = <A>(u: Intent.Intent<A>, constructed: Intent.Intent<A>): b
  * The schema of the intents that are data (`ensure`, `handover`, `ensureUnless` with a list, `rotate`), from the schema of
  * their values. A decoded intent decides as the encoded one did, and has its `onUnknown`. Encoding fails for an
  * intent that differs from its constructor's in anything else, such as `decide`.
- *
- * **Example** (An intent from another process)
- *
- * ```ts
- * import { Schema } from "effect"
- * import { Cas } from "effect-lark-meetings"
- *
- * const codec = Schema.toCodecJson(Cas.IntentSchema(Schema.String))
- * const intent = Schema.decodeUnknownSync(codec)({ _tag: "Handover", from: "alice", to: "bob" })
- * console.log(intent.decide("alice", (a, b) => a === b, [])) // => { _tag: 'Swap', to: 'bob' }
- * ```
  *
  * @since 0.1.0
  * @category schemas

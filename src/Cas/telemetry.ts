@@ -1,6 +1,8 @@
 /** The metrics of all operations, and the events on the span of each. */
+import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
+import type * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as Tracer from "effect/Tracer"
 import type { Attempt, Evidence } from "./Report.ts"
@@ -21,15 +23,11 @@ const counters = (id: string, label: string, description: string) => {
 }
 
 const operations = counters("cas_operations_total", "outcome", "Operations that ended, by outcome.")
-
 const swaps = counters("cas_swaps_total", "answer", "Swaps, by answer.")
-
 const reads = counters("cas_reads_total", "answer", "Reads, by answer.")
 
 const waits = Metric.timer("cas_wait", { description: "All sleeps of one operation together." })
-
 export const queueWaits = Metric.timer("cas_queue_wait", { description: "The wait of one operation for its turn." })
-
 export const queueLength = Metric.gauge("cas_queue_length", {
   description: "Operations in queues, waiting or under way."
 })
@@ -40,38 +38,31 @@ const answerOf = <A>(attempt: Attempt<A>): string =>
     ? "stale_conflict"
     : attempt.answer._tag.toLowerCase()
 
-/** The span that an operation runs in, and when the operation was called. */
-export interface Trace {
-  readonly span: Tracer.Span
-  readonly calledAt: bigint
-}
-
-/** Reads the clock only if there is a span. */
-export const traceOf = (context: Context.Context<never>, calledAt: () => bigint): Trace | undefined => {
-  const span = Context.getOrUndefined(context, Tracer.ParentSpan)
-  return span?._tag === "Span" ? { span, calledAt: calledAt() } : undefined
-}
-
-/** Counts an operation that ended, and adds its attempts to its span. */
+/** Counts an operation that ended, and adds its attempts to the span that it runs in. */
 export const ended = <A>(
-  context: Context.Context<never>,
-  trace: Trace | undefined,
+  { context }: Fiber.Fiber<unknown, unknown>,
+  clock: Clock.Clock,
   outcome: string,
-  { attempts, effect, reads: sentReads, swaps: sentSwaps, waited }: Evidence<A>
+  evidence: Evidence<A>
 ): void => {
   operations(outcome).updateUnsafe(1, context)
-  waits.updateUnsafe(waited, context)
-  trace?.span.attribute("cas.outcome", outcome)
-  trace?.span.attribute("cas.effect", effect)
-  trace?.span.attribute("cas.swaps", sentSwaps)
-  trace?.span.attribute("cas.reads", sentReads)
-  trace?.span.attribute("cas.waited_ms", Duration.toMillis(waited))
-  for (const attempt of attempts) {
-    const answer = answerOf(attempt)
+  waits.updateUnsafe(evidence.waited, context)
+  for (const attempt of evidence.attempts) {
     const counter = attempt._tag === "Swap" ? swaps : reads
-    counter(answer).updateUnsafe(1, context)
-    trace?.span.event(`cas.${attempt._tag.toLowerCase()}`, trace.calledAt + Duration.toNanosUnsafe(attempt.at), {
-      "cas.answer": answer,
+    counter(answerOf(attempt)).updateUnsafe(1, context)
+  }
+  const span = Context.getOrUndefined(context, Tracer.ParentSpan)
+  if (span?._tag !== "Span") return
+  span.attribute("cas.outcome", outcome)
+  span.attribute("cas.effect", evidence.effect)
+  span.attribute("cas.swaps", evidence.swaps)
+  span.attribute("cas.reads", evidence.reads)
+  span.attribute("cas.waited_ms", Duration.toMillis(evidence.waited))
+  // Spans have the time of day, attempts the time since the call.
+  const calledAt = clock.currentTimeNanosUnsafe() - Duration.toNanosUnsafe(evidence.elapsed)
+  for (const attempt of evidence.attempts) {
+    span.event(`cas.${attempt._tag.toLowerCase()}`, calledAt + Duration.toNanosUnsafe(attempt.at), {
+      "cas.answer": answerOf(attempt),
       "cas.waited_ms": Duration.toMillis(attempt.waited),
       "cas.took_ms": Duration.toMillis(attempt.took)
     })

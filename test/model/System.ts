@@ -142,7 +142,7 @@ export const start = (setup: Setup): World => ({
   value: setup.initial,
   clients: setup.clients.map((client) => {
     const known = client.hint === undefined ? undefined : { value: client.hint, isWitness: false, isAged: true }
-    const transition = step(rulesOf(setup, client), reducer.start<Value>(), { _tag: "Started", known })
+    const transition = step(rulesOf(setup, client), reducer.initial, { _tag: "Started", known })
     const blank: Running = {
       state: transition[0],
       command: transition[1],

@@ -17,7 +17,9 @@ const engine = [
   "hold",
   "failure",
   "errors",
-  "Policy"
+  "Policy",
+  "Report",
+  "telemetry"
 ]
 const tests = [
   "answers",

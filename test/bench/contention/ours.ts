@@ -13,9 +13,10 @@ import * as Schedule from "effect/Schedule"
 import {
   type Command,
   type Event,
+  initial,
   type Known,
   type Rules,
-  start,
+  type State,
   step,
   type Transition
 } from "../../../src/Cas/reducer.ts"
@@ -74,7 +75,7 @@ export function* operation(network: Network, options: Options): Process<Ended> {
   }
   const conflictStep = runSync(Schedule.toStep(policy.conflict))
   let transientStep = runSync(Schedule.toStep(policy.transient))
-  let state = start<number>()
+  let state: State<number> = initial
   let last = options.baton
 
   function* perform(
