@@ -6,7 +6,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -188,7 +188,7 @@ export class Operation<A, E, R, C, PE, PR> {
     const begun = { _tag: "Swap", expected, desired, fresh } as const
     const departure = this.departure()
     const ended = (answer: Outcome<A, C | AttemptCut> | Terminal) =>
-      this.recorder.ended({ ...begun, answer }, departure, this.state.roundTrip)
+      this.recorder.ended({ _tag: "Swap", expected, desired, fresh, answer }, departure, this.state.roundTrip)
     const sent = Effect.match(this.inTime(begun, departure, () => register.swap(expected, desired)), {
       onFailure: (error) => {
         ended({ _tag: "Terminal", error: tagOf(error) })
@@ -242,8 +242,9 @@ export class Operation<A, E, R, C, PE, PR> {
       return request()
     })
     return this.unless(
-      Effect.provideService(sent, CurrentDeparture, departure),
-      this.cut(departure),
+      sent,
+      (context) => Context.add(context, CurrentDeparture, departure),
+      () => this.cut(departure),
       (exit): Effect.Effect<X | Cut, E> =>
         exit._tag === "Failure" && departure.holds > 0 && Cause.hasInterruptsOnly(exit.cause)
           ? Effect.succeed(this.heldTooLong())
@@ -256,7 +257,7 @@ export class Operation<A, E, R, C, PE, PR> {
 
   /** Runs what the caller plugs in, until the deadline passes. */
   private inDeadline<X, Y, XE, XR>(self: Effect.Effect<X, XE, XR>, late: Y): Effect.Effect<X | Y, XE, XR> {
-    return this.unless(self, Effect.as(this.toDeadline(0), late), identity, () => {})
+    return this.unless(self, identity, () => Effect.as(this.toDeadline(0), late), identity, () => {})
   }
 
   private toDeadline(more: number): Effect.Effect<void> {
@@ -270,17 +271,18 @@ export class Operation<A, E, R, C, PE, PR> {
    */
   private unless<X, Y, Z, XE, F, XR>(
     self: Effect.Effect<X, XE, XR>,
-    other: Effect.Effect<Y>,
+    contextOf: (caller: Context.Context<XR>) => Context.Context<XR>,
+    other: () => Effect.Effect<Y>,
     ended: (exit: Exit.Exit<X, XE>) => Effect.Effect<Z, F>,
     stopping: () => void
   ): Effect.Effect<Y | Z, F, XR> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.contextWith((context: Context.Context<XR>) => {
-        const fiber = Effect.runForkWith(context)(self)
+        const fiber = Effect.runForkWith(contextOf(context))(self)
         const exit = fiber.pollUnsafe()
         if (exit !== undefined) return ended(exit)
         return Effect.onExitPrimitive(
-          restore(Effect.raceFirst(Effect.flatMap(Fiber.await(fiber), ended), other)),
+          restore(Effect.raceFirst(Effect.flatMap(Fiber.await(fiber), ended), other())),
           () => {
             stopping()
             fiber.interruptUnsafe()

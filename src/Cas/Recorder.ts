@@ -90,17 +90,17 @@ export class Recorder<A, C> {
     const isAged = millisOf(leftAt - begunAt) > (roundTrip ?? took)
     // An answer shows that the request left, whatever the register has marked.
     const sent = hasLeft !== false || (answer._tag !== "Unsent" && answer._tag !== "Terminal")
-    const timing = { sent, waited: duration(this.slept), at: duration(this.since(leftAt)), took: duration(took) }
+    const [waited, at] = [duration(this.slept), duration(this.since(leftAt))]
     this.inFlight = undefined
     this.slept = 0
     if (attempt._tag === "Swap") {
       const fresh = attempt.fresh && !isAged
-      this.attempts.push({ ...attempt, fresh, ...timing })
+      this.attempts.push({ ...attempt, fresh, sent, waited, at, took: duration(took) })
       if (sent) this.swaps++
       if (answer._tag === "Conflict") this.conflicts[fresh ? "fresh" : "stale"]++
       if (answer._tag === "Unknown") this.becomeUncertain(attempt)
     } else {
-      this.attempts.push({ ...attempt, ...timing })
+      this.attempts.push({ ...attempt, sent, waited, at, took: duration(took) })
       if (sent) this.reads++
     }
     if (answer._tag === "Unsent" || answer._tag === "Unknown") this.lastCause = answer.cause

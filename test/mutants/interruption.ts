@@ -84,8 +84,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "report order reversed",
     file: recorder,
-    find: "this.attempts.push({ ...attempt, fresh, ...timing })",
-    replace: "this.attempts.unshift({ ...attempt, fresh, ...timing })",
+    find: "this.attempts.push({ ...attempt, fresh, sent, waited, at, took: duration(took) })",
+    replace: "this.attempts.unshift({ ...attempt, fresh, sent, waited, at, took: duration(took) })",
     killer: report("lists every attempt, in order: what was sent and answered, how fresh, when, how long")
   },
 
