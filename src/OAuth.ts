@@ -240,17 +240,7 @@ const joined = (scopes: ReadonlyArray<string>): string | undefined => scopes.len
 /** In seconds. RFC 6749, section 5.1, does not require `expires_in`. */
 const unstatedLife = 300
 
-/**
- * Builds the service from the configuration and an HTTP client.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const make: Effect.Effect<
-  OAuth["Service"],
-  never,
-  LarkConfig | HttpClient.HttpClient | SecureRandom.SecureRandom | Digest.Digest
-> = Effect.gen(function*() {
+const make = Effect.gen(function*() {
   const config = yield* LarkConfig
   const client = yield* HttpClient.HttpClient
   const random = yield* SecureRandom.SecureRandom

@@ -41,17 +41,19 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Path from "effect/Path"
 import type * as KeyValueStore from "effect/persistence/KeyValueStore"
 import type * as Redis from "effect/persistence/Redis"
 import type * as SqlClient from "effect/sql/SqlClient"
+import * as Cas from "./Cas.ts"
 import type { SessionStoreError } from "./LarkError.ts"
-import type { Backend } from "./SessionStore/backend.ts"
+import { type Backend, conflict, type Stored } from "./SessionStore/backend.ts"
 import * as fileSystem from "./SessionStore/fileSystem.ts"
 import * as keyValueStore from "./SessionStore/keyValueStore.ts"
-import * as memory from "./SessionStore/memory.ts"
 import * as redis from "./SessionStore/redis.ts"
 import * as sql from "./SessionStore/sql.ts"
 
@@ -71,7 +73,20 @@ export class SessionStore extends Context.Service<SessionStore, Backend>()("effe
  * @since 0.1.0
  * @category layers
  */
-export const layerMemory: Layer.Layer<SessionStore> = Layer.sync(SessionStore, memory.make)
+export const layerMemory: Layer.Layer<SessionStore> = Layer.sync(SessionStore, () => {
+  const records = new Map<string, Stored>()
+  return {
+    get: (key) => Effect.sync(() => Option.fromUndefinedOr(records.get(key))),
+    swap: (key, expected, value) =>
+      Effect.sync(() => {
+        const stored = records.get(key)
+        if ((stored?.version ?? 0) !== expected) return conflict(Option.fromUndefinedOr(stored))
+        const written = { version: expected + 1, value }
+        records.set(key, written)
+        return Cas.appliedWith(written)
+      })
+  }
+})
 
 /**
  * In a `KeyValueStore`, for **one process** with one such layer.

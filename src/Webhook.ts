@@ -100,11 +100,10 @@ import { AppTicket } from "./AppTicket.ts"
 import { invalid, type InvalidLarkConfig, requiredSecret, secretVariable } from "./internal/settings.ts"
 import { sameText } from "./internal/text.ts"
 import { LarkConfig } from "./LarkConfig.ts"
-import * as encryption from "./Webhook/encryption.ts"
-import { type Event, type Message, readMessage } from "./Webhook/Event.ts"
+import { makeReader } from "./Webhook/encryption.ts"
+import { type Event, readMessage, refuse, type Refused } from "./Webhook/Event.ts"
 import { makeOnce, warn } from "./Webhook/handledEvents.ts"
 import { readBody } from "./Webhook/readBody.ts"
-import { refuse, type Refused } from "./Webhook/Refused.ts"
 
 export type { Event } from "./Webhook/Event.ts"
 export { HandledEvents, layerHandledEvents } from "./Webhook/handledEvents.ts"
@@ -145,24 +144,6 @@ const source = "the developer console shows it under Events & Callbacks, Encrypt
 const positive = (setting: string, value: number) =>
   value > 0 ? Effect.succeed(value) : invalid(setting, "must be greater than 0.")
 
-/** Reads and authenticates the message of a request, except for the verification token of an event. */
-const makeReader = Effect.fnUntraced(function*(
-  encryptKey: Redacted.Redacted | undefined,
-  windowMillis: number,
-  isVerificationToken: (token: string) => boolean
-) {
-  if (encryptKey === undefined) return (_: Headers, body: Uint8Array) => readMessage(body)
-  const { decrypt, isSigned } = yield* encryption.make(encryptKey, windowMillis)
-  const unsigned = refuse(401, "the signature is missing")
-  return Effect.fnUntraced(function*(headers: Headers, body: Uint8Array): Effect.fn.Return<Message, Refused> {
-    const message = Effect.flatMap(decrypt(body), readMessage)
-    if (yield* isSigned(headers, body)) return yield* message
-    // One refusal for every unsigned body, so that the status reveals nothing about what is encrypted.
-    const challenge = yield* Effect.catch(message, () => unsigned)
-    return challenge._tag === "Challenge" && isVerificationToken(challenge.token) ? challenge : yield* unsigned
-  })
-})
-
 const cryptography = Layer.mergeAll(
   Digest.layerWebCrypto,
   Layer.provide(Cipher.layerWebCrypto, SecureRandom.layerWebCrypto)
@@ -200,7 +181,9 @@ const mount = <R, R2>(
     const scope = yield* Effect.scope
     const context = yield* Effect.context<R>()
     const isVerificationToken = (token: string) => sameText(verificationToken, token)
-    const read = yield* makeReader(encryptKey, windowMillis, isVerificationToken)
+    const read = encryptKey === undefined
+      ? (_: Headers, body: Uint8Array) => readMessage(body)
+      : yield* makeReader(encryptKey, windowMillis, isVerificationToken)
     const takeTicket = yield* onTicket
     const once = yield* makeOnce
     const { onEvent } = options

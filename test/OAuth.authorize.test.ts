@@ -1,9 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Redacted, Schema } from "effect"
-import { LarkConfig, OAuth } from "effect-lark-meetings"
-import { Digest, SecureRandom } from "effect/crypto"
-import * as platform from "./fixtures/http/platform.ts"
-import { app, callbackOf, granted, mark, redirectUri, start } from "./fixtures/oauth.ts"
+import type { LarkConfig, OAuth } from "effect-lark-meetings"
+import { callbackOf, mark, redirectUri, start } from "./fixtures/oauth.ts"
 import { shown } from "./fixtures/shown.ts"
 
 describe("authorize", () => {
@@ -56,27 +54,6 @@ describe("authorize", () => {
         ])
       })
   )
-
-  it.effect("computes the challenge of RFC 7636, appendix B", () =>
-    Effect.gen(function*() {
-      // dprint-ignore
-      const octets = [
-        116, 24, 223, 180, 151, 153, 224, 37, 79, 250, 96, 125, 216, 173, 187, 186, 22, 212, 37, 77, 105, 214, 191,
-        240, 91, 88, 5, 88, 83, 132, 141, 121
-      ]
-      const { authorize } = yield* OAuth.make.pipe(
-        Effect.provide(LarkConfig.layer(app)),
-        Effect.provide(platform.make(() => granted()).layer),
-        Effect.provide(Digest.layerWebCrypto),
-        Effect.provideService(SecureRandom.SecureRandom, SecureRandom.make(() => Uint8Array.from(octets)))
-      )
-      const login = yield* authorize({ redirectUri })
-      assert.strictEqual(Redacted.value(login.verifier), "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
-      assert.strictEqual(
-        new URL(login.url).searchParams.get("code_challenge"),
-        "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-      )
-    }))
 
   it.effect("draws a new state and verifier for every login, 256 bits each", () =>
     Effect.gen(function*() {

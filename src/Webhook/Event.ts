@@ -3,12 +3,21 @@
  *
  * @internal
  */
+import * as Data from "effect/Data"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import { refuse, type Refused } from "./Refused.ts"
+
+/** A request that the webhook refuses: the sender gets the status; the reason is logged. */
+export class Refused extends Data.TaggedError("Refused")<{
+  readonly status: 400 | 401 | 403 | 408 | 413 | 415 | 500
+  readonly reason: string
+}> {}
+
+export const refuse = (status: Refused["status"], reason: string): Effect.Effect<never, Refused> =>
+  Effect.fail(new Refused({ status, reason }))
 
 /**
  * An event that the platform pushed.

@@ -14,8 +14,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { encode, sameText } from "../internal/text.ts"
-import { parseObject } from "./Event.ts"
-import { refuse, type Refused } from "./Refused.ts"
+import { type Message, parseObject, readMessage, refuse, type Refused } from "./Event.ts"
 
 const ivLength = 16
 
@@ -28,37 +27,46 @@ const encryptedIn = (body: Uint8Array): Option.Option<Uint8Array> =>
     ({ encrypt }) => typeof encrypt === "string" ? Result.getSuccess(Base64.decode(encrypt)) : Option.none()
   )
 
-export const make = Effect.fnUntraced(function*(encryptKey: Redacted.Redacted, windowMillis: number) {
+/** Reads and authenticates the message of a request, except for the verification token of an event. */
+export const makeReader = Effect.fnUntraced(function*(
+  encryptKey: Redacted.Redacted,
+  windowMillis: number,
+  isVerificationToken: (token: string) => boolean
+) {
   const digest = yield* Digest.Digest
   const cipher = yield* Cipher.Cipher
   const hash = yield* digest.digest(Digest.sha256, encode(Redacted.value(encryptKey)))
   // A SHA-256 digest has the length of an AES-256 key.
   const key = yield* Effect.orDie(Cipher.key(Cipher.aes256Cbc, hash))
 
-  return {
-    /** Whether a request has a signature. Refuses one that is wrong, or whose time is outside of the window. */
-    isSigned: Effect.fnUntraced(function*(headers: Headers, body: Uint8Array): Effect.fn.Return<boolean, Refused> {
-      const timestamp = headers["x-lark-request-timestamp"]
-      const nonce = headers["x-lark-request-nonce"]
-      const signature = headers["x-lark-signature"]
-      if (timestamp === undefined || nonce === undefined || signature === undefined) return false
-      const now = yield* Clock.currentTimeMillis
-      const isTimely = /^\d+$/.test(timestamp) && Math.abs(now - Number(timestamp) * 1_000) <= windowMillis
-      if (!isTimely) {
-        return yield* refuse(401, "the time of the signature is outside of the replay window; check the clock")
-      }
-      const signed = encode(`${timestamp}${nonce}${Redacted.value(encryptKey)}`)
-      const expected = yield* digest.digestHex(Digest.sha256, Bytes.concat([signed, body]))
-      return sameText(expected, signature)
-        || (yield* refuse(401, "the signature is wrong; check the encrypt key"))
-    }),
-
-    /** Decrypts a body. Refuses one that is not encrypted with this key. */
-    decrypt: (body: Uint8Array): Effect.Effect<Uint8Array, Refused> => {
-      const encrypted = encryptedIn(body)
-      if (Option.isNone(encrypted)) return undecryptable
-      const iv = encrypted.value.subarray(0, ivLength)
-      return Effect.catch(cipher.decrypt(key, encrypted.value.subarray(ivLength), { iv }), () => undecryptable)
+  /** Whether a request has a signature. Refuses one that is wrong, or whose time is outside of the window. */
+  const isSigned = Effect.fnUntraced(function*(headers: Headers, body: Uint8Array): Effect.fn.Return<boolean, Refused> {
+    const timestamp = headers["x-lark-request-timestamp"]
+    const nonce = headers["x-lark-request-nonce"]
+    const signature = headers["x-lark-signature"]
+    if (timestamp === undefined || nonce === undefined || signature === undefined) return false
+    const now = yield* Clock.currentTimeMillis
+    if (!/^\d+$/.test(timestamp) || Math.abs(now - Number(timestamp) * 1_000) > windowMillis) {
+      return yield* refuse(401, "the time of the signature is outside of the replay window; check the clock")
     }
+    const signed = Bytes.concat([encode(`${timestamp}${nonce}${Redacted.value(encryptKey)}`), body])
+    const expected = yield* digest.digestHex(Digest.sha256, signed)
+    return sameText(expected, signature) || (yield* refuse(401, "the signature is wrong; check the encrypt key"))
+  })
+
+  const decrypt = (body: Uint8Array): Effect.Effect<Uint8Array, Refused> => {
+    const encrypted = encryptedIn(body)
+    if (Option.isNone(encrypted)) return undecryptable
+    const iv = encrypted.value.subarray(0, ivLength)
+    return Effect.catch(cipher.decrypt(key, encrypted.value.subarray(ivLength), { iv }), () => undecryptable)
   }
+
+  const unsigned = refuse(401, "the signature is missing")
+  return Effect.fnUntraced(function*(headers: Headers, body: Uint8Array): Effect.fn.Return<Message, Refused> {
+    const message = Effect.flatMap(decrypt(body), readMessage)
+    if (yield* isSigned(headers, body)) return yield* message
+    // One refusal for every unsigned body, so that the status reveals nothing about what is encrypted.
+    const challenge = yield* Effect.catch(message, () => unsigned)
+    return challenge._tag === "Challenge" && isVerificationToken(challenge.token) ? challenge : yield* unsigned
+  })
 })
