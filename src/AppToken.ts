@@ -3,10 +3,9 @@
  *
  * **Details**
  *
- * Some endpoints take it, and a store app gets its tenant tokens with it. `layer` is for custom apps. `layerStore` is for store
- * apps, whose token is issued for the `app_ticket` (`AppTicket`). One request serves all fibers that need the token; it is
- * renewed in the background in the last 30 minutes of its life. Source: Feishu, auth-v3 `app_access_token_internal` and
- * `app_access_token`.
+ * Some endpoints take it, and a store app gets its tenant tokens with it. `layer` is for custom apps, `layerStore` for store
+ * apps, whose token is issued for the `app_ticket` (`AppTicket`). It is fetched, renewed and rejected as a `TenantToken`.
+ * Source: Feishu, auth-v3 `app_access_token_internal` and `app_access_token`.
  *
  * **Example** (A token from elsewhere)
  *
@@ -43,8 +42,8 @@ import type { GenericError } from "./LarkError.ts"
  *
  * **Details**
  *
- * - `get`: the current token. Fails with a generic error of the token endpoint. `CredentialsRejected` is repeated for five
- *   seconds without another request. A store app also fails with `AppTicketMissing` or `SessionStoreError`.
+ * - `get`: the current token. Fails with a generic error of the token endpoint; a store app also with `AppTicketMissing` or
+ *   `SessionStoreError`.
  * - `reject`: reports that the platform rejected this token. Returns true if `get` may return another one.
  *
  * @since 0.1.0

@@ -16,8 +16,7 @@
  *
  * **Gotchas**
  *
- * - A refresh token works once. `UserSessions` refreshes once per user, in one process or many, and stores the new tokens
- *   before they are used. With `refresh` alone both are up to you.
+ * - A refresh token works once: `UserSessions` refreshes and stores. With `refresh` alone both are up to you.
  * - A grant has a refresh token only if the login had the scope `offline_access` and the user granted it.
  *
  * **Example** (From the login to the user, offline)
@@ -111,7 +110,7 @@ export const Login = Schema.Struct({
 })
 
 /**
- * A login in progress.
+ * A login in progress, decoded.
  *
  * @since 0.1.0
  * @category models
@@ -375,8 +374,8 @@ export const exchange = (
  *
  * **Gotchas**
  *
- * A refresh token works once. After an error whose `retry` is `"unknown"` (a lost reply, a 5xx) it may be used up: a
- * second attempt is a last resort, and fails with `ReauthorizationRequired` if it was.
+ * After an error whose `retry` is `"unknown"` (a lost reply, a 5xx) the refresh token may be used up: a second attempt is a
+ * last resort, and fails with `ReauthorizationRequired` if it was.
  *
  * @since 0.1.0
  * @category accessors

@@ -17,8 +17,6 @@
  *
  * **Gotchas**
  *
- * - A `KeyValueStore` can only read and write, and no protocol builds a compare-and-swap for several processes from that:
- *   with `layerKeyValueStore`, two processes on one store lose each other's writes.
  * - Redis acknowledges a write before it is on disk or on a replica: a crash or a failover can lose the last second. Use
  *   `appendfsync always` and no failover if that is not acceptable.
  *
@@ -93,7 +91,8 @@ export const layerMemory: Layer.Layer<SessionStore> = Layer.sync(SessionStore, (
  *
  * **Gotchas**
  *
- * - Atomic among the fibers of this layer only. For several processes use another layer.
+ * - Two processes on one store lose each other's writes: a `KeyValueStore` can only read and write, and no protocol builds a
+ *   compare-and-swap for several processes from that.
  * - As safe in a crash as the `KeyValueStore`: one that overwrites a file in place can leave half a record.
  *
  * @since 0.1.0
@@ -109,13 +108,10 @@ export const layerKeyValueStore: Layer.Layer<SessionStore, never, KeyValueStore.
  *
  * **Details**
  *
- * A record is a directory, and a version is a file in it that never changes. A swap writes the new version to a temporary
- * file, syncs it to disk and links it to its name, which fails if the name exists. There are no locks that a crash could
- * leave behind. Swaps delete versions that were replaced more than an hour ago. The directory is created with mode 0700,
- * files with 0600. A swap that fails keeps no file. Inode numbers are not used. Entries with other names are ignored; an
- * entry in the place of a version that is not a regular file ends in `SessionStoreError` (`unreadable`).
- *
- * Fails with `SessionStoreError` if the directory cannot be created.
+ * A record is a directory, and a version is a file in it that never changes, synced to disk. There are no locks that a crash
+ * could leave behind. Versions that were replaced more than an hour ago are deleted. The directory is created with mode 0700,
+ * files with 0600. Entries with other names are ignored; an entry in the place of a version that is not a regular file ends
+ * in `SessionStoreError` (`unreadable`), as does a directory that cannot be created (`unavailable`).
  *
  * **Gotchas**
  *

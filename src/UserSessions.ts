@@ -8,18 +8,12 @@
  *
  * - One refresh at a time. In this process all fibers wait for the refresh in flight; among processes the refresh token is first
  *   claimed in the record by a compare-and-swap (`SessionStore`, `Cas`).
- * - Callers do not wait while the access token is valid. A call in the last five minutes of its life starts the refresh in the
- *   background; after a failure the next one starts 30 seconds later.
- * - A failed refresh delays the next one: for as long as the platform asks to wait (a minute at most), or for five seconds after a
- *   refusal, calls fail with the same error; after any other failure they wait one, two, then four seconds.
- * - A fresh token that is rejected is no reason to refresh again: the token of a refresh stays in use until it is 30 seconds old,
- *   in all processes, unless the store has another one.
+ * - Callers do not wait while the access token is valid: a call in the last five minutes of its life starts the refresh in the
+ *   background. Failures and rejected tokens delay the next refresh as they do for `TenantToken`, in all processes.
  * - The successor is stored before it is used. Closing the scope of the layer waits for a refresh in flight.
- * - If a process dies, another one takes over when it has seen the claim unchanged for `claimTime`. It measures that on its own
- *   monotonic clock, so the clocks of the processes do not have to agree. If the dead process had sent the token,
- *   it is sent once more: if it was used up, the session was lost with its successor anyway.
- * - The same holds after a lost reply (no answer, 20050, 20072): one more request when the claim has lapsed. A session ends only
- *   if the platform says so, and then its token is not sent again.
+ * - If a process dies, or a reply is lost, the token is sent once more when its claim was seen unchanged for `claimTime`, on the
+ *   monotonic clock of the process that takes over: if it was used up, the session was lost with its successor anyway.
+ * - A session ends only if the platform says so, and then its token is not sent again.
  *
  * `get` returns a `UserToken` for `Lark.asUser`. Errors to handle: `ReauthorizationRequired` (`noSession`,
  * `noRefreshToken`, or `refused` with the platform's code), `SessionStoreError`, and the generic errors of a refresh.
@@ -183,9 +177,9 @@ export const layer = (
  * **Details**
  *
  * The first access token is fetched when it is first needed. After that it is renewed as the sessions of a store: one refresh at a
- * time, in the background while the access token is valid. Each refresh uses the refresh token up. `onRotate` gets the grant that
- * replaces it, and has to store it: the new access token is not used before that. A grant without a refresh token leaves the old
- * one in use. If `onRotate` fails, waiting callers get `SessionStoreError`, and it is called again while the scope is open.
+ * time, in the background while the access token is valid. `onRotate` gets each grant and has to store its refresh token: the
+ * new access token is not used before that. A grant without a refresh token leaves the old one in use. If `onRotate` fails,
+ * waiting callers get `SessionStoreError`, and it is called again while the scope is open.
  *
  * **Gotchas**
  *

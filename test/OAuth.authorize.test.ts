@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Redacted, Schema } from "effect"
-import type { LarkConfig, OAuth } from "effect-lark-meetings"
+import { type LarkConfig, OAuth } from "effect-lark-meetings"
 import { callbackOf, mark, redirectUri, start } from "./fixtures/oauth.ts"
 import { shown } from "./fixtures/shown.ts"
 

@@ -3,10 +3,9 @@
  *
  * **Details**
  *
- * A refresh token works once. A process claims it, marks that it is about to be sent, sends it, and publishes the successor;
- * every step but the request is one swap of the record. A claim lapses, since its owner may have died. If the owner had
- * marked the token, it may be used up; its successor then died with the owner, so another attempt loses nothing. A lapsed
- * claim is therefore taken over whether the token was marked or not.
+ * A process claims the refresh token, marks that it is about to be sent, sends it, and publishes the successor; every step but
+ * the request is one swap of the record. A claim lapses, since its owner may have died. If the owner had marked the token, it
+ * may be used up; its successor then died with the owner, so another attempt loses nothing.
  *
  * `login` and `generation` identify one refresh token. A successor may be published while the record is still about that
  * token, even if the claim was taken over: no other process can get another successor.

@@ -4,13 +4,9 @@
  *
  * **Details**
  *
- * - `get` returns the current value, and from `renewFrom` on also starts a fetch in the background. Without a usable value it
- *   waits for the fetch in flight, or starts one.
  * - A fetch serves all callers: it runs in the context of the layer, as the root of its own trace, continues when a caller is
  *   interrupted, and ends with the scope of the layer.
- * - A failed fetch delays the next one: by the wait that the platform asks for (a minute at most), by five seconds after a
- *   refusal, and by one, two, then four seconds after any other failure. In the first two cases `get` fails with the same error
- *   meanwhile, in the last it waits. While the current value is usable, the delay is 30 seconds at least.
+ * - A failed fetch delays the next one, as `TenantToken` documents it.
  *
  * Times are in milliseconds on the monotonic clock. Effect's `Cache` and `RcMap` use the wall clock, and make callers wait while
  * they renew.
