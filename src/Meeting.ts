@@ -23,8 +23,6 @@
  *
  * @since 0.1.0
  */
-import type * as DateTime from "effect/DateTime"
-import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as MeetingId from "./MeetingId.ts"
 import * as MeetingNo from "./MeetingNo.ts"
@@ -46,21 +44,35 @@ export const Status = { Calling: 1, InProgress: 2, Ended: 3 } as const
  */
 export const ParticipantStatus = { Calling: 1, InMeeting: 2, Ringing: 3, Left: 4 } as const
 
+const participantOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.MeetingUser<T>>) =>
+  Schema.toType(Schema.Struct({
+    user,
+    isHost: Schema.Boolean,
+    isCohost: Schema.Boolean,
+    isExternal: Schema.Boolean,
+    status: Schema.Finite,
+    firstJoinTime: Schema.Option(Schema.DateTimeUtc),
+    finalLeaveTime: Schema.Option(Schema.DateTimeUtc)
+  }))
+
 /**
  * A person, room or telephone that is or was in a meeting, or is being called into it.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Participant<out T extends MeetingUser.IdType = MeetingUser.IdType> {
-  readonly user: MeetingUser.MeetingUser<T>
-  readonly isHost: boolean
-  readonly isCohost: boolean
-  readonly isExternal: boolean
-  readonly status: number
-  readonly firstJoinTime: Option.Option<DateTime.Utc>
-  readonly finalLeaveTime: Option.Option<DateTime.Utc>
-}
+export interface Participant<out T extends MeetingUser.IdType = MeetingUser.IdType>
+  extends Schema.Schema.Type<ReturnType<typeof participantOf<T>>>
+{}
+
+const ability = Schema.Struct({
+  useVideo: Schema.Boolean,
+  useAudio: Schema.Boolean,
+  useShareScreen: Schema.Boolean,
+  useFollowScreen: Schema.Boolean,
+  useRecording: Schema.Boolean,
+  usePstn: Schema.Boolean
+})
 
 /**
  * What a meeting allows.
@@ -68,14 +80,28 @@ export interface Participant<out T extends MeetingUser.IdType = MeetingUser.IdTy
  * @since 0.1.0
  * @category models
  */
-export interface Ability {
-  readonly useVideo: boolean
-  readonly useAudio: boolean
-  readonly useShareScreen: boolean
-  readonly useFollowScreen: boolean
-  readonly useRecording: boolean
-  readonly usePstn: boolean
-}
+export interface Ability extends Schema.Schema.Type<typeof ability> {}
+
+const meetingOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.MeetingUser<T>>) =>
+  Schema.toType(Schema.Struct({
+    id: MeetingId.MeetingId,
+    topic: Schema.String,
+    url: Schema.String,
+    /** What people dial; `None` if the platform sends none, or something other than nine digits. */
+    meetingNo: Schema.Option(MeetingNo.MeetingNo),
+    password: Schema.Option(Schema.String),
+    status: Schema.Finite,
+    hostUser: Schema.Option(user),
+    createTime: Schema.Option(Schema.DateTimeUtc),
+    startTime: Schema.Option(Schema.DateTimeUtc),
+    endTime: Schema.Option(Schema.DateTimeUtc),
+    /** The most participants it had at one time: decimal digits, as the platform sends them. */
+    participantCount: Schema.Option(Schema.String),
+    /** Empty unless asked for. */
+    participants: Schema.Array(participantOf(user)),
+    /** `None` unless asked for, as the app. */
+    ability: Schema.Option(ability)
+  }))
 
 /**
  * A meeting.
@@ -93,64 +119,9 @@ export interface Ability {
  * @since 0.1.0
  * @category models
  */
-export interface Meeting<out T extends MeetingUser.IdType = MeetingUser.IdType> {
-  readonly id: MeetingId.MeetingId
-  readonly topic: string
-  readonly url: string
-  /** What people dial; `None` if the platform sends none, or something other than nine digits. */
-  readonly meetingNo: Option.Option<MeetingNo.MeetingNo>
-  readonly password: Option.Option<string>
-  readonly status: number
-  readonly hostUser: Option.Option<MeetingUser.MeetingUser<T>>
-  readonly createTime: Option.Option<DateTime.Utc>
-  readonly startTime: Option.Option<DateTime.Utc>
-  readonly endTime: Option.Option<DateTime.Utc>
-  /** The most participants it had at one time: decimal digits, as the platform sends them. */
-  readonly participantCount: Option.Option<string>
-  /** Empty unless asked for. */
-  readonly participants: ReadonlyArray<Participant<T>>
-  /** `None` unless asked for, as the app. */
-  readonly ability: Option.Option<Ability>
-}
-
-const participantOf = <T extends MeetingUser.IdType>(
-  user: Schema.Codec<MeetingUser.MeetingUser<T>>
-): Schema.Codec<Participant<T>> =>
-  Schema.toType(Schema.Struct({
-    user,
-    isHost: Schema.Boolean,
-    isCohost: Schema.Boolean,
-    isExternal: Schema.Boolean,
-    status: Schema.Finite,
-    firstJoinTime: Schema.Option(Schema.DateTimeUtc),
-    finalLeaveTime: Schema.Option(Schema.DateTimeUtc)
-  }))
-
-const meetingOf = <T extends MeetingUser.IdType>(
-  user: Schema.Codec<MeetingUser.MeetingUser<T>>
-): Schema.Codec<Meeting<T>> =>
-  Schema.toType(Schema.Struct({
-    id: MeetingId.MeetingId,
-    topic: Schema.String,
-    url: Schema.String,
-    meetingNo: Schema.Option(MeetingNo.MeetingNo),
-    password: Schema.Option(Schema.String),
-    status: Schema.Finite,
-    hostUser: Schema.Option(user),
-    createTime: Schema.Option(Schema.DateTimeUtc),
-    startTime: Schema.Option(Schema.DateTimeUtc),
-    endTime: Schema.Option(Schema.DateTimeUtc),
-    participantCount: Schema.Option(Schema.String),
-    participants: Schema.Array(participantOf(user)),
-    ability: Schema.Option(Schema.Struct({
-      useVideo: Schema.Boolean,
-      useAudio: Schema.Boolean,
-      useShareScreen: Schema.Boolean,
-      useFollowScreen: Schema.Boolean,
-      useRecording: Schema.Boolean,
-      usePstn: Schema.Boolean
-    }))
-  }))
+export interface Meeting<out T extends MeetingUser.IdType = MeetingUser.IdType>
+  extends Schema.Schema.Type<ReturnType<typeof meetingOf<T>>>
+{}
 
 /**
  * The schema of participants that are named by one kind of id. For JSON, use it with `Schema.toCodecJson`.

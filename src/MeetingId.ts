@@ -71,11 +71,7 @@ export const MeetingId = number.schema(kind).pipe(Schema.brand("effect-lark-meet
 export class InvalidMeetingId extends number.invalid("InvalidMeetingId", kind) {}
 
 /**
- * The meeting id in a text that is known to hold one.
- *
- * **Gotchas**
- *
- * Throws `InvalidMeetingId`; for input from outside use `makeEffect`.
+ * The meeting id in a text that is known to hold one. Throws `InvalidMeetingId`; for input from outside use `makeEffect`.
  *
  * @since 0.1.0
  * @category constructors

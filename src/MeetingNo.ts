@@ -65,11 +65,7 @@ export const MeetingNo = number.schema(kind).pipe(Schema.brand("effect-lark-meet
 export class InvalidMeetingNo extends number.invalid("InvalidMeetingNo", kind) {}
 
 /**
- * The meeting number in a text that is known to hold one.
- *
- * **Gotchas**
- *
- * Throws `InvalidMeetingNo`; for input from outside use `makeEffect`.
+ * The meeting number in a text that is known to hold one. Throws `InvalidMeetingNo`; for input from outside use `makeEffect`.
  *
  * @since 0.1.0
  * @category constructors

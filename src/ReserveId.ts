@@ -69,11 +69,7 @@ export const ReserveId = number.schema(kind).pipe(Schema.brand("effect-lark-meet
 export class InvalidReserveId extends number.invalid("InvalidReserveId", kind) {}
 
 /**
- * The reserve id in a text that is known to hold one.
- *
- * **Gotchas**
- *
- * Throws `InvalidReserveId`; for input from outside use `makeEffect`.
+ * The reserve id in a text that is known to hold one. Throws `InvalidReserveId`; for input from outside use `makeEffect`.
  *
  * @since 0.1.0
  * @category constructors

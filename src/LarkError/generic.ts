@@ -27,8 +27,6 @@ export class RateLimited extends ApiError("RateLimited", {
 /**
  * The token was rejected, and a renewed one too where there was one.
  *
- * **Details**
- *
  * - 20005 (HTTP 200): The access token is invalid (older endpoints).
  * - 20006: The user_access_token has expired (older endpoints).
  * - 20013 (HTTP 200): The tenant_access_token is invalid (older endpoints).
@@ -77,8 +75,6 @@ export class TokenMissing extends ApiError("TokenMissing", {
 /**
  * The app lacks a scope, or the user has not granted it.
  *
- * **Details**
- *
  * - 99991672 (HTTP 400): The app lacks a scope, or a field scope such as contact:user.employee_id:readonly for user_id.
  * - 99991679: The user has not granted the app a scope.
  *
@@ -96,8 +92,6 @@ export class MissingScope extends ApiError("MissingScope", {
 
 /**
  * The app is disabled, or not installed in the tenant.
- *
- * **Details**
  *
  * - 20009 (HTTP 400): The app is not installed in the tenant.
  * - 20010 (HTTP 400): The user may not use the app.
@@ -124,8 +118,6 @@ export class AppUnavailable extends ApiError("AppUnavailable", {
 
 /**
  * The platform does not accept the app id and secret.
- *
- * **Details**
  *
  * - 10005: The app id is not authorized.
  * - 10012: The platform issued no app token: the app_ticket is wrong or outdated.
@@ -202,8 +194,6 @@ export class UserTypeNotSupported extends ApiError("UserTypeNotSupported", {
 /**
  * A user id does not exist, or belongs to another app or tenant.
  *
- * **Details**
- *
  * - 99991675: The user id cannot be parsed.
  * - 99992351–99992381 (HTTP 400): The id does not exist, or belongs to another app (99992361) or tenant (99992364, 99992381).
  *
@@ -233,8 +223,6 @@ export class TokenNotPermitted extends ApiError("TokenNotPermitted", {
 /**
  * Authentication failed for a reason outside the app.
  *
- * **Details**
- *
  * - 99991681: A third party's authentication failed.
  * - 99991692: Authentication failed for another reason.
  *
@@ -252,8 +240,6 @@ export class AuthenticationFailed extends ApiError("AuthenticationFailed", {
 
 /**
  * The platform has no such path or method.
- *
- * **Details**
  *
  * - 99991201: The platform has no such path.
  * - 99991301: The path does not take this method.
@@ -283,8 +269,6 @@ export class FieldValidationFailed extends ApiError("FieldValidationFailed", {
 
 /**
  * The request is malformed, or a parameter is missing.
- *
- * **Details**
  *
  * - 9499: The request is malformed.
  * - 10003: A parameter is missing or invalid; on token endpoints, the app id.
@@ -316,8 +300,6 @@ export class InvalidRequest extends ApiError("InvalidRequest", {
 
 /**
  * The platform failed; whether it executed the request is not known.
- *
- * **Details**
  *
  * - 1500, 1642, 1663, 1668, 2200, 5000, 20050 (HTTP 500): The platform failed; whether it executed the request is not known.
  * - 20072 (HTTP 503): The platform is temporarily unavailable.

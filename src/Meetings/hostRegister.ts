@@ -36,29 +36,33 @@ type Foreign = LarkError.MalformedResponse | LarkError.UnknownApiError
 const isForeign = (error: SetHostError | GetError): error is Foreign =>
   error._tag === "MalformedResponse" || error._tag === "UnknownApiError"
 
-/** The errors of `set_host` that no retry can change. */
-export type SwapError = Exclude<SetHostError, Transient | LarkError.DataConflict> | Foreign
+/** The errors that no retry can change: a proxy or another server in place of the platform, too, would answer again. */
+type Final<E> = Exclude<E, Transient | LarkError.DataConflict> | Foreign
 
-/** The errors of `get` that no retry can change. */
-export type ReadError = Exclude<GetError, Transient> | Foreign
+export type SwapError = Final<SetHostError>
+
+export type ReadError = Final<GetError>
 
 /** The `cause` of a transient answer. */
 export type TransientError = MaybeTransient<SetHostError | GetError>
 
-/** An outcome that proves nothing about the host. */
-const transient = <E extends TransientError>(endpoint: string, error: E): Cas.Unsent<E> | Cas.Unknown<E> => {
-  const after = "retryAfter" in error ? error.retryAfter : undefined
-  // An error of another endpoint is one of the token: the request itself was not sent.
-  return error.retry === "wait" || error.endpoint !== endpoint
-    ? Cas.unsent({ cause: error, after })
-    : Cas.unknown(error, after)
-}
-
-/** Whether no retry can help: a proxy or another server in place of the platform, too, would answer again. */
-const isFinal = <E extends SetHostError | GetError>(
+/** Fails with an error that is final. Any other is an answer that proves nothing about the host. */
+const transient = <E extends SetHostError | GetError>(
+  endpoint: string,
   error: E
-): error is Exclude<E, Transient> | Extract<E, Foreign> =>
-  error.retry === "never" || error.retry === "token" || (isForeign(error) && error.kind !== "platform")
+): Effect.Effect<Cas.Unsent<TransientError> | Cas.Unknown<TransientError>, Final<E>> => {
+  if (error.retry === "never" || error.retry === "token" || (isForeign(error) && error.kind !== "platform")) {
+    // A DataConflict does not come here. No other error with such a retry is Transient.
+    return Effect.fail(error as Final<E>)
+  }
+  // Its retry is "wait" or "unknown".
+  const cause = error as TransientError
+  const after = "retryAfter" in cause ? cause.retryAfter : undefined
+  // An error of another endpoint is one of the token: the request itself was not sent.
+  return Effect.succeed(
+    cause.retry === "wait" || cause.endpoint !== endpoint ? Cas.unsent({ cause, after }) : Cas.unknown(cause, after)
+  )
+}
 
 /** Reads a meeting. */
 export const get = <T extends MeetingUser.IdType>(
@@ -119,9 +123,7 @@ export const swap = <T extends MeetingUser.IdType>(
     onFailure: (error): Swapped =>
       error._tag === "DataConflict"
         ? Effect.succeed({ _tag: "Conflict", actual: hostIn(error.data) })
-        : isFinal(error)
-        ? Effect.fail(error)
-        : Effect.succeed(transient(endpoint.name, error))
+        : transient(endpoint.name, error)
   })
 }
 
@@ -161,10 +163,7 @@ export const make = <T extends MeetingUser.IdType>(
     equals: MeetingUser.equals,
     read: Effect.matchEffect(get(lark, meetingId, idType, {}, untraced.get), {
       onSuccess: ({ hostUser }): Read => Effect.succeed({ _tag: "Observed", value: hostUser }),
-      onFailure: (error): Read =>
-        isFinal(error)
-          ? Effect.fail(error)
-          : Effect.succeed(transient(endpoints.get.name, error))
+      onFailure: (error): Read => transient(endpoints.get.name, error)
     }),
     swap: (expected, desired) => swap(lark, meetingId, idType, { expected, desired }, untraced.setHost),
     classifyError,
