@@ -26,6 +26,7 @@
 import type * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as wire from "./internal/wire.ts"
 import * as MeetingUser from "./MeetingUser.ts"
 
 /**
@@ -55,11 +56,11 @@ export const EventUser: Schema.Codec<EventUser> = Schema.toType(Schema.Struct({
  * @since 0.1.0
  * @category decoding
  */
-export const fromWire = (wire: unknown): EventUser => {
-  const user = Predicate.isObject(wire) ? wire : {}
+export const fromWire = (named: unknown): EventUser => {
+  const user = wire.object(named)
   const ids = Predicate.isObject(user["id"]) ? user["id"] : user
   const userType = user["user_type"] ?? MeetingUser.UserType.User
-  const named = <T extends MeetingUser.IdType>(idType: T) =>
+  const by = <T extends MeetingUser.IdType>(idType: T) =>
     MeetingUser.fromWire(idType, { id: ids[idType], user_type: userType })
-  return { open_id: named("open_id"), union_id: named("union_id"), user_id: named("user_id") }
+  return { open_id: by("open_id"), union_id: by("union_id"), user_id: by("user_id") }
 }

@@ -45,7 +45,8 @@
  */
 import { memoize } from "effect/Function"
 import * as Schema from "effect/Schema"
-import { type ErrorClass, type Failure, type Row, withoutFrames } from "./LarkError/ApiError.ts"
+import type { Classified } from "./internal/classified.ts"
+import { type ApiError, type Code, type ErrorClass, type Failure, withoutFrames } from "./LarkError/ApiError.ts"
 import * as Generic from "./LarkError/generic.ts"
 import * as Meeting from "./LarkError/meeting.ts"
 import { schemaOf } from "./LarkError/schema.ts"
@@ -55,7 +56,7 @@ import { InvalidParameter, MalformedResponse, TransportError } from "./LarkError
 export type { Kind, Retry } from "./Cas.ts"
 export type { Classified } from "./internal/classified.ts"
 export { ApiError } from "./LarkError/ApiError.ts"
-export type { ErrorClass, Failure, Row } from "./LarkError/ApiError.ts"
+export type { Code, ErrorClass, Failure } from "./LarkError/ApiError.ts"
 export * from "./LarkError/generic.ts"
 export * from "./LarkError/meeting.ts"
 export { schemaOf } from "./LarkError/schema.ts"
@@ -111,14 +112,38 @@ export type GenericError = InstanceType<(typeof generic)[number] | (typeof uncod
 export type LarkError = InstanceType<(typeof Meeting)[keyof typeof Meeting]> | GenericError
 
 /**
+ * A code, or a range of codes, and what the error for it says.
+ *
+ * @since 0.1.0
+ * @category table
+ */
+export interface Row extends Code, Pick<ApiError, "kind" | "retry" | "advice"> {
+  readonly tag: string
+}
+
+/**
+ * The codes of classes as data, by number.
+ *
+ * @since 0.1.0
+ * @category table
+ */
+export const tableOf = (
+  classes: ReadonlyArray<ErrorClass<Classified & Pick<ApiError, "advice">>>
+): ReadonlyArray<Row> =>
+  classes.flatMap((Class) =>
+    Class.codes.map(({ code, through }) => {
+      const error = withoutFrames(() => new Class({ code, msg: "", status: 0, endpoint: "" }))
+      return { code, through, tag: error._tag, kind: error.kind, retry: error.retry, advice: error.advice }
+    })
+  ).sort((a, b) => a.code - b.code)
+
+/**
  * The codes of this library's classes as data, by number.
  *
  * @since 0.1.0
  * @category table
  */
-export const table: ReadonlyArray<Row> = [...Object.values(Meeting), ...generic]
-  .flatMap(({ codes }): ReadonlyArray<Row> => codes)
-  .sort((a, b) => a.code - b.code)
+export const table: ReadonlyArray<Row> = tableOf([Object.values(Meeting), generic].flat())
 
 /**
  * Every error of the platform, as JSON.
@@ -184,12 +209,10 @@ export const fromFailure = <const Documented extends ReadonlyArray<ErrorClass>>(
   )
 }
 
-const rejections = new Set(Generic.TokenRejected.codes.map(({ code }) => code))
-
 /**
  * Whether a code says that the token was rejected, before anything was executed.
  *
  * @since 0.1.0
  * @category guards
  */
-export const isTokenRejected = (code: number): boolean => rejections.has(code)
+export const isTokenRejected = (code: number): boolean => indexOf(generic).get(code) === Generic.TokenRejected

@@ -26,10 +26,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Classified } from "./internal/classified.ts"
+import * as wire from "./internal/wire.ts"
 
 /**
  * The kinds of user id, as `user_id_type` names them.
@@ -217,7 +217,9 @@ export const toWire = (user: MeetingUser): { readonly id: string; readonly user_
  * @since 0.1.0
  * @category decoding
  */
-export const fromWire = <T extends IdType>(idType: T, wire: unknown): Option.Option<MeetingUser<T>> =>
-  Predicate.isObject(wire) && typeof wire["id"] === "string" && typeof wire["user_type"] === "number"
-    ? Result.getSuccess(parse(idType, wire["id"], wire["user_type"]))
+export const fromWire = <T extends IdType>(idType: T, meetingUser: unknown): Option.Option<MeetingUser<T>> => {
+  const { id, user_type } = wire.object(meetingUser)
+  return typeof id === "string" && typeof user_type === "number"
+    ? Result.getSuccess(parse(idType, id, user_type))
     : Option.none()
+}

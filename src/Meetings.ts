@@ -54,18 +54,23 @@ import { Tenant } from "./TenantToken.ts"
 import { UserToken } from "./UserToken.ts"
 
 /**
- * How a method fails: with the errors documented for its endpoint, and the generic ones.
- *
- * **Details**
- *
- * Of `swapHost`, a conflict, a request that was not sent and a lost reply are values of its outcome, not errors.
+ * How the method of an endpoint fails: with the errors documented for it, and the generic ones.
  *
  * @since 0.1.0
  * @category errors
  */
-export type ErrorOf<Method extends Exclude<keyof Meetings["Service"], "setHost">> = Effect.Error<
+export type ErrorOf<Method extends Exclude<keyof Meetings["Service"], "swapHost" | "setHost">> = Effect.Error<
   ReturnType<Meetings["Service"][Method]>
 >
+
+/**
+ * How `swapHost` fails: with the errors documented for `set_host`, and the generic ones, less those that are values of its
+ * outcome: a conflict, a request that was not sent, a lost reply.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type SwapHostError = hostRegister.SwapError
 
 /**
  * How `setHost` fails: as `swapHost`, or as the `get` that finds the host, each error with the report of the operation; or
@@ -197,28 +202,21 @@ export const make = Effect.gen(function*() {
     const { idType } = named
     const mixed = hostRegister.mixed(idType, intent.values)
     if (mixed !== undefined) return yield* invalid("intent", mixed)
-    const inKind = (user: MeetingUser.MeetingUser) =>
-      MeetingUser.hasIdType(user, idType) ? Option.some(user) : Option.none()
+    const inKind = (user: MeetingUser.MeetingUser) => MeetingUser.hasIdType(user, idType)
     const user = yield* Effect.serviceOption(UserToken)
-    const operator = user.pipe(Option.flatMap(({ user }) => user), Option.flatMap(inKind))
+    const operator = user.pipe(Option.flatMap(({ user }) => user), Option.filter(inKind))
 
     // Another tenant may not even see the meeting, so what it saw is no hint.
     const tenant = Option.getOrElse(yield* Effect.serviceOption(Tenant), () => "")
     const key = `${tenant} ${idType} ${meetingId}`
-    const seen = Option.flatMap(yield* Cache.get(lastSeen, key), inKind)
+    const seen = Option.filter(yield* Cache.get(lastSeen, key), inKind)
     const forget = Cache.invalidate(lastSeen, key)
 
     return yield* queues[idType].run(
       key,
       hostRegister.make(lark, meetingId, idType),
       Option.match(operator, { onNone: () => intent, onSome: (user) => asOperator(intent, user) }),
-      {
-        hint: options.hint ?? Option.getOrUndefined(seen),
-        policy: options.policy,
-        latest: options.latest,
-        budget: "budget" in options ? options.budget : sharedBudget,
-        onAbandoned: options.onAbandoned
-      }
+      { budget: sharedBudget, ...options, hint: options.hint ?? Option.getOrUndefined(seen) }
     ).pipe(
       Effect.tap(({ after, effect }) => effect === "unknown" ? forget : Cache.set(lastSeen, key, Option.some(after))),
       Effect.onError(() => forget)
@@ -230,7 +228,10 @@ export const make = Effect.gen(function*() {
       // Without an idType, T is "open_id".
       hostRegister.get(lark, meetingId, options?.idType ?? "open_id" as T, options),
 
-    swapHost: <T extends MeetingUser.IdType>(meetingId: MeetingId, swap: HostSwap<T>) =>
+    swapHost: <T extends MeetingUser.IdType>(
+      meetingId: MeetingId,
+      swap: HostSwap<T>
+    ): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>, TransientError>, SwapHostError> =>
       hostRegister.swap(lark, meetingId, swap.expected.idType, swap),
 
     setHost: <T extends MeetingUser.IdType, E = never, R = never>(
@@ -269,7 +270,7 @@ export const get = <T extends MeetingUser.IdType = "open_id">(
 
 /**
  * Sends one `set_host`: `desired` becomes host if `expected` is. No retry; a conflict, a request that was not sent and a
- * lost reply are values of the outcome. Fails with `ErrorOf<"swapHost">`.
+ * lost reply are values of the outcome. Fails with `SwapHostError`.
  *
  * **Details**
  *
@@ -281,7 +282,7 @@ export const get = <T extends MeetingUser.IdType = "open_id">(
 export const swapHost = <T extends MeetingUser.IdType>(
   meetingId: MeetingId,
   swap: HostSwap<T>
-): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>, TransientError>, ErrorOf<"swapHost">, Meetings> =>
+): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>, TransientError>, SwapHostError, Meetings> =>
   Meetings.use((meetings) => meetings.swapHost(meetingId, swap))
 
 /**

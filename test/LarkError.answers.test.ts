@@ -14,7 +14,7 @@ describe("every error of setHost", () => {
     expectTypeOf<SetHostError["retry"]>().toEqualTypeOf<LarkError.Retry>()
     type Engine = Cas.CasError<MeetingUser.MeetingUser<"open_id">>
     expectTypeOf<Exclude<Engine, { readonly kind: LarkError.Kind; readonly retry: LarkError.Retry }>>().toBeNever()
-    expectTypeOf<Meetings.ErrorOf<"get" | "end" | "swapHost">>().toExtend<LarkError.Classified>()
+    expectTypeOf<Meetings.ErrorOf<"get" | "end"> | Meetings.SwapHostError>().toExtend<LarkError.Classified>()
   })
 
   it("is mapped by a record of the kinds, which does not compile without one of them", () => {

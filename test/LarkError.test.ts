@@ -402,7 +402,7 @@ describe("a class made with ApiError", () => {
   })
 
   it("lists its codes", () => {
-    assert.deepStrictEqual(InvalidParam.codes.map(({ code, through, tag }) => [code, through, tag]), [
+    assert.deepStrictEqual(LarkError.tableOf([InvalidParam]).map(({ code, through, tag }) => [code, through, tag]), [
       [121001, undefined, "InvalidParam"],
       [121011, undefined, "InvalidParam"],
       [121050, 121059, "InvalidParam"]

@@ -124,7 +124,7 @@ describe("an endpoint of one's own", () => {
     }))
 
   it("has its error class on a page of errors", () => {
-    const page = codesTable(TitleTaken.codes, new URL(import.meta.url))
+    const page = codesTable(LarkError.tableOf([TitleTaken]), new URL(import.meta.url))
     assert.include(page, "| 129001 | `TitleTaken` | 409 | title taken | The title is taken. | conflict | never |")
     assert.include(page, "Choose another title.")
   })

@@ -50,19 +50,15 @@ export interface ApiError<out Tag extends string = string, out K extends Kind = 
 }
 
 /**
- * A code, or a range of codes, as its class declares it.
+ * A code of a class, or a range of codes.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Row {
+export interface Code {
   readonly code: number
   /** The last code of a range. */
   readonly through?: number | undefined
-  readonly tag: string
-  readonly kind: Kind
-  readonly retry: Retry
-  readonly advice: string
 }
 
 /**
@@ -73,18 +69,20 @@ export interface Row {
  */
 export interface ErrorClass<out Error extends Classified = Classified> {
   new(failure: Failure): Error
-  readonly codes: ReadonlyArray<Row>
+  readonly codes: ReadonlyArray<Code>
   /** Whether its errors keep the `data` of the answer. */
   readonly keepsData: boolean
 }
 
+/** What answered, and what support needs to find it. */
+export const sourceOf = ({ endpoint, logId, status }: Pick<Failure, "endpoint" | "logId" | "status">): string =>
+  `${endpoint}, HTTP ${status}${logId === undefined ? "" : `, log id ${logId}`}`
+
 /** `[code] msg (endpoint, HTTP status, log id). advice` */
-export const describe = ({ code, endpoint, executed, logId, msg, status }: Failure, advice: string): string => {
-  const source = [endpoint, `HTTP ${status}`]
-  if (logId !== undefined) source.push(`log id ${logId}`)
-  const unsent = executed === "no" ? "The call was not executed. " : ""
-  return `[${code}] ${msg} (${source.join(", ")}). ${unsent}${advice}`
-}
+export const describe = (failure: Failure, advice: string): string =>
+  `[${failure.code}] ${failure.msg} (${sourceOf(failure)}). ${
+    failure.executed === "no" ? "The call was not executed. " : ""
+  }${advice}`
 
 /**
  * Makes an error whose stack has no frames: they would be those of a decoder, and taking them costs more than all else
@@ -108,38 +106,6 @@ type Proved<R extends Retry> = R | ("unknown" extends R ? "wait" : never)
 const proved = <R extends Retry>(retry: R, { executed }: Failure): Proved<R> =>
   // A retry of "unknown" has "wait" in the type of what is proved.
   retry === "unknown" && executed === "no" ? "wait" as Proved<R> : retry
-
-/** What a class declares of its codes, each of which may have its own. */
-interface Codes<K extends Kind, R extends Retry, CodeK extends Kind, CodeR extends Retry> {
-  readonly kind?: K
-  readonly retry?: R
-  readonly advice: string
-  readonly codes: ReadonlyArray<
-    number | {
-      readonly code: number
-      readonly through?: number
-      readonly kind?: CodeK
-      readonly retry?: CodeR
-      readonly advice?: string
-    }
-  >
-}
-
-/** The rows of a class, and the row for any other code. */
-export const rowsOf = <
-  K extends Kind = "caller",
-  R extends Retry = "never",
-  CodeK extends Kind = never,
-  CodeR extends Retry = never
->(
-  tag: string,
-  // K and R are these defaults without `kind` and `retry`.
-  { advice, codes, kind = "caller" as K, retry = "never" as R }: Codes<K, R, CodeK, CodeR>
-) => {
-  const unlisted = { tag, kind, retry, advice }
-  const rows = codes.map((own) => ({ ...unlisted, ...typeof own === "number" ? { code: own } : own }))
-  return { rows, unlisted }
-}
 
 /**
  * Makes an error class that owns its codes.
@@ -180,20 +146,33 @@ export const ApiError = <
   CodeR extends Retry = never
 >(
   tag: Tag,
-  options: Codes<K, R, CodeK, CodeR> & { readonly keepsData?: boolean }
+  // K and R are these defaults without `kind` and `retry`.
+  { advice, codes, keepsData = false, kind = "caller" as K, retry = "never" as R }: {
+    readonly kind?: K
+    readonly retry?: R
+    readonly advice: string
+    readonly codes: ReadonlyArray<
+      number | Code & { readonly kind?: CodeK; readonly retry?: CodeR; readonly advice?: string }
+    >
+    readonly keepsData?: boolean
+  }
 ): ErrorClass<ApiError<Tag, K | CodeK, Proved<R | CodeR>>> => {
-  const { rows: codes, unlisted } = rowsOf(tag, options)
-  const rowOf = (error: Failure) =>
-    codes.find(({ code, through = code }) => code <= error.code && error.code <= through) ?? unlisted
+  const list = codes.map((own) => typeof own === "number" ? { code: own } : own)
+  const settingsOf = (failure: Failure) => ({
+    kind,
+    retry,
+    advice,
+    ...list.find(({ code, through = code }) => code <= failure.code && failure.code <= through)
+  })
   return class extends Classified<Failure>()(tag, {
-    kind: (failure) => rowOf(failure).kind,
-    retry: (failure) => proved(rowOf(failure).retry, failure),
-    message: (failure) => describe(failure, rowOf(failure).advice)
+    kind: (failure) => settingsOf(failure).kind,
+    retry: (failure) => proved(settingsOf(failure).retry, failure),
+    message: (failure) => describe(failure, settingsOf(failure).advice)
   }) {
-    static readonly codes = codes
-    static readonly keepsData = options.keepsData ?? false
+    static readonly codes = list
+    static readonly keepsData = keepsData
     get advice() {
-      return rowOf(this).advice
+      return settingsOf(this).advice
     }
   }
 }

@@ -44,8 +44,7 @@ export class RateLimited extends ApiError("RateLimited", {
 export class TokenRejected extends ApiError("TokenRejected", {
   kind: "setup",
   retry: "token",
-  advice: "A renewed token was tried where possible; check which kind of token the endpoint takes, and that the app is "
-    + "installed.",
+  advice: "Check the kind of token that the endpoint takes, and that the app is installed.",
   codes: [
     20013,
     20014,

@@ -18,7 +18,7 @@ import { ApiError } from "./ApiError.ts"
 export class InternalError extends ApiError("InternalError", {
   kind: "platform",
   retry: "unknown",
-  advice: "Try again; if it persists, give the log id to your administrator.",
+  advice: "Try again later, and less often; if it persists, give the log id to support.",
   codes: [121001]
 }) {}
 

@@ -5,9 +5,9 @@
  */
 import * as Duration from "effect/Duration"
 import { Classified } from "../internal/classified.ts"
-import { describe, type Failure, rowsOf } from "./ApiError.ts"
+import { describe, type Failure } from "./ApiError.ts"
 
-const login = "Send the user through the login again (OAuth.authorize); no retry can help."
+const login = "Send the user through the login again (OAuth.authorize)."
 
 const ended = {
   refused: "the platform refuses the session",
@@ -50,10 +50,8 @@ export class ReauthorizationRequired extends Classified<
       ? `The user has to log in again (${endpoint}): ${ended[reason]}. ${login}`
       : describe({ code, msg, status, logId, endpoint }, login)
 }) {
-  static readonly codes = rowsOf("ReauthorizationRequired", {
-    advice: login,
-    codes: [20003, 20004, 20008, 20026, 20037, 20049, 20064, 20065, 20066, 20073, 99991669]
-  }).rows
+  static readonly codes = [20003, 20004, 20008, 20026, 20037, 20049, 20064, 20065, 20066, 20073, 99991669]
+    .map((code) => ({ code }))
   static readonly keepsData = false
   constructor(options: Partial<Failure> & { readonly endpoint: string; readonly reason?: keyof typeof ended }) {
     super({ reason: "refused", ...options })

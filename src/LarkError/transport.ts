@@ -5,6 +5,7 @@
  */
 import * as Duration from "effect/Duration"
 import { Classified } from "../internal/classified.ts"
+import { sourceOf } from "./ApiError.ts"
 
 const check = "check the network, the proxy and LARK_BASE_URL"
 
@@ -63,10 +64,7 @@ export class MalformedResponse extends Classified<{
 }>()("MalformedResponse", {
   kind: ({ status }) => status >= 400 && status < 500 && status !== 408 && status !== 429 ? "setup" : "platform",
   retry: ({ executed }) => executed === "no" ? "wait" : "unknown",
-  message: ({ endpoint, executed, logId, reason, status }) => {
-    const source = `${endpoint}, HTTP ${status}${logId === undefined ? "" : `, log id ${logId}`}`
-    return `Not a reply of the platform (${source}): ${reason}. ${outcome(executed)}`
-  }
+  message: (error) => `Not a reply of the platform (${sourceOf(error)}): ${error.reason}. ${outcome(error.executed)}`
 }) {}
 
 /**

@@ -4,8 +4,8 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import * as Cas from "../Cas.ts"
+import * as wire from "../internal/wire.ts"
 import * as LarkError from "../LarkError.ts"
 import type { ErrorOf, LarkHttp } from "../LarkHttp.ts"
 import type { Meeting } from "../Meeting.ts"
@@ -36,24 +36,26 @@ type Foreign = LarkError.MalformedResponse | LarkError.UnknownApiError
 const isForeign = (error: SetHostError | GetError): error is Foreign =>
   error._tag === "MalformedResponse" || error._tag === "UnknownApiError"
 
-/** The errors that no retry can change: a proxy or another server in place of the platform, too, would answer again. */
-type Final<E> = Exclude<E, Transient | LarkError.DataConflict> | Foreign
+/** The errors of `set_host` that no retry can change. */
+export type SwapError = Exclude<SetHostError, Transient | LarkError.DataConflict> | Foreign
 
-export type SwapError = Final<SetHostError>
-
-export type ReadError = Final<GetError>
+/** The errors of `get` that no retry can change. */
+export type ReadError = Exclude<GetError, Transient> | Foreign
 
 /** The `cause` of a transient answer. */
 export type TransientError = MaybeTransient<SetHostError | GetError>
 
-/** Fails with an error that is final. Any other is an answer that proves nothing about the host. */
+/**
+ * Fails with an error that no retry can change: a proxy or another server in place of the platform, too, would answer again.
+ * Any other error is an answer that proves nothing about the host.
+ */
 const transient = <E extends SetHostError | GetError>(
   endpoint: string,
   error: E
-): Effect.Effect<Cas.Unsent<TransientError> | Cas.Unknown<TransientError>, Final<E>> => {
+): Effect.Effect<Cas.Unsent<TransientError> | Cas.Unknown<TransientError>, Exclude<E, Transient> | Foreign> => {
   if (error.retry === "never" || error.retry === "token" || (isForeign(error) && error.kind !== "platform")) {
-    // A DataConflict does not come here. No other error with such a retry is Transient.
-    return Effect.fail(error as Final<E>)
+    // No error of another class with such a retry is Transient.
+    return Effect.fail(error as Exclude<E, Transient> | Foreign)
   }
   // Its retry is "wait" or "unknown".
   const cause = error as TransientError
@@ -115,8 +117,7 @@ export const swap = <T extends MeetingUser.IdType>(
     query: { user_id_type: idType },
     body: { host_user: MeetingUser.toWire(desired), old_host_user: MeetingUser.toWire(expected) }
   })
-  const hostIn = (data: unknown) =>
-    MeetingUser.fromWire(idType, Predicate.isObject(data) ? data["host_user"] : undefined)
+  const hostIn = (data: unknown) => MeetingUser.fromWire(idType, wire.object(data)["host_user"])
   type Swapped = Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>, TransientError>, SwapError>
   return Effect.matchEffect(answer, {
     onSuccess: (data): Swapped => Effect.succeed({ _tag: "Applied", current: hostIn(data) }),

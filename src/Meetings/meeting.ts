@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as wire from "../internal/wire.ts"
 import type { Ability, Meeting, Participant } from "../Meeting.ts"
 import { isMeetingId, type MeetingId } from "../MeetingId.ts"
@@ -40,15 +41,15 @@ export const fromWire = <T extends MeetingUser.IdType>(idType: T, asked: Meeting
     id: isMeetingId(id) ? id : asked,
     topic: wire.text(meeting["topic"]),
     url: wire.text(meeting["url"]),
-    meetingNo: Option.filter(wire.someText(meeting["meeting_no"]), isMeetingNo),
-    password: wire.someText(meeting["password"]),
+    meetingNo: Option.liftPredicate(wire.text(meeting["meeting_no"]), isMeetingNo),
+    password: Option.liftPredicate(wire.text(meeting["password"]), (password) => password !== ""),
     status: wire.number(meeting["status"]),
     hostUser: MeetingUser.fromWire(idType, meeting["host_user"]),
     createTime: wire.time(meeting["create_time"]),
     startTime: wire.time(meeting["start_time"]),
     endTime: wire.time(meeting["end_time"]),
-    participantCount: Option.filter(wire.someText(meeting["participant_count"]), (count) => /^[0-9]+$/.test(count)),
+    participantCount: Option.liftPredicate(wire.text(meeting["participant_count"]), (count) => /^[0-9]+$/.test(count)),
     participants: wire.list(meeting["participants"]).flatMap((one) => Option.toArray(participantOf(idType, one))),
-    ability: Option.map(wire.object(meeting["ability"]), abilityOf)
+    ability: Option.map(Option.liftPredicate(meeting["ability"], Predicate.isObject), abilityOf)
   }
 }

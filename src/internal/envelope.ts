@@ -12,6 +12,7 @@ import * as Result from "effect/Result"
 import { type Failure, MalformedResponse } from "../LarkError.ts"
 import type { Reply } from "./execute.ts"
 import type { Redactor } from "./secrets.ts"
+import * as wire from "./wire.ts"
 
 /** @internal */
 export interface Envelope {
@@ -98,13 +99,15 @@ export const defined = <T extends object>(properties: T): T => {
 
 /** The failure of an envelope with a code other than 0. */
 export const failure = ({ body, code, endpoint, logId, msg, redact, retryAfter, status }: Envelope): Failure => {
-  const error = Predicate.isObject(body["error"]) ? body["error"] : {}
-  const textOf = (value: unknown) => Predicate.isString(value) ? redact.text(value) : undefined
+  const error = wire.object(body["error"])
+  const textOf = (value: unknown) => {
+    const text = wire.text(value)
+    return text === "" ? undefined : redact.text(text)
+  }
   const texts = (list: unknown, ...names: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
-    if (!Array.isArray(list)) return undefined
-    const found = list.filter(Predicate.isObject).map((item) =>
-      textOf(names.map((name) => item[name]).find(Predicate.isString))
-    ).filter(Predicate.isString)
+    const found = wire.list(list).flatMap((item) =>
+      names.map((name) => textOf(item[name])).find(Predicate.isString) ?? []
+    )
     return found.length > 0 ? found : undefined
   }
   return defined<Failure>({

@@ -46,15 +46,9 @@ export const requiredSecret = (
 export const orInvalid = <A, R>(self: Effect.Effect<A, Config.ConfigError | InvalidLarkConfig, R>) =>
   Effect.catchTag(self, "ConfigError", (error) => invalid("configuration", `cannot be read: ${error.message}`))
 
-const optional = <A>(config: Config.Config<A>, textOf: (value: A) => string) =>
-  Config.option(config).pipe(
-    // Shells and CI systems leave empty variables behind: they count as unset.
-    Effect.map((value) => Option.getOrUndefined(Option.filter(value, (value) => textOf(value) !== ""))),
-    orInvalid
-  )
-
+/** Shells and CI systems leave empty variables behind: they count as unset. */
 export const variable = (name: string): Effect.Effect<string | undefined, InvalidLarkConfig> =>
-  optional(Config.String(name), (text) => text)
+  orInvalid(Effect.map(Config.option(Config.String(name)), (text) => Option.getOrUndefined(text) || undefined))
 
 export const secretVariable = (name: string): Effect.Effect<Redacted.Redacted | undefined, InvalidLarkConfig> =>
-  optional(Config.Redacted(name), Redacted.value)
+  Effect.map(variable(name), (text) => text === undefined ? undefined : Redacted.make(text))

@@ -13,10 +13,6 @@ export type Wire = Readonly<Record<string, unknown>>
 
 export const text = (value: unknown): string => Predicate.isString(value) ? value : ""
 
-/** A text that has at least one character. */
-export const someText = (value: unknown): Option.Option<string> =>
-  Option.liftPredicate(text(value), (text) => text !== "")
-
 export const flag = (value: unknown): boolean => value === true
 
 export const number = (value: unknown): number => Predicate.isNumber(value) ? value : 0
@@ -27,7 +23,7 @@ export const time = (value: unknown): Option.Option<DateTime.Utc> => {
   return seconds === 0 ? Option.none() : Option.map(DateTime.make(seconds * 1_000), DateTime.toUtc)
 }
 
-export const object = (value: unknown): Option.Option<Wire> => Option.liftPredicate(value, Predicate.isObject)
+export const object = (value: unknown): Wire => Predicate.isObject(value) ? value : {}
 
 export const list = (value: unknown): ReadonlyArray<Wire> =>
   Array.isArray(value) ? value.filter(Predicate.isObject) : []

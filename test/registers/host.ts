@@ -5,7 +5,7 @@ import { Cas, type MeetingId, type Meetings, type MeetingUser } from "effect-lar
 export const fromMeeting = (
   meetings: Meetings.Meetings["Service"],
   id: MeetingId.MeetingId
-): Cas.Register<MeetingUser.MeetingUser<"open_id">, Meetings.ErrorOf<"swapHost" | "get">> => ({
+): Cas.Register<MeetingUser.MeetingUser<"open_id">, Meetings.SwapHostError | Meetings.ErrorOf<"get">> => ({
   equals: (a, b) => a.id === b.id && a.userType === b.userType,
   read: meetings.get(id).pipe(
     Effect.map(({ hostUser }): Cas.Observation<MeetingUser.MeetingUser<"open_id">> =>
