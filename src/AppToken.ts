@@ -33,7 +33,7 @@ import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { AppTicket } from "./AppTicket.ts"
 import * as mintedToken from "./internal/mintedToken.ts"
-import { requestToken } from "./internal/requestToken.ts"
+import { type Granted, requestToken } from "./internal/requestToken.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import type { GenericError } from "./LarkError.ts"
 
@@ -54,7 +54,23 @@ export class AppToken extends Context.Service<AppToken, {
   readonly reject: (token: Redacted.Redacted) => Effect.Effect<boolean>
 }>()("effect-lark-meetings/AppToken") {}
 
-const field = "app_access_token"
+/** `mint` sends requests, with a ticket if the app has one, until it has the answer to one. */
+const make = Effect.fnUntraced(function*(
+  endpoint: string,
+  path: string,
+  mint: (
+    send: (ticket?: Redacted.Redacted) => Effect.Effect<Granted, GenericError>
+  ) => Effect.Effect<Granted, GenericError>
+) {
+  const { appId, appSecret, baseUrl } = yield* LarkConfig
+  const client = yield* HttpClient.HttpClient
+  const context = yield* Effect.context<Scope.Scope>()
+  const request = mint((ticket) => {
+    const fields = { app_id: appId, app_secret: appSecret, app_ticket: ticket }
+    return requestToken(client, endpoint, baseUrl + path, fields)
+  })
+  return AppToken.of(mintedToken.make(context, { kind: "app", endpoint, request, field: "app_access_token" }))
+})
 
 /**
  * The token of a custom app.
@@ -64,15 +80,7 @@ const field = "app_access_token"
  */
 export const layer: Layer.Layer<AppToken, never, LarkConfig | HttpClient.HttpClient> = Layer.effect(
   AppToken,
-  Effect.gen(function*() {
-    const { appId, appSecret, baseUrl } = yield* LarkConfig
-    const client = yield* HttpClient.HttpClient
-    const context = yield* Effect.context<Scope.Scope>()
-    const endpoint = "auth.v3.app_access_token.internal"
-    const url = `${baseUrl}/auth/v3/app_access_token/internal`
-    const request = requestToken(client, endpoint, url, { app_id: appId, app_secret: appSecret })
-    return AppToken.of(mintedToken.make(context, { kind: "app", endpoint, request, field }))
-  })
+  make("auth.v3.app_access_token.internal", "/auth/v3/app_access_token/internal", (send) => send())
 )
 
 /** The ticket is wrong or outdated. */
@@ -93,22 +101,15 @@ const isTicketRefused = (error: GenericError) => "code" in error && error.code =
  */
 export const layerStore: Layer.Layer<AppToken, never, LarkConfig | HttpClient.HttpClient | AppTicket> = Layer.effect(
   AppToken,
-  Effect.gen(function*() {
-    const { appId, appSecret, baseUrl } = yield* LarkConfig
-    const client = yield* HttpClient.HttpClient
-    const tickets = yield* AppTicket
-    const context = yield* Effect.context<Scope.Scope>()
-    const endpoint = "auth.v3.app_access_token.create"
-    const url = `${baseUrl}/auth/v3/app_access_token`
-
-    const attempt = Effect.flatMap(
-      tickets.get,
-      (ticket) =>
-        requestToken(client, endpoint, url, { app_id: appId, app_secret: appSecret, app_ticket: ticket }).pipe(
-          Effect.tapError((error) => isTicketRefused(error) ? tickets.reject(ticket) : Effect.void)
-        )
-    )
-    const request = Effect.catchIf(attempt, isTicketRefused, () => attempt)
-    return AppToken.of(mintedToken.make(context, { kind: "app", endpoint, request, field }))
-  })
+  Effect.flatMap(
+    AppTicket,
+    (tickets) =>
+      make("auth.v3.app_access_token.create", "/auth/v3/app_access_token", (send) => {
+        const attempt = Effect.flatMap(tickets.get, (ticket) =>
+          Effect.tapError(send(ticket), (error) =>
+            isTicketRefused(error) ? tickets.reject(ticket) : Effect.void))
+        return Effect.catchIf(attempt, isTicketRefused, () =>
+          attempt)
+      })
+  )
 )

@@ -9,11 +9,9 @@
  * burst for one meeting does not delay another.
  *
  * After a 429 (another process, a lower limit) all requests of that endpoint, app and tenant wait for
- * `x-ogw-ratelimit-reset`, or for the shortest window if the response has none; at most for the longest window, whatever
- * the response says. A lower `x-ogw-ratelimit-limit` is kept
- * from then on. The docs do not say which window it refers to. It is applied to the shortest window that can still be
- * open at the reset, so that no request waits longer than needed; if a longer window was meant, the reset of a later 429
- * shows that.
+ * `x-ogw-ratelimit-reset`, or for the shortest window if the response has none; at most for the longest window. A lower
+ * `x-ogw-ratelimit-limit` is kept from then on, for the shortest window that can still be open at the reset: the platform
+ * does not document which window it refers to.
  *
  * Requests are counted by Effect's `RateLimiter`: in memory, or in Redis for several processes. Without this layer
  * requests are sent at once, and a `setHost` that gets a 429 waits as long as the platform asks.

@@ -14,22 +14,6 @@ const maxScopes = 50
 /** RFC 6749, section 3.3: visible ASCII without `"` and `\`. A space would split the scope into two. */
 const scopePattern = /^[!#-[\]-~]+$/
 
-const faultOfRedirectUri = (redirectUri: string): string | undefined => {
-  const url = /^[!-~]+$/.test(redirectUri) ? URL.parse(redirectUri) : null
-  return url === null || (url.protocol !== "https:" && url.protocol !== "http:")
-    ? "must be an http or https URL, with percent-encoding for characters outside of ASCII"
-    : redirectUri.includes("#")
-    ? "must have no fragment"
-    : undefined
-}
-
-const faultOfScopes = (scopes: ReadonlyArray<string>): string | undefined =>
-  scopes.length > maxScopes
-    ? `lists ${scopes.length} scopes, and one authorize request takes ${maxScopes}; request the others in another login`
-    : scopes.every((scope) => scopePattern.test(scope))
-    ? undefined
-    : "lists an invalid scope: a scope is visible ASCII, without whitespace, quotes and backslashes"
-
 export interface Fault {
   readonly setting: "redirectUri" | "scopes"
   readonly reason: string
@@ -37,10 +21,20 @@ export interface Fault {
 
 /** What is invalid in the options of a login, if anything is. */
 export const fault = (redirectUri: string, scopes: ReadonlyArray<string>): Fault | undefined => {
-  const redirect = faultOfRedirectUri(redirectUri)
-  if (redirect !== undefined) return { setting: "redirectUri", reason: redirect }
-  const scope = faultOfScopes(scopes)
-  return scope === undefined ? undefined : { setting: "scopes", reason: scope }
+  const url = /^[!-~]+$/.test(redirectUri) ? URL.parse(redirectUri) : null
+  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
+    const reason = "must be an http or https URL, with percent-encoding for characters outside of ASCII"
+    return { setting: "redirectUri", reason }
+  }
+  if (redirectUri.includes("#")) return { setting: "redirectUri", reason: "must have no fragment" }
+  if (scopes.length > maxScopes) {
+    const advice = `one authorize request takes ${maxScopes}; request the others in another login`
+    return { setting: "scopes", reason: `lists ${scopes.length} scopes, and ${advice}` }
+  }
+  return scopes.every((scope) => scopePattern.test(scope)) ? undefined : {
+    setting: "scopes",
+    reason: "lists an invalid scope: a scope is visible ASCII, without whitespace, quotes and backslashes"
+  }
 }
 
 /** RFC 7636, section 4.2: `S256`. */
