@@ -10,15 +10,10 @@
  * - `UnknownApiError`: a code that is not documented for the endpoint. `TransportError`: no reply. `MalformedResponse`:
  *   a reply that is not one of the platform's, such as a gateway's HTML page. `InvalidParameter`: the call cannot be sent.
  *
- * A class owns its codes: status, advice, `kind` (who can do something about it) and `retry` (what it proves of the
- * request) are in its declaration. `ApiError` makes a class for any other code.
- *
- * Errors are classified by `code`, never by HTTP status or message. Each carries the endpoint, the HTTP status and the
- * log id for support, and its message ends with what to do next.
- *
- * **Gotchas**
- *
- * No error holds a token, a secret, a request or a response body.
+ * Every error has `kind` (who can do something about it) and `retry` (what it proves of the request). Those with a code are
+ * classified by it, never by HTTP status or message; they carry the endpoint, the HTTP status and the log id for support,
+ * and their message ends with what to do next. `ApiError` makes a class for any other code. No error holds a token, a
+ * secret, a request or a response body.
  *
  * **Example** (Handling by tag)
  *

@@ -1,8 +1,4 @@
-/**
- * What an error class is: a tag and the codes that it stands for.
- *
- * @since 0.1.0
- */
+/** What an error class is: a tag and the codes that it stands for. */
 import type * as Duration from "effect/Duration"
 import type { Kind, Retry } from "../Cas.ts"
 import { Classified } from "../internal/classified.ts"

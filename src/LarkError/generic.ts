@@ -1,13 +1,9 @@
 /**
  * The codes that any endpoint may answer with.
  *
- * **Details**
- *
  * Source: the page of generic error codes of the Feishu Open Platform, and the pages of its token endpoints (auth-v3,
  * authen-v2 OAuth, app_ticket), which any call that needs a token may end with. A status that those pages do not give, or
  * give in parentheses, is left out.
- *
- * @since 0.1.0
  */
 import { ApiError } from "./ApiError.ts"
 

@@ -1,11 +1,6 @@
 /**
- * The codes of the meeting endpoints.
- *
- * **Details**
- *
- * Source: the error tables under vc-v1 `meeting`, `meeting-recording` and `reserve` of the Feishu Open Platform.
- *
- * @since 0.1.0
+ * The codes of the meeting endpoints. Source: the error tables under vc-v1 `meeting`, `meeting-recording` and `reserve` of the
+ * Feishu Open Platform.
  */
 import { ApiError } from "./ApiError.ts"
 

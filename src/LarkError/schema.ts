@@ -1,8 +1,4 @@
-/**
- * Errors as JSON.
- *
- * @since 0.1.0
- */
+/** Errors as JSON. */
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import type { Classified } from "../internal/classified.ts"

@@ -1,8 +1,4 @@
-/**
- * Calls that have no token to be sent with.
- *
- * @since 0.1.0
- */
+/** Calls that have no token to be sent with. */
 import * as Duration from "effect/Duration"
 import { Classified } from "../internal/classified.ts"
 import { describe, type Failure } from "./ApiError.ts"

@@ -1,8 +1,4 @@
-/**
- * Calls without an answer of the platform.
- *
- * @since 0.1.0
- */
+/** Calls without an answer of the platform. */
 import * as Duration from "effect/Duration"
 import { Classified } from "../internal/classified.ts"
 import { sourceOf } from "./ApiError.ts"

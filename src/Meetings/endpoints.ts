@@ -1,10 +1,4 @@
-/**
- * The meeting endpoints, each declared once.
- *
- * Source: Feishu Open Platform, vc-v1 `meeting` (get, set_host, end).
- *
- * @internal
- */
+/** The meeting endpoints, each declared once. Source: Feishu Open Platform, vc-v1 `meeting` (get, set_host, end). */
 import * as Schema from "effect/Schema"
 import * as LarkError from "../LarkError.ts"
 import { endpoint } from "../LarkHttp.ts"

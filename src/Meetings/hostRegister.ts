@@ -1,8 +1,4 @@
-/**
- * The host of a meeting as a register: `get` and `set_host`, and what their answers prove.
- *
- * @internal
- */
+/** The host of a meeting as a register: `get` and `set_host`, and what their answers prove. */
 import * as Effect from "effect/Effect"
 import * as Cas from "../Cas.ts"
 import * as wire from "../internal/wire.ts"

@@ -1,8 +1,4 @@
-/**
- * A meeting in the answers of the platform.
- *
- * @internal
- */
+/** A meeting in the answers of the platform. */
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as wire from "../internal/wire.ts"

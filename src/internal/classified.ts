@@ -1,8 +1,4 @@
-/**
- * The base of the error classes of this library.
- *
- * @internal
- */
+/** The base of the error classes of this library. */
 import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import type { Kind, Retry } from "../Cas.ts"

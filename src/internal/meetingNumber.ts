@@ -1,12 +1,8 @@
 /**
  * The three numbers of a meeting, told apart by their form as far as that is possible.
  *
- * **Details**
- *
  * A meeting number has nine digits. Meeting ids and reserve ids have 19, and nothing in them tells which is which.
  * Source: Feishu, vc-v1 `meeting` and `reserve`.
- *
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"

@@ -1,8 +1,4 @@
-/**
- * Checks of settings that several modules read, from options or from environment variables.
- *
- * @internal
- */
+/** Checks of settings that several modules read, from options or from environment variables. */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

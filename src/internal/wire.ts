@@ -1,8 +1,6 @@
 /**
  * Readers of the fields of an answer. A field that is absent, `null` or not as documented has no value: the platform adds and
  * leaves out fields, and a field that nobody asked for must not fail a call.
- *
- * @internal
  */
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
