@@ -141,7 +141,8 @@ ${section("generic", "session")}
 
 \`Meetings.setHost\` and \`Cas.run\` also fail with these. Each has a \`report\`; so has every error above when it ends a
 \`setHost\`. \`report.effect\` is \`none\` or \`unknown\` on an error: no swap took effect, or one may have. With \`unknown\`,
-\`retry\` is \`unknown\` too.
+\`retry\` of these is \`unknown\` too. \`retry\` of an error above is about the request that it answers: after a lost reply the
+next swap may be refused (\`never\`), and the effect of the operation is still \`unknown\`.
 
 | tag | when | \`kind\` | \`retry\` otherwise | what to do |
 | --- | --- | --- | --- | --- |

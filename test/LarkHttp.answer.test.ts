@@ -298,6 +298,17 @@ describe.each(platform.clients)("through %s,", (client) => {
         assert.deepStrictEqual(yield* wait({ "retry-after": "Wed, 31 Dec 2025 23:59:59 GMT" }), Duration.zero)
       }))
 
+    it.effect("asks for a minute at most, whatever it says", () =>
+      Effect.gen(function*() {
+        // A time since 1970, as other platforms send.
+        for (const reset of ["61", "1795600000", "1e300"]) {
+          assert.deepStrictEqual(yield* wait({ "x-ogw-ratelimit-reset": reset }), Duration.minutes(1), reset)
+        }
+        for (const after of ["61", "99999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"]) {
+          assert.deepStrictEqual(yield* wait({ "retry-after": after }), Duration.minutes(1), after)
+        }
+      }))
+
     it.effect("with an invalid header gives no wait", () =>
       Effect.gen(function*() {
         for (const reset of ["soon", "-1", "NaN", "Infinity", "1e999", "", " ", ["1", "2"], ["1", "1"]]) {

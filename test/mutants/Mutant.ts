@@ -1,4 +1,4 @@
-/** A mistake that engines like this one are known to have, and the test that must fail. */
+/** A mistake that engines and clients like these are known to have, and the test that must fail. */
 export interface Mutant {
   readonly name: string
   readonly file: string
