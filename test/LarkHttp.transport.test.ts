@@ -71,9 +71,10 @@ describe.each(platform.clients)("through %s,", (client) => {
       "because there was no connection (%s) was not executed",
       ([, cause]) =>
         Effect.gen(function*() {
-          const error = yield* failure(end, new platform.Lost(cause))
+          const lost = new platform.Lost(cause, { isConnected: false })
+          const error = yield* failure(end, lost)
           assert.include<object>(error, { _tag: "TransportError", executed: "no", retry: "wait" })
-          assert.strictEqual((yield* answered(swapHost, new platform.Lost(cause)))._tag, "Unsent")
+          assert.strictEqual((yield* answered(swapHost, lost))._tag, "Unsent")
         })
     )
 
