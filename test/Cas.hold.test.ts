@@ -358,6 +358,14 @@ describe("what runs inside a hold", () => {
       assert.strictEqual(report.effect, "applied")
       assert.deepStrictEqual(sent, [3_000])
     }))
+
+  it.effect("has not left after the first of two waits", () =>
+    Effect.gen(function*() {
+      const both = Effect.all([Cas.hold(Effect.sleep(1_000)), Cas.hold(Effect.sleep(3_000))], { concurrency: 2 })
+      const swap = Effect.as(both, Cas.applied)
+      const error = exhausted(yield* Effect.flip(run(swapping(swap), { deadline: "2 seconds" })))
+      assert.deepInclude<object>(error.report, { effect: "none", swaps: 0 })
+    }))
 })
 
 describe("a read that is held", () => {

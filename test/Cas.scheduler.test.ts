@@ -45,8 +45,11 @@ type Value = number
 interface Truth {
   sent: number
   applied: number
-  settled: number
   abandoned: Array<"applied" | "unknown">
+  isInterrupted: boolean
+  sentAfterInterruption: number
+  hasEnded: boolean
+  hasSentAfterEnd: boolean
 }
 
 /**
@@ -115,7 +118,15 @@ const play = (seed: number, waves: number) =>
     let called = 0
 
     const one = Effect.gen(function*() {
-      const truth: Truth = { sent: 0, applied: 0, settled: 0, abandoned: [] }
+      const truth: Truth = {
+        sent: 0,
+        applied: 0,
+        abandoned: [],
+        isInterrupted: false,
+        sentAfterInterruption: 0,
+        hasEnded: false,
+        hasSentAfterEnd: false
+      }
       const register = registerFor(truth)
       const number = called++
       const policy = next() < 0.1 ? policies.short : next() < 0.5 ? policies.drain : policies.abort
@@ -127,11 +138,12 @@ const play = (seed: number, waves: number) =>
         "meeting",
         {
           ...register,
-          swap: (expected, desired) =>
-            Effect.suspend(() => {
-              if (order.at(-1) !== number) order.push(number)
-              return register.swap(expected, desired)
-            })
+          swap: (expected, desired) => {
+            if (order.at(-1) !== number) order.push(number)
+            if (truth.isInterrupted) truth.sentAfterInterruption++
+            if (truth.hasEnded) truth.hasSentAfterEnd = true
+            return register.swap(expected, desired)
+          }
         },
         intent,
         {
@@ -153,10 +165,14 @@ const play = (seed: number, waves: number) =>
       if (next() < 0.1) {
         yield* Effect.forkChild(Effect.andThen(
           Effect.repeat(Effect.yieldNow, { times: Math.floor(next() * 20) }),
-          Fiber.interrupt(fiber)
+          Effect.sync(() => {
+            fiber.interruptUnsafe()
+            truth.isInterrupted = true
+          })
         ))
       }
       const exit = yield* Fiber.await(fiber)
+      truth.hasEnded = true
       const end = Exit.isSuccess(exit)
         ? { tag: exit.value.outcome, effect: exit.value.effect }
         : Cause.hasInterruptsOnly(exit.cause)
@@ -181,6 +197,9 @@ const play = (seed: number, waves: number) =>
           if (end.effect === "applied") assert.isAbove(truth.applied, 0, shown)
           if (end.tag === "swapped") assert.strictEqual(end.effect, "applied", shown)
           assert.notStrictEqual(end.tag, "defect", shown)
+          // The one whose turn to be sent had come.
+          assert.isAtMost(truth.sentAfterInterruption, 1, shown)
+          assert.isFalse(truth.hasSentAfterEnd, shown)
           if (end.tag === "CasSuperseded" && end.effect === "none") assert.strictEqual(truth.sent, 0, shown)
           // An interruption may also come after the operation has ended, before its caller has the report.
           const wasCut = spans.get(truth)?.attributes.get("cas.outcome") === "interrupted"

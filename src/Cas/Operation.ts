@@ -223,8 +223,9 @@ export class Operation<A, E, R, C, PE, PR> {
     return {
       begunAt,
       leftAt: begunAt,
-      holds: 0,
-      hasLeft: undefined,
+      // Held until it is being sent.
+      holds: 1,
+      hasLeft: false,
       defect: undefined,
       latest: this.link.invokedAt + (deadline - minAttempt) * 1_000_000,
       isOverdue: false
@@ -238,26 +239,24 @@ export class Operation<A, E, R, C, PE, PR> {
     request: () => Effect.Effect<X, E, R>
   ): Effect.Effect<X | Cut, E, R> {
     const sent = Effect.suspend(() => {
+      if (departure.latest === closed) return Effect.interrupt
       this.recorder.sending(begun, departure)
       return request()
     })
     return this.unless(
       sent,
-      (context) => Context.add(context, CurrentDeparture, departure),
+      departure,
       () => this.cut(departure),
       (exit): Effect.Effect<X | Cut, E> =>
         exit._tag === "Failure" && departure.holds > 0 && Cause.hasInterruptsOnly(exit.cause)
           ? Effect.succeed(this.heldTooLong())
-          : exit,
-      () => {
-        departure.latest = closed
-      }
+          : exit
     )
   }
 
   /** Runs what the caller plugs in, until the deadline passes. */
   private inDeadline<X, Y, XE, XR>(self: Effect.Effect<X, XE, XR>, late: Y): Effect.Effect<X | Y, XE, XR> {
-    return this.unless(self, identity, () => Effect.as(this.toDeadline(0), late), identity, () => {})
+    return this.unless(self, undefined, () => Effect.as(this.toDeadline(0), late), identity)
   }
 
   private toDeadline(more: number): Effect.Effect<void> {
@@ -266,33 +265,30 @@ export class Operation<A, E, R, C, PE, PR> {
 
   /**
    * Runs an effect on a fiber of its own, unless another effect ends first: then its fiber is interrupted. Nothing waits for
-   * what cannot be interrupted, or takes long to clean up, past the deadline. A third of the price of
-   * `Effect.timeoutOrElse` if it ends at once: then no timer is started.
+   * what cannot be interrupted, or takes long to clean up, past the deadline. Starts no timer for what ends at once. To be run
+   * once.
    */
   private unless<X, Y, Z, XE, F, XR>(
     self: Effect.Effect<X, XE, XR>,
-    contextOf: (caller: Context.Context<XR>) => Context.Context<XR>,
+    departure: Departure | undefined,
     other: () => Effect.Effect<Y>,
-    ended: (exit: Exit.Exit<X, XE>) => Effect.Effect<Z, F>,
-    stopping: () => void
+    ended: (exit: Exit.Exit<X, XE>) => Effect.Effect<Z, F>
   ): Effect.Effect<Y | Z, F, XR> {
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.contextWith((context: Context.Context<XR>) => {
-        const fiber = Effect.runForkWith(contextOf(context))(self)
-        const exit = fiber.pollUnsafe()
-        if (exit !== undefined) return ended(exit)
-        return Effect.onExitPrimitive(
-          restore(Effect.raceFirst(Effect.flatMap(Fiber.await(fiber), ended), other())),
-          () => {
-            stopping()
-            fiber.interruptUnsafe()
-            return fiber.pollUnsafe() === undefined
-              ? Effect.raceFirst(Fiber.await(fiber), this.toDeadline(grace))
-              : undefined
-          }
-        )
-      })
-    )
+    let fiber: Fiber.Fiber<X, XE> | undefined
+    const run = Effect.contextWith((caller: Context.Context<XR>): Effect.Effect<Y | Z, F> => {
+      const context = departure === undefined ? caller : Context.add(caller, CurrentDeparture, departure)
+      fiber = Effect.runForkWith(context)(self)
+      const exit = fiber.pollUnsafe()
+      return exit === undefined ? Effect.raceFirst(Effect.flatMap(Fiber.await(fiber), ended), other()) : ended(exit)
+    })
+    return Effect.onExitPrimitive(run, () => {
+      if (fiber === undefined || fiber.pollUnsafe() !== undefined) return undefined
+      if (departure !== undefined) departure.latest = closed
+      fiber.interruptUnsafe()
+      return fiber.pollUnsafe() === undefined
+        ? Effect.raceFirst(Fiber.await(fiber), this.toDeadline(grace))
+        : undefined
+    })
   }
 
   /** Answers in the place of a request whose time is over. */
@@ -368,17 +364,18 @@ export class Operation<A, E, R, C, PE, PR> {
 }
 
 /** Lets a request that has left end by its answer or its timeout before an interruption takes effect. Then nothing leaves. */
-const drained = <A, E, R>(self: Effect.Effect<A, E, R>, departure: Departure): Effect.Effect<A, E, R> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Effect.forkChild(Effect.interruptible(self)), (fiber) =>
-      Effect.onInterrupt(
-        restore(Fiber.join(fiber)),
-        () => {
-          departure.latest = closed
-          return departure.holds > 0 ? Fiber.interrupt(fiber) : Effect.asVoid(Fiber.await(fiber))
-        }
-      ))
-  )
+const drained = <A, E, R>(self: Effect.Effect<A, E, R>, departure: Departure): Effect.Effect<A, E, R> => {
+  let fiber: Fiber.Fiber<A, E> | undefined
+  const joined = Effect.contextWith((context: Context.Context<R>) => {
+    fiber = Effect.runForkWith(context)(self)
+    return Fiber.join(fiber)
+  })
+  return Effect.onInterrupt(joined, () => {
+    departure.latest = closed
+    if (fiber === undefined) return Effect.void
+    return departure.holds > 0 ? Fiber.interrupt(fiber) : Effect.asVoid(Fiber.await(fiber))
+  })
+}
 
 /**
  * Brings the register to where the intent wants it. Fails with the errors of the engine (`CasError`), the terminal errors of

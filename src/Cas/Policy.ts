@@ -123,12 +123,9 @@ const once: Policy<unknown> = { ...standard, transient: Schedule.recurs(0), maxS
  * - `eager`: never sleeps between conflicts; for steady traffic and few contenders.
  * - `thrifty`: fewer calls and longer waits; for strict quotas.
  * - `once`: one swap, no retry of any kind.
- * - `make`: `standard` with what you give replaced. Any `Schedule` works, and keeps its error and requirement types.
- *
- * **Gotchas**
- *
- * An invalid bound (negative, NaN, a fractional `maxSwaps`) fails the operation that uses the policy with
- * `CasInvalidPolicy`, before a request is sent.
+ * - `make`: `standard` with what you give replaced. Any `Schedule` works, and keeps its error and requirement types. An
+ *   invalid bound (negative, NaN, a fractional `maxSwaps`) fails the operation that uses the policy with `CasInvalidPolicy`,
+ *   before a request is sent.
  *
  * @since 0.1.0
  * @category policies
@@ -157,11 +154,8 @@ export const Policy = {
  * **Details**
  *
  * Steps the schedules as an operation would, `steps` times at most (10 unless given), with a round trip of `roundTrip`
- * (100 ms unless given). Random sleeps are drawn from `Random`: provide one that is always 1 to see the longest.
- *
- * **Gotchas**
- *
- * The `actual` value of the conflicts is none. Effects in the schedules are run.
+ * (100 ms unless given). Random sleeps are drawn from `Random`: provide one that is always 1 to see the longest. The
+ * `actual` value of the conflicts is none. Effects in the schedules are run.
  *
  * **Example** (The longest waits)
  *

@@ -30,9 +30,7 @@ export interface Link<A> {
 }
 
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
-
 type Ended<A, Cause> = Without<Attempt<A, Cause>, "sent" | "waited" | "at" | "took">
-
 export type Begun<A> = Without<Ended<A, unknown>, "answer">
 
 const duration = (millis: number) => millis === 0 ? Duration.zero : Duration.millis(millis)
@@ -79,6 +77,8 @@ export class Recorder<A, C> {
   /** The request of an attempt is about to be sent. */
   sending(attempt: Begun<A>, departure: Departure): void {
     this.inFlight = { attempt, departure }
+    departure.holds = 0
+    departure.hasLeft = undefined
   }
 
   /** An attempt has ended. Returns whether the value that it expects became older than a round trip in a hold. */

@@ -83,7 +83,7 @@ export const hold = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E,
       if (departure.latest === closed) return undefined
       departure.holds = departure.holds - 1
       departure.leftAt = at
-      if (isSuccess) departure.hasLeft = true
+      if (isSuccess) departure.hasLeft ||= departure.holds === 0
       else if (Cause.hasDies(exit.cause)) departure.defect = Cause.squash(exit.cause)
       return undefined
     })

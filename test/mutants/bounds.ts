@@ -215,6 +215,13 @@ export const mutants: ReadonlyArray<Mutant> = [
     killer: held("is counted apart from one that left although its hold had failed")
   },
   {
+    name: "swap counted that is still in another hold",
+    file: hold,
+    find: "departure.hasLeft ||= departure.holds === 0",
+    replace: "departure.hasLeft = true",
+    killer: held("has not left after the first of two waits")
+  },
+  {
     name: "defect of a hold taken for one of a request",
     file: hold,
     find: "departure.defect = Cause.squash(exit.cause)",

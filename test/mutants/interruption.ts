@@ -52,8 +52,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "drain sends again",
     file: operation,
-    find: "          departure.latest = closed\n          return",
-    replace: "          return",
+    find: "    departure.latest = closed\n    if (fiber === undefined)",
+    replace: "    if (fiber === undefined)",
     killer: interruption("that drains sends nothing more: not the swap in flight again, with a token that takes 0 ms")
   },
   {
