@@ -66,6 +66,35 @@ describe.each(platform.clients)("through %s,", (client) => {
         assert.strictEqual("report" in set.value && set.value.report.effect, "unknown")
       }))
 
+    it.effect("claims nothing where its first answer was a page", () =>
+      Effect.gen(function*() {
+        const answers = (nth: number): platform.Answer =>
+          nth === 0 ? { status: 503, body: "<html>" } : platform.failed(403, 121005, "no permission")
+        const { calls, value } = yield* through(again, answers, Effect.flip(setHost))
+        assert.lengthOf(calls, 2)
+        assert.strictEqual("report" in value && value.report.effect, "unknown")
+      }))
+
+    it.effect("claims nothing after it was down, either", () =>
+      Effect.gen(function*() {
+        const answers = (nth: number) => nth < 2 ? refused : nth === 2 ? reset : platform.failed(403, 121005, "no")
+        const program = Effect.all([Effect.flip(end), Effect.flip(end)])
+        const { calls, value } = yield* through(again, answers, program)
+        assert.lengthOf(calls, 4)
+        assert.deepStrictEqual(value.map(({ _tag, retry }) => [_tag, retry]), [
+          ["TransportError", "unknown"],
+          ["TransportError", "unknown"]
+        ])
+      }))
+
+    it.effect("claims what it proves in each of the retries of a caller", () =>
+      Effect.gen(function*() {
+        const retried = Effect.retry(end, { times: 2 })
+        const { calls, value } = yield* through(again, () => platform.failed(403, 121005), Effect.flip(retried))
+        assert.lengthOf(calls, 3)
+        assert.include<object>(value, { _tag: "NoPermission", retry: "never" })
+      }))
+
     it.effect("succeeds where the second is acknowledged", () =>
       Effect.gen(function*() {
         const { value } = yield* through(again, (nth) => nth === 0 ? reset : platform.ok({}), setHost)
@@ -85,6 +114,7 @@ describe.each(platform.clients)("through %s,", (client) => {
     ["fails at some statuses", HttpClient.filterStatus((status) => status < 400)],
     ["adds a header", HttpClient.mapRequest(HttpClientRequest.setHeader("x-request", "1"))],
     ["looks at failures", HttpClient.tapError(() => Effect.void)],
+    ["is made of another", (client) => HttpClient.make((request) => client.execute(request))],
     ["would send a lost request again", (client) => HttpClient.retryTransient(client, { times: 3 })]
   ]
 

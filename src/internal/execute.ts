@@ -83,13 +83,20 @@ const read = (request: HttpClientRequest, response: HttpClientResponse): Effect.
   )
 }
 
-/** Executes a request, and counts how often the client sends it: Effect's clients ask each time whether to trace. */
-const executeCounted = (
+/**
+ * How often a client asks whether to trace a request that it sends once: more than once, if it is made of others. Known from
+ * its replies so far, of which one at least was to a request that was sent once.
+ */
+const depths = new WeakMap<HttpClient.HttpClient, number>()
+
+/** Executes a request, and notices when the client sends it again: Effect's clients ask each time whether to trace. */
+const executeWatched = (
   client: HttpClient.HttpClient,
   request: HttpClientRequest,
   timeout: Duration.Duration
 ): Effect.Effect<Reply, HttpClientError> => {
-  let sends = 0
+  let asked = 0
+  const isResent = () => asked > (depths.get(client) ?? 1)
   const received = Effect.flatMap(
     // A client with `HttpClient.filterStatusOk` fails with the response.
     Effect.catchReason(
@@ -99,22 +106,22 @@ const executeCounted = (
       ({ response }) => Effect.succeed(response)
     ),
     (response) =>
-      Effect.map(read(request, response), (text) => ({
-        status: response.status,
-        headers: response.headers,
-        text,
-        isResent: sends > 1
-      }))
+      Effect.map(read(request, response), (text) => {
+        const { headers, status } = response
+        const reply = { status, headers, text, isResent: isResent() }
+        if (asked > 0) depths.set(client, Math.min(depths.get(client) ?? asked, asked))
+        return reply
+      })
   )
   return timeoutOrElse(
     Effect.tapError(received, (error) =>
       Effect.sync(() => {
-        if (sends > 1) departures.set(error, "repeated")
+        if (isResent()) departures.set(error, "repeated")
       })),
     {
       context: (caller) =>
         Context.add(contextOf(caller), HttpClient.TracerDisabledWhen, () => {
-          sends++
+          asked++
           // `observed` makes the span of the request. The platform is a third party and gets no trace ids.
           return true
         }),
@@ -131,4 +138,4 @@ export const execute = (
   request: HttpClientRequest,
   timeout: Duration.Duration
 ): Effect.Effect<Reply, HttpClientError> =>
-  timedExecutes.get(client)?.(request, timeout) ?? Effect.suspend(() => executeCounted(client, request, timeout))
+  timedExecutes.get(client)?.(request, timeout) ?? Effect.suspend(() => executeWatched(client, request, timeout))

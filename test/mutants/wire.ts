@@ -51,7 +51,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "wire: the last of several answers decides",
     file: execute,
-    find: "isResent: sends > 1",
+    find: "isResent: isResent()",
     replace: "isResent: false",
     killer: middleware("claims nothing where the second is refused")
   },
