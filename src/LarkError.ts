@@ -179,6 +179,8 @@ const indexOf = memoize(<C extends ErrorClass>(classes: ReadonlyArray<C>): Reado
   return index
 })
 
+const withoutData = ({ data: _, ...bare }: Failure): Failure => bare
+
 /**
  * The error for a failed answer of an endpoint that documents these classes, which come before the generic ones.
  *
@@ -195,12 +197,12 @@ export const fromFailure = <const Documented extends ReadonlyArray<ErrorClass>>(
   documented: Documented
 ): InstanceType<Documented[number]> | GenericError => {
   const Class = indexOf(documented).get(failure.code) ?? indexOf(generic).get(failure.code)
-  const { data, ...bare } = failure
+  const kept = Class?.keepsData ? failure : withoutData(failure)
   return withoutFrames(() =>
     Class === undefined
-      ? new Generic.UnknownApiError(bare)
+      ? new Generic.UnknownApiError(kept)
       // The class is of the list or of the generic ones: an index holds no others.
-      : new Class(Class.keepsData ? failure : bare) as InstanceType<Documented[number]> | GenericError
+      : new Class(kept) as InstanceType<Documented[number]> | GenericError
   )
 }
 

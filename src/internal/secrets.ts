@@ -66,7 +66,9 @@ export const makeRedactor = (secrets: ReadonlyArray<Redacted.Redacted>): Redacto
     text: (text) => {
       const shown = withoutSecrets(text.slice(0, mostSearched))
       const short = shown.length > mostShown ? `${shown.slice(0, mostShown)}…` : shown
-      return short.replaceAll(controls, (character) => character.replaceAll(/./gs, (unit) => `\\u${hexOf(unit)}`))
+      return short.search(controls) < 0
+        ? short
+        : short.replaceAll(controls, (character) => character.replaceAll(/./gs, (unit) => `\\u${hexOf(unit)}`))
     },
     data: (data) => {
       try {
