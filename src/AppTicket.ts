@@ -37,8 +37,6 @@
  * )
  * console.log(await Effect.runPromise(Effect.provide(program, layer))) // => g-simulated
  * ```
- *
- * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -75,7 +73,6 @@ import { Seal } from "./Seal.ts"
  *   cannot be read or written.
  * - `reject`: reports that the platform refused this ticket. `get` does not return it until it is pushed again.
  *
- * @since 0.1.0
  * @category services
  */
 export class AppTicket extends Context.Service<AppTicket, {
@@ -213,7 +210,6 @@ const make = Effect.gen(function*() {
 /**
  * The ticket of the configured app, kept in the `KeyValueStore`.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer: Layer.Layer<

@@ -22,8 +22,6 @@
  * )
  * console.log(String(token)) // => <redacted>
  * ```
- *
- * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -46,7 +44,6 @@ import type { GenericError } from "./LarkError.ts"
  *   `SessionStoreError`.
  * - `reject`: reports that the platform rejected this token. Returns true if `get` may return another one.
  *
- * @since 0.1.0
  * @category services
  */
 export class AppToken extends Context.Service<AppToken, {
@@ -75,7 +72,6 @@ const make = Effect.fnUntraced(function*(
 /**
  * The token of a custom app.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer: Layer.Layer<AppToken, never, LarkConfig | HttpClient.HttpClient> = Layer.effect(
@@ -96,7 +92,6 @@ const isTicketRefused = (error: GenericError) => "code" in error && error.code =
  * If the platform refuses the ticket, it is rejected and the next ticket is tried, once. If that one is refused too, the error
  * is `CredentialsRejected` (10012).
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerStore: Layer.Layer<AppToken, never, LarkConfig | HttpClient.HttpClient | AppTicket> = Layer.effect(

@@ -33,8 +33,6 @@
  * const report = await Effect.runPromise(Cas.run(register, Cas.ensure("bob"), { hint: "carol" }))
  * console.log(report.outcome, report.swaps, report.reads) // => swapped 2 0
  * ```
- *
- * @since 0.1.0
  */
 export * from "./Cas/errors.ts"
 export { hold, isOverdue } from "./Cas/hold.ts"

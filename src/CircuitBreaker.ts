@@ -41,8 +41,6 @@
  * ))
  * console.log(result) // => unknown, unknown, no; 2 sent
  * ```
- *
- * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -61,7 +59,6 @@ export { CircuitBreaker } from "./internal/circuitBreaker.ts"
 /**
  * When a circuit opens and for how long: the options of Effect's `CircuitBreaker`.
  *
- * @since 0.1.0
  * @category models
  */
 export type Options = Omit<Parameters<typeof Circuit.make>[0], "onStoreError">
@@ -114,7 +111,6 @@ const opened = (key: string, retryAfter: Duration.Duration) =>
 /**
  * Guards all requests, with the state of the circuits in a `CircuitBreakerStore`.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer = (options: Options): Layer.Layer<never, never, Circuit.CircuitBreakerStore> =>
@@ -149,7 +145,6 @@ export const layer = (options: Options): Layer.Layer<never, never, Circuit.Circu
 /**
  * Guards all requests, with the state of the circuits in memory.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerMemory = (options: Options): Layer.Layer<never> =>

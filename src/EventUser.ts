@@ -20,8 +20,6 @@
  * const host = EventUser.fromWire({ id: { open_id: "ou_alice", union_id: "on_alice", user_id: null }, user_type: 1 })
  * console.log(Option.getOrUndefined(host.union_id)?.id, Option.isNone(host.user_id)) // => on_alice true
  * ```
- *
- * @since 0.1.0
  */
 import type * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -32,7 +30,6 @@ import * as MeetingUser from "./MeetingUser.ts"
 /**
  * One user, under each kind of id.
  *
- * @since 0.1.0
  * @category models
  */
 export type EventUser = { readonly [T in MeetingUser.IdType]: Option.Option<MeetingUser.MeetingUser<T>> }
@@ -40,7 +37,6 @@ export type EventUser = { readonly [T in MeetingUser.IdType]: Option.Option<Meet
 /**
  * The schema of an `EventUser`. For JSON, use it with `Schema.toCodecJson`.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const EventUser: Schema.Codec<EventUser> = Schema.toType(Schema.Struct({
@@ -53,7 +49,6 @@ export const EventUser: Schema.Codec<EventUser> = Schema.toType(Schema.Struct({
  * The user in an event. Ids alone name a Feishu or Lark user. A kind of id that is absent, empty or `null` is `None`;
  * nothing fails.
  *
- * @since 0.1.0
  * @category decoding
  */
 export const fromWire = (named: unknown): EventUser => {

@@ -26,8 +26,6 @@
  * ))
  * console.log(ended) // => true
  * ```
- *
- * @since 0.1.0
  */
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -43,7 +41,6 @@ import * as UserToken from "./UserToken.ts"
 /**
  * The services that `layer` provides.
  *
- * @since 0.1.0
  * @category models
  */
 export type Services = Meetings.Meetings | LarkHttp.LarkHttp | TenantToken.TenantToken | LarkConfig.LarkConfig
@@ -56,7 +53,6 @@ const services = Meetings.layer.pipe(
 /**
  * Builds everything for one app. Fails with `InvalidLarkConfig` when an option is missing or wrong.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer = (
@@ -68,7 +64,6 @@ export const layer = (
  * Builds everything for the app that `LARK_APP_ID`, `LARK_APP_SECRET`, `LARK_BRAND` and `LARK_BASE_URL` configure, or that your own
  * `Config`s do. Fails with `InvalidLarkConfig`, which names the variable that is missing or wrong.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerConfig = (
@@ -79,7 +74,6 @@ export const layerConfig = (
 /**
  * Runs an effect as a user: operations that take either token use the user's, and those that take users only can be called.
  *
- * @since 0.1.0
  * @category combinators
  */
 export const asUser =
@@ -91,7 +85,6 @@ export const asUser =
  * Runs an effect as the app inside `asUser`: operations that take either token use the app's. An effect that requires a
  * user does not compile.
  *
- * @since 0.1.0
  * @category combinators
  */
 export const asApp = <A, E, R>(
@@ -110,7 +103,6 @@ export const asApp = <A, E, R>(
  *
  * A call of a custom app inside fails with `InvalidTenant`: it could only act in the wrong tenant.
  *
- * @since 0.1.0
  * @category combinators
  */
 export const asTenant =

@@ -36,8 +36,6 @@
  * )
  * console.log(error.setting) // => LARK_APP_ID
  * ```
- *
- * @since 0.1.0
  */
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -60,7 +58,6 @@ export { InvalidLarkConfig } from "./internal/settings.ts"
 /**
  * The settings of an app.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options {
@@ -82,7 +79,6 @@ export interface Options {
 /**
  * The checked configuration.
  *
- * @since 0.1.0
  * @category services
  */
 export class LarkConfig extends Context.Service<LarkConfig, {
@@ -177,7 +173,6 @@ const fromVariables = Effect.gen(function*() {
 /**
  * The configuration from options. Fails with `InvalidLarkConfig` if one is missing or invalid.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer = (options: Options): Layer.Layer<LarkConfig, InvalidLarkConfig> =>
@@ -187,7 +182,6 @@ export const layer = (options: Options): Layer.Layer<LarkConfig, InvalidLarkConf
  * The configuration from `LARK_APP_ID` and the other environment variables, or from configs of your own. Fails with
  * `InvalidLarkConfig` if a setting is missing or invalid.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerConfig = (config?: Config.Wrap<Options>): Layer.Layer<LarkConfig, InvalidLarkConfig> =>

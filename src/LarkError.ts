@@ -35,8 +35,6 @@
  * ))
  * console.log(text) // => 121005, log id 20261122061500
  * ```
- *
- * @since 0.1.0
  */
 import { memoize } from "effect/Function"
 import * as Schema from "effect/Schema"
@@ -93,7 +91,6 @@ const uncoded = [
 /**
  * The errors that any call may fail with, whatever its endpoint.
  *
- * @since 0.1.0
  * @category models
  */
 export type GenericError = InstanceType<(typeof generic)[number] | (typeof uncoded)[number]>
@@ -101,7 +98,6 @@ export type GenericError = InstanceType<(typeof generic)[number] | (typeof uncod
 /**
  * Any error of the platform.
  *
- * @since 0.1.0
  * @category models
  */
 export type LarkError = InstanceType<(typeof Meeting)[keyof typeof Meeting]> | GenericError
@@ -109,7 +105,6 @@ export type LarkError = InstanceType<(typeof Meeting)[keyof typeof Meeting]> | G
 /**
  * A code, or a range of codes, and what the error for it says.
  *
- * @since 0.1.0
  * @category table
  */
 export interface Row extends Code, Pick<ApiError, "kind" | "retry" | "advice"> {
@@ -119,7 +114,6 @@ export interface Row extends Code, Pick<ApiError, "kind" | "retry" | "advice"> {
 /**
  * The codes of classes as data, by number.
  *
- * @since 0.1.0
  * @category table
  */
 export const tableOf = (
@@ -135,7 +129,6 @@ export const tableOf = (
 /**
  * The codes of this library's classes as data, by number.
  *
- * @since 0.1.0
  * @category table
  */
 export const table: ReadonlyArray<Row> = tableOf([Object.values(Meeting), generic].flat())
@@ -161,7 +154,6 @@ export const table: ReadonlyArray<Row> = tableOf([Object.values(Meeting), generi
  * console.log(Schema.decodeUnknownSync(LarkError.LarkError)(json).kind) // => caller
  * ```
  *
- * @since 0.1.0
  * @category schemas
  */
 export const LarkError: Schema.Codec<LarkError, Schema.Json> = Schema.Union(
@@ -189,7 +181,6 @@ const withoutData = ({ data: _, ...bare }: Failure): Failure => bare
  * A code that neither has is an `UnknownApiError`. The error's stack has no frames: they would be those of the reply's
  * decoder.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const fromFailure = <const Documented extends ReadonlyArray<ErrorClass>>(
@@ -209,7 +200,6 @@ export const fromFailure = <const Documented extends ReadonlyArray<ErrorClass>>(
 /**
  * Whether a code says that the token was rejected, before anything was executed.
  *
- * @since 0.1.0
  * @category guards
  */
 export const isTokenRejected = (code: number): boolean => indexOf(generic).get(code) === Generic.TokenRejected

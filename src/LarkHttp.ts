@@ -34,8 +34,6 @@
  * ))
  * console.log(data.meeting.topic) // => Weekly
  * ```
- *
- * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -72,7 +70,6 @@ import { UserToken } from "./UserToken.ts"
  * - `user`: the user's; the call requires `UserToken`.
  * - `either`: the user's inside `Lark.asUser`, else the app's.
  *
- * @since 0.1.0
  * @category models
  */
 export type TokenKind = "app" | "user" | "either"
@@ -88,7 +85,6 @@ type ParamsOf<Path extends string> = Path extends `${string}/:${infer Name}/${in
 /**
  * What a call sends beside its token.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Request {
@@ -102,7 +98,6 @@ export interface Request {
 /**
  * What a call of an endpoint takes: its path parameters where the path has any, a query and a body.
  *
- * @since 0.1.0
  * @category models
  */
 export type Input<Path extends string> = AnyPath extends Path ? [input?: Request]
@@ -113,7 +108,6 @@ export type Input<Path extends string> = AnyPath extends Path ? [input?: Request
 /**
  * An endpoint, as `endpoint` declares it.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Endpoint<
@@ -145,7 +139,6 @@ type AnyEndpoint = Endpoint<AnyPath, unknown, LarkError.ErrorClass, TokenKind>
 /**
  * How a call of an endpoint fails: the errors that it declares, and the generic ones.
  *
- * @since 0.1.0
  * @category errors
  */
 export type ErrorOf<T extends AnyEndpoint> = InstanceType<T["errors"][number]> | LarkError.GenericError
@@ -184,7 +177,6 @@ type UserOf<Token extends TokenKind> = "user" extends Token ? UserToken : never
  * const bot = LarkHttp.call(botInfo)
  * ```
  *
- * @since 0.1.0
  * @category constructors
  */
 export const endpoint = <
@@ -239,7 +231,6 @@ export const endpoint = <
  * and for a turn at the rate limiter has no bound of its own; inside an operation of the engine the call is held
  * meanwhile (`Cas.hold`).
  *
- * @since 0.1.0
  * @category services
  */
 export class LarkHttp extends Context.Service<LarkHttp, {
@@ -301,7 +292,6 @@ const decoded = <A>(
 /**
  * Builds the service from the configuration, the app's token and an HTTP client.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | TenantToken | HttpClient.HttpClient> = Effect
@@ -411,7 +401,6 @@ const attributesOf = ({ params = {} }: Request) =>
 /**
  * The HTTP API of the configured app.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer: Layer.Layer<LarkHttp, never, LarkConfig | TenantToken | HttpClient.HttpClient> = Layer.effect(
@@ -422,7 +411,6 @@ export const layer: Layer.Layer<LarkHttp, never, LarkConfig | TenantToken | Http
 /**
  * Calls an endpoint. Fails with the errors that it declares, and the generic ones.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const call = <Path extends `/${string}`, A, E extends LarkError.ErrorClass, Token extends TokenKind>(
@@ -434,7 +422,6 @@ export const call = <Path extends `/${string}`, A, E extends LarkError.ErrorClas
 /**
  * The fields that say whether another page follows, for the `data` of an endpoint that answers in pages.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const paged = {
@@ -475,7 +462,6 @@ export const paged = {
  * )
  * ```
  *
- * @since 0.1.0
  * @category accessors
  */
 export const pages = <

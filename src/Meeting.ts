@@ -20,8 +20,6 @@
  * ))
  * console.log(meeting.topic, meeting.status === Meeting.Status.InProgress) // => Weekly true
  * ```
- *
- * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 import * as MeetingId from "./MeetingId.ts"
@@ -31,7 +29,6 @@ import * as MeetingUser from "./MeetingUser.ts"
 /**
  * The documented values of a meeting's `status`. The server may send others; they are kept as they are.
  *
- * @since 0.1.0
  * @category models
  */
 export const Status = { Calling: 1, InProgress: 2, Ended: 3 } as const
@@ -39,7 +36,6 @@ export const Status = { Calling: 1, InProgress: 2, Ended: 3 } as const
 /**
  * The documented values of a participant's `status`. The server may send others; they are kept as they are.
  *
- * @since 0.1.0
  * @category models
  */
 export const ParticipantStatus = { Calling: 1, InMeeting: 2, Ringing: 3, Left: 4 } as const
@@ -58,7 +54,6 @@ const participantOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingU
 /**
  * A person, room or telephone that is or was in a meeting, or is being called into it.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Participant<out T extends MeetingUser.IdType = MeetingUser.IdType>
@@ -77,7 +72,6 @@ const ability = Schema.Struct({
 /**
  * What a meeting allows.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Ability extends Schema.Schema.Type<typeof ability> {}
@@ -116,7 +110,6 @@ const meetingOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.
  *
  * `password` is what people type to join. `hostUser` is `None` when nobody is host, or when the app may not see who is.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Meeting<out T extends MeetingUser.IdType = MeetingUser.IdType>
@@ -126,7 +119,6 @@ export interface Meeting<out T extends MeetingUser.IdType = MeetingUser.IdType>
 /**
  * The schema of participants that are named by one kind of id. For JSON, use it with `Schema.toCodecJson`.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const participantSchema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Participant<T>> =>
@@ -135,7 +127,6 @@ export const participantSchema = <T extends MeetingUser.IdType>(idType: T): Sche
 /**
  * The schema of participants, named by any kind of id. For JSON, use it with `Schema.toCodecJson`.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const Participant: Schema.Codec<Participant> = participantOf(MeetingUser.MeetingUser)
@@ -143,7 +134,6 @@ export const Participant: Schema.Codec<Participant> = participantOf(MeetingUser.
 /**
  * The schema of meetings whose users are named by one kind of id. For JSON, use it with `Schema.toCodecJson`.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const schema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Meeting<T>> =>
@@ -152,7 +142,6 @@ export const schema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Me
 /**
  * The schema of meetings whose users are named by any kind of id. For JSON, use it with `Schema.toCodecJson`.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const Meeting: Schema.Codec<Meeting> = meetingOf(MeetingUser.MeetingUser)

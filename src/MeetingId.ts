@@ -23,8 +23,6 @@
  * const refused = await Effect.runPromise(Effect.flip(MeetingId.makeEffect("123456789")))
  * console.log(refused._tag, "looks like a", refused.looksLike) // => InvalidMeetingId looks like a meeting number
  * ```
- *
- * @since 0.1.0
  */
 import type * as Brand from "effect/Brand"
 import type * as Effect from "effect/Effect"
@@ -34,7 +32,6 @@ import * as number from "./internal/meetingNumber.ts"
 /**
  * A meeting id; a plain string is not one.
  *
- * @since 0.1.0
  * @category models
  */
 export type MeetingId = string & Brand.Brand<"effect-lark-meetings/MeetingId">
@@ -42,7 +39,6 @@ export type MeetingId = string & Brand.Brand<"effect-lark-meetings/MeetingId">
 /**
  * Whether a text has the form of a meeting id.
  *
- * @since 0.1.0
  * @category guards
  */
 export const isMeetingId = (text: string): text is MeetingId => number.has("meeting id or reserve id", text)
@@ -57,7 +53,6 @@ const kind = {
 /**
  * The schema of a meeting id: a string in JSON.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const MeetingId = number.schema(kind).pipe(Schema.brand("effect-lark-meetings/MeetingId"))
@@ -65,7 +60,6 @@ export const MeetingId = number.schema(kind).pipe(Schema.brand("effect-lark-meet
 /**
  * The text cannot be the id of a meeting. `looksLike` names the number that it may be instead.
  *
- * @since 0.1.0
  * @category errors
  */
 export class InvalidMeetingId extends number.invalid("InvalidMeetingId", kind) {}
@@ -73,7 +67,6 @@ export class InvalidMeetingId extends number.invalid("InvalidMeetingId", kind) {
 /**
  * The meeting id in a text that is known to hold one. Throws `InvalidMeetingId`; for input from outside use `makeEffect`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make: (text: string) => MeetingId = number.maker(kind, InvalidMeetingId)
@@ -81,7 +74,6 @@ export const make: (text: string) => MeetingId = number.maker(kind, InvalidMeeti
 /**
  * The meeting id in a text from outside; fails with `InvalidMeetingId` if it cannot be one.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const makeEffect: (text: string) => Effect.Effect<MeetingId, InvalidMeetingId> = number.effectMaker(

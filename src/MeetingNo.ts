@@ -16,8 +16,6 @@
  * const refused = await Effect.runPromise(Effect.flip(MeetingNo.makeEffect("6911188411932033028")))
  * console.log(refused._tag, "looks like a", refused.looksLike) // => InvalidMeetingNo looks like a meeting id or reserve id
  * ```
- *
- * @since 0.1.0
  */
 import type * as Brand from "effect/Brand"
 import type * as Effect from "effect/Effect"
@@ -27,7 +25,6 @@ import * as number from "./internal/meetingNumber.ts"
 /**
  * A meeting number; a plain string is not one.
  *
- * @since 0.1.0
  * @category models
  */
 export type MeetingNo = string & Brand.Brand<"effect-lark-meetings/MeetingNo">
@@ -35,7 +32,6 @@ export type MeetingNo = string & Brand.Brand<"effect-lark-meetings/MeetingNo">
 /**
  * Whether a text has the form of a meeting number.
  *
- * @since 0.1.0
  * @category guards
  */
 export const isMeetingNo = (text: string): text is MeetingNo => number.has("meeting number", text)
@@ -51,7 +47,6 @@ const kind = {
 /**
  * The schema of a meeting number: a string in JSON.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const MeetingNo = number.schema(kind).pipe(Schema.brand("effect-lark-meetings/MeetingNo"))
@@ -59,7 +54,6 @@ export const MeetingNo = number.schema(kind).pipe(Schema.brand("effect-lark-meet
 /**
  * The text cannot be the number of a meeting. `looksLike` names the number that it may be instead.
  *
- * @since 0.1.0
  * @category errors
  */
 export class InvalidMeetingNo extends number.invalid("InvalidMeetingNo", kind) {}
@@ -67,7 +61,6 @@ export class InvalidMeetingNo extends number.invalid("InvalidMeetingNo", kind) {
 /**
  * The meeting number in a text that is known to hold one. Throws `InvalidMeetingNo`; for input from outside use `makeEffect`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make: (text: string) => MeetingNo = number.maker(kind, InvalidMeetingNo)
@@ -75,7 +68,6 @@ export const make: (text: string) => MeetingNo = number.maker(kind, InvalidMeeti
 /**
  * The meeting number in a text from outside; fails with `InvalidMeetingNo` if it cannot be one.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const makeEffect: (text: string) => Effect.Effect<MeetingNo, InvalidMeetingNo> = number.effectMaker(

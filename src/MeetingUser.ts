@@ -21,8 +21,6 @@
  * const room = MeetingUser.openId("omm_room", { userType: MeetingUser.UserType.Room })
  * console.log(alice.idType, alice.userType, room.userType) // => open_id 1 2
  * ```
- *
- * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -34,7 +32,6 @@ import * as wire from "./internal/wire.ts"
 /**
  * The kinds of user id, as `user_id_type` names them.
  *
- * @since 0.1.0
  * @category models
  */
 export type IdType = "open_id" | "union_id" | "user_id"
@@ -42,7 +39,6 @@ export type IdType = "open_id" | "union_id" | "user_id"
 /**
  * The documented values of `user_type`. The server may send others; they are kept as they are.
  *
- * @since 0.1.0
  * @category models
  */
 export const UserType = {
@@ -60,7 +56,6 @@ export const UserType = {
 /**
  * A user, named by an id of one kind.
  *
- * @since 0.1.0
  * @category models
  */
 export interface MeetingUser<out T extends IdType = IdType> {
@@ -73,7 +68,6 @@ export interface MeetingUser<out T extends IdType = IdType> {
  * Not a user: the id is empty, longer than 256 characters, or has whitespace or control characters in it, or the user
  * type is not a positive whole number.
  *
- * @since 0.1.0
  * @category errors
  */
 export class InvalidMeetingUser extends Classified<{ readonly reason: string }>()("InvalidMeetingUser", {
@@ -123,7 +117,6 @@ const Type = Schema.Int.check(Schema.isGreaterThan(0))
 /**
  * The schema of users that are named by one kind of id. In JSON: `{ idType, id, userType }`.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const schema = <T extends IdType>(idType: T): Schema.Codec<MeetingUser<T>> =>
@@ -132,7 +125,6 @@ export const schema = <T extends IdType>(idType: T): Schema.Codec<MeetingUser<T>
 /**
  * The schema of users, named by any kind of id. In JSON: `{ idType, id, userType }`.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const MeetingUser: Schema.Codec<MeetingUser> = Schema.Union([
@@ -144,7 +136,6 @@ export const MeetingUser: Schema.Codec<MeetingUser> = Schema.Union([
 /**
  * A user from parts that come from outside; fails with `InvalidMeetingUser`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const makeEffect = <T extends IdType>(
@@ -160,7 +151,6 @@ const constructor =
 /**
  * A user by open id, a Feishu or Lark user unless `userType` says otherwise. Throws `InvalidMeetingUser`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const openId = constructor("open_id")
@@ -168,7 +158,6 @@ export const openId = constructor("open_id")
 /**
  * A user by union id, a Feishu or Lark user unless `userType` says otherwise. Throws `InvalidMeetingUser`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const unionId = constructor("union_id")
@@ -176,7 +165,6 @@ export const unionId = constructor("union_id")
 /**
  * A user by user id, a Feishu or Lark user unless `userType` says otherwise. Throws `InvalidMeetingUser`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const userId = constructor("user_id")
@@ -184,7 +172,6 @@ export const userId = constructor("user_id")
 /**
  * Whether two users are the same: id and user type under one id kind. Users of different kinds are never equal.
  *
- * @since 0.1.0
  * @category predicates
  */
 export const equals = (a: MeetingUser, b: MeetingUser): boolean =>
@@ -193,7 +180,6 @@ export const equals = (a: MeetingUser, b: MeetingUser): boolean =>
 /**
  * Whether a user is named by an id of this kind.
  *
- * @since 0.1.0
  * @category guards
  */
 export const hasIdType = <T extends IdType>(user: MeetingUser, idType: T): user is MeetingUser<T> =>
@@ -202,7 +188,6 @@ export const hasIdType = <T extends IdType>(user: MeetingUser, idType: T): user 
 /**
  * The `meeting_user` object of the API.
  *
- * @since 0.1.0
  * @category encoding
  */
 export const toWire = (user: MeetingUser): { readonly id: string; readonly user_type: number } => ({
@@ -214,7 +199,6 @@ export const toWire = (user: MeetingUser): { readonly id: string; readonly user_
  * The user in a `meeting_user` object; none if it does not name one. Both of its fields may be missing or empty: the
  * id when the app may not see it.
  *
- * @since 0.1.0
  * @category decoding
  */
 export const fromWire = <T extends IdType>(idType: T, meetingUser: unknown): Option.Option<MeetingUser<T>> => {

@@ -34,8 +34,6 @@
  * ))
  * console.log(report.outcome, report.swaps, report.after.id) // => swapped 2 ou_bob
  * ```
- *
- * @since 0.1.0
  */
 import * as Cache from "effect/Cache"
 import * as Context from "effect/Context"
@@ -56,7 +54,6 @@ import { UserToken } from "./UserToken.ts"
 /**
  * How the method of an endpoint fails: with the errors documented for it, and the generic ones.
  *
- * @since 0.1.0
  * @category errors
  */
 export type ErrorOf<Method extends Exclude<keyof Meetings["Service"], "swapHost" | "setHost">> = Effect.Error<
@@ -67,7 +64,6 @@ export type ErrorOf<Method extends Exclude<keyof Meetings["Service"], "swapHost"
  * How `swapHost` fails: with the errors documented for `set_host`, and the generic ones, less those that are values of its
  * outcome: a conflict, a request that was not sent, a lost reply.
  *
- * @since 0.1.0
  * @category errors
  */
 export type SwapHostError = hostRegister.SwapError
@@ -76,7 +72,6 @@ export type SwapHostError = hostRegister.SwapError
  * How `setHost` fails: as `swapHost`, or as the `get` that finds the host, each error with the report of the operation; or
  * with an error of the engine.
  *
- * @since 0.1.0
  * @category errors
  */
 export type SetHostError<T extends MeetingUser.IdType> =
@@ -87,7 +82,6 @@ export type SetHostError<T extends MeetingUser.IdType> =
  * Why a request of `setHost` or `swapHost` was not executed, or may have been: the `cause` of `Unsent`, `Unknown`,
  * `CasExhausted` and `CasIndeterminate`. The causes of the last two may also be the engine's own (`Cas.AttemptCut`).
  *
- * @since 0.1.0
  * @category errors
  */
 export type TransientError = hostRegister.TransientError
@@ -95,7 +89,6 @@ export type TransientError = hostRegister.TransientError
 /**
  * What `get` reads beside the meeting itself.
  *
- * @since 0.1.0
  * @category models
  */
 export interface GetOptions<T extends MeetingUser.IdType = MeetingUser.IdType> {
@@ -109,7 +102,6 @@ export interface GetOptions<T extends MeetingUser.IdType = MeetingUser.IdType> {
 /**
  * The users of one `set_host`, named by one kind of id.
  *
- * @since 0.1.0
  * @category models
  */
 export interface HostSwap<T extends MeetingUser.IdType> {
@@ -120,7 +112,6 @@ export interface HostSwap<T extends MeetingUser.IdType> {
 /**
  * How to move the host role.
  *
- * @since 0.1.0
  * @category models
  */
 export interface SetHostOptions<T extends MeetingUser.IdType, E = never, R = never> {
@@ -143,7 +134,6 @@ export interface SetHostOptions<T extends MeetingUser.IdType, E = never, R = nev
 /**
  * The meeting operations: each method has the input, the result and the errors of its endpoint.
  *
- * @since 0.1.0
  * @category services
  */
 export class Meetings extends Context.Service<Meetings, Effect.Success<typeof make>>()(
@@ -175,7 +165,6 @@ const capacity = 1_000
 /**
  * Builds the service on the HTTP API.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = Effect.gen(function*() {
@@ -247,7 +236,6 @@ export const make = Effect.gen(function*() {
 /**
  * The meeting operations on the HTTP API.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer: Layer.Layer<Meetings, never, LarkHttp> = Layer.effect(Meetings, make)
@@ -260,7 +248,6 @@ export const layer: Layer.Layer<Meetings, never, LarkHttp> = Layer.effect(Meetin
  * With `user_id`, the platform leaves rooms and telephones out of the participants. Only meetings of the last 90 days that
  * belong to the app's tenant, or to the user. Scope `vc:meeting:readonly` or `vc:meeting.meetingevent:read`.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const get = <T extends MeetingUser.IdType = "open_id">(
@@ -276,7 +263,6 @@ export const get = <T extends MeetingUser.IdType = "open_id">(
  *
  * Users of different kinds of id are refused with `InvalidParameter`, and nothing is sent. Scope `vc:meeting`.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const swapHost = <T extends MeetingUser.IdType>(
@@ -296,7 +282,6 @@ export const swapHost = <T extends MeetingUser.IdType>(
  * `"OperatorNotHost"`. Users of different kinds of id, or none at all, are refused with `InvalidParameter`. Scope
  * `vc:meeting`.
  *
- * @since 0.1.0
  * @category accessors
  */
 export function setHost<T extends MeetingUser.IdType>(
@@ -308,7 +293,6 @@ export function setHost<T extends MeetingUser.IdType>(
  * Moves the host role to a user, or as an intent of `Cas` decides, with a policy whose schedules have errors or
  * requirements of their own. Fails with `SetHostError`, or with an error of the schedules.
  *
- * @since 0.1.0
  * @category accessors
  */
 export function setHost<T extends MeetingUser.IdType, E, R>(
@@ -332,7 +316,6 @@ export function setHost<T extends MeetingUser.IdType, E, R>(
  * Users only: wrap the call with `Lark.asUser`. A lost reply is a `TransportError` with `executed: "unknown"`; the call is
  * not repeated. Scope `vc:meeting`.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const end = (meetingId: MeetingId): Effect.Effect<void, ErrorOf<"end">, Meetings | UserToken> =>

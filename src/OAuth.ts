@@ -44,8 +44,6 @@
  * )
  * console.log(await Effect.runPromise(Effect.provide(program, layer))) // => ou_alice granted vc:meeting and offline_access
  * ```
- *
- * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import * as Digest from "effect/crypto/Digest"
@@ -74,7 +72,6 @@ import { fromAccessToken, UserToken } from "./UserToken.ts"
 /**
  * The options of a login.
  *
- * @since 0.1.0
  * @category models
  */
 export interface AuthorizeOptions {
@@ -97,7 +94,6 @@ const Unguessable = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9._~-]{43,12
  * Encoding reveals `state` and `verifier`. Store the encoded login where the browser can neither read nor change it: on
  * the server, or sealed. Use a login for one callback.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const Login = Schema.Struct({
@@ -112,7 +108,6 @@ export const Login = Schema.Struct({
 /**
  * A login in progress, decoded.
  *
- * @since 0.1.0
  * @category models
  */
 export type Login = typeof Login.Type
@@ -120,7 +115,6 @@ export type Login = typeof Login.Type
 /**
  * The tokens that the platform granted for a user.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Grant {
@@ -141,7 +135,6 @@ export interface Grant {
 /**
  * The user an access token belongs to.
  *
- * @since 0.1.0
  * @category models
  */
 export interface UserInfo {
@@ -157,7 +150,6 @@ export interface UserInfo {
 /**
  * Invalid options of a login: the redirect URI, or a scope. No request was sent.
  *
- * @since 0.1.0
  * @category errors
  */
 export class InvalidLogin extends Classified<Authorization.Fault>()("InvalidLogin", {
@@ -175,7 +167,6 @@ export class InvalidLogin extends Classified<Authorization.Fault>()("InvalidLogi
  * - `failed`: the platform did not show the consent page; `error` is its error code.
  * - `noCode`: the callback has neither a code nor an error, or has one of them twice.
  *
- * @since 0.1.0
  * @category errors
  */
 export class LoginRefused extends Classified<Callback.Refusal>()("LoginRefused", {
@@ -212,7 +203,6 @@ const advice: Record<Callback.Refusal["reason"], string> = {
  * was used, has expired or is revoked), `CredentialsRejected` and `AppUnavailable` (the app or its settings). A request
  * without a reply within 9 seconds fails with `TransportError`.
  *
- * @since 0.1.0
  * @category services
  */
 export class OAuth extends Context.Service<OAuth, {
@@ -326,7 +316,6 @@ const make = Effect.gen(function*() {
 /**
  * The login of users, for the configured app.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer: Layer.Layer<OAuth, never, LarkConfig | HttpClient.HttpClient> = Layer.effect(OAuth, make).pipe(
@@ -341,7 +330,6 @@ export const layer: Layer.Layer<OAuth, never, LarkConfig | HttpClient.HttpClient
  * Fails with `InvalidLogin` if the redirect URI is not an http or https URL or has a fragment, if a scope is empty or has
  * a character that scopes cannot have (whitespace, quotes, backslashes), or if there are more than 50 scopes.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const authorize = (options: AuthorizeOptions): Effect.Effect<Login, InvalidLogin, OAuth> =>
@@ -355,7 +343,6 @@ export const authorize = (options: AuthorizeOptions): Effect.Effect<Login, Inval
  * The URL may be relative, as web servers see it: only its query is read. Fails with `LoginRefused` if it has no code or
  * not the state of this login, and with `ReauthorizationRequired` if the code was used or is older than five minutes.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const exchange = (
@@ -377,7 +364,6 @@ export const exchange = (
  * After an error whose `retry` is `"unknown"` (a lost reply, a 5xx) the refresh token may be used up: a second attempt is a
  * last resort, and fails with `ReauthorizationRequired` if it was.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const refresh = (
@@ -389,7 +375,6 @@ export const refresh = (
  * Returns the user an access token belongs to. Fails with `TokenRejected` if it has expired, was revoked or is not the
  * token of a user.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const userInfo = (

@@ -52,8 +52,6 @@
  * ))
  * console.log(result) // => [ true, 100 ]
  * ```
- *
- * @since 0.1.0
  */
 import * as Cache from "effect/Cache"
 import * as Duration from "effect/Duration"
@@ -190,7 +188,6 @@ const make = Effect.gen(function*() {
 /**
  * Limits all requests, counted by a `RateLimiter`: `RateLimiter.layerStoreRedis` shares the count among processes.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer: Layer.Layer<never, never, RateLimiter.RateLimiter> = Layer.effect(RateLimits, make)
@@ -198,7 +195,6 @@ export const layer: Layer.Layer<never, never, RateLimiter.RateLimiter> = Layer.e
 /**
  * Limits all requests, counted in memory.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerMemory: Layer.Layer<never> = layer.pipe(

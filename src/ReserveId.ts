@@ -20,8 +20,6 @@
  * const refused = await Effect.runPromise(Effect.flip(ReserveId.makeEffect("123456789")))
  * console.log(refused._tag, "looks like a", refused.looksLike) // => InvalidReserveId looks like a meeting number
  * ```
- *
- * @since 0.1.0
  */
 import type * as Brand from "effect/Brand"
 import type * as Effect from "effect/Effect"
@@ -31,7 +29,6 @@ import * as number from "./internal/meetingNumber.ts"
 /**
  * A reserve id; a plain string is not one.
  *
- * @since 0.1.0
  * @category models
  */
 export type ReserveId = string & Brand.Brand<"effect-lark-meetings/ReserveId">
@@ -39,7 +36,6 @@ export type ReserveId = string & Brand.Brand<"effect-lark-meetings/ReserveId">
 /**
  * Whether a text has the form of a reserve id.
  *
- * @since 0.1.0
  * @category guards
  */
 export const isReserveId = (text: string): text is ReserveId => number.has("meeting id or reserve id", text)
@@ -55,7 +51,6 @@ const kind = {
 /**
  * The schema of a reserve id: a string in JSON.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const ReserveId = number.schema(kind).pipe(Schema.brand("effect-lark-meetings/ReserveId"))
@@ -63,7 +58,6 @@ export const ReserveId = number.schema(kind).pipe(Schema.brand("effect-lark-meet
 /**
  * The text cannot be the id of a reservation. `looksLike` names the number that it may be instead.
  *
- * @since 0.1.0
  * @category errors
  */
 export class InvalidReserveId extends number.invalid("InvalidReserveId", kind) {}
@@ -71,7 +65,6 @@ export class InvalidReserveId extends number.invalid("InvalidReserveId", kind) {
 /**
  * The reserve id in a text that is known to hold one. Throws `InvalidReserveId`; for input from outside use `makeEffect`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make: (text: string) => ReserveId = number.maker(kind, InvalidReserveId)
@@ -79,7 +72,6 @@ export const make: (text: string) => ReserveId = number.maker(kind, InvalidReser
 /**
  * The reserve id in a text from outside; fails with `InvalidReserveId` if it cannot be one.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const makeEffect: (text: string) => Effect.Effect<ReserveId, InvalidReserveId> = number.effectMaker(

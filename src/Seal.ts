@@ -35,8 +35,6 @@
  * const [leaks, opened, reason] = await Effect.runPromise(Effect.provide(program, Seal.layer({ key })))
  * console.log(leaks, opened, reason) // => false ur-secret unreadable
  * ```
- *
- * @since 0.1.0
  */
 import * as Bytes from "effect/Bytes"
 import * as Config from "effect/Config"
@@ -57,7 +55,6 @@ import { SessionStoreError } from "./LarkError.ts"
 /**
  * The keys of a seal.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options {
@@ -76,7 +73,6 @@ export interface Options {
  * - `open`: returns the secret. Fails with `SessionStoreError` (`unreadable`) if the text was sealed with a key that is not
  *   configured, for another purpose, or was changed; the error does not say which.
  *
- * @since 0.1.0
  * @category services
  */
 export class Seal extends Context.Service<Seal, {
@@ -151,7 +147,6 @@ const make = (options: Options) => fromKeys({ key: "key", previous: "previous" }
 /**
  * Seals with the keys in the options. Fails with `InvalidLarkConfig` if a key is not 32 bytes in base64.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer = (options: Options): Layer.Layer<Seal, InvalidLarkConfig> => Layer.effect(Seal, make(options))
@@ -169,7 +164,6 @@ const fromVariables = Effect.gen(function*() {
  * Seals with the key in `LARK_SEAL_KEY`, or with configs of your own. Fails with `InvalidLarkConfig`, which names the
  * variable, if a key is missing or is not 32 bytes in base64.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerConfig = (config?: Config.Wrap<Options>): Layer.Layer<Seal, InvalidLarkConfig> =>

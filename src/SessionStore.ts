@@ -35,8 +35,6 @@
  * const lines = await Effect.runPromise(Effect.provide(program, SessionStore.layerMemory))
  * console.log(lines.join(" ")) // => Applied Conflict {"version":1,"value":"one"}
  * ```
- *
- * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -60,7 +58,6 @@ export type { Backend, Stored } from "./SessionStore/backend.ts"
 /**
  * The store. Provide one of the layers, or a `Backend` of your own.
  *
- * @since 0.1.0
  * @category services
  */
 export class SessionStore extends Context.Service<SessionStore, Backend>()("effect-lark-meetings/SessionStore") {}
@@ -68,7 +65,6 @@ export class SessionStore extends Context.Service<SessionStore, Backend>()("effe
 /**
  * In memory: for tests, and for programs whose users log in again after every start.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerMemory: Layer.Layer<SessionStore> = Layer.sync(SessionStore, () => {
@@ -95,7 +91,6 @@ export const layerMemory: Layer.Layer<SessionStore> = Layer.sync(SessionStore, (
  *   compare-and-swap for several processes from that.
  * - As safe in a crash as the `KeyValueStore`: one that overwrites a file in place can leave half a record.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerKeyValueStore: Layer.Layer<SessionStore, never, KeyValueStore.KeyValueStore> = Layer.effect(
@@ -118,7 +113,6 @@ export const layerKeyValueStore: Layer.Layer<SessionStore, never, KeyValueStore.
  * - Needs hard links, which FAT and some network shares do not have.
  * - A swap whose process was suspended for an hour may end as `Unknown`.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerFileSystem = (options: {
@@ -139,7 +133,6 @@ export const layerFileSystem = (options: {
  * - SQLite: set a busy timeout. Do not wait for a token in a transaction of a client with one connection: the store would
  *   wait for that connection.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerSql = (options?: {
@@ -150,7 +143,6 @@ export const layerSql = (options?: {
 /**
  * In Redis, one hash for each key, named by `prefix` (`lark:session:` by default) and the key.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerRedis = (options?: {

@@ -12,8 +12,6 @@
  * const json = JSON.stringify(Schema.encodeSync(schema)(error))
  * console.log(Schema.decodeUnknownSync(schema)(JSON.parse(json)).kind) // => caller
  * ```
- *
- * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 import * as Cas from "./Cas.ts"
@@ -23,7 +21,6 @@ import * as MeetingUser from "./MeetingUser.ts"
 /**
  * The schema of the errors of `setHost` for users of one kind of id. The causes in a report cross as tag and message.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const schema = <T extends MeetingUser.IdType>(idType: T) => {

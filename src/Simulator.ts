@@ -61,8 +61,6 @@
  * })
  * console.log(await Effect.runPromise(Effect.provide(program, feishu))) // => 403, ou_carol is the host
  * ```
- *
- * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -119,7 +117,6 @@ export type { WorldOptions, Write } from "./Simulator/World.ts"
  *
  * The id of a meeting that does not exist is a defect, and so is the name of an endpoint that does not exist.
  *
- * @since 0.1.0
  * @category services
  */
 export class Simulator extends Context.Service<Simulator, {
@@ -222,7 +219,6 @@ export class Simulator extends Context.Service<Simulator, {
  * // => 429, then {"code":0,"msg":"success","data":{"host":"ou_alice","asked_by":"ou_bob"}}
  * ```
  *
- * @since 0.1.0
  * @category constructors
  */
 export const endpoint = <const Name extends string, const Path extends `/${string}`, Rule extends TokenRule>(
@@ -239,7 +235,6 @@ const makeSimulator = (options: Options<string, Simulator>) =>
  *
  * A lost connection is an `HttpClientError` with a `TransportError`, as with a real transport.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer = <Name extends string = never>(
@@ -275,7 +270,6 @@ export const layer = <Name extends string = never>(
  *
  * On a server that does not expose its sockets, a lost connection is a 502 without a body.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerServer = <Name extends string = never>(

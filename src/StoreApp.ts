@@ -34,8 +34,6 @@
  * ))
  * console.log(topic) // => Weekly
  * ```
- *
- * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
@@ -64,7 +62,6 @@ import { Tenant, TenantToken } from "./TenantToken.ts"
 /**
  * The services that the layer provides.
  *
- * @since 0.1.0
  * @category models
  */
 export type Services = LarkServices | AppTicket.AppTicket | AppToken.AppToken
@@ -89,7 +86,6 @@ const kept = { capacity: 10_000, idleTime: Duration.hours(2) }
  * `get` and `reject` concern the tenant that `Lark.asTenant` names; outside of it, `get` fails with `InvalidTenant`. A token is
  * dropped when it was not used for two hours, or when 10,000 other tenants were used after it.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerTenantToken: Layer.Layer<
@@ -153,7 +149,6 @@ const services = Meetings.layer.pipe(
 /**
  * Everything for one store app. Fails with `InvalidLarkConfig` when an option is missing or wrong.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer = (
@@ -165,7 +160,6 @@ export const layer = (
  * Everything for the store app that the variables of `Lark.layerConfig` configure, or configs of your own. Fails with
  * `InvalidLarkConfig`, which names the variable that is missing or wrong.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerConfig = (

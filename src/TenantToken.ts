@@ -31,8 +31,6 @@
  * )
  * console.log(String(token)) // => <redacted>
  * ```
- *
- * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -49,7 +47,6 @@ import * as LarkError from "./LarkError.ts"
 /**
  * The tenant in which a store app acts: its `tenant_key`. `Lark.asTenant` provides it.
  *
- * @since 0.1.0
  * @category services
  */
 export class Tenant extends Context.Service<Tenant, string>()("effect-lark-meetings/TenantToken/Tenant") {}
@@ -64,7 +61,6 @@ export class Tenant extends Context.Service<Tenant, string>()("effect-lark-meeti
  *   custom app names one. A store app also fails with `AppTicketMissing` or `SessionStoreError`.
  * - `reject`: reports that the platform rejected this token. Returns true if `get` may return another one.
  *
- * @since 0.1.0
  * @category services
  */
 export class TenantToken extends Context.Service<TenantToken, {
@@ -75,7 +71,6 @@ export class TenantToken extends Context.Service<TenantToken, {
 /**
  * The token of a custom app.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer: Layer.Layer<TenantToken, never, LarkConfig | HttpClient.HttpClient> = Layer.effect(

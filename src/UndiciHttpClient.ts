@@ -35,8 +35,6 @@
  * )
  * console.log(error.reason._tag) // => TransportError
  * ```
- *
- * @since 0.1.0
  */
 import * as Bytes from "effect/Bytes"
 import * as Clock from "effect/Clock"
@@ -70,7 +68,6 @@ interface DispatchController {
 /**
  * The part of a dispatcher, such as undici's `Agent`, that is used. It calls `onRequestStart` before a request leaves.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Dispatcher {
@@ -263,7 +260,6 @@ const send = <A>(
  * A request fails with an `HttpClientError`: `TransportError` if there was no response, with undici's error as its cause;
  * `EncodeError` or `InvalidUrlError` if nothing was sent.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const make = (dispatcher: Dispatcher): HttpClient.HttpClient => {
@@ -293,7 +289,6 @@ export const make = (dispatcher: Dispatcher): HttpClient.HttpClient => {
  * A client on a dispatcher that is acquired with the layer and released with it. Fails if the dispatcher cannot be
  * acquired.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer = <E, R>(

@@ -54,8 +54,6 @@
  *   ))
  * ) // => log in: noSession
  * ```
- *
- * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -82,7 +80,6 @@ import { UserToken } from "./UserToken.ts"
 /**
  * How sessions are refreshed.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options {
@@ -106,7 +103,6 @@ export interface Options {
  *
  * `save` and `remove` fail with `SessionStoreError`.
  *
- * @since 0.1.0
  * @category services
  */
 export class UserSessions extends Context.Service<UserSessions, {
@@ -163,7 +159,6 @@ const make = (options: Options) =>
 /**
  * The sessions of the users of the configured app. Fails with `InvalidLarkConfig` when the claim time is invalid.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer = (
@@ -198,7 +193,6 @@ export const layer = (
  *   })
  * ```
  *
- * @since 0.1.0
  * @category constructors
  */
 export const fromRefreshToken = <E, R>(
@@ -225,7 +219,6 @@ export const fromRefreshToken = <E, R>(
 /**
  * Starts a session with the grant of a login.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const save = (user: MeetingUser, grant: Grant): Effect.Effect<void, SessionStoreError, UserSessions> =>
@@ -234,7 +227,6 @@ export const save = (user: MeetingUser, grant: Grant): Effect.Effect<void, Sessi
 /**
  * The token of a user, for `Lark.asUser`.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const get = (user: MeetingUser): Effect.Effect<UserToken["Service"], never, UserSessions> =>
@@ -243,7 +235,6 @@ export const get = (user: MeetingUser): Effect.Effect<UserToken["Service"], neve
 /**
  * Deletes the session of a user.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const remove = (user: MeetingUser): Effect.Effect<void, SessionStoreError, UserSessions> =>

@@ -18,8 +18,6 @@
  * )
  * console.log(String(token)) // => <redacted>
  * ```
- *
- * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -39,7 +37,6 @@ import type { MeetingUser } from "./MeetingUser.ts"
  * - `user`: the owner of the token, if known. A user can move the host role only while holding it, so the owner saves requests
  *   that cannot succeed.
  *
- * @since 0.1.0
  * @category services
  */
 export class UserToken extends Context.Service<UserToken, {
@@ -51,7 +48,6 @@ export class UserToken extends Context.Service<UserToken, {
 /**
  * A session with an access token from elsewhere, which is never renewed.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const fromAccessToken = (
@@ -67,7 +63,6 @@ export const fromAccessToken = (
 /**
  * A session with an access token from elsewhere, for a whole program.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerStatic = (

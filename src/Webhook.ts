@@ -80,8 +80,6 @@
  * console.log(await post("v-token"), seen) // => 200 [ 'vc.meeting.meeting_ended_v1' ]
  * await dispose()
  * ```
- *
- * @since 0.1.0
  */
 import * as Cipher from "effect/crypto/Cipher"
 import * as Digest from "effect/crypto/Digest"
@@ -111,7 +109,6 @@ export { HandledEvents, layerHandledEvents } from "./Webhook/handledEvents.ts"
 /**
  * The options of a webhook.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options<R = never> {
@@ -128,7 +125,6 @@ export interface Options<R = never> {
 /**
  * The secrets of a webhook, shown in the developer console under Events & Callbacks, Encryption Strategy.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Secrets {
@@ -243,7 +239,6 @@ const keepTickets = Effect.gen(function*() {
 /**
  * Receives the events of a custom app. Fails with `InvalidLarkConfig` if a secret is missing or an option is invalid.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layer = <R = never>(
@@ -254,7 +249,6 @@ export const layer = <R = never>(
  * Receives the events of a custom app, with the secrets in `LARK_VERIFICATION_TOKEN` and `LARK_ENCRYPT_KEY`. Fails with
  * `InvalidLarkConfig` if the verification token is missing or an option is invalid.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerConfig = <R = never>(
@@ -265,7 +259,6 @@ export const layerConfig = <R = never>(
  * Receives the tickets and events of a store app. Fails with `InvalidLarkConfig` if a secret is missing or an option is
  * invalid.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerStore = <R = never>(
@@ -277,7 +270,6 @@ export const layerStore = <R = never>(
  * Receives the tickets and events of a store app, with the secrets in `LARK_VERIFICATION_TOKEN` and `LARK_ENCRYPT_KEY`.
  * Fails with `InvalidLarkConfig` if the verification token is missing or an option is invalid.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerStoreConfig = <R = never>(

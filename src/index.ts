@@ -1,7 +1,5 @@
 /**
  * Feishu and Lark video meetings from code, as Effect layers, and the compare-and-swap engine they are built on.
- *
- * @since 0.1.0
  */
 export * as AppTicket from "./AppTicket.ts"
 export * as AppToken from "./AppToken.ts"

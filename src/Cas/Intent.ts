@@ -5,7 +5,6 @@ import * as Option from "effect/Option"
 /**
  * The decision on one observed value: swap it for `to`, keep it, or end the operation with `CasRefused`.
  *
- * @since 0.1.0
  * @category models
  */
 export type Decision<A> =
@@ -30,7 +29,6 @@ export type Decision<A> =
  * - `neverResend`: read, and send nothing. The target seen is `converged`; any other value ends with `CasIndeterminate`.
  *   Only with this policy does an operation take effect at most once.
  *
- * @since 0.1.0
  * @category models
  */
 export type OnUnknown = "reassert" | "stopIfMoved" | "neverResend"
@@ -38,7 +36,6 @@ export type OnUnknown = "reassert" | "stopIfMoved" | "neverResend"
 /**
  * A goal for a register.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Intent<A> {
@@ -63,7 +60,6 @@ export interface Intent<A> {
 /**
  * The intents that are data, or one of them by its tag: `IntentSchema` carries them to another process.
  *
- * @since 0.1.0
  * @category models
  */
 export type DataIntent<A, Tag extends string = string> =
@@ -84,7 +80,6 @@ const common = { expects: Option.none(), onUnknown: "stopIfMoved", skipsUnavaila
 /**
  * Make `target` the value, whatever the value is now. Idempotent.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const ensure = <A>(target: A): DataIntent<A, "Ensure"> => ({
@@ -106,7 +101,6 @@ export const ensure = <A>(target: A): DataIntent<A, "Ensure"> => ({
  * `CasRefused`, reason `Changed`. If a reply is lost and somebody moves the value back to `from`, the repeated swap takes
  * effect a second time.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const handover = <A>(from: A, to: NoInfer<A>): DataIntent<A, "Handover"> => ({
@@ -134,7 +128,6 @@ export const handover = <A>(from: A, to: NoInfer<A>): DataIntent<A, "Handover"> 
  * `isProtected` is a list of values or a pure predicate, and is applied to every observed value. A protected value is never
  * sent as the expected one: it ends the operation with `CasRefused`, reason `Protected`. With a list, the intent is data.
  *
- * @since 0.1.0
  * @category constructors
  */
 export function ensureUnless<A>(
@@ -144,7 +137,6 @@ export function ensureUnless<A>(
 /**
  * Make `target` the value unless the value in place is protected, by a list or a pure predicate.
  *
- * @since 0.1.0
  * @category constructors
  */
 export function ensureUnless<A>(
@@ -183,7 +175,6 @@ export function ensureUnless<A>(
  * place if it is the only candidate left. If none is left, ends with `CasRefused`, reason `NoCandidate`. Two rotations at
  * once move the value twice, as two in sequence.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const rotate = <A>(candidates: readonly [A, ...ReadonlyArray<A>]): DataIntent<A, "Rotate"> => ({
@@ -209,7 +200,6 @@ export const rotate = <A>(candidates: readonly [A, ...ReadonlyArray<A>]): DataIn
  * Any pure decision: swap the observed value for another, keep it, or refuse it with a reason. The general form of all
  * intents.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const update = <A>(decide: (observed: A) => Decision<A>): Intent<A> => ({

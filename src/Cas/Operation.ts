@@ -30,7 +30,6 @@ import type { RetryBudget } from "./RetryBudget.ts"
 /**
  * How to run an operation.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options<A, out E = never, out R = never> {
@@ -381,7 +380,6 @@ const drained = <A, E, R>(self: Effect.Effect<A, E, R>, departure: Departure): E
  * Brings the register to where the intent wants it. Fails with the errors of the engine (`CasError`), the terminal errors of
  * the register, each with a `report`, and the errors of the policy's schedules.
  *
- * @since 0.1.0
  * @category running
  */
 export const run: {

@@ -5,7 +5,6 @@ import * as Option from "effect/Option"
 /**
  * The swap was acknowledged.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Applied<out A> {
@@ -17,7 +16,6 @@ export interface Applied<out A> {
 /**
  * The swap was not executed: the register does not hold the expected value.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Conflict<out A> {
@@ -29,7 +27,6 @@ export interface Conflict<out A> {
 /**
  * The request was not executed: throttled, connection refused, no token to send.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Unsent<out Cause = unknown> {
@@ -43,7 +40,6 @@ export interface Unsent<out Cause = unknown> {
 /**
  * The request may have been executed: the reply was lost, came too late, or came from a failing server.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Unknown<out Cause = unknown> {
@@ -57,7 +53,6 @@ export interface Unknown<out Cause = unknown> {
 /**
  * A read succeeded.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Observed<out A> {
@@ -69,7 +64,6 @@ export interface Observed<out A> {
 /**
  * The answer to one swap.
  *
- * @since 0.1.0
  * @category models
  */
 export type Outcome<A, Cause = unknown> = Applied<A> | Conflict<A> | Unsent<Cause> | Unknown<Cause>
@@ -77,7 +71,6 @@ export type Outcome<A, Cause = unknown> = Applied<A> | Conflict<A> | Unsent<Caus
 /**
  * The answer to one read.
  *
- * @since 0.1.0
  * @category models
  */
 export type Observation<A, Cause = unknown> = Observed<A> | Unsent<Cause> | Unknown<Cause>
@@ -85,7 +78,6 @@ export type Observation<A, Cause = unknown> = Observed<A> | Unsent<Cause> | Unkn
 /**
  * An acknowledged swap whose acknowledgement names no value.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const applied: Applied<never> = { _tag: "Applied", current: Option.none() }
@@ -93,7 +85,6 @@ export const applied: Applied<never> = { _tag: "Applied", current: Option.none()
 /**
  * An acknowledged swap whose acknowledgement names the current value.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const appliedWith = <A>(current: A): Applied<A> => ({ _tag: "Applied", current: Option.some(current) })
@@ -101,7 +92,6 @@ export const appliedWith = <A>(current: A): Applied<A> => ({ _tag: "Applied", cu
 /**
  * A conflict that shows the value of the register.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const conflict = <A>(actual: A): Conflict<A> => ({ _tag: "Conflict", actual: Option.some(actual) })
@@ -109,7 +99,6 @@ export const conflict = <A>(actual: A): Conflict<A> => ({ _tag: "Conflict", actu
 /**
  * A conflict that does not show the value of the register.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const conflictWithoutState: Conflict<never> = { _tag: "Conflict", actual: Option.none() }
@@ -117,7 +106,6 @@ export const conflictWithoutState: Conflict<never> = { _tag: "Conflict", actual:
 /**
  * A request that was not executed.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const unsent = <Cause = never>(options?: {
@@ -128,7 +116,6 @@ export const unsent = <Cause = never>(options?: {
 /**
  * A request that may have been executed.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const unknown = <Cause = never>(cause?: Cause, after?: Duration.Duration): Unknown<Cause> =>
@@ -137,7 +124,6 @@ export const unknown = <Cause = never>(cause?: Cause, after?: Duration.Duration)
 /**
  * A read that found a value.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const observed = <A>(value: A): Observed<A> => ({ _tag: "Observed", value: Option.some(value) })
@@ -145,7 +131,6 @@ export const observed = <A>(value: A): Observed<A> => ({ _tag: "Observed", value
 /**
  * A read that found no value.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const observedNothing: Observed<never> = { _tag: "Observed", value: Option.none() }

@@ -15,7 +15,6 @@ import { inWords } from "./Report.ts"
  * Only such a conflict is evidence of contention. A conflict on a value that was read before a sleep, or came as a hint,
  * is stale: it only refreshes the value, and does not step the schedule.
  *
- * @since 0.1.0
  * @category models
  */
 export interface FreshConflict<out A> {
@@ -32,7 +31,6 @@ export interface FreshConflict<out A> {
 /**
  * The input of the transient schedule: the answer of an attempt that was not executed, or may have been.
  *
- * @since 0.1.0
  * @category models
  */
 export type Transient = Unsent | Unknown
@@ -40,7 +38,6 @@ export type Transient = Unsent | Unknown
 /**
  * Two schedules, never mixed, and the bounds of one operation.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Policy<in A, out E = never, out R = never> {
@@ -127,7 +124,6 @@ const once: Policy<unknown> = { ...standard, transient: Schedule.recurs(0), maxS
  *   invalid bound (negative, NaN, a fractional `maxSwaps`) fails the operation that uses the policy with `CasInvalidPolicy`,
  *   before a request is sent.
  *
- * @since 0.1.0
  * @category policies
  */
 export const Policy = {
@@ -168,7 +164,6 @@ export const Policy = {
  * // => conflicts: at once, at once, at once, …; transient: 200 ms, 400 ms, 800 ms, …; at most 20 swaps, 30 s, 10 s an attempt
  * ```
  *
- * @since 0.1.0
  * @category rendering
  */
 export const describePolicy = <A, E, R>(

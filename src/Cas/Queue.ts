@@ -16,7 +16,6 @@ import * as telemetry from "./telemetry.ts"
 /**
  * How to run an operation in a queue.
  *
- * @since 0.1.0
  * @category models
  */
 export interface QueueOptions<A, out E = never, out R = never> extends Options<A, E, R> {
@@ -35,7 +34,6 @@ export interface QueueOptions<A, out E = never, out R = never> extends Options<A
  *   operations wait together, one sends a request, and the others end on the value that it saw.
  * - Waiting for a turn counts towards the deadline, and can be interrupted. An unused key takes no memory.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Queue<in K, A> {
@@ -106,7 +104,6 @@ const stopWaiting = <A>(lane: Lane<A>, entry: Entry, end: Failure<never, never>)
  * console.log(reports.reduce((sum, { reads, swaps }) => sum + reads + swaps, 0)) // => 101
  * ```
  *
- * @since 0.1.0
  * @category constructors
  */
 export const makeQueue = <K, A>(): Queue<K, A> => {

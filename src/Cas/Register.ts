@@ -16,7 +16,6 @@ import type { FailureReport } from "./Report.ts"
  * - `Cause` is the type of the causes of `Unsent` and `Unknown`. They come back as the `cause` of `CasExhausted` and
  *   `CasIndeterminate`.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Register<A, out E = never, out R = never, out Cause = unknown> {
@@ -41,7 +40,6 @@ export interface Register<A, out E = never, out R = never, out Cause = unknown> 
 /**
  * How messages speak of a register.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Words {
@@ -61,7 +59,6 @@ export interface Words {
  * It is a copy, since the error may be in use elsewhere: an object of the same class with the same properties. Private
  * fields (`#code`) and the insides of built-in objects such as `DOMException` cannot be copied: wrap such an error.
  *
- * @since 0.1.0
  * @category errors
  */
 export type Reported<E, A> = E extends object ? E & { readonly report: FailureReport<A> } : E

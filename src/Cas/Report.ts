@@ -8,7 +8,6 @@ import type { Observation, Outcome } from "./Outcome.ts"
 /**
  * The answer to an attempt that ended with a terminal error. The error itself is in the error channel.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Terminal {
@@ -20,7 +19,6 @@ export interface Terminal {
 /**
  * One swap or read of an operation. The answer is `Unsent` if it was not executed.
  *
- * @since 0.1.0
  * @category models
  */
 export type Attempt<A, Cause = unknown> =
@@ -49,7 +47,6 @@ export type Attempt<A, Cause = unknown> =
 /**
  * The part of a report that successes and failures share.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Evidence<out A> {
@@ -79,7 +76,6 @@ export interface Evidence<out A> {
 /**
  * The report of an operation that succeeded.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Report<out A> extends Evidence<A> {
@@ -97,7 +93,6 @@ export interface Report<out A> extends Evidence<A> {
 /**
  * The report of an operation that failed.
  *
- * @since 0.1.0
  * @category models
  */
 export interface FailureReport<out A> extends Evidence<A> {
@@ -109,7 +104,6 @@ export interface FailureReport<out A> extends Evidence<A> {
 /**
  * The report of an operation that never began, for an error of its arguments.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const neverBegan: FailureReport<never> = {
@@ -186,7 +180,6 @@ const answerOf = <A>(attempt: Attempt<A>, format: (value: A) => string): string 
 /**
  * The report in words: a line for every sleep and every request, and a summary.
  *
- * @since 0.1.0
  * @category rendering
  */
 export const timeline = <A>(

@@ -10,7 +10,6 @@ import { millisOf, now } from "./monotonic.ts"
  * fail. Conflicts are not charged: they prove that the server is healthy. The idea and the default figures are those of
  * Finagle's `RetryBudget`.
  *
- * @since 0.1.0
  * @category models
  */
 export interface RetryBudget {
@@ -25,7 +24,6 @@ export interface RetryBudget {
  * Default: a fifth of the operations of the last 10 seconds, plus 10 a second. Share one among all operations that call the same
  * server, as their `budget`.
  *
- * @since 0.1.0
  * @category constructors
  */
 export const makeRetryBudget = (options?: {

@@ -15,7 +15,6 @@ import { type FailureReport, inWords, neverBegan, plural } from "./Report.ts"
  * - `setup`: the application, its configuration or its permissions, or the register.
  * - `platform`: the server, the network, throttling, a quota.
  *
- * @since 0.1.0
  * @category models
  */
 export type Kind = "caller" | "conflict" | "setup" | "platform"
@@ -30,7 +29,6 @@ export type Kind = "caller" | "conflict" | "setup" | "platform"
  * - `token`: not executed; another token may help. Only a register's own errors have it.
  * - `unknown`: it may have been executed. `report.effect` of an operation is `unknown`.
  *
- * @since 0.1.0
  * @category models
  */
 export type Retry = "never" | "wait" | "token" | "unknown"
@@ -44,7 +42,6 @@ export type Retry = "never" | "wait" | "token" | "unknown"
  * - `deadline`: the deadline passed while the request waited for an answer.
  * - `held`: the request could not leave before the deadline, less `minAttempt`.
  *
- * @since 0.1.0
  * @category causes
  */
 export class AttemptCut extends Data.TaggedError("CasAttemptCut")<{
@@ -114,7 +111,6 @@ const failed = <Tag extends string, K extends Kind, R extends Retry>(tag: Tag, k
  * `cause` is the cause of the last transient answer: the register's, or the engine's (`AttemptCut`) if it ended the attempt
  * itself. `kind` is `conflict` if the last attempt met a conflict, and `platform` otherwise.
  *
- * @since 0.1.0
  * @category errors
  */
 export class Exhausted<out A = unknown, out Cause = unknown>
@@ -136,7 +132,6 @@ export class Exhausted<out A = unknown, out Cause = unknown>
  * The intent refused the value in place. `reason` is `Changed` (`handover`), `Protected` (`ensureUnless`), `NoCandidate`
  * (`rotate`), or the intent's own.
  *
- * @since 0.1.0
  * @category errors
  */
 export class Refused<out A = unknown>
@@ -156,7 +151,6 @@ export class Refused<out A = unknown>
  * `stopIfMoved`. Or the operation waited in a queue, and a later one was called with `latest`. `actual` is the value, if it
  * was seen.
  *
- * @since 0.1.0
  * @category errors
  */
 export class Superseded<out A = unknown>
@@ -172,7 +166,6 @@ export class Superseded<out A = unknown>
  * After a swap of unknown effect the target was not seen, and the policy is `neverResend`. `cause` is that of the last
  * transient answer.
  *
- * @since 0.1.0
  * @category errors
  */
 export class Indeterminate<out A = unknown, out Cause = unknown>
@@ -187,7 +180,6 @@ export class Indeterminate<out A = unknown, out Cause = unknown>
 /**
  * Nothing shows the current value: there was no hint, or a conflict did not show it, and no read did.
  *
- * @since 0.1.0
  * @category errors
  */
 export class ConflictWithoutState<out A = unknown>
@@ -199,7 +191,6 @@ export class ConflictWithoutState<out A = unknown>
 /**
  * The register answered with conflicts that show the very value that was expected, three times in a row.
  *
- * @since 0.1.0
  * @category errors
  */
 export class InconsistentRegister<out A = unknown> extends failed(
@@ -215,7 +206,6 @@ export class InconsistentRegister<out A = unknown> extends failed(
 /**
  * A setting of the policy or of the call is invalid. No request was sent.
  *
- * @since 0.1.0
  * @category errors
  */
 export class InvalidPolicy extends Data.TaggedError("CasInvalidPolicy")<{
@@ -238,7 +228,6 @@ export class InvalidPolicy extends Data.TaggedError("CasInvalidPolicy")<{
 /**
  * Every error of the engine itself.
  *
- * @since 0.1.0
  * @category errors
  */
 export type CasError<A, Cause = unknown> =

@@ -64,7 +64,6 @@ export const CurrentDeparture: Context.Reference<Departure | undefined> = Contex
  * console.log(report.outcome) // => swapped
  * ```
  *
- * @since 0.1.0
  * @category combinators
  */
 export const hold = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -93,7 +92,6 @@ export const hold = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E,
  * Whether the engine interrupts the attempt that the fiber works for because its request, which had left, got no answer in
  * time. Any other interruption comes from the caller. Outside an operation it is `false`.
  *
- * @since 0.1.0
  * @category combinators
  */
 export const isOverdue: Effect.Effect<boolean> = Effect.map(

@@ -75,7 +75,6 @@ export type Event<A, E> =
 /**
  * What ran out.
  *
- * @since 0.1.0
  * @category models
  */
 export type Limit = "conflicts" | "transients" | "budget" | "swaps" | "deadline"

@@ -15,7 +15,6 @@ const Description = Schema.Struct({ _tag: Schema.String, message: Schema.String 
 /**
  * The schema of any cause of a transient answer. Its tag and message cross, and nothing else: `{ _tag, message }`.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const CauseSchema: Schema.Codec<unknown, typeof Description.Encoded | null> = Schema.NullOr(Description).pipe(
@@ -76,7 +75,6 @@ const evidence = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) => {
  * console.log(Schema.decodeUnknownSync(codec)(JSON.parse(json)).after) // => bob
  * ```
  *
- * @since 0.1.0
  * @category schemas
  */
 export const ReportSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) =>
@@ -85,7 +83,6 @@ export const ReportSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) =>
 /**
  * The schema of a `FailureReport`, from the schema of its values. Causes cross as in `CauseSchema`.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const FailureReportSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) =>
@@ -113,7 +110,6 @@ const AttemptCut = classOf(errors.AttemptCut, Schema.TaggedStruct("CasAttemptCut
  * register: without it they cross as in `CauseSchema`, as the causes in the report always do. Terminal errors have
  * `ReportedSchema`.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const ErrorSchema = <A, I, RD, RE, Cause = unknown, CI = typeof CauseSchema.Encoded>(
@@ -148,7 +144,6 @@ export const ErrorSchema = <A, I, RD, RE, Cause = unknown, CI = typeof CauseSche
  * The schema of the terminal errors of a register with the report of the operation that they ended, from the schema of the
  * errors and that of the values. Encoded: `{ error, report }`.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const ReportedSchema = <E extends object, EI, A, I, RD, RE>(
@@ -189,7 +184,6 @@ const isConstructed = <A>(u: Intent.Intent<A>, constructed: Intent.Intent<A>): b
  * their values. A decoded intent decides as the encoded one did, and has its `onUnknown`. Encoding fails for an
  * intent that differs from its constructor's in anything else, such as `decide`.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const IntentSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) => {

@@ -6,7 +6,6 @@ import { Classified } from "../internal/classified.ts"
 /**
  * What every failed answer of the platform carries.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Failure {
@@ -35,7 +34,6 @@ export interface Failure {
 /**
  * An error with a code of the platform.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ApiError<out Tag extends string = string, out K extends Kind = Kind, out R extends Retry = Retry>
@@ -48,7 +46,6 @@ export interface ApiError<out Tag extends string = string, out K extends Kind = 
 /**
  * A code of a class, or a range of codes.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Code {
@@ -60,7 +57,6 @@ export interface Code {
 /**
  * A class of errors and the codes that it stands for.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ErrorClass<out Error extends Classified = Classified> {
@@ -131,7 +127,6 @@ const proved = <R extends Retry>(retry: R, { executed }: Failure): Proved<R> =>
  * console.log(error._tag, error.kind) // => RoomBusy conflict
  * ```
  *
- * @since 0.1.0
  * @category constructors
  */
 export const ApiError = <

@@ -10,7 +10,6 @@ import { ApiError } from "./ApiError.ts"
 /**
  * Too many calls of this endpoint by this app in this tenant. Code 99991400 (HTTP 429, `request trigger frequency limit`).
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class RateLimited extends ApiError("RateLimited", {
@@ -34,7 +33,6 @@ export class RateLimited extends ApiError("RateLimited", {
  * - 99991671: The token does not begin as tokens do (t-, u-).
  * - 99991677: The user_access_token has expired.
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class TokenRejected extends ApiError("TokenRejected", {
@@ -58,7 +56,6 @@ export class TokenRejected extends ApiError("TokenRejected", {
 /**
  * The request arrived without a token. Code 99991661 (HTTP 400).
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class TokenMissing extends ApiError("TokenMissing", {
@@ -73,7 +70,6 @@ export class TokenMissing extends ApiError("TokenMissing", {
  * - 99991672 (HTTP 400): The app lacks a scope, or a field scope such as contact:user.employee_id:readonly for user_id.
  * - 99991679: The user has not granted the app a scope.
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class MissingScope extends ApiError("MissingScope", {
@@ -95,7 +91,6 @@ export class MissingScope extends ApiError("MissingScope", {
  * - 99991662: The app is disabled.
  * - 99991673: The app is unavailable, or not installed in the tenant.
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class AppUnavailable extends ApiError("AppUnavailable", {
@@ -125,7 +120,6 @@ export class AppUnavailable extends ApiError("AppUnavailable", {
  * - 20048 (HTTP 400): There is no app with this id.
  * - 99991543: There is no app with this id and secret.
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class CredentialsRejected extends ApiError("CredentialsRejected", {
@@ -154,7 +148,6 @@ export class CredentialsRejected extends ApiError("CredentialsRejected", {
 /**
  * The caller's address is not in the app's allow-list. Code 99991401.
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class IpDenied extends ApiError("IpDenied", {
@@ -166,7 +159,6 @@ export class IpDenied extends ApiError("IpDenied", {
 /**
  * The tenant's quota of API calls for this month is used up. Code 99991403.
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class QuotaExhausted extends ApiError("QuotaExhausted", {
@@ -178,7 +170,6 @@ export class QuotaExhausted extends ApiError("QuotaExhausted", {
 /**
  * The endpoint does not serve this type of user. Code 99991674.
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class UserTypeNotSupported extends ApiError("UserTypeNotSupported", {
@@ -192,7 +183,6 @@ export class UserTypeNotSupported extends ApiError("UserTypeNotSupported", {
  * - 99991675: The user id cannot be parsed.
  * - 99992351–99992381 (HTTP 400): The id does not exist, or belongs to another app (99992361) or tenant (99992364, 99992381).
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class UserIdRejected extends ApiError("UserIdRejected", {
@@ -206,7 +196,6 @@ export class UserIdRejected extends ApiError("UserIdRejected", {
 /**
  * The token may not call this endpoint. Code 99991676.
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class TokenNotPermitted extends ApiError("TokenNotPermitted", {
@@ -221,7 +210,6 @@ export class TokenNotPermitted extends ApiError("TokenNotPermitted", {
  * - 99991681: A third party's authentication failed.
  * - 99991692: Authentication failed for another reason.
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class AuthenticationFailed extends ApiError("AuthenticationFailed", {
@@ -239,7 +227,6 @@ export class AuthenticationFailed extends ApiError("AuthenticationFailed", {
  * - 99991201: The platform has no such path.
  * - 99991301: The path does not take this method.
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class RouteNotFound extends ApiError("RouteNotFound", {
@@ -254,7 +241,6 @@ export class RouteNotFound extends ApiError("RouteNotFound", {
 /**
  * A field of the request is invalid. Code 99992402.
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class FieldValidationFailed extends ApiError("FieldValidationFailed", {
@@ -275,7 +261,6 @@ export class FieldValidationFailed extends ApiError("FieldValidationFailed", {
  * - 20070 (HTTP 400): The app authenticated in two ways at once.
  * - 20071 (HTTP 400): The redirect URI is not the one of the authorization.
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class InvalidRequest extends ApiError("InvalidRequest", {
@@ -299,7 +284,6 @@ export class InvalidRequest extends ApiError("InvalidRequest", {
  * - 1500, 1642, 1663, 1668, 2200, 5000, 20050 (HTTP 500): The platform failed; whether it executed the request is not known.
  * - 20072 (HTTP 503): The platform is temporarily unavailable.
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class PlatformError extends ApiError("PlatformError", {
@@ -317,7 +301,6 @@ export class PlatformError extends ApiError("PlatformError", {
  * It proves nothing about the call, since a proxy can have sent it. With the HTTP status 408, 429 or 5xx `kind` is
  * `platform`, otherwise `caller`: the same call would probably fail again.
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class UnknownApiError extends ApiError<"UnknownApiError", "platform" | "caller", "unknown">("UnknownApiError", {

@@ -7,7 +7,6 @@ import { ApiError } from "./ApiError.ts"
 /**
  * The server failed; whether it executed the request is not known. Code 121001 (HTTP 500, `internal error`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class InternalError extends ApiError("InternalError", {
@@ -20,7 +19,6 @@ export class InternalError extends ApiError("InternalError", {
 /**
  * This meeting does not support the operation. Code 121002 (HTTP 400, `not support`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class NotSupported extends ApiError("NotSupported", {
@@ -31,7 +29,6 @@ export class NotSupported extends ApiError("NotSupported", {
 /**
  * An argument is out of range or malformed. Code 121003 (HTTP 400, `param error`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class ParamError extends ApiError("ParamError", {
@@ -42,7 +39,6 @@ export class ParamError extends ApiError("ParamError", {
 /**
  * What the request names does not exist, or is older than 90 days. Code 121004 (HTTP 404, `data not exist`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class DataNotExist extends ApiError("DataNotExist", {
@@ -53,7 +49,6 @@ export class DataNotExist extends ApiError("DataNotExist", {
 /**
  * The caller may not do this to this meeting. Code 121005 (HTTP 403, `no permission`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class NoPermission extends ApiError("NoPermission", {
@@ -64,7 +59,6 @@ export class NoPermission extends ApiError("NoPermission", {
 /**
  * The host is not the expected one any more. Code 121006 (HTTP 409, `data conflict`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class DataConflict extends ApiError("DataConflict", {
@@ -78,7 +72,6 @@ export class DataConflict extends ApiError("DataConflict", {
 /**
  * The meeting is not in a state for this; most operations need one in progress. Code 122001 (HTTP 400, `meeting status unexpected`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class MeetingStatusUnexpected extends ApiError("MeetingStatusUnexpected", {
@@ -89,7 +82,6 @@ export class MeetingStatusUnexpected extends ApiError("MeetingStatusUnexpected",
 /**
  * There is no such meeting. Code 122002 (HTTP 404, `meeting not exist`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class MeetingNotExist extends ApiError("MeetingNotExist", {
@@ -100,7 +92,6 @@ export class MeetingNotExist extends ApiError("MeetingNotExist", {
 /**
  * The user whose token was used is not in the meeting. Code 122003 (HTTP 400, `operator user not in meeting`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class OperatorNotInMeeting extends ApiError("OperatorNotInMeeting", {
@@ -111,7 +102,6 @@ export class OperatorNotInMeeting extends ApiError("OperatorNotInMeeting", {
 /**
  * The user to operate on is not in the meeting. Code 122004 (HTTP 400, `target user not in meeting`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class TargetNotInMeeting extends ApiError("TargetNotInMeeting", {
@@ -122,7 +112,6 @@ export class TargetNotInMeeting extends ApiError("TargetNotInMeeting", {
 /**
  * The operator and the target are the same user. Code 122005 (HTTP 400, `cannot operate self`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class CannotOperateSelf extends ApiError("CannotOperateSelf", {
@@ -133,7 +122,6 @@ export class CannotOperateSelf extends ApiError("CannotOperateSelf", {
 /**
  * The meeting is full. Code 122006 (HTTP 400, `participant count reach limit`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class ParticipantCountReachLimit extends ApiError("ParticipantCountReachLimit", {
@@ -144,7 +132,6 @@ export class ParticipantCountReachLimit extends ApiError("ParticipantCountReachL
 /**
  * The user is in another call. Code 122007 (HTTP 400, `callee is busy`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class CalleeIsBusy extends ApiError("CalleeIsBusy", { advice: "Invite later.", codes: [122007] }) {}
@@ -152,7 +139,6 @@ export class CalleeIsBusy extends ApiError("CalleeIsBusy", { advice: "Invite lat
 /**
  * The host has locked the meeting. Code 122008 (HTTP 400, `meeting is locked`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class MeetingIsLocked extends ApiError("MeetingIsLocked", {
@@ -163,7 +149,6 @@ export class MeetingIsLocked extends ApiError("MeetingIsLocked", {
 /**
  * The target is not fully in the meeting, for example still ringing. Code 122009 (HTTP 400, `participant status not expected`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class ParticipantStatusNotExpected extends ApiError("ParticipantStatusNotExpected", {
@@ -174,7 +159,6 @@ export class ParticipantStatusNotExpected extends ApiError("ParticipantStatusNot
 /**
  * Automatic recording is not available for this kind of meeting (a one-to-one call). Code 123002 (HTTP 400, `record param error`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class RecordParamError extends ApiError("RecordParamError", {
@@ -185,7 +169,6 @@ export class RecordParamError extends ApiError("RecordParamError", {
 /**
  * More than ten hosts were assigned. Code 123003 (HTTP 400, `assign host exceed max limit 10`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class AssignHostExceedMaxLimit extends ApiError("AssignHostExceedMaxLimit", {
@@ -196,7 +179,6 @@ export class AssignHostExceedMaxLimit extends ApiError("AssignHostExceedMaxLimit
 /**
  * An assigned host does not exist. Code 123004 (HTTP 400, `assign host error`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class AssignHostError extends ApiError("AssignHostError", {
@@ -207,7 +189,6 @@ export class AssignHostError extends ApiError("AssignHostError", {
 /**
  * The meeting password does not have four to nine digits. Code 123006 (HTTP 400, `invalid password`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class InvalidPassword extends ApiError("InvalidPassword", {
@@ -218,7 +199,6 @@ export class InvalidPassword extends ApiError("InvalidPassword", {
 /**
  * The recording file is still being produced. Code 124002 (HTTP 400, `record processing`).
  *
- * @since 0.1.0
  * @category meeting errors
  */
 export class RecordProcessing extends ApiError("RecordProcessing", {

@@ -87,7 +87,6 @@ const others = {
  * console.log(Schema.decodeUnknownSync(schema)(JSON.parse(json)).looksLike) // => meeting number
  * ```
  *
- * @since 0.1.0
  * @category schemas
  */
 export const schemaOf = <E extends Classified & (Failure | { readonly _tag: keyof typeof others })>(Class: {

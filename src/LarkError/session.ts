@@ -31,7 +31,6 @@ const ended = {
  * - 20073 (HTTP 400): The refresh token was used before.
  * - 99991669: The refresh token of the user is invalid.
  *
- * @since 0.1.0
  * @category session errors
  */
 export class ReauthorizationRequired extends Classified<
@@ -60,7 +59,6 @@ export class ReauthorizationRequired extends Classified<
 /**
  * The store of sessions or tickets failed, or holds what cannot be read.
  *
- * @since 0.1.0
  * @category session errors
  */
 export class SessionStoreError extends Classified<{
@@ -88,7 +86,6 @@ export class SessionStoreError extends Classified<{
  * was accepted. If it was, the ticket is on its way: `retry` is `wait`, and `setHost` tries again every `retryAfter` (five
  * seconds) within its deadline and its transient schedule.
  *
- * @since 0.1.0
  * @category session errors
  */
 export class AppTicketMissing extends Classified<{
@@ -119,7 +116,6 @@ const tenantAdvice = {
 /**
  * A call of a store app names no tenant, or one of a custom app names one.
  *
- * @since 0.1.0
  * @category session errors
  */
 export class InvalidTenant extends Classified<{

@@ -19,7 +19,6 @@ const outcome = (executed: "no" | "unknown" | undefined, then = check): string =
  * `executed` is `no` when the call certainly never left this machine (connection refused, name not found, certificate refused,
  * its token not received), and `unknown` otherwise.
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class TransportError extends Classified<{
@@ -45,7 +44,6 @@ export class TransportError extends Classified<{
  * It proves nothing about the call, whatever its status: a proxy can reject the reply to a call that was executed. `retry` is
  * `wait` if it is the reply to the request for the token of a call, which itself was not sent.
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class MalformedResponse extends Classified<{
@@ -71,7 +69,6 @@ export class MalformedResponse extends Classified<{
  * A part of a path that is empty, `.` or `..`, half of a surrogate pair in a path or a query, a body that is not JSON, users
  * of one call that are named by different kinds of id, or a `setHost` without any user.
  *
- * @since 0.1.0
  * @category generic errors
  */
 export class InvalidParameter extends Classified<{

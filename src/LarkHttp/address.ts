@@ -1,8 +1,4 @@
-/**
- * The addresses of an endpoint.
- *
- * @internal
- */
+/** The addresses of an endpoint. */
 
 /** The parameters of a query: a list repeats its key, `undefined` is left out. */
 export type Query = Readonly<Record<string, QueryValue | ReadonlyArray<QueryValue> | undefined>>

@@ -1,8 +1,4 @@
-/**
- * The authorize URL and the rules for its parameters.
- *
- * @internal
- */
+/** The authorize URL and the rules for its parameters. */
 import * as Digest from "effect/crypto/Digest"
 import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"

@@ -1,8 +1,4 @@
-/**
- * Reads the callback of a login: the code, or why there is none.
- *
- * @internal
- */
+/** Reads the callback of a login: the code, or why there is none. */
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { sameText } from "../internal/text.ts"

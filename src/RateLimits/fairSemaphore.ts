@@ -6,8 +6,6 @@
  * Only the first waiter of each key queues at the shared semaphore; the next one of its key queues behind all that wait
  * there by then. So a key with many waiters makes progress even if other keys keep arriving, where `PartitionedSemaphore`
  * starves it: keys that come back are served before it wraps around.
- *
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"

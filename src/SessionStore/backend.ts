@@ -1,8 +1,4 @@
-/**
- * The interface of the backends, and what they share: names, encoding and results.
- *
- * @internal
- */
+/** The interface of the backends, and what they share: names, encoding and results. */
 import * as Digest from "effect/crypto/Digest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -13,7 +9,6 @@ import { SessionStoreError } from "../LarkError.ts"
 /**
  * A stored record: its value, and its version, counted from 1.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Stored {
@@ -34,7 +29,6 @@ export interface Stored {
  * Both fail with `SessionStoreError`, `swap` only if nothing was written: `unavailable` if the backend cannot be reached
  * or refuses, `unreadable` if it holds data that this library did not write.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Backend {

@@ -17,8 +17,6 @@
  *
  * Entries that the store does not write, such as `007`, are ignored. One that has the name of a version but is not a regular
  * file (a pipe, a device, a directory, a link to nothing) is never opened.
- *
- * @internal
  */
 import * as Clock from "effect/Clock"
 import * as SecureRandom from "effect/crypto/SecureRandom"

@@ -1,8 +1,4 @@
-/**
- * Records in a `KeyValueStore`: a lock makes `get` and `set` one atomic step among the fibers of a process.
- *
- * @internal
- */
+/** Records in a `KeyValueStore`: a lock makes `get` and `set` one atomic step among the fibers of a process. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"

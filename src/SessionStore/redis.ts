@@ -1,8 +1,4 @@
-/**
- * Records in Redis: one hash each, and a script that compares and writes atomically.
- *
- * @internal
- */
+/** Records in Redis: one hash each, and a script that compares and writes atomically. */
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Redis from "effect/persistence/Redis"

@@ -1,8 +1,4 @@
-/**
- * Records in a table: one statement compares and writes atomically.
- *
- * @internal
- */
+/** Records in a table: one statement compares and writes atomically. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

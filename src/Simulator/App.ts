@@ -3,7 +3,6 @@ import * as Redacted from "effect/Redacted"
 /**
  * An app of the simulated Feishu.
  *
- * @since 0.1.0
  * @category models
  */
 export interface AppOptions {
@@ -45,7 +44,6 @@ export interface App {
 /**
  * The default app. The secret is `Redacted`, so it is safe to print.
  *
- * @since 0.1.0
  * @category constants
  */
 export const defaultApp: { readonly appId: string; readonly appSecret: Redacted.Redacted } = {
@@ -56,7 +54,6 @@ export const defaultApp: { readonly appId: string; readonly appSecret: Redacted.
 /**
  * The default tenant.
  *
- * @since 0.1.0
  * @category constants
  */
 export const defaultTenant = "tenant_simulator"

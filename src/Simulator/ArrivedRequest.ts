@@ -19,7 +19,6 @@ export const parseJson = (text: string): JsonObject | undefined => {
 /**
  * A request that arrived at an endpoint.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Arrival<Param extends string = never> {
@@ -41,7 +40,6 @@ export interface Arrival<Param extends string = never> {
 /**
  * A request whose token was accepted.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ArrivedRequest<Rule extends TokenRule = TokenRule, Param extends string = never>
@@ -51,9 +49,7 @@ export interface ArrivedRequest<Rule extends TokenRule = TokenRule, Param extend
   readonly operator: Operators[Rule]
 }
 
-/**
- * The id type that a request wants, or the refusal of an unknown or forbidden one.
- */
+/** The id type that a request wants, or the refusal of an unknown or forbidden one. */
 export const idTypeOf = ({ logId, query }: Arrival, mayUseUserId: boolean): IdType | Reply.Reply => {
   const wanted = query["user_id_type"]
   if (wanted === undefined || wanted === "") return "open_id"

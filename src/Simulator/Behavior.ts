@@ -3,7 +3,6 @@ import * as Struct from "effect/Struct"
 /**
  * The behavior of the platform where its documentation is silent.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Behavior {
@@ -57,7 +56,6 @@ const likeliest: Behavior = {
 /**
  * Overrides of the default behavior.
  *
- * @since 0.1.0
  * @category models
  */
 export type BehaviorOptions = { readonly [K in keyof Behavior]?: Behavior[K] | undefined }

@@ -4,14 +4,10 @@ import type { JsonObject } from "./ArrivedRequest.ts"
 import * as Reply from "./Reply.ts"
 import type { World } from "./World.ts"
 
-/**
- * A failure of an `auth/v3` endpoint: it comes with HTTP 200.
- */
+/** A failure of an `auth/v3` endpoint: it comes with HTTP 200. */
 export const refused = (code: number, msg: string): Reply.Reply => Reply.json(200, { code, msg })
 
-/**
- * The named fields of a JSON body, or the refusal of a body that lacks one.
- */
+/** The named fields of a JSON body, or the refusal of a body that lacks one. */
 export const fieldsOf = <Name extends string>(
   body: JsonObject = {},
   names: ReadonlyArray<Name>
@@ -28,9 +24,7 @@ export const fieldsOf = <Name extends string>(
 
 export const isSecretOf = (app: App, secret: string): boolean => Redacted.value(app.secret) === secret
 
-/**
- * The app with these credentials, or the refusal of them.
- */
+/** The app with these credentials, or the refusal of them. */
 export const appOf = (
   world: World,
   { app_id, app_secret }: { readonly app_id: string; readonly app_secret: string }

@@ -11,7 +11,6 @@ export type Path = `/${string}`
 /**
  * The names of the parameters in a path: `"meeting_id"` in `/meetings/:meeting_id/end`.
  *
- * @since 0.1.0
  * @category models
  */
 type ParamOf<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}` ? Name | ParamOf<`/${Rest}`>
@@ -39,7 +38,6 @@ interface Declaration<Name extends string, Route extends Path, Rule extends Toke
 /**
  * Declares an endpoint.
  *
- * @since 0.1.0
  * @category models
  */
 export interface EndpointOptions<Name extends string, Route extends Path, Rule extends TokenRule, R = never>
@@ -62,7 +60,6 @@ interface BuiltIn<Name extends string, Route extends Path, Rule extends TokenRul
 /**
  * One endpoint of a simulated Feishu: one method and one path.
  *
- * @since 0.1.0
  * @category models
  */
 export interface EndpointRow<out Name extends string, out R = never> {

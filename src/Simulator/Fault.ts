@@ -14,7 +14,6 @@ const Status = Schema.Int.check(Schema.isBetween({ minimum: 200, maximum: 599 })
  * - `tenant_access_token`, `app_access_token`: the `auth/v3` endpoints, for custom and for store apps.
  * - `oauth_token`: the token endpoints of OAuth v2 and v3.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const Endpoint = Schema.Literals(names)
@@ -22,7 +21,6 @@ export const Endpoint = Schema.Literals(names)
 /**
  * The name of an endpoint.
  *
- * @since 0.1.0
  * @category models
  */
 export type Endpoint = typeof Endpoint.Type
@@ -48,7 +46,6 @@ export type Endpoint = typeof Endpoint.Type
  *
  * `RejectToken` has no effect on an endpoint that takes no token, and the conflict faults none on one that does not swap.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const Fault = Schema.TaggedUnion({
@@ -75,7 +72,6 @@ export const Fault = Schema.TaggedUnion({
 /**
  * A failure of one request.
  *
- * @since 0.1.0
  * @category models
  */
 export type Fault = typeof Fault.Type
@@ -87,7 +83,6 @@ export type Fault = typeof Fault.Type
  *
  * A rule is used once. If two rules hit the same request, the first applies and the other is never used.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const FaultRule = Schema.Struct({ endpoint: Endpoint, nth: Nth, fault: Fault })
@@ -95,7 +90,6 @@ export const FaultRule = Schema.Struct({ endpoint: Endpoint, nth: Nth, fault: Fa
 /**
  * A fault and the request that it hits. `Name` are the names of endpoints that were added to the simulator.
  *
- * @since 0.1.0
  * @category models
  */
 export interface FaultRule<Name extends string = never> {

@@ -3,7 +3,6 @@ import { type Directory, same, type User, type UserInput } from "./User.ts"
 /**
  * The status of a meeting: 1, 2 and 3 on the wire.
  *
- * @since 0.1.0
  * @category models
  */
 export type MeetingStatus = "calling" | "in_progress" | "ended"
@@ -11,7 +10,6 @@ export type MeetingStatus = "calling" | "in_progress" | "ended"
 /**
  * The status of a participant: 1, 2, 3 and 4 on the wire.
  *
- * @since 0.1.0
  * @category models
  */
 export type ParticipantStatus = "calling" | "in_meeting" | "ringing" | "left"
@@ -19,7 +17,6 @@ export type ParticipantStatus = "calling" | "in_meeting" | "ringing" | "left"
 /**
  * A participant of a meeting.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Participant {
@@ -34,7 +31,6 @@ export interface Participant {
 /**
  * A snapshot of a meeting. Times are in milliseconds since 1970.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Meeting {
@@ -54,7 +50,6 @@ export interface Meeting {
 /**
  * A participant with a status or a role. The default status is `"in_meeting"`.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ParticipantOptions {
@@ -72,7 +67,6 @@ export interface ParticipantOptions {
  * The host is a participant without being listed. By default a meeting has no host, is in progress, and was reserved by the
  * app, not by an owner.
  *
- * @since 0.1.0
  * @category models
  */
 export interface MeetingOptions {
@@ -117,9 +111,7 @@ export const make = (options: MeetingOptions, directory: Directory, home: string
 export const participantOf = (meeting: Meeting, user: User): Participant | undefined =>
   meeting.participants.find((participant) => same(participant.user, user))
 
-/**
- * Makes a user the host, who joins the meeting if necessary.
- */
+/** Makes a user the host, who joins the meeting if necessary. */
 export const withHost = (meeting: Meeting, host: User, now: number): Meeting => {
   const present = participantOf(meeting, host)
   if (present?.status === "in_meeting") return { ...meeting, host }

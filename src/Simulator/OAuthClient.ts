@@ -14,9 +14,7 @@ export type Fields = Readonly<Record<string, string>>
 export const isForm = (contentType: string | undefined): boolean =>
   contentType?.toLowerCase().startsWith("application/x-www-form-urlencoded") === true
 
-/**
- * The parameters of a token request: JSON, or with v3 a form too. A parameter that is `null` counts as missing.
- */
+/** The parameters of a token request: JSON, or with v3 a form too. A parameter that is `null` counts as missing. */
 export const parametersOf = ({ body, contentType, json }: Arrival, version: Version): Fields | undefined => {
   if (version === "v3" && isForm(contentType)) return Object.fromEntries(new URLSearchParams(body))
   if (json === undefined) return undefined

@@ -28,9 +28,7 @@ const errors = {
 
 export type OAuthCode = keyof typeof errors
 
-/**
- * A failure of an OAuth endpoint: an error of RFC 6749 with a `code` beside it.
- */
+/** A failure of an OAuth endpoint: an error of RFC 6749 with a `code` beside it. */
 export const oauthFailure = (code: OAuthCode): Reply.Reply => {
   const [status, error, error_description] = errors[code]
   return Reply.json(status, { code, error, error_description })

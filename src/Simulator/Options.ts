@@ -15,7 +15,6 @@ import type { WorldOptions } from "./World.ts"
  *
  * `Name` are the names of `endpoints`, and `R` the services that their handlers use.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Options<Name extends string = never, R = never> extends WorldOptions {

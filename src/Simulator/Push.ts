@@ -13,7 +13,6 @@ import type { World } from "./World.ts"
 /**
  * Sends a push, as `HttpClient.execute` does. Any failure counts as no response.
  *
- * @since 0.1.0
  * @category models
  */
 export type Deliver = (
@@ -23,7 +22,6 @@ export type Deliver = (
 /**
  * The webhook to which events are pushed.
  *
- * @since 0.1.0
  * @category models
  */
 export interface WebhookOptions {
@@ -41,7 +39,6 @@ export interface WebhookOptions {
 /**
  * A pushed event. It is pushed up to five times, until the webhook responds with 200 within three seconds.
  *
- * @since 0.1.0
  * @category models
  */
 export interface PushRecord {
@@ -55,7 +52,6 @@ export interface PushRecord {
 /**
  * The parts of an event that a test can choose.
  *
- * @since 0.1.0
  * @category models
  */
 export interface EventOptions {

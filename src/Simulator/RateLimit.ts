@@ -15,9 +15,7 @@ export interface RateLimit {
   readonly take: (key: string, now: number) => Excess | undefined
 }
 
-/**
- * Sliding windows. The documentation does not say when a window begins; this is the strictest reading.
- */
+/** Sliding windows. The documentation does not say when a window begins; this is the strictest reading. */
 export const make = (): RateLimit => {
   const taken = new Map<string, Array<number>>()
   return {

@@ -1,7 +1,6 @@
 /**
  * A reply as it is sent. `code` repeats the one in the body, for the log of requests.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Reply {
@@ -30,7 +29,6 @@ const meetingErrors = {
 /**
  * The codes of the meeting endpoints.
  *
- * @since 0.1.0
  * @category models
  */
 export type MeetingCode = keyof typeof meetingErrors
@@ -38,7 +36,6 @@ export type MeetingCode = keyof typeof meetingErrors
 /**
  * A JSON body as it is, without an envelope around it.
  *
- * @since 0.1.0
  * @category replies
  */
 export const json = (status: number, body: { readonly code: number; readonly [key: string]: unknown }): Reply => ({
@@ -60,7 +57,6 @@ export const text = (status: number, body: string, contentType = "text/plain; ch
 /**
  * A success: the envelope with code 0 and this data.
  *
- * @since 0.1.0
  * @category replies
  */
 export const success = (data: object): Reply => json(200, { code: 0, msg: "success", data })
@@ -68,7 +64,6 @@ export const success = (data: object): Reply => json(200, { code: 0, msg: "succe
 /**
  * A failure with a code of the meeting endpoints, its documented status and message.
  *
- * @since 0.1.0
  * @category replies
  */
 export const failure = (code: MeetingCode, data?: object): Reply => {
@@ -78,9 +73,7 @@ export const failure = (code: MeetingCode, data?: object): Reply => {
 
 export const internalError = (code: number, msg: string) => (status: number): Reply => json(status, { code, msg })
 
-/**
- * A refusal by the gateway in front of every endpoint: a 9999xxxx code with details in `error`.
- */
+/** A refusal by the gateway in front of every endpoint: a 9999xxxx code with details in `error`. */
 export const refusal = (
   status: number,
   code: number,

@@ -6,7 +6,6 @@ import type { TokenKind } from "./Tokens.ts"
 /**
  * A reply in the log of requests.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ReplyRecord {
@@ -20,7 +19,6 @@ export interface ReplyRecord {
 /**
  * A request that arrived. Its tokens, codes, tickets and secrets are redacted.
  *
- * @since 0.1.0
  * @category models
  */
 export interface RequestRecord {
@@ -86,9 +84,7 @@ const withoutSecrets = (name: string, value: unknown): unknown => secretFields.h
 export const readableQuery = (query: URLSearchParams): Readonly<Record<string, string>> =>
   Object.fromEntries([...query].map(([name, value]) => [name, secretFields.has(name) ? redacted : value]))
 
-/**
- * A body for the log. One that cannot be parsed is hidden where it would contain secrets.
- */
+/** A body for the log. One that cannot be parsed is hidden where it would contain secrets. */
 export const readableBody = (
   body: string,
   { form, secret }: { readonly form: boolean; readonly secret: boolean }

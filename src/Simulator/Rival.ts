@@ -16,7 +16,6 @@ const move = { host: UserInput, meetingId: Schema.optionalKey(Schema.String) }
  * The meeting is the first one, unless `meetingId` names another. The new host joins the meeting. In a meeting that has
  * ended nothing happens.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const Rival = Schema.TaggedUnion({
@@ -28,7 +27,6 @@ export const Rival = Schema.TaggedUnion({
 /**
  * A person who moves the host while the client is at work.
  *
- * @since 0.1.0
  * @category models
  */
 export type Rival = typeof Rival.Type

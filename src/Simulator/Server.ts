@@ -19,14 +19,10 @@ import * as RequestLog from "./RequestLog.ts"
 import type { RivalPlan } from "./Rival.ts"
 import type { World } from "./World.ts"
 
-/**
- * The connection is lost before a reply is sent. How the client sees it depends on how the app is served.
- */
+/** The connection is lost before a reply is sent. How the client sees it depends on how the app is served. */
 export class ConnectionLost extends Data.TaggedError("ConnectionLost") {}
 
-/**
- * The parts of the server, which the controls share.
- */
+/** The parts of the server, which the controls share. */
 export interface Parts<R> {
   readonly endpoints: ReadonlyArray<EndpointRow<string, R>>
   readonly world: World
@@ -202,9 +198,7 @@ const params = Effect.map(HttpRouter.params, (matched) => {
   return params
 })
 
-/**
- * The app: an effect that handles one request.
- */
+/** The app: an effect that handles one request. */
 export const make = <R>(
   server: Server<R>
 ): Effect.Effect<

@@ -6,7 +6,6 @@ import { same, type User } from "./User.ts"
 /**
  * A refresh token that was issued. Times are in milliseconds since 1970.
  *
- * @since 0.1.0
  * @category models
  */
 export interface SessionRecord {

@@ -19,9 +19,7 @@ interface SignedRequest {
   ) => Effect.Effect<HttpClientRequest.HttpClientRequest>
 }
 
-/**
- * Encrypts and signs pushes as the platform does.
- */
+/** Encrypts and signs pushes as the platform does. */
 export const make = Effect.gen(function*() {
   const digest = yield* Digest.Digest
   const cipher = yield* Cipher.Cipher

@@ -1,6 +1,4 @@
-/**
- * The tickets of store apps, oldest first.
- */
+/** The tickets of store apps, oldest first. */
 export interface Tickets {
   readonly of: (appId: string) => ReadonlyArray<string>
   readonly add: (appId: string, ticket: string) => void

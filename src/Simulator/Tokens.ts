@@ -7,7 +7,6 @@ import { same, type User } from "./User.ts"
 /**
  * An access token that was issued in a reply. Times are in milliseconds since 1970.
  *
- * @since 0.1.0
  * @category models
  */
 export interface TokenRecord {
@@ -38,7 +37,6 @@ interface UserOperator {
 /**
  * The caller of an endpoint, by the token that the endpoint takes.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Operators {
@@ -51,7 +49,6 @@ export interface Operators {
 /**
  * Which token an endpoint takes.
  *
- * @since 0.1.0
  * @category models
  */
 export type TokenRule = keyof Operators
@@ -59,7 +56,6 @@ export type TokenRule = keyof Operators
 /**
  * The kind of a request's token. The kind of an unknown token follows from its prefix.
  *
- * @since 0.1.0
  * @category models
  */
 export type TokenKind = "tenant" | "app" | "user" | "malformed" | "none"
@@ -100,9 +96,7 @@ const reuseMillis = 30 * 60 * 1000
 
 const prefix = { tenant: "t", app: "a", user: "u", refresh: "ur" } as const
 
-/**
- * The text of a token. It is counted, not random, so that tests are reproducible.
- */
+/** The text of a token. It is counted, not random, so that tests are reproducible. */
 export const textOf = (kind: keyof typeof prefix, serial: number, format: Format): string => {
   const id = `simulated${String(serial).padStart(8, "0")}`
   if (format === "opaque") return `${prefix[kind]}-${id}`

@@ -1,21 +1,16 @@
 import * as Schema from "effect/Schema"
 
-/**
- * The three kinds of ids of a user.
- */
+/** The three kinds of ids of a user. */
 export type IdType = "open_id" | "union_id" | "user_id"
 
 export const idTypes: ReadonlyArray<IdType> = ["open_id", "union_id", "user_id"]
 
-/**
- * The `user_type` of a Feishu/Lark user. Users of other types (Rooms, PSTN, SIP, …) have no `user_id`.
- */
+/** The `user_type` of a Feishu/Lark user. Users of other types (Rooms, PSTN, SIP, …) have no `user_id`. */
 export const larkUserType = 1
 
 /**
  * A simulated user.
  *
- * @since 0.1.0
  * @category models
  */
 export interface User {
@@ -43,7 +38,6 @@ const OpenId = Schema.NonEmptyString
  * Missing fields have defaults: `ou_alice` has the union id `on_alice`, the user id and the name `alice`, the user type 1,
  * and the first tenant of the app. An open id alone refers to the user that was first given with it.
  *
- * @since 0.1.0
  * @category schemas
  */
 export const UserInput = Schema.Union([
@@ -62,7 +56,6 @@ export const UserInput = Schema.Union([
 /**
  * A reference to a user.
  *
- * @since 0.1.0
  * @category models
  */
 export type UserInput = typeof UserInput.Type
@@ -89,9 +82,7 @@ export interface Directory {
   readonly resolve: (input: UserInput) => User
 }
 
-/**
- * All users so far, so that an open id alone always refers to the same ids and user type.
- */
+/** All users so far, so that an open id alone always refers to the same ids and user type. */
 export const makeDirectory = (home: string): Directory => {
   const known: Array<User> = []
 

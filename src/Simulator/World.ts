@@ -11,7 +11,6 @@ import { type Directory, makeDirectory, type User, type UserInput } from "./User
 /**
  * The apps, the meetings and the behavior of a simulated Feishu.
  *
- * @since 0.1.0
  * @category models
  */
 export interface WorldOptions extends Behavior.BehaviorOptions {
@@ -31,7 +30,6 @@ export interface WorldOptions extends Behavior.BehaviorOptions {
  *
  * A swap from a host to the same host counts as one.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Write {
@@ -107,9 +105,7 @@ export const moveHost = (
   world.meetings.set(meeting.id, Meeting.withHost(meeting, after, cause.at))
 }
 
-/**
- * The meeting as the operator sees it. To an app a meeting of another tenant is `"foreign"` or does not exist.
- */
+/** The meeting as the operator sees it. To an app a meeting of another tenant is `"foreign"` or does not exist. */
 export const meetingFor = (
   world: World,
   operator: Tokens.Operators["either"],

@@ -15,9 +15,7 @@ import * as World from "./World.ts"
 /** The test is wrong, so it is a defect. */
 const mistake = (message: string) => Effect.die(new Error(message))
 
-/**
- * The members of the `Simulator` service.
- */
+/** The members of the `Simulator` service. */
 export const make = (
   { endpoints, faults, log, rivals, scope, world }: Parts<unknown>,
   pushes: Pushes

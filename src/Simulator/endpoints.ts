@@ -19,9 +19,7 @@ const oauth = {
   internalError: (status: number) => ({ ...oauthFailure(status === 503 ? 20072 : 20050), status })
 } as const
 
-/**
- * Every endpoint of the platform. Each replies on every host.
- */
+/** Every endpoint of the platform. Each replies on every host. */
 export const endpoints = [
   EndpointRow.make({
     name: "set_host",

@@ -22,9 +22,7 @@ import * as World from "./World.ts"
 // Documented: about once an hour.
 const ticketInterval = Duration.hours(1)
 
-/**
- * The HTTP app, and the services that control it: handlers of endpoints can use them too.
- */
+/** The HTTP app, and the services that control it: handlers of endpoints can use them too. */
 export const make = Effect.fnUntraced(
   function*<R>(
     options: Options<string, R>,

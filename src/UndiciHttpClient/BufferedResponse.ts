@@ -1,8 +1,4 @@
-/**
- * A response whose body has been read.
- *
- * @internal
- */
+/** A response whose body has been read. */
 import * as Effect from "effect/Effect"
 import * as Cookies from "effect/http/Cookies"
 import * as Headers from "effect/http/Headers"
@@ -21,7 +17,6 @@ import type { Target } from "./Target.ts"
 
 const decoder = new TextDecoder()
 
-/** @internal */
 export const decodeText = (bytes: Uint8Array): string => decoder.decode(bytes)
 
 /** The headers in the form of undici. */

@@ -12,8 +12,6 @@
  *
  * Times in the record are milliseconds on the wall clock, since other processes read them. A claim has none: it lapses when a
  * process has seen it unchanged for the whole claim time, on its own monotonic clock.
- *
- * @internal
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"

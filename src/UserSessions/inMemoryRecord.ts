@@ -1,8 +1,4 @@
-/**
- * The record of a session in the memory of one process. The application keeps the refresh token.
- *
- * @internal
- */
+/** The record of a session in the memory of one process. The application keeps the refresh token. */
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Cas from "../Cas.ts"

@@ -1,8 +1,4 @@
-/**
- * A session as a register of the compare-and-swap engine, sealed in a session store.
- *
- * @internal
- */
+/** A session as a register of the compare-and-swap engine, sealed in a session store. */
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"

@@ -1,8 +1,6 @@
 /**
  * The token of one user: refreshed by one fiber at a time in this process and, by a claim on the record, by one process at a
  * time among all that share it.
- *
- * @internal
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

@@ -1,8 +1,4 @@
-/**
- * Reads the messages of the platform from its two envelopes, schema 1 and schema 2.
- *
- * @internal
- */
+/** Reads the messages of the platform from its two envelopes, schema 1 and schema 2. */
 import * as Data from "effect/Data"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -22,7 +18,6 @@ export const refuse = (status: Refused["status"], reason: string): Effect.Effect
 /**
  * An event that the platform pushed.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Event {

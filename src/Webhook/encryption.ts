@@ -1,8 +1,4 @@
-/**
- * Verifies signatures and decrypts bodies with the encrypt key.
- *
- * @internal
- */
+/** Verifies signatures and decrypts bodies with the encrypt key. */
 import * as Bytes from "effect/Bytes"
 import * as Clock from "effect/Clock"
 import * as Cipher from "effect/crypto/Cipher"

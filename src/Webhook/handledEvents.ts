@@ -1,8 +1,4 @@
-/**
- * The set of handled events, and the rule by which each is handled once.
- *
- * @internal
- */
+/** The set of handled events, and the rule by which each is handled once. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -32,7 +28,6 @@ import type { Event } from "./Event.ts"
  * ON CONFLICT DO NOTHING`; no row inserted means `true`). Let the claim expire unless `add` confirms it: the event of a handler
  * that failed is handled again only after that.
  *
- * @since 0.1.0
  * @category models
  */
 export interface HandledEvents {
@@ -43,7 +38,6 @@ export interface HandledEvents {
 /**
  * The handled events of a webhook; in memory without a layer, for 8 hours after their last delivery (10,000 ids).
  *
- * @since 0.1.0
  * @category services
  */
 export const HandledEvents: Context.Reference<HandledEvents | undefined> = Context.Reference<HandledEvents | undefined>(
@@ -76,7 +70,6 @@ const shared = Duration.hours(24)
  * An id is kept for 24 hours under `storeId` (`lark-events` by default). Webhooks of different apps need different ids. SQL
  * compares the clocks of the processes, Redis its own: clocks that differ by less than 16 hours forget no event too early.
  *
- * @since 0.1.0
  * @category layers
  */
 export const layerHandledEvents = (options?: {

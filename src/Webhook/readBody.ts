@@ -1,8 +1,4 @@
-/**
- * Reads the body of a request, with limits of its size and time.
- *
- * @internal
- */
+/** Reads the body of a request, with limits of its size and time. */
 import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"

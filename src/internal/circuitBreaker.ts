@@ -1,7 +1,5 @@
 /**
  * The service, apart from the module that builds it, so that programs without a circuit breaker do not load that.
- *
- * @internal
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -11,7 +9,6 @@ import type { TransportError } from "../LarkError.ts"
 /**
  * Guards requests with circuits.
  *
- * @since 0.1.0
  * @category models
  */
 export interface CircuitBreaker {
@@ -29,7 +26,6 @@ export interface CircuitBreaker {
 /**
  * The circuit breaker of requests; `undefined` without a layer of this module.
  *
- * @since 0.1.0
  * @category services
  */
 export const CircuitBreaker: Context.Reference<CircuitBreaker | undefined> = Context.Reference<

@@ -6,7 +6,6 @@ import type { Kind, Retry } from "../Cas.ts"
 /**
  * An error that says who can do something about it, and what it proves of the request.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Classified<out Tag extends string = string, out K extends Kind = Kind, out R extends Retry = Retry>

@@ -1,8 +1,4 @@
-/**
- * The envelope of every answer, `{ code, msg, data }`, read from a reply, and the failure that it describes.
- *
- * @internal
- */
+/** The envelope of every answer, `{ code, msg, data }`, read from a reply, and the failure that it describes. */
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -14,7 +10,6 @@ import type { Reply } from "./execute.ts"
 import type { Redactor } from "./secrets.ts"
 import * as wire from "./wire.ts"
 
-/** @internal */
 export interface Envelope {
   readonly endpoint: string
   readonly status: number

@@ -5,8 +5,6 @@
  *
  * No reply is a `TransportError`, a body without an envelope, or a longer one than clients read, a `MalformedResponse`. Codes other than 0 are left to the
  * caller. No error keeps the request or the body.
- *
- * @internal
  */
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
@@ -73,8 +71,6 @@ const afterOthers = ({ code, endpoint, msg }: Envelope, redact: Redactor) =>
  * **Details**
  *
  * `codeless`: a 2xx without a `code` is a success, as in OAuth (RFC 6749), which has no envelope.
- *
- * @internal
  */
 export const exchange = (
   client: HttpClient.HttpClient,

@@ -1,8 +1,4 @@
-/**
- * Sends a request and reads its reply within a timeout.
- *
- * @internal
- */
+/** Sends a request and reads its reply within a timeout. */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -132,7 +128,6 @@ const executeWatched = (
   )
 }
 
-/** @internal */
 export const execute = (
   client: HttpClient.HttpClient,
   request: HttpClientRequest,

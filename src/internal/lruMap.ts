@@ -6,8 +6,6 @@
  *
  * Entries are dropped when another one is used, so that no timer runs. Effect's `Cache` counts from when an entry was made,
  * and `RcMap` fails when it is full.
- *
- * @internal
  */
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

@@ -5,8 +5,6 @@
  *
  * Its wall time is that of the first use of the given clock, plus the monotonic time since then. Sleeps and the monotonic
  * time are those of the given clock.
- *
- * @internal
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

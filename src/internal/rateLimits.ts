@@ -1,8 +1,4 @@
-/**
- * The service, apart from the module that builds it, so that programs without rate limiting do not load that.
- *
- * @internal
- */
+/** The service, apart from the module that builds it, so that programs without rate limiting do not load that. */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -10,7 +6,6 @@ import type * as Effect from "effect/Effect"
 /**
  * A number of requests in a window of time.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Limit {
@@ -25,7 +20,6 @@ export interface Limit {
  *
  * Source: Feishu Open Platform, "Frequency control", tier 4.
  *
- * @since 0.1.0
  * @category constants
  */
 export const tier4: ReadonlyArray<Limit> = [
@@ -48,7 +42,6 @@ export const bucketOf = ({ requests, window }: Limit) => {
 /**
  * A request that waits for admission.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Admission {
@@ -67,7 +60,6 @@ export interface Admission {
 /**
  * What a limiter reads of a response, if there is one.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Answer {
@@ -82,7 +74,6 @@ export interface Answer {
 /**
  * Admits requests within the limits.
  *
- * @since 0.1.0
  * @category models
  */
 export interface RateLimits {
@@ -95,7 +86,6 @@ export interface RateLimits {
 /**
  * The rate limiter of requests; `undefined` without a layer of this module.
  *
- * @since 0.1.0
  * @category services
  */
 export const RateLimits: Context.Reference<RateLimits | undefined> = Context.Reference<RateLimits | undefined>(

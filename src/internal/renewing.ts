@@ -10,8 +10,6 @@
  *
  * Times are in milliseconds on the monotonic clock. Effect's `Cache` and `RcMap` use the wall clock, and make callers wait while
  * they renew.
- *
- * @internal
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

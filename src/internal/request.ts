@@ -1,8 +1,4 @@
-/**
- * Requests to the platform.
- *
- * @internal
- */
+/** Requests to the platform. */
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import * as HttpBody from "effect/http/HttpBody"

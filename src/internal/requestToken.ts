@@ -1,8 +1,4 @@
-/**
- * Requests to the platform's token endpoints, whose fields are beside `code`, not under `data`.
- *
- * @internal
- */
+/** Requests to the platform's token endpoints, whose fields are beside `code`, not under `data`. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
@@ -31,8 +27,6 @@ export interface Granted {
 /**
  * Posts JSON to a token endpoint. Redacted fields are sent as text and never appear in an error. A 2xx without a `code` is a
  * success, as RFC 6749 has it: the token that was sent for it may be used up.
- *
- * @internal
  */
 export const requestToken = Effect.fnUntraced(function*(
   client: HttpClient.HttpClient,

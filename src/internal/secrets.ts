@@ -1,8 +1,4 @@
-/**
- * Keeps the secrets of a request out of what is made of its answer.
- *
- * @internal
- */
+/** Keeps the secrets of a request out of what is made of its answer. */
 import * as Redacted from "effect/Redacted"
 
 /** What takes the secrets of a request out of its answer. */

@@ -12,7 +12,6 @@ import { Classified } from "./classified.ts"
  *
  * `setting` is the name of the option or of the variable, `reason` what is wrong with it. Neither contains its value.
  *
- * @since 0.1.0
  * @category errors
  */
 export class InvalidLarkConfig extends Classified<{

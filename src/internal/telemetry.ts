@@ -5,8 +5,6 @@
  *
  * A request has one span, started here: the span of Effect's client would end before the body is read, without the code
  * of the response. Without a tracer no span is created, and below the minimum level no log line.
- *
- * @internal
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -209,8 +207,6 @@ const secretNames = /token|secret|ticket|password|code|sign/i
  * **Details**
  *
  * Respects the application's `HttpClient.TracerDisabledWhen` and `SpanNameGenerator`, as Effect's clients do.
- *
- * @internal
  */
 export const observed = (
   endpoint: string,

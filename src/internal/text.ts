@@ -1,8 +1,4 @@
-/**
- * Texts as bytes in UTF-8.
- *
- * @internal
- */
+/** Texts as bytes in UTF-8. */
 import * as Mac from "effect/crypto/Mac"
 
 const encoder = new TextEncoder()

@@ -1,8 +1,6 @@
 /**
  * `Effect.timeoutOrElse` for many concurrent effects with few distinct durations: one fiber sleeps for all effects of a
  * duration, where a race needs two fibers and a timer for each.
- *
- * @internal
  */
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"

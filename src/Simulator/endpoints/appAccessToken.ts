@@ -6,9 +6,7 @@ import type { World } from "../World.ts"
 
 const failed = refused(10012, "get app_access_token failed")
 
-/**
- * `POST /auth/v3/app_access_token/internal`: the app token of a custom app is its tenant token.
- */
+/** `POST /auth/v3/app_access_token/internal`: the app token of a custom app is its tenant token. */
 export const ofCustomApp = ({ json, now }: Arrival, world: World): Reply.Reply => {
   const fields = fieldsOf(json, ["app_id", "app_secret"])
   if (Reply.is(fields)) return fields
@@ -25,9 +23,7 @@ export const ofCustomApp = ({ json, now }: Arrival, world: World): Reply.Reply =
   })
 }
 
-/**
- * `POST /auth/v3/app_access_token`: a store app needs a ticket that was pushed to it.
- */
+/** `POST /auth/v3/app_access_token`: a store app needs a ticket that was pushed to it. */
 export const ofStoreApp = ({ json, now }: Arrival, world: World): Reply.Reply => {
   const fields = fieldsOf(json, ["app_id", "app_secret", "app_ticket"])
   if (Reply.is(fields)) return fields

@@ -4,9 +4,7 @@ import * as Reply from "../Reply.ts"
 import { same } from "../User.ts"
 import type { World } from "../World.ts"
 
-/**
- * `PATCH /vc/v1/meetings/:meeting_id/end`. It takes no body, so a body is ignored.
- */
+/** `PATCH /vc/v1/meetings/:meeting_id/end`. It takes no body, so a body is ignored. */
 export const endMeeting = (
   { now, operator, params }: ArrivedRequest<"user", "meeting_id">,
   world: World

@@ -72,9 +72,7 @@ const meetingView = (meeting: Meeting, request: GetRequest, idType: IdType) => (
     : {})
 })
 
-/**
- * `GET /vc/v1/meetings/:meeting_id`.
- */
+/** `GET /vc/v1/meetings/:meeting_id`. */
 export const getMeeting = (request: GetRequest, world: World.World): Reply.Reply => {
   const { operator, params, query } = request
   const idType = idTypeOf(request, world.behavior.userIdScope)

@@ -4,9 +4,7 @@ import { appOf, fieldsOf, refused } from "../Credentials.ts"
 import * as Reply from "../Reply.ts"
 import type { World } from "../World.ts"
 
-/**
- * `POST /auth/v3/app_ticket/resend`. The reply does not wait until the ticket has been pushed.
- */
+/** `POST /auth/v3/app_ticket/resend`. The reply does not wait until the ticket has been pushed. */
 export const resendAppTicket = ({ json }: Arrival, world: World): Reply.Reply | Effect.Effect<Reply.Reply> => {
   const fields = fieldsOf(json, ["app_id", "app_secret"])
   if (Reply.is(fields)) return fields

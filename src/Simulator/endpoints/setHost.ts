@@ -12,9 +12,7 @@ const wireUser = (value: unknown): WireUser | undefined => {
     : undefined
 }
 
-/**
- * `PATCH /vc/v1/meetings/:meeting_id/set_host`.
- */
+/** `PATCH /vc/v1/meetings/:meeting_id/set_host`. */
 export const setHost = (request: ArrivedRequest<"either", "meeting_id">, world: World.World): Reply.Reply => {
   const { json, operator } = request
   const idType = idTypeOf(request, world.behavior.userIdScope)
