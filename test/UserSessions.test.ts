@@ -425,19 +425,19 @@ describe("calls as a user", () => {
       const simulator = yield* Simulator.Simulator
       const login = yield* OAuth.authorize({ redirectUri: "https://app.example/", scopes: ["offline_access"] })
       const callback = yield* simulator.authorize(login.url, "ou_alice")
-      yield* elapse(Effect.flatMap(OAuth.exchange(login, callback), (grant) => UserSessions.save(alice, grant)))
+      yield* UserSessions.save(alice, yield* OAuth.exchange(login, callback))
       const session = yield* UserSessions.get(alice)
-      yield* elapse(Meetings.get(id).pipe(Lark.asUser(session)))
+      yield* Meetings.get(id).pipe(Lark.asUser(session))
       yield* simulator.addFaults([{ endpoint: "get", nth: 0, fault: { _tag: "RejectToken", status: 400 } }])
       const calls = Effect.all(Array.from({ length: 3 }, () => Meetings.get(id)), { concurrency: "unbounded" })
-      const meetings = yield* elapse(calls.pipe(Lark.asUser(session)))
+      const meetings = yield* calls.pipe(Lark.asUser(session))
       assert.deepStrictEqual(meetings.map((meeting) => meeting.id), [id, id, id])
       const records = yield* simulator.sessions
       assert.deepStrictEqual(
         records.map(({ generation, reusedAt, usedAt }) => [generation, usedAt !== undefined, reusedAt.length]),
         [[0, true, 0], [1, false, 0]]
       )
-      yield* elapse(Meetings.end(id).pipe(Lark.asUser(session)))
+      yield* Meetings.end(id).pipe(Lark.asUser(session))
     }).pipe(
       Effect.provide(
         UserSessions.layer().pipe(
