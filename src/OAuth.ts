@@ -3,16 +3,10 @@
  *
  * **Details**
  *
- * 1. `authorize` creates a `Login`: the URL to send the user to, and the secrets to keep until the user comes back.
- * 2. `exchange` checks that a callback belongs to the login and exchanges its code for a `Grant`, the user's tokens.
- * 3. `userInfo` returns the user who logged in; `refresh` exchanges a refresh token for the next `Grant`.
- *
  * `exchange`, `userInfo` and `refresh` send one request and never repeat it. App secret, codes and tokens are sent in
  * bodies and headers only. Tokens come from OAuth v2 (`authen/v2/oauth/token`), or from OAuth v3 if the configuration has
- * `oauthV3`.
- *
- * Sources: Feishu Open Platform, "Obtain authorization code", "Get user_access_token", "Refresh user_access_token"; RFC
- * 6749 and RFC 7636.
+ * `oauthV3`. Sources: Feishu, "Obtain authorization code", "Get user_access_token", "Refresh user_access_token"; RFC 6749
+ * and RFC 7636.
  *
  * **Gotchas**
  *
@@ -83,8 +77,8 @@ export interface AuthorizeOptions {
   readonly prompt?: "consent" | undefined
 }
 
-/** RFC 7636, section 4.1: a code verifier. A state has the same form. */
-const Unguessable = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9._~-]{43,128}$/))
+/** A code verifier, as RFC 7636, section 4.1, has it; or a state. */
+const Unguessable = Schema.RedactedFromValue(Schema.String.check(Schema.isPattern(/^[A-Za-z0-9._~-]{43,128}$/)))
 
 /**
  * A login in progress. Keep it in the session of the browser that it belongs to, until the callback.
@@ -100,16 +94,11 @@ export const Login = Schema.Struct({
   /** The page to send the user to. It contains the state: do not log it. */
   url: Schema.String,
   redirectUri: Schema.String,
-  state: Schema.RedactedFromValue(Unguessable),
+  state: Unguessable,
   /** The code verifier of PKCE: the code is useless without it. */
-  verifier: Schema.RedactedFromValue(Unguessable)
+  verifier: Unguessable
 })
 
-/**
- * A login in progress, decoded.
- *
- * @category models
- */
 export type Login = typeof Login.Type
 
 /**
@@ -199,9 +188,8 @@ const advice: Record<Callback.Refusal["reason"], string> = {
  *
  * **Details**
  *
- * `exchange` and `refresh` fail with a generic error: handle at least `ReauthorizationRequired` (the code or refresh token
- * was used, has expired or is revoked), `CredentialsRejected` and `AppUnavailable` (the app or its settings). A request
- * without a reply within 9 seconds fails with `TransportError`.
+ * `exchange` and `refresh` fail with a generic error: handle at least `ReauthorizationRequired`, `CredentialsRejected` and
+ * `AppUnavailable`. A request without a reply within 9 seconds fails with `TransportError`.
  *
  * @category services
  */
@@ -225,9 +213,6 @@ const unguessable = (random: SecureRandom.SecureRandom["Service"]) =>
 const distinct = (scopes: ReadonlyArray<string> = []): ReadonlyArray<string> => [...new Set(scopes)]
 
 const joined = (scopes: ReadonlyArray<string>): string | undefined => scopes.length === 0 ? undefined : scopes.join(" ")
-
-/** In seconds. RFC 6749, section 5.1, does not require `expires_in`. */
-const unstatedLife = 300
 
 const make = Effect.gen(function*() {
   const config = yield* LarkConfig
@@ -277,8 +262,8 @@ const make = Effect.gen(function*() {
     const { scope } = granted.body
     return {
       accessToken: yield* granted.token("access_token"),
-      // A reply without it must not lose the tokens: the one that was sent is used up.
-      expiresAt: after(yield* Effect.orElseSucceed(granted.seconds("expires_in"), () => unstatedLife)),
+      // RFC 6749, section 5.1, does not require it, and the refresh token that was sent is used up.
+      expiresAt: after(yield* Effect.orElseSucceed(granted.seconds("expires_in"), () => 300)),
       refreshToken,
       refreshExpiresAt: Option.isNone(refreshToken)
         ? Option.none()
@@ -307,9 +292,7 @@ const make = Effect.gen(function*() {
         grant_type: "refresh_token",
         refresh_token: refreshToken,
         scope: joined(distinct(options?.scopes))
-      }).pipe(
-        Effect.withSpan("OAuth.refresh")
-      )
+      }).pipe(Effect.withSpan("OAuth.refresh"))
   })
 })
 
@@ -352,12 +335,11 @@ export const exchange = (
   OAuth.use((oauth) => oauth.exchange(login, callback))
 
 /**
- * Exchanges a refresh token for new tokens: one request, never repeated.
+ * Exchanges a refresh token for new tokens. Fails with `ReauthorizationRequired` if it was used, has expired or was revoked.
  *
  * **Details**
  *
- * `scopes` narrows the scopes of the new access token. The old access token stays valid until its own expiry. Fails with
- * `ReauthorizationRequired` if the refresh token was used, has expired or was revoked.
+ * `scopes` narrows the scopes of the new access token. The old access token stays valid until its own expiry.
  *
  * **Gotchas**
  *

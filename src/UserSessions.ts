@@ -6,22 +6,20 @@
  * A user's access token is valid for about two hours. The refresh token that renews it works **once**, and the reply carries its
  * successor. Two refreshes with one token end the session (20064, 20073), and so does a lost successor. Therefore:
  *
- * - One refresh at a time. In this process all fibers wait for the refresh in flight; among processes the refresh token is first
- *   claimed in the record by a compare-and-swap (`SessionStore`, `Cas`).
- * - Callers do not wait while the access token is valid: a call in the last five minutes of its life starts the refresh in the
- *   background. Failures and rejected tokens delay the next refresh as they do for `TenantToken`, in all processes.
- * - The successor is stored before it is used. Closing the scope of the layer waits for a refresh in flight.
+ * - The refresh token is claimed in the record by a compare-and-swap before it is sent, and its successor is stored before it is
+ *   used. Closing the scope of the layer waits for a refresh in flight.
+ * - A call in the last five minutes of the access token starts the refresh in the background. Failures and rejected tokens delay
+ *   the next refresh as they do for `TenantToken`, in all processes.
  * - If a process dies, or a reply is lost, the token is sent once more when its claim was seen unchanged for `claimTime`, on the
  *   monotonic clock of the process that takes over: if it was used up, the session was lost with its successor anyway.
- * - A session ends only if the platform says so, and then its token is not sent again.
+ * - A session ends only if the platform says so.
  *
- * `get` returns a `UserToken` for `Lark.asUser`. Errors to handle: `ReauthorizationRequired` (`noSession`,
- * `noRefreshToken`, or `refused` with the platform's code), `SessionStoreError`, and the generic errors of a refresh.
+ * The errors of a token are `ReauthorizationRequired` (`noSession`, `noRefreshToken`, or `refused` with the platform's code),
+ * `SessionStoreError`, and the generic errors of a refresh.
  *
  * **Gotchas**
  *
- * - The state of a user stays in memory for an hour after its last use, for the 10,000 users that were used last. After that it
- *   is read from the store again.
+ * - The sessions of the last 10,000 users stay in memory for an hour after their last use.
  * - A session belongs to one app and one id of the user: save it under the id that you will use.
  * - A process that is suspended for longer than its claim, between marking and sending a token, still sends it.
  * - Another process notices `remove` and `save` when it next reads the record: at the latest when its token expires.
@@ -83,10 +81,7 @@ import { UserToken } from "./UserToken.ts"
  * @category models
  */
 export interface Options {
-  /**
-   * How long a claim on a refresh token lasts unless it is released: 30 seconds by default, at least one second. A refresh is
-   * cut off after two thirds of it, so that it ends before its claim lapses.
-   */
+  /** How long a claim on a refresh token lasts: 30 seconds by default, at least one. A refresh is cut after two thirds of it. */
   readonly claimTime?: Duration.Input | undefined
 }
 
@@ -111,19 +106,12 @@ export class UserSessions extends Context.Service<UserSessions, {
   readonly remove: (user: MeetingUser) => Effect.Effect<void, SessionStoreError>
 }>()("effect-lark-meetings/UserSessions") {}
 
-const isClaimTime = (duration: Duration.Duration) => Duration.toMillis(duration) >= 1_000 && Duration.isFinite(duration)
-
-const claimTimeOf = (input: Duration.Input): Effect.Effect<Duration.Duration, InvalidLarkConfig> =>
-  Option.match(Option.filter(Duration.fromInput(input), isClaimTime), {
-    onNone: () => invalid("claimTime", "must be a finite duration of at least one second."),
-    onSome: Effect.succeed
-  })
-
-const kept = { capacity: 10_000, idleTime: Duration.hours(1) }
-
-const make = (options: Options) =>
+const make = ({ claimTime: input = "30 seconds" }: Options) =>
   Effect.gen(function*() {
-    const claimTime = yield* claimTimeOf(options.claimTime ?? "30 seconds")
+    const claimTime = Option.getOrUndefined(Duration.fromInput(input))
+    if (claimTime === undefined || Duration.toMillis(claimTime) < 1_000 || !Duration.isFinite(claimTime)) {
+      return yield* invalid("claimTime", "must be a finite duration of at least one second.")
+    }
     const context = yield* Effect.context<Scope.Scope>()
     const store = yield* SessionStore
     const seal = yield* Seal
@@ -131,6 +119,7 @@ const make = (options: Options) =>
     const { appId } = yield* LarkConfig
     const random = yield* SecureRandom.SecureRandom
 
+    const kept = { capacity: 10_000, idleTime: Duration.hours(1) }
     const rotationOf = lruMap.make(Context.get(context, Clock.Clock), kept, (key) =>
       Rotation.make({
         record: Record.fromStore(store, seal, key),
@@ -171,10 +160,9 @@ export const layer = (
  *
  * **Details**
  *
- * The first access token is fetched when it is first needed. After that it is renewed as the sessions of a store: one refresh at a
- * time, in the background while the access token is valid. `onRotate` gets each grant and has to store its refresh token: the
- * new access token is not used before that. A grant without a refresh token leaves the old one in use. If `onRotate` fails,
- * waiting callers get `SessionStoreError`, and it is called again while the scope is open.
+ * The first access token is fetched when it is first needed, and renewed as those of a store. `onRotate` gets each grant and has
+ * to store its refresh token: the new access token is not used before that. A grant without a refresh token leaves the old one
+ * in use. If `onRotate` fails, waiting callers get `SessionStoreError`, and it is called again while the scope is open.
  *
  * **Gotchas**
  *

@@ -4,9 +4,6 @@ import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 import { encode } from "../internal/text.ts"
 
-/** What one authorize request takes. */
-const maxScopes = 50
-
 /** RFC 6749, section 3.3: visible ASCII without `"` and `\`. A space would split the scope into two. */
 const scopePattern = /^[!#-[\]-~]+$/
 
@@ -23,8 +20,8 @@ export const fault = (redirectUri: string, scopes: ReadonlyArray<string>): Fault
     return { setting: "redirectUri", reason }
   }
   if (redirectUri.includes("#")) return { setting: "redirectUri", reason: "must have no fragment" }
-  if (scopes.length > maxScopes) {
-    const advice = `one authorize request takes ${maxScopes}; request the others in another login`
+  if (scopes.length > 50) {
+    const advice = "one authorize request takes 50; request the others in another login"
     return { setting: "scopes", reason: `lists ${scopes.length} scopes, and ${advice}` }
   }
   return scopes.every((scope) => scopePattern.test(scope)) ? undefined : {

@@ -1,17 +1,8 @@
 /**
- * The record of a session and its transitions: pure, with the time as an argument.
- *
- * **Details**
- *
- * A process claims the refresh token, marks that it is about to be sent, sends it, and publishes the successor; every step but
- * the request is one swap of the record. A claim lapses, since its owner may have died. If the owner had marked the token, it
- * may be used up; its successor then died with the owner, so another attempt loses nothing.
- *
- * `login` and `generation` identify one refresh token. A successor may be published while the record is still about that
- * token, even if the claim was taken over: no other process can get another successor.
+ * The record of a session and its transitions: claim the refresh token, mark that it is sent, publish its successor.
  *
  * Times in the record are milliseconds on the wall clock, since other processes read them. A claim has none: it lapses when a
- * process has seen it unchanged for the whole claim time, on its own monotonic clock.
+ * process has seen it unchanged for the claim time, on its own monotonic clock.
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -24,9 +15,8 @@ import { ReauthorizationRequired, schemaOf, SessionStoreError } from "../LarkErr
 import type { Grant } from "../OAuth.ts"
 
 const Token = Schema.RedactedFromValue(Schema.String)
-const Millis = Schema.Finite
 
-const Access = Schema.Struct({ token: Token, obtainedAt: Millis, expiresAt: Millis })
+const Access = Schema.Struct({ token: Token, obtainedAt: Schema.Finite, expiresAt: Schema.Finite })
 
 const State = Schema.TaggedUnion({
   Idle: {},
@@ -58,19 +48,14 @@ export type Access = typeof Access.Type
 /** What a read finds: nothing, a session, or data that the seal cannot open. */
 export type Content = Session | { readonly _tag: "Nothing" } | { readonly _tag: "Unreadable" }
 
-/** Before the access token expires. */
-const renewal = 5 * 60_000
-
 /** On the monotonic clock of this process, by the age that the token has on the wall clock. */
 export const lifetimeOf = (access: Access, now: number, monotonicNow: number): Lifetime => {
   // A token from the future is the error of a clock.
   const age = Math.max(now - access.obtainedAt, 0)
-  return lifetime(monotonicNow - age, Math.max(access.expiresAt - access.obtainedAt, 0), renewal)
+  return lifetime(monotonicNow - age, Math.max(access.expiresAt - access.obtainedAt, 0), 5 * 60_000)
 }
 
-/**
- * The session that a grant starts or continues. A grant without a refresh token leaves the old one in use (RFC 6749, section 6).
- */
+/** The session that a grant starts or continues. Without a refresh token it leaves the old one in use (RFC 6749, section 6). */
 export const fromGrant = (
   { accessToken, expiresAt, refreshToken, scopes }: Grant,
   now: number,
@@ -82,15 +67,12 @@ export const fromGrant = (
   return refresh === undefined ? live : { ...live, refresh }
 }
 
-/** How a session is judged. */
+/** What this process knows besides the record. Times are milliseconds on its monotonic clock. */
 export interface Look {
-  /** On the monotonic clock. */
   readonly now: () => number
-  /** On the monotonic clock. */
   readonly lifetimeOf: (access: Access) => Lifetime
-  /** Whether the platform has rejected this access token. */
   readonly isRejected: (token: Redacted.Redacted) => boolean
-  /** How long this process has seen this claim, in milliseconds on the monotonic clock. */
+  /** How long this process has seen this claim. */
   readonly claimAge: (claim: Claim) => number
   readonly claimTime: Duration.Duration
 }
@@ -177,7 +159,10 @@ export const release = (by: string): Transition => ifClaimed(by, (session) => ({
 export const end = (by: string, error: ReauthorizationRequired): Transition =>
   ifClaimed(by, ({ refresh: _, ...session }) => ({ ...session, state: { _tag: "Ended", error } }))
 
-/** Stores the successor, if the record still holds the refresh token that it was granted for. */
+/**
+ * Stores the successor, if the record still holds the refresh token that it was granted for: even if the claim was taken over,
+ * since no other process can get another successor.
+ */
 export const publish = (successor: Live): Transition => (content) =>
   content._tag === "Live" && content.login === successor.login && content.generation === successor.generation - 1
     ? swap(successor)
@@ -185,9 +170,7 @@ export const publish = (successor: Live): Transition => (content) =>
 
 /** Starts a session in place of any other. It stays as it is if it was stored already, and may have been refreshed since. */
 export const begin = (session: Live): Transition => (content) =>
-  content._tag === "Live" && content.login === session.login
-    ? { _tag: "Keep" }
-    : swap(session)
+  content._tag === "Live" && content.login === session.login ? { _tag: "Keep" } : swap(session)
 
 const loginOf = (content: Content): string => content._tag === "Live" ? content.login : content._tag
 

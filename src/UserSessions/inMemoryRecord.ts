@@ -22,14 +22,7 @@ export const make = <E>(
   let granted: Grant | undefined
   let current: Versioned & { readonly version: number } = {
     version: 1,
-    content: {
-      _tag: "Live",
-      login: "own",
-      generation: 0,
-      refresh: refreshToken,
-      scopes: [],
-      state: { _tag: "Idle" }
-    }
+    content: { _tag: "Live", login: "own", generation: 0, refresh: refreshToken, scopes: [], state: { _tag: "Idle" } }
   }
   const record: SessionRecord = {
     equals,

@@ -45,10 +45,7 @@ export const fromStore = (
     )
 
   const unlessTerminal = <A>(self: Effect.Effect<A, SessionStoreError>) =>
-    Effect.catch(
-      self,
-      (cause) => cause.reason === "unavailable" ? Effect.succeed(Cas.unsent({ cause })) : Effect.fail(cause)
-    )
+    Effect.catchIf(self, ({ reason }) => reason === "unavailable", (cause) => Effect.succeed(Cas.unsent({ cause })))
 
   return {
     equals,

@@ -1,7 +1,4 @@
-/**
- * The token of one user: refreshed by one fiber at a time in this process and, by a claim on the record, by one process at a
- * time among all that share it.
- */
+/** The token of one user, refreshed by one fiber at a time and, by a claim on the record, by one process at a time. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -30,19 +27,10 @@ export interface Options {
   readonly context: Context.Context<Scope.Scope>
 }
 
-export interface Rotation {
-  readonly get: Effect.Effect<Redacted.Redacted, GenericError>
-  readonly reject: (token: Redacted.Redacted) => Effect.Effect<boolean>
-  readonly save: (grant: Grant) => Effect.Effect<void, SessionStoreError>
-  readonly remove: Effect.Effect<void, SessionStoreError>
-}
-
 const polling = Schedule.jittered(Schedule.min([Schedule.exponential("50 millis", 1.5), Schedule.spaced("1 second")]))
-
 const publishing = Schedule.spaced("5 seconds")
 
-export const make = (options: Options): Rotation => {
-  const { claimTime, context, newId, record } = options
+export const make = ({ claimTime, context, newId, record, refresh }: Options) => {
   const clock = Context.get(context, Clock.Clock)
   // Shares of the claim: the mark may take a sixth, the request two thirds. The rest is for publishing.
   const markTime = Duration.toMillis(claimTime) / 6
@@ -54,16 +42,12 @@ export const make = (options: Options): Rotation => {
   let known: { readonly token: Redacted.Redacted; readonly lifetime: renewing.Lifetime } | undefined
 
   const request = (refreshToken: Redacted.Redacted) =>
-    Effect.timeoutOrElse(options.refresh(refreshToken), {
+    Effect.timeoutOrElse(refresh(refreshToken), {
       duration: requestTime,
-      orElse: () =>
-        Effect.fail(
-          new TransportError({
-            endpoint: "UserSessions",
-            executed: "unknown",
-            reason: `no answer within ${Duration.toMillis(requestTime)} ms`
-          })
-        )
+      orElse: () => {
+        const reason = `no answer within ${Duration.toMillis(requestTime)} ms`
+        return Effect.fail(new TransportError({ endpoint: "UserSessions", executed: "unknown", reason }))
+      }
     })
 
   /** The claim that this process saw last, and when it saw it first. */
@@ -184,12 +168,10 @@ export const make = (options: Options): Rotation => {
   return {
     get: token.get,
     reject: token.reject,
-    save: (grant) =>
+    save: (grant: Grant) =>
       Effect.gen(function*() {
-        const session = Session.fromGrant(grant, clock.currentTimeMillisUnsafe(), {
-          login: yield* newId,
-          generation: 0
-        })
+        const login = yield* newId
+        const session = Session.fromGrant(grant, clock.currentTimeMillisUnsafe(), { login, generation: 0 })
         const { record: saved } = yield* move(record, Session.begin(session))
         adopt(saved, session.access)
       }),
