@@ -3,17 +3,13 @@
  *
  * **Details**
  *
- * The platform pushes a ticket to the webhook (`Webhook.layerStore`) about once an hour, and shortly after a request for one. The
- * ticket is kept in the `KeyValueStore`, sealed, under the id of the app: it survives a restart, and all processes of the app
- * find the one that any of them received.
- *
- * When there is no ticket, or it was rejected, `get` asks the platform to push one, at most once a minute, and waits for the
- * push until two seconds after the request.
+ * The platform pushes a ticket to the webhook (`Webhook.layerStore`) about once an hour. It is kept in the `KeyValueStore`,
+ * sealed, under the id of the app. When there is no ticket, or it was rejected, `get` asks the platform to push one, at most once
+ * a minute, and waits for the push until two seconds after the request.
  *
  * **Gotchas**
  *
- * - A push goes to one process. The others find it in the store, so they have to share it; with `KeyValueStore.layerMemory`
- *   each process needs a push of its own.
+ * - A push goes to one process, so all processes of the app have to share the store.
  * - A `KeyValueStore` has no compare-and-swap. A late push to one process may replace a newer ticket that another process stores
  *   at the same moment. If the platform then refuses it, another one is requested.
  *
@@ -64,13 +60,12 @@ import { Seal } from "./Seal.ts"
  *
  * **Details**
  *
- * - `get`: the ticket. Fails with `AppTicketMissing` when there is none or it was rejected, and none arrived after a request for
- *   one. Fails with `SessionStoreError` when the store cannot be read within nine seconds (`unavailable`), or when it holds data that the seal
- *   cannot open and no ticket arrived after a request for one (`unreadable`).
+ * - `get`: the ticket. Fails with `AppTicketMissing` when no usable one is stored and none arrived after a request. Fails with
+ *   `SessionStoreError` when the store cannot be read within nine seconds (`unavailable`), or when it holds data that the seal
+ *   cannot open and no ticket arrived after a request (`unreadable`).
  * - `put`: stores a ticket that the platform pushed, in an event of `createdAt`. A ticket of an earlier event than the stored one
- *   is ignored, since the platform repeats an unanswered push for hours. The times are compared with each other, not with the
- *   clock of this machine; a time more than a day ahead of it counts as unknown. Fails with `SessionStoreError` when the store
- *   cannot be read or written.
+ *   is ignored, since the platform repeats an unanswered push for hours; a time more than a day ahead of the clock of this machine
+ *   counts as unknown. Fails with `SessionStoreError` when the store cannot be read or written.
  * - `reject`: reports that the platform refused this ticket. `get` does not return it until it is pushed again.
  *
  * @category services
@@ -86,26 +81,8 @@ export class AppTicket extends Context.Service<AppTicket, {
 
 const endpoint = "auth.v3.app_ticket.resend"
 
-const second = 1_000
-/** The platform is asked for a push no more often, however many callers need a ticket. */
-const requestInterval = 60 * second
-/** How long after the request callers wait for the push. */
-const pushTimeout = 2 * second
-/** How long one operation of the store may take. */
-const storeTimeout = 9 * second
-/** An event time that far in the future is an error of the platform, not of the clock of this machine. */
-const largestSkew = 24 * 60 * 60 * second
-
-interface Stored {
-  readonly ticket: Redacted.Redacted
-  /** Milliseconds, of the event that brought it; 0 if unknown. */
-  readonly createdAt: number
-}
-
-/** Sealed as two lines. */
-const write = ({ createdAt, ticket }: Stored) => Redacted.make(`${Redacted.value(ticket)}\n${createdAt}`)
-
-const read = (text: Redacted.Redacted): Stored => {
+/** Two lines: the ticket, and when the event that brought it was created, in milliseconds; 0 if unknown. */
+const read = (text: Redacted.Redacted) => {
   const [ticket = "", createdAt = 0] = Redacted.value(text).split("\n")
   return { ticket: Redacted.make(ticket, { label: "app_ticket" }), createdAt: Number(createdAt) }
 }
@@ -117,10 +94,7 @@ const answered = <A>(
 ): Effect.Effect<A, SessionStoreError> =>
   operation.pipe(
     Effect.mapError(({ message }) => message),
-    Effect.timeoutOrElse({
-      duration: storeTimeout,
-      orElse: () => Effect.fail(`no answer within ${storeTimeout / second} seconds`)
-    }),
+    Effect.timeoutOrElse({ duration: "9 seconds", orElse: () => Effect.fail("no answer within 9 seconds") }),
     Effect.mapError((detail) =>
       new SessionStoreError({ endpoint: `KeyValueStore.${method}`, reason: "unavailable", detail })
     )
@@ -152,11 +126,9 @@ const make = Effect.gen(function*() {
   const readable = (found: Effect.Success<typeof stored>) => Option.flatten(Result.getSuccess(found))
 
   const usable = (found: Effect.Success<typeof stored>) =>
-    Option.filter(
-      Option.map(readable(found), ({ ticket }) => ticket),
-      (ticket) => !Equal.equals(ticket, rejected)
-    )
+    Option.filter(readable(found), ({ ticket }) => !Equal.equals(ticket, rejected))
 
+  /** The platform is asked for a push once a minute, however many callers need a ticket. */
   const resending = renewing.make<{ readonly at: number; readonly resend: "requested" | "failed" }, never>({
     context,
     fetch: ({ hold }) =>
@@ -166,7 +138,7 @@ const make = Effect.gen(function*() {
           app_secret: appSecret
         }))
         const at = monotonicMillis(clock)
-        const until = at + requestInterval
+        const until = at + 60_000
         const resend = Result.isSuccess(answer) ? "requested" : "failed"
         return hold({ at, resend }, { renewFrom: until, usableUntil: until, freshUntil: at })
       })
@@ -177,28 +149,29 @@ const make = Effect.gen(function*() {
       const push = arrival
       const before = yield* stored
       const kept = usable(before)
-      if (Option.isSome(kept)) return kept.value
+      if (Option.isSome(kept)) return kept.value.ticket
 
       const { at, resend } = yield* resending.get
-      const left = resend === "requested" ? at + pushTimeout - monotonicMillis(clock) : 0
+      const left = resend === "requested" ? at + 2_000 - monotonicMillis(clock) : 0
       if (left > 0) yield* Effect.timeoutOption(Deferred.await(push), left)
       // Another process may have received the push.
       const after = left > 0 ? yield* stored : before
-      const ticket = usable(after)
-      if (Option.isSome(ticket)) return ticket.value
+      const arrived = usable(after)
+      if (Option.isSome(arrived)) return arrived.value.ticket
       const reason = Option.isSome(yield* Effect.fromResult(after)) ? "rejected" : "none"
       return yield* Effect.fail(new AppTicketMissing({ endpoint, reason, resend }))
     }),
     put: (ticket, options) =>
       Effect.gen(function*() {
-        const latest = clock.currentTimeMillisUnsafe() + largestSkew
+        // A later time is an error of the platform, not of the clock of this machine.
+        const latest = clock.currentTimeMillisUnsafe() + 24 * 60 * 60_000
         const claimed = options?.createdAt && DateTime.toEpochMillis(options.createdAt)
         const createdAt = claimed === undefined || claimed > latest ? undefined : claimed
         if (
           createdAt !== undefined && Option.exists(readable(yield* stored), (kept) => createdAt < kept.createdAt)
         ) return
-        const sealed = yield* seal.seal(key, write({ ticket, createdAt: createdAt ?? 0 }))
-        yield* answered("set", store.set(key, sealed))
+        const text = Redacted.make(`${Redacted.value(ticket)}\n${createdAt ?? 0}`)
+        yield* answered("set", store.set(key, yield* seal.seal(key, text)))
         if (Equal.equals(ticket, rejected)) rejected = undefined
         Deferred.doneUnsafe(arrival, Effect.void)
         arrival = Deferred.makeUnsafe()

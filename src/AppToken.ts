@@ -80,9 +80,7 @@ export const layer: Layer.Layer<AppToken, never, LarkConfig | HttpClient.HttpCli
 )
 
 /** The ticket is wrong or outdated. */
-const ticketRefused = 10012
-
-const isTicketRefused = (error: GenericError) => "code" in error && error.code === ticketRefused
+const isTicketRefused = (error: GenericError) => "code" in error && error.code === 10012
 
 /**
  * The token of a store app.

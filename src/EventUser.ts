@@ -1,10 +1,6 @@
 /**
- * The user that an event tells of, under each kind of id that the event names.
- *
- * **Details**
- *
- * An event names a user by `{ id: { union_id, user_id, open_id }, user_type }`, or by the ids alone. Source: Feishu, vc-v1
- * `meeting` events.
+ * A user in an event: `{ id: { union_id, user_id, open_id }, user_type }`, or the ids alone. Source: Feishu, vc-v1 `meeting`
+ * events.
  *
  * **Gotchas**
  *

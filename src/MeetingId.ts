@@ -25,7 +25,6 @@
  * ```
  */
 import type * as Brand from "effect/Brand"
-import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as number from "./internal/meetingNumber.ts"
 
@@ -69,14 +68,11 @@ export class InvalidMeetingId extends number.invalid("InvalidMeetingId", kind) {
  *
  * @category constructors
  */
-export const make: (text: string) => MeetingId = number.maker(kind, InvalidMeetingId)
+export const make = number.maker(kind, InvalidMeetingId)
 
 /**
  * The meeting id in a text from outside; fails with `InvalidMeetingId` if it cannot be one.
  *
  * @category constructors
  */
-export const makeEffect: (text: string) => Effect.Effect<MeetingId, InvalidMeetingId> = number.effectMaker(
-  kind,
-  InvalidMeetingId
-)
+export const makeEffect = number.effectMaker(kind, InvalidMeetingId)

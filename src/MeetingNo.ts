@@ -3,8 +3,8 @@
  *
  * **Details**
  *
- * Nine digits. It is neither the meeting id (`MeetingId`) nor the reserve id (`ReserveId`), and is used again: one number
- * may have had many meetings. Source: Feishu, vc-v1 `meeting` and `reserve`.
+ * Nine digits, neither the meeting id (`MeetingId`) nor the reserve id (`ReserveId`). It is used again: one number may have
+ * had many meetings. Source: Feishu, vc-v1 `meeting` and `reserve`.
  *
  * **Example** (From input)
  *
@@ -18,7 +18,6 @@
  * ```
  */
 import type * as Brand from "effect/Brand"
-import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as number from "./internal/meetingNumber.ts"
 
@@ -63,14 +62,11 @@ export class InvalidMeetingNo extends number.invalid("InvalidMeetingNo", kind) {
  *
  * @category constructors
  */
-export const make: (text: string) => MeetingNo = number.maker(kind, InvalidMeetingNo)
+export const make = number.maker(kind, InvalidMeetingNo)
 
 /**
  * The meeting number in a text from outside; fails with `InvalidMeetingNo` if it cannot be one.
  *
  * @category constructors
  */
-export const makeEffect: (text: string) => Effect.Effect<MeetingNo, InvalidMeetingNo> = number.effectMaker(
-  kind,
-  InvalidMeetingNo
-)
+export const makeEffect = number.effectMaker(kind, InvalidMeetingNo)

@@ -4,12 +4,11 @@
  * **Details**
  *
  * One person has a different id of each kind: `open_id` (per app), `union_id` (per vendor), `user_id` (per tenant). The
- * kind is part of the type, so that kinds cannot be mixed in one operation, and is sent as `user_id_type`. Two users are
- * equal when id, user type and kind are equal.
+ * kind is part of the type, so that kinds cannot be mixed in one operation, and is sent as `user_id_type`.
  *
  * **Gotchas**
  *
- * An `open_id` of another app names nobody. The platform tells a `user_id` only to apps with the field scope
+ * An `open_id` of another app names nobody. The platform sends a `user_id` only to apps with the field scope
  * `contact:user.employee_id:readonly`.
  *
  * **Example** (Users)
@@ -75,17 +74,13 @@ export class InvalidMeetingUser extends Classified<{ readonly reason: string }>(
   message: ({ reason }) => `Not a meeting user: ${reason}.`
 }) {}
 
-const maxLength = 256
-
-const forbidden = /[\s\p{Cc}]/u
-
 /** What is wrong with an id. */
 const faultOf = (id: string): string | undefined =>
   typeof id !== "string" || id === ""
     ? "is missing"
-    : id.length > maxLength
-    ? `has ${id.length} characters, more than ${maxLength}`
-    : forbidden.test(id)
+    : id.length > 256
+    ? `has ${id.length} characters, more than 256`
+    : /[\s\p{Cc}]/u.test(id)
     ? "has whitespace or control characters in it"
     : undefined
 
@@ -112,15 +107,13 @@ const Id = Schema.String.check(
   })
 )
 
-const Type = Schema.Int.check(Schema.isGreaterThan(0))
-
 /**
  * The schema of users that are named by one kind of id. In JSON: `{ idType, id, userType }`.
  *
  * @category schemas
  */
 export const schema = <T extends IdType>(idType: T): Schema.Codec<MeetingUser<T>> =>
-  Schema.Struct({ idType: Schema.Literal(idType), id: Id, userType: Type })
+  Schema.Struct({ idType: Schema.Literal(idType), id: Id, userType: Schema.Int.check(Schema.isGreaterThan(0)) })
 
 /**
  * The schema of users, named by any kind of id. In JSON: `{ idType, id, userType }`.
@@ -190,10 +183,7 @@ export const hasIdType = <T extends IdType>(user: MeetingUser, idType: T): user 
  *
  * @category encoding
  */
-export const toWire = (user: MeetingUser): { readonly id: string; readonly user_type: number } => ({
-  id: user.id,
-  user_type: user.userType
-})
+export const toWire = ({ id, userType }: MeetingUser) => ({ id, user_type: userType })
 
 /**
  * The user in a `meeting_user` object; none if it does not name one. Both of its fields may be missing or empty: the

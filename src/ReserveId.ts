@@ -3,12 +3,8 @@
  *
  * **Details**
  *
- * A string of 19 digits, more than a JavaScript number can hold. It is neither the meeting id (`MeetingId`) nor the
- * meeting number (`MeetingNo`). Source: Feishu, vc-v1 `reserve`.
- *
- * **Gotchas**
- *
- * A meeting id has the same form, so only the platform can refuse it: with `DataNotExist`.
+ * A string of 19 digits, neither the meeting id (`MeetingId`) nor the meeting number (`MeetingNo`). A meeting id has the same
+ * form, so only the platform can refuse it: with `DataNotExist`. Source: Feishu, vc-v1 `reserve`.
  *
  * **Example** (From input)
  *
@@ -22,7 +18,6 @@
  * ```
  */
 import type * as Brand from "effect/Brand"
-import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as number from "./internal/meetingNumber.ts"
 
@@ -67,14 +62,11 @@ export class InvalidReserveId extends number.invalid("InvalidReserveId", kind) {
  *
  * @category constructors
  */
-export const make: (text: string) => ReserveId = number.maker(kind, InvalidReserveId)
+export const make = number.maker(kind, InvalidReserveId)
 
 /**
  * The reserve id in a text from outside; fails with `InvalidReserveId` if it cannot be one.
  *
  * @category constructors
  */
-export const makeEffect: (text: string) => Effect.Effect<ReserveId, InvalidReserveId> = number.effectMaker(
-  kind,
-  InvalidReserveId
-)
+export const makeEffect = number.effectMaker(kind, InvalidReserveId)

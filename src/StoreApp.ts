@@ -60,7 +60,7 @@ import type * as Seal from "./Seal.ts"
 import { Tenant, TenantToken } from "./TenantToken.ts"
 
 /**
- * The services that the layer provides.
+ * The services that `layer` provides.
  *
  * @category models
  */
@@ -68,23 +68,17 @@ export type Services = LarkServices | AppTicket.AppTicket | AppToken.AppToken
 
 const endpoint = "auth.v3.tenant_access_token.create"
 
-/** No tenant token was issued: the app is not installed in the tenant, or its app token is not valid. */
-const noTenantToken = 10013
-
+/** 10013: no tenant token was issued; the app is not installed in the tenant, or its app token is not valid. */
 const mayBeAppToken = (error: LarkError.GenericError) =>
-  "code" in error && error.code !== undefined
-  && (LarkError.isTokenRejected(error.code) || error.code === noTenantToken)
-
-/** A token is valid for two hours at most, so a tenant that was idle for that long holds no usable one. */
-const kept = { capacity: 10_000, idleTime: Duration.hours(2) }
+  "code" in error && error.code !== undefined && (LarkError.isTokenRejected(error.code) || error.code === 10013)
 
 /**
  * The tokens of the tenants, one for each tenant that the app acts in.
  *
  * **Details**
  *
- * `get` and `reject` concern the tenant that `Lark.asTenant` names; outside of it, `get` fails with `InvalidTenant`. A token is
- * dropped when it was not used for two hours, or when 10,000 other tenants were used after it.
+ * `get` and `reject` concern the tenant that `Lark.asTenant` names. The tokens of the last 10,000 tenants stay in memory for two
+ * hours after their last use.
  *
  * @category layers
  */
@@ -114,6 +108,8 @@ export const layerTenantToken: Layer.Layer<
         ))
     })
 
+    // A token is valid for two hours at most, so a tenant that was idle for that long holds no usable one.
+    const kept = { capacity: 10_000, idleTime: Duration.hours(2) }
     const tokenOf = lruMap.make(Context.get(context, Clock.Clock), kept, (tenantKey) =>
       mintedToken.make(context, {
         kind: "tenant",
@@ -157,8 +153,7 @@ export const layer = (
   Layer.provideMerge(services, LarkConfig.layer(options))
 
 /**
- * Everything for the store app that the variables of `Lark.layerConfig` configure, or configs of your own. Fails with
- * `InvalidLarkConfig`, which names the variable that is missing or wrong.
+ * Everything for the store app that the variables of `Lark.layerConfig` configure, or configs of your own.
  *
  * @category layers
  */

@@ -56,9 +56,8 @@ export class Tenant extends Context.Service<Tenant, string>()("effect-lark-meeti
  *
  * **Details**
  *
- * - `get`: the current token. Fails with a generic error of the token endpoint: `CredentialsRejected` when the app id or secret
- *   is wrong, `TransportError` when it cannot be reached. Fails with `InvalidTenant` when a store app names no tenant, or a
- *   custom app names one. A store app also fails with `AppTicketMissing` or `SessionStoreError`.
+ * - `get`: the current token. Fails with a generic error of the token endpoint, or with `InvalidTenant` when a store app names no
+ *   tenant, or a custom app names one. A store app also fails with `AppTicketMissing` or `SessionStoreError`.
  * - `reject`: reports that the platform rejected this token. Returns true if `get` may return another one.
  *
  * @category services

@@ -1,9 +1,4 @@
-/**
- * The three numbers of a meeting, told apart by their form as far as that is possible.
- *
- * A meeting number has nine digits. Meeting ids and reserve ids have 19, and nothing in them tells which is which.
- * Source: Feishu, vc-v1 `meeting` and `reserve`.
- */
+/** The three numbers of a meeting, told apart by their form as far as that is possible. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -16,7 +11,6 @@ const forms = {
 
 type Form = keyof typeof forms
 
-/** One of the three numbers. */
 interface Kind<Id extends string> {
   readonly is: (text: string) => text is Id
   readonly name: string
@@ -73,12 +67,10 @@ const parse = <Id extends string, E>(
   text: string
 ): Result.Result<Id, E> => kind.is(text) ? Result.succeed(text) : Result.fail(new Invalid(refusalOf(kind, text)))
 
-/** Throws the error. */
 export const maker =
   <Id extends string>(kind: Kind<Id>, Invalid: new(refusal: Refusal) => Error) => (text: string): Id =>
     Result.getOrThrow(parse(kind, Invalid, text))
 
-/** Fails with the error. */
 export const effectMaker =
   <Id extends string, E>(kind: Kind<Id>, Invalid: new(refusal: Refusal) => E) => (text: string): Effect.Effect<Id, E> =>
     Effect.fromResult(parse(kind, Invalid, text))
