@@ -5,11 +5,9 @@
  * **Details**
  *
  * A `Register` is a value with a conditional write: the host of a meeting, an HTTP resource with an ETag, a row with a version
- * column, a `Ref`. An `Intent` is the goal, a `Policy` says when to try again, and the `Report` lists what was done.
- *
- * - The value in a conflict is used at once (`FreshConflict`), with every schedule that you bring.
- * - Success needs proof: an acknowledgement, or the target seen by a request that left after the call began. `report.effect`
- *   claims only what is proved. An interruption or a defect is not success: both pass through.
+ * column, a `Ref`. An `Intent` is the goal, a `Policy` says when to try again, and the `Report` lists what was done. Success
+ * needs proof: an acknowledgement, or the target seen by a request that left after the call began. `report.effect` claims only
+ * what is proved.
  *
  * **Gotchas**
  *

@@ -74,7 +74,6 @@ export type DataIntent<A, Tag extends string = string> =
 
 const keep: Decision<never> = { _tag: "Keep" }
 
-/** What most intents have. */
 const common = { expects: Option.none(), onUnknown: "stopIfMoved", skipsUnavailable: false } as const
 
 /**
@@ -197,8 +196,7 @@ export const rotate = <A>(candidates: readonly [A, ...ReadonlyArray<A>]): DataIn
 })
 
 /**
- * Any pure decision: swap the observed value for another, keep it, or refuse it with a reason. The general form of all
- * intents.
+ * Any pure decision: swap the observed value for another, keep it, or refuse it with a reason.
  *
  * @category constructors
  */

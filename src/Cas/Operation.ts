@@ -1,8 +1,6 @@
 /**
- * The loop of one operation: runs the reducer, sends its requests, steps its schedules and sleeps. Without contention, the
- * engine's own work is all that an operation costs above its request. Hence a class, which allocates one object for an
- * operation instead of a closure for each of its parts, and no generators: a generator function inside another function
- * costs V8 two microseconds on every call.
+ * The loop of one operation: runs the reducer, sends its requests, steps its schedules and sleeps. A class allocates one object
+ * instead of a closure for each part. A generator function inside another function would cost V8 two microseconds a call.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -53,7 +51,6 @@ export interface Options<A, out E = never, out R = never> {
     | undefined
 }
 
-/** What an operation runs on and for. */
 export interface Plan<A, E, R, C, PE, PR> {
   readonly register: Register<A, E, R, C>
   readonly intent: Intent<A>
@@ -72,7 +69,6 @@ type Cut = Unknown<AttemptCut> | Unsent<AttemptCut>
 /** How long after the deadline something may still take to stop, in milliseconds. */
 const grace = 50
 
-/** An operation that is about to begin, on the fiber that runs it. */
 export class Operation<A, E, R, C, PE, PR> {
   private readonly plan: Plan<A, E, R, C, PE, PR>
   private readonly link: Link<A>
@@ -128,7 +124,6 @@ export class Operation<A, E, R, C, PE, PR> {
     return command
   }
 
-  /** Runs from a command to the end of the operation. */
   private proceed(
     command: reducer.Command<A, E>
   ): Effect.Effect<Report<A>, Reported<E, A> | CasError<A, C> | PE, R | PR> {
@@ -143,7 +138,6 @@ export class Operation<A, E, R, C, PE, PR> {
     }
   }
 
-  /** Executes a command, and returns the next one. */
   private execute(
     command: Exclude<reducer.Command<A, E>, { readonly _tag: "Succeed" | "Fail" }>
   ): Effect.Effect<reducer.Command<A, E>, PE, R | PR> {
@@ -177,8 +171,6 @@ export class Operation<A, E, R, C, PE, PR> {
     const hook = abandoned && this.plan.options.onAbandoned?.(abandoned.swap, abandoned.effect)
     return hook && Effect.asVoid(Effect.forkDetach(hook, { startImmediately: true }))
   }
-
-  // Requests.
 
   private sendSwap(
     { desired, expected, fresh }: Command<"SendSwap", A, E>
@@ -215,7 +207,6 @@ export class Operation<A, E, R, C, PE, PR> {
     })
   }
 
-  /** The departure of an attempt that begins now. */
   private departure(): Departure {
     const { deadline, minAttempt } = this.plan.bounds
     const begunAt = now(this.clock)
@@ -290,7 +281,6 @@ export class Operation<A, E, R, C, PE, PR> {
     })
   }
 
-  /** Answers in the place of a request whose time is over. */
   private cut(departure: Departure): Effect.Effect<Cut> {
     const { attemptTimeout, deadline } = this.plan.bounds
     const waitFor = (millis: number) => Effect.andThen(Effect.sleep(millis), this.cut(departure))
@@ -314,8 +304,6 @@ export class Operation<A, E, R, C, PE, PR> {
   private heldTooLong(): Unsent<AttemptCut> {
     return unsent({ cause: new AttemptCut({ reason: "held", millis: this.plan.bounds.deadline }) })
   }
-
-  // Schedules.
 
   /** The time of day of the call, and the monotonic time since: schedules never see the clock set back. */
   private timeOfDay(): number {

@@ -33,7 +33,6 @@ export interface Unsent<out Cause = unknown> {
   readonly _tag: "Unsent"
   /** The wait that the server asks for. */
   readonly after: Option.Option<Duration.Duration>
-  /** What happened. */
   readonly cause: Cause | undefined
 }
 
@@ -44,7 +43,6 @@ export interface Unsent<out Cause = unknown> {
  */
 export interface Unknown<out Cause = unknown> {
   readonly _tag: "Unknown"
-  /** What happened. */
   readonly cause: Cause | undefined
   /** The wait that was asked for, by a gateway for example. */
   readonly after?: Duration.Duration | undefined

@@ -20,11 +20,10 @@ import { inWords } from "./Report.ts"
 export interface FreshConflict<out A> {
   readonly expected: A
   readonly desired: A
-  /** The value that the register holds, if the conflict shows it. */
   readonly actual: Option.Option<A>
-  /** Swaps tried so far in this operation. */
+  /** Swaps tried so far. */
   readonly swaps: number
-  /** The smoothed time of one answered request in this operation. */
+  /** The smoothed time of an answered request of this operation. */
   readonly roundTrip: Duration.Duration
 }
 
@@ -103,11 +102,17 @@ const standard: Policy<unknown> = {
   interruption: "abort"
 }
 
-const eager: Policy<unknown> = { ...standard, conflict: Schedule.forever }
-
-const thrifty: Policy<unknown> = { ...standard, conflict: bursts({ first: 3, next: 2, window: 16, cap: 400 }) }
-
-const once: Policy<unknown> = { ...standard, transient: Schedule.recurs(0), maxSwaps: 1 }
+const make = <A = unknown, E1 = never, R1 = never, E2 = never, R2 = never>(
+  options: {
+    readonly conflict?: Schedule.Schedule<unknown, FreshConflict<A>, E1, R1> | undefined
+    readonly transient?: Schedule.Schedule<unknown, Transient, E2, R2> | undefined
+  } & Partial<Omit<Policy<A>, "conflict" | "transient">>
+): Policy<A, E1 | E2, R1 | R2> => ({
+  ...standard,
+  ...options,
+  conflict: options.conflict ?? standard.conflict,
+  transient: options.transient ?? standard.transient
+})
 
 /**
  * The ready policies, and `make` for your own.
@@ -128,20 +133,10 @@ const once: Policy<unknown> = { ...standard, transient: Schedule.recurs(0), maxS
  */
 export const Policy = {
   standard,
-  eager,
-  thrifty,
-  once,
-  make: <A = unknown, E1 = never, R1 = never, E2 = never, R2 = never>(
-    options: {
-      readonly conflict?: Schedule.Schedule<unknown, FreshConflict<A>, E1, R1> | undefined
-      readonly transient?: Schedule.Schedule<unknown, Transient, E2, R2> | undefined
-    } & Partial<Omit<Policy<A>, "conflict" | "transient">>
-  ): Policy<A, E1 | E2, R1 | R2> => ({
-    ...standard,
-    ...options,
-    conflict: options.conflict ?? standard.conflict,
-    transient: options.transient ?? standard.transient
-  })
+  eager: make({ conflict: Schedule.forever }),
+  thrifty: make({ conflict: bursts({ first: 3, next: 2, window: 16, cap: 400 }) }),
+  once: make({ transient: Schedule.recurs(0), maxSwaps: 1 }),
+  make
 } as const
 
 /**
@@ -149,9 +144,8 @@ export const Policy = {
  *
  * **Details**
  *
- * Steps the schedules as an operation would, `steps` times at most (10 unless given), with a round trip of `roundTrip`
- * (100 ms unless given). Random sleeps are drawn from `Random`: provide one that is always 1 to see the longest. The
- * `actual` value of the conflicts is none. Effects in the schedules are run.
+ * Steps the schedules, `steps` times at most (10 unless given), with a round trip of `roundTrip` (100 ms unless given) and
+ * conflicts without a value. Random sleeps are drawn from `Random`: provide one that is always 1 to see the longest.
  *
  * **Example** (The longest waits)
  *

@@ -51,7 +51,7 @@ export interface Queue<in K, A> {
       options: QueueOptions<A, PE, PR>
     ): Effect.Effect<Report<A>, Reported<E, A> | CasError<A, C> | PE, R | PR>
   }
-  /** How many keys are in use. */
+  /** The number of keys in use. */
   readonly size: Effect.Effect<number>
 }
 

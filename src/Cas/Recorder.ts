@@ -68,13 +68,11 @@ export class Recorder<A, C> {
     return millisOf(time - this.link.invokedAt)
   }
 
-  /** The operation slept before its next attempt. */
   sleptFor(millis: number): void {
     this.slept += millis
     this.waited += millis
   }
 
-  /** The request of an attempt is about to be sent. */
   sending(attempt: Begun<A>, departure: Departure): void {
     this.inFlight = { attempt, departure }
     departure.holds = 0
@@ -109,7 +107,6 @@ export class Recorder<A, C> {
     return { took, isAged }
   }
 
-  /** The swap may have been executed. */
   becomeUncertain(swap: reducer.Swap<A>): void {
     this.uncertain = swap
     this.link.uncertain?.()

@@ -13,8 +13,6 @@ import type { FailureReport } from "./Report.ts"
  *   `Outcome`.
  * - `read` is used when nothing shows the value: at the start without a hint, after a conflict that does not show it, and
  *   to confirm a hint before the operation ends on it. Its terminal errors end the operation.
- * - `Cause` is the type of the causes of `Unsent` and `Unknown`. They come back as the `cause` of `CasExhausted` and
- *   `CasIndeterminate`.
  *
  * @category models
  */
@@ -33,7 +31,6 @@ export interface Register<A, out E = never, out R = never, out Cause = unknown> 
    * - `uncertain`: the swap may have been executed.
    */
   classifyError?(error: E): "unavailable" | "uncertain" | undefined
-  /** The register's own words for the messages of errors. */
   readonly words?: Words | undefined
 }
 

@@ -135,7 +135,6 @@ const reasonOf = (cause: unknown): string => {
   return `${String(cause._tag)}${code}${reason}`
 }
 
-/** Adds a cause in parentheses. */
 export const withReason = (text: string, cause: unknown): string => {
   const reason = reasonOf(cause)
   return reason === "" ? text : `${text} (${reason})`
@@ -153,7 +152,6 @@ const milliseconds = (duration: Duration.Duration): string => {
   return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`
 }
 
-/** What an attempt was answered with. */
 const answerOf = <A>(attempt: Attempt<A>, format: (value: A) => string): string => {
   const answer = attempt.answer
   switch (answer._tag) {

@@ -5,10 +5,8 @@ import * as Effect from "effect/Effect"
 import { millisOf, now } from "./monotonic.ts"
 
 /**
- * A budget that every operation pays into and every transient retry draws from.
- * Retries keep an overloaded server overloaded. A budget bounds transient retries to a share of the operations, however many
- * fail. Conflicts are not charged: they prove that the server is healthy. The idea and the default figures are those of
- * Finagle's `RetryBudget`.
+ * Bounds transient retries to a share of the operations, however many fail: retries keep an overloaded server overloaded.
+ * Conflicts are not charged: they prove that the server is healthy. Idea and default figures are of Finagle's `RetryBudget`.
  *
  * @category models
  */
@@ -20,9 +18,8 @@ export interface RetryBudget {
 }
 
 /**
- * Makes a budget: one retry for every `1 / ratio` operations of the last `window`, plus `reserve` retries a second.
- * Default: a fifth of the operations of the last 10 seconds, plus 10 a second. Share one among all operations that call the same
- * server, as their `budget`.
+ * Makes a budget: one retry for every `1 / ratio` operations of the last `window`, plus `reserve` retries a second. Default: a
+ * fifth of the operations of the last 10 seconds, plus 10 a second. Share one among all operations that call the same server.
  *
  * @category constructors
  */
@@ -40,17 +37,13 @@ export const makeRetryBudget = (options?: {
   const drawn: Array<number> = []
 
   const sliceAt = (at: number) => Math.floor(at / (window / slices))
-  const expire = (at: number) => {
-    const oldest = sliceAt(at) - slices
-    while (balances[0] !== undefined && balances[0].slice <= oldest) balances.shift()
-    while (drawn[0] !== undefined && drawn[0] <= at - window) drawn.shift()
-  }
-
   const atNow = <X>(use: (at: number) => X) =>
     Clock.clockWith((clock) =>
       Effect.sync(() => {
         const at = millisOf(now(clock))
-        expire(at)
+        const oldest = sliceAt(at) - slices
+        while (balances[0] !== undefined && balances[0].slice <= oldest) balances.shift()
+        while (drawn[0] !== undefined && drawn[0] <= at - window) drawn.shift()
         return use(at)
       })
     )

@@ -38,7 +38,6 @@ export const tagOf = (error: unknown): string =>
     ? error.name
     : typeof error
 
-/** What happened, in words. */
 const detailOf = <A, E>(
   failure: Exclude<Failure<A, E>, { readonly _tag: "Terminal" }>,
   { deadline, intent, maxSwaps }: Rules<A>,

@@ -1,7 +1,4 @@
-/**
- * The engine as a pure function: no Effect, no clock, no randomness. Times come with the events, in milliseconds since the
- * call.
- */
+/** The engine as a pure function. Times come with the events, in milliseconds since the call. */
 import * as Duration from "effect/Duration"
 import type * as Equivalence from "effect/Equivalence"
 import * as Option from "effect/Option"
@@ -26,7 +23,6 @@ export interface Known<A> {
   readonly isAged: boolean
 }
 
-/** What a swap expects and writes. */
 export interface Swap<A> {
   readonly expected: A
   readonly desired: A
@@ -37,7 +33,6 @@ interface Sent<A> extends Swap<A> {
 }
 
 export interface State<A, out E = never> {
-  /** When the last event came, in milliseconds since the call. */
   readonly elapsed: number
   readonly known: Known<A> | undefined
   readonly sent: Sent<A> | undefined
@@ -101,9 +96,6 @@ export type Command<A, E> =
 
 export type Transition<A, E> = readonly [State<A, E>, Command<A, E>]
 
-const maxContradictions = 2
-
-/** The state before the first event. */
 export const initial: State<never> = {
   elapsed: 0,
   known: undefined,
@@ -263,7 +255,7 @@ const onConflict = <A, E>(
   const afterConflict = { ...seen(rules, next, value), contradictions }
   const settled = settleUnknown(rules, afterConflict, value)
   if (settled !== undefined) return settled
-  if (contradictions > maxContradictions) return fail(afterConflict, { _tag: "InconsistentRegister", actual: value })
+  if (contradictions >= 3) return fail(afterConflict, { _tag: "InconsistentRegister", actual: value })
   return sent.fresh && decisionOn(rules, afterConflict, value)._tag === "Swap"
     ? [{ ...afterConflict, after: "decide", serverWait: 0 }, step]
     : decide(rules, afterConflict)

@@ -30,14 +30,12 @@ export const CauseSchema: Schema.Codec<unknown, typeof Description.Encoded | nul
 
 const timing = { sent: Schema.Boolean, waited: Schema.Duration, at: Schema.Duration, took: Schema.Duration }
 
-/** The answers that swaps and reads share. */
 const shared = [
   Schema.TaggedStruct("Unsent", { after: Schema.Option(Schema.Duration), cause: CauseSchema }),
   Schema.TaggedStruct("Unknown", { cause: CauseSchema, after: Schema.optional(Schema.Duration) }),
   Schema.TaggedStruct("Terminal", { error: Schema.String })
 ] as const
 
-/** The fields that successes and failures share. */
 const evidence = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) => {
   const Applied = Schema.TaggedStruct("Applied", { current: Schema.Option(value) })
   const Conflict = Schema.TaggedStruct("Conflict", { actual: Schema.Option(value) })

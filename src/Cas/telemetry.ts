@@ -32,7 +32,6 @@ export const queueLength = Metric.gauge("cas_queue_length", {
   description: "Operations in queues, waiting or under way."
 })
 
-/** The value of the label `answer`. */
 const answerOf = <A>(attempt: Attempt<A>): string =>
   attempt.answer._tag === "Conflict" && attempt._tag === "Swap" && !attempt.fresh
     ? "stale_conflict"

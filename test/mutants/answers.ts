@@ -233,7 +233,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "paradox unbounded",
     file: reducer,
-    find: "contradictions > maxContradictions",
+    find: "contradictions >= 3",
     replace: "false",
     killer: answers("of conflict that names the very value expected, a third time, is CasInconsistentRegister")
   },
