@@ -5,14 +5,12 @@
  *
  * - A documented code of a meeting endpoint has a class of its own, named after its message: `NoPermission` (121005),
  *   `DataConflict` (121006), and so on. Each operation lists exactly the ones that are documented for it.
- * - Generic codes, which any endpoint may answer with, share a class where they call for the same action: `RateLimited`,
- *   `TokenRejected`, `MissingScope`, …; `code` tells them apart.
+ * - Generic codes, which any endpoint may answer with, share a class if they call for the same action, as in `TokenRejected`.
  * - `UnknownApiError`: a code that is not documented for the endpoint. `TransportError`: no reply. `MalformedResponse`:
  *   a reply that is not one of the platform's, such as a gateway's HTML page. `InvalidParameter`: the call cannot be sent.
  *
  * Every error has `kind` (who can do something about it) and `retry` (what it proves of the request). Those with a code are
- * classified by it, never by HTTP status or message; they carry the endpoint, the HTTP status and the log id for support,
- * and their message ends with what to do next. `ApiError` makes a class for any other code. No error holds a token, a
+ * classified by it, never by HTTP status or message. `ApiError` makes a class for any other code. No error holds a token, a
  * secret, a request or a response body.
  *
  * **Example** (Handling by tag)
@@ -44,7 +42,7 @@ import * as Generic from "./LarkError/generic.ts"
 import * as Meeting from "./LarkError/meeting.ts"
 import { schemaOf } from "./LarkError/schema.ts"
 import * as Session from "./LarkError/session.ts"
-import { InvalidParameter, MalformedResponse, TransportError } from "./LarkError/transport.ts"
+import * as Transport from "./LarkError/transport.ts"
 
 export type { Kind, Retry } from "./Cas.ts"
 export type { Classified } from "./internal/classified.ts"
@@ -57,6 +55,7 @@ export * from "./LarkError/session.ts"
 export * from "./LarkError/transport.ts"
 
 /** The classes of the codes that any endpoint may answer with. */
+// A list: with `Object.values`, bundlers keep the names of all classes.
 const generic = [
   Generic.RateLimited,
   Generic.TokenRejected,
@@ -77,23 +76,16 @@ const generic = [
   Session.ReauthorizationRequired
 ]
 
-/** The classes without codes of their own. */
-const uncoded = [
-  Generic.UnknownApiError,
-  TransportError,
-  MalformedResponse,
-  InvalidParameter,
-  Session.SessionStoreError,
-  Session.AppTicketMissing,
-  Session.InvalidTenant
-]
-
 /**
  * The errors that any call may fail with, whatever its endpoint.
  *
  * @category models
  */
-export type GenericError = InstanceType<(typeof generic)[number] | (typeof uncoded)[number]>
+export type GenericError = InstanceType<
+  | (typeof Generic)[keyof typeof Generic]
+  | (typeof Session)[keyof typeof Session]
+  | (typeof Transport)[keyof typeof Transport]
+>
 
 /**
  * Any error of the platform.
@@ -157,7 +149,9 @@ export const table: ReadonlyArray<Row> = tableOf([Object.values(Meeting), generi
  * @category schemas
  */
 export const LarkError: Schema.Codec<LarkError, Schema.Json> = Schema.Union(
-  [...Object.values(Meeting), ...generic, ...uncoded].map((Class) => schemaOf<LarkError>(Class))
+  [Meeting, Generic, Session, Transport].flatMap((classes) => Object.values(classes)).map((Class) =>
+    schemaOf<LarkError>(Class)
+  )
 )
 
 /** By list, which an endpoint makes once. */
@@ -175,11 +169,7 @@ const withoutData = ({ data: _, ...bare }: Failure): Failure => bare
 
 /**
  * The error for a failed answer of an endpoint that documents these classes, which come before the generic ones.
- *
- * **Details**
- *
- * A code that neither has is an `UnknownApiError`. The error's stack has no frames: they would be those of the reply's
- * decoder.
+ * A code that neither has is an `UnknownApiError`. The error's stack has no frames.
  *
  * @category constructors
  */

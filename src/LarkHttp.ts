@@ -3,12 +3,9 @@
  *
  * **Details**
  *
- * - `endpoint` declares one: method, path, token, errors, limits, answer and span. The input of a call, its result, its
- *   errors and whether it needs a user follow from the declaration.
- * - `call` calls it. `pages` streams the pages of one that answers in pages.
- *
- * Path parameters are always encoded. A call whose token is rejected renews the token and is sent once more: the rejection
- * proves that nothing was executed. Nothing else is retried here.
+ * `endpoint` declares one, `call` calls it, and `pages` streams the pages of one that answers in pages. Path parameters are
+ * always encoded. A call whose token is rejected renews the token and is sent once more: the rejection proves that nothing was
+ * executed. Nothing else is retried here.
  *
  * **Example** (An endpoint that this library does not wrap)
  *
@@ -74,7 +71,6 @@ import { UserToken } from "./UserToken.ts"
  */
 export type TokenKind = "app" | "user" | "either"
 
-/** Below `/open-apis`, with segments `:name` for parameters. */
 type AnyPath = `/${string}`
 
 /** As `compile` finds them. */
@@ -122,18 +118,20 @@ export interface Endpoint<
   /** Below `/open-apis`, with segments `:name` for parameters. */
   readonly path: Path
   readonly token: Token
-  /** The errors that are documented for it, apart from the generic ones. */
+  /**
+   * The errors that are documented for it: classes of `LarkError`, or of your own by `LarkError.ApiError`. They come before the
+   * generic ones, so a class may stand for a code that means something else on this endpoint.
+   */
   readonly errors: ReadonlyArray<E>
   /** How often it may be called, the longest window first. */
   readonly limits: ReadonlyArray<Limit>
-  /** The span around each call; none without it. */
+  /** The name of a span around each call, with the path parameters as attributes (`lark.meeting_id`). */
   readonly span?: string | undefined
   readonly address: Address
   /** Reads the body of a success. */
   readonly decode: (body: Readonly<Record<string, unknown>>) => Effect.Effect<A, Schema.SchemaError>
 }
 
-/** Any endpoint, where only what is sent matters. */
 type AnyEndpoint = Endpoint<AnyPath, unknown, LarkError.ErrorClass, TokenKind>
 
 /**
@@ -143,7 +141,6 @@ type AnyEndpoint = Endpoint<AnyPath, unknown, LarkError.ErrorClass, TokenKind>
  */
 export type ErrorOf<T extends AnyEndpoint> = InstanceType<T["errors"][number]> | LarkError.GenericError
 
-/** What a call requires beside the service. */
 type UserOf<Token extends TokenKind> = "user" extends Token ? UserToken : never
 
 /**
@@ -151,14 +148,10 @@ type UserOf<Token extends TokenKind> = "user" extends Token ? UserToken : never
  *
  * **Details**
  *
- * - `token`: `either` unless given.
- * - `errors`: classes of `LarkError`, or of your own by `LarkError.ApiError`; none unless given. They come before the generic
- *   ones, so a class may stand for a code that means something else on this endpoint.
- * - `limits`: `RateLimits.tier4` (1000 requests a minute, 50 a second) unless given; `[]` for none.
+ * - Unless given, `token` is `either`, `errors` is empty, and `limits` is `RateLimits.tier4`.
  * - `data`: the shape of the `data` of a success. `null` and absent data are decoded as `null` if the schema has it, else as
  *   `{}`. Without `data` and `response`, a call answers nothing.
  * - `response`: in place of `data`, the shape of the whole body, for endpoints that put their answer beside `code`.
- * - `span`: the name of a span around each call, with the path parameters as attributes (`lark.meeting_id`).
  *
  * **Example** (An answer that is not under `data`)
  *
@@ -188,15 +181,8 @@ export const endpoint = <
   I = unknown
 >(
   options:
-    & {
-      readonly name: string
-      readonly method: "GET" | "PATCH" | "POST" | "PUT" | "DELETE"
-      readonly path: Path
-      readonly token?: Token | undefined
-      readonly errors?: ReadonlyArray<E> | undefined
-      readonly limits?: ReadonlyArray<Limit> | undefined
-      readonly span?: string | undefined
-    }
+    & Pick<Endpoint<Path, A, E, Token>, "name" | "method" | "path" | "span">
+    & { readonly [Key in "token" | "errors" | "limits"]?: Endpoint<Path, A, E, Token>[Key] | undefined }
     & (
       | { readonly data?: Schema.Codec<A, I>; readonly response?: never }
       | { readonly data?: never; readonly response: Schema.Codec<A, I> }
@@ -226,10 +212,9 @@ export const endpoint = <
  *
  * **Details**
  *
- * A call fails with the errors that its endpoint declares and with the generic ones. No answer within 10 seconds is a
- * `TransportError`, for each request: a call may send up to four (token, call, new token, call again). Waiting for the token
- * and for a turn at the rate limiter has no bound of its own; inside an operation of the engine the call is held
- * meanwhile (`Cas.hold`).
+ * No answer within 10 seconds is a `TransportError`, for each request: a call may send up to four (token, call, new token,
+ * call again). Waiting for the token and for a turn at the rate limiter has no bound of its own; inside an operation of the
+ * engine the call is held meanwhile (`Cas.hold`).
  *
  * @category services
  */
@@ -240,11 +225,7 @@ export class LarkHttp extends Context.Service<LarkHttp, {
   ) => Effect.Effect<A, InstanceType<E> | LarkError.GenericError, UserOf<Token>>
 }>()("effect-lark-meetings/LarkHttp") {}
 
-/** What a call needs of a token. */
-interface Credential {
-  readonly get: Effect.Effect<Redacted.Redacted, LarkError.GenericError>
-  readonly reject: (token: Redacted.Redacted) => Effect.Effect<boolean>
-}
+type Credential = TenantToken["Service"] | UserToken["Service"]
 
 const timeout = Duration.seconds(10)
 
@@ -268,7 +249,6 @@ const withoutCall = (error: LarkError.GenericError): LarkError.GenericError =>
 /** The token that a request carries, and those that were rejected before: the secrets that its answer may repeat. */
 type Tokens = readonly [current: Redacted.Redacted, ...rejected: ReadonlyArray<Redacted.Redacted>]
 
-/** Where a request is sent, and with which body. */
 type Sendable = readonly [url: string, body: HttpBody.Uint8Array | undefined]
 
 const sendableOf = (baseUrl: string, { address }: AnyEndpoint, { body, params = {}, query }: Request) => {
@@ -320,7 +300,7 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
         fairnessKey: Object.values(params).join(" ")
       }))
 
-    /** The token that a request may leave with now. The token comes before the turn: calls that wait for a token would all leave at once. */
+    /** The token comes before the turn: otherwise calls that wait for a token would all leave at once when it arrives. */
     const admitted = (get: Credential["get"], endpoint: AnyEndpoint, request: Request): Credential["get"] =>
       Cas.hold(
         limits === undefined ? get : Effect.gen(function*() {
@@ -390,13 +370,12 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
         const called = Effect.contextWith((context: Context.Context<never>) =>
           callWith(credentialFor(endpoint, context), endpoint, request)
         )
-        return endpoint.span === undefined ? called : withSpan(called, endpoint.span, () => attributesOf(request))
+        const attributes = () =>
+          Object.fromEntries(Object.entries(request.params ?? {}).map(([name, value]) => [`lark.${name}`, value]))
+        return endpoint.span === undefined ? called : withSpan(called, endpoint.span, attributes)
       }
     })
   })
-
-const attributesOf = ({ params = {} }: Request) =>
-  Object.fromEntries(Object.entries(params).map(([name, value]) => [`lark.${name}`, value]))
 
 /**
  * The HTTP API of the configured app.
@@ -434,9 +413,8 @@ export const paged = {
  *
  * **Details**
  *
- * The stream ends with the page that has no more after it. It fails with the error of a page that fails, and with
- * `MalformedResponse` if a page says that more follow, but names no token or one that was named before, or names a token
- * without `has_more`.
+ * Fails with the error of a page that fails, and with `MalformedResponse` if a page says that more follow, but names no token
+ * or one that was named before, or names a token without `has_more`.
  *
  * **Example** (All meetings of a number)
  *

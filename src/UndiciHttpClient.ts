@@ -60,7 +60,6 @@ import { startTimer } from "./internal/timeout.ts"
 import { BufferedResponse, decodeText, type RawHeaders } from "./UndiciHttpClient/BufferedResponse.ts"
 import { parseTarget, type Target, targetOf } from "./UndiciHttpClient/Target.ts"
 
-/** The part of undici's type of that name that is used here. */
 interface DispatchController {
   abort(reason: Error): void
 }
@@ -99,11 +98,6 @@ type Build<A> = (
   headers: RawHeaders,
   body: Uint8Array
 ) => A
-
-const joined = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const [first, ...others] = chunks
-  return first !== undefined && others.length === 0 ? first : Bytes.concat(chunks)
-}
 
 const toReply: Build<Reply> = (_request, _target, status, headers, body) => ({
   status,
@@ -183,7 +177,9 @@ class Handler<A> {
   }
 
   onResponseEnd() {
-    this.end(Effect.succeed(this.build(this.request, this.target, this.status, this.headers, joined(this.chunks))))
+    const { chunks: [first, ...others], headers, request, status, target } = this
+    const body = first !== undefined && others.length === 0 ? first : Bytes.concat(this.chunks)
+    this.end(Effect.succeed(this.build(request, target, status, headers, body)))
   }
 
   onResponseError(_: DispatchController, error: Error) {
@@ -191,18 +187,12 @@ class Handler<A> {
   }
 }
 
-/** The timeout of a request, and the clock that measures it. */
-interface Timeout {
-  readonly clock: Clock.Clock
-  readonly duration: Duration.Duration
-}
-
 const send = <A>(
   dispatcher: Dispatcher,
   request: HttpClientRequest,
   parsed: Result.Result<Target, unknown>,
   build: Build<A>,
-  timeout?: Timeout
+  timeout?: { readonly clock: Clock.Clock; readonly duration: Duration.Duration }
 ): Effect.Effect<A, HttpClientError> => {
   if (Result.isFailure(parsed)) {
     return Effect.fail(new HttpClientError({ reason: new InvalidUrlError({ request, cause: parsed.failure }) }))
@@ -253,12 +243,8 @@ const send = <A>(
 }
 
 /**
- * A client on a dispatcher, which the caller owns and closes.
- *
- * **Details**
- *
- * A request fails with an `HttpClientError`: `TransportError` if there was no response, with undici's error as its cause;
- * `EncodeError` or `InvalidUrlError` if nothing was sent.
+ * A client on a dispatcher, which the caller owns and closes. A request fails with `TransportError` if there was no response,
+ * with undici's error as its cause, and with `EncodeError` or `InvalidUrlError` if nothing was sent.
  *
  * @category constructors
  */
@@ -286,8 +272,7 @@ export const make = (dispatcher: Dispatcher): HttpClient.HttpClient => {
 }
 
 /**
- * A client on a dispatcher that is acquired with the layer and released with it. Fails if the dispatcher cannot be
- * acquired.
+ * A client on a dispatcher that is acquired with the layer and released with it.
  *
  * @category layers
  */

@@ -91,7 +91,6 @@ export const withoutFrames = <E>(make: () => E): E => {
   }
 }
 
-/** What errors prove of a call that was perhaps not sent at all. */
 type Proved<R extends Retry> = R | ("unknown" extends R ? "wait" : never)
 
 /** What the failure of a request proves of its call. */
@@ -107,9 +106,6 @@ const proved = <R extends Retry>(retry: R, { executed }: Failure): Proved<R> =>
  * `kind` (`caller` unless given), `retry` (`never` unless given) and `advice` hold for every code of the class that has none
  * of its own. `through` makes a code the first of a short range. `keepsData`: the errors keep the `data` of the answer, which
  * others drop.
- *
- * An endpoint's own classes come before the generic ones, so a class may stand for a code that means something else on
- * that endpoint.
  *
  * **Example** (A code that this library does not know)
  *

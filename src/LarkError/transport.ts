@@ -5,19 +5,14 @@ import { sourceOf } from "./ApiError.ts"
 
 const check = "check the network, the proxy and LARK_BASE_URL"
 
-/** What became of the call, and what to do. */
 const outcome = (executed: "no" | "unknown" | undefined, then = check): string =>
   executed === "no"
     ? `The call was not executed; ${then}.`
     : `The call may have been executed; read the state before you repeat a write, and ${then}.`
 
 /**
- * No reply came: the connection failed or was lost, or nothing came in time.
- *
- * **Details**
- *
- * `executed` is `no` when the call certainly never left this machine (connection refused, name not found, certificate refused,
- * its token not received), and `unknown` otherwise.
+ * No reply came: the connection failed or was lost, or nothing came in time. `executed` is `no` when the call certainly never
+ * left this machine (connection refused, name not found, certificate refused, its token not received), else `unknown`.
  *
  * @category generic errors
  */
@@ -62,12 +57,8 @@ export class MalformedResponse extends Classified<{
 }) {}
 
 /**
- * The call cannot be sent with this parameter; nothing was sent.
- *
- * **Details**
- *
- * A part of a path that is empty, `.` or `..`, half of a surrogate pair in a path or a query, a body that is not JSON, users
- * of one call that are named by different kinds of id, or a `setHost` without any user.
+ * Nothing was sent, because of a parameter: a part of a path that is empty, `.` or `..`, half of a surrogate pair in a path or a
+ * query, a body that is not JSON, users of one call with different kinds of id, or a `setHost` without any user.
  *
  * @category generic errors
  */

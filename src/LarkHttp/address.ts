@@ -5,14 +5,11 @@ export type Query = Readonly<Record<string, QueryValue | ReadonlyArray<QueryValu
 
 type QueryValue = string | number | boolean
 
-/** A parameter that cannot be sent, and why. */
-interface Unsendable {
-  readonly parameter: string
-  readonly reason: string
-}
-
-/** What follows the base of an address: the path with its parameters filled in, and the query. */
-export type Address = (params: Readonly<Record<string, string>>, query: Query | undefined) => string | Unsendable
+/** The path with its parameters filled in, and the query; or a parameter that cannot be sent, and why. */
+export type Address = (
+  params: Readonly<Record<string, string>>,
+  query: Query | undefined
+) => string | { readonly parameter: string; readonly reason: string }
 
 const malformed = "has half of a surrogate pair in it"
 

@@ -19,7 +19,6 @@ const decoder = new TextDecoder()
 
 export const decodeText = (bytes: Uint8Array): string => decoder.decode(bytes)
 
-/** The headers in the form of undici. */
 export type RawHeaders = Reply["headers"]
 
 export class BufferedResponse extends Inspectable.Class implements HttpClientResponse {

@@ -1,6 +1,4 @@
-/**
- * The service, apart from the module that builds it, so that programs without a circuit breaker do not load that.
- */
+/** The service, apart from the module that builds it, so that programs without a circuit breaker do not load that. */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"

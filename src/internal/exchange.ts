@@ -1,11 +1,4 @@
-/**
- * One request and the envelope of its answer, for calls of endpoints and of token endpoints.
- *
- * **Details**
- *
- * No reply is a `TransportError`, a body without an envelope, or a longer one than clients read, a `MalformedResponse`. Codes other than 0 are left to the
- * caller. No error keeps the request or the body.
- */
+/** One request and the envelope of its answer, for calls of endpoints and of token endpoints. */
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -66,11 +59,8 @@ const afterOthers = ({ code, endpoint, msg }: Envelope, redact: Redactor) =>
   })
 
 /**
- * Sends a request and reads the envelope of its answer within `timeout`. Errors are free of the secrets of the request.
- *
- * **Details**
- *
- * `codeless`: a 2xx without a `code` is a success, as in OAuth (RFC 6749), which has no envelope.
+ * Sends a request and reads the envelope of its answer within `timeout`. Codes other than 0 are left to the caller. Errors are
+ * free of the secrets of the request, and keep neither the request nor the body.
  */
 export const exchange = (
   client: HttpClient.HttpClient,

@@ -52,13 +52,11 @@ export const registerTimedExecute = (client: HttpClient.HttpClient, execute: Exe
 
 /** The settings of HTTP clients for requests to the platform. Cached: most requests of a program are sent from one context. */
 const contextOf = memoize((context: Context.Context<never>) =>
-  context.pipe(
+  Context.add(context, FetchHttpClient.RequestInit, {
+    ...Context.getOrUndefined(context, FetchHttpClient.RequestInit),
     // fetch, unlike the other transports, would follow a redirect and send the app secret to another server.
-    Context.add(FetchHttpClient.RequestInit, {
-      ...Context.getOrUndefined(context, FetchHttpClient.RequestInit),
-      redirect: "manual"
-    })
-  )
+    redirect: "manual"
+  })
 )
 
 /** Reads the body up to the bound. Ending the stream early closes the connection. */

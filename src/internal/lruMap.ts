@@ -1,11 +1,7 @@
 /**
- * A map that makes its values on demand, and drops those that were not used for a while, and the least recently used ones when
- * it is full.
- *
- * **Details**
- *
- * Entries are dropped when another one is used, so that no timer runs. Effect's `Cache` counts from when an entry was made,
- * and `RcMap` fails when it is full.
+ * A map that makes its values on demand, and drops idle ones, and the least recently used ones when it is full. Entries are
+ * dropped when another one is used, so that no timer runs. Effect's `Cache` counts from when an entry was made, and `RcMap`
+ * fails when it is full.
  */
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

@@ -19,13 +19,12 @@ interface Kind<Id extends string> {
   readonly mistaken: string
 }
 
-/** Why an input is not a number of a kind. */
 export interface Refusal {
   readonly reason: string
   readonly looksLike: Form | "something else"
 }
 
-/** Whether an input has a form. Callers without types may pass anything. */
+/** Callers without types may pass anything. */
 export const has = (form: Form, input: unknown): boolean => typeof input === "string" && forms[form].digits.test(input)
 
 const describe = (input: unknown): string =>
@@ -44,7 +43,6 @@ const refusalOf = ({ form, mistaken }: Kind<string>, input: unknown): Refusal =>
     : { looksLike: "something else", reason: describe(input) }
 }
 
-/** A string in JSON. */
 export const schema = (kind: Kind<string>): Schema.String => {
   const { digits, expected } = forms[kind.form]
   const check = Schema.makeFilter((text: string) => kind.is(text) || refusalOf(kind, text).reason, {

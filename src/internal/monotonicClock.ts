@@ -1,17 +1,10 @@
-/**
- * A clock whose wall time cannot be set, for code of Effect that measures durations by the wall time: limiter, breaker, cache.
- *
- * **Details**
- *
- * Its wall time is that of the first use of the given clock, plus the monotonic time since then. Sleeps and the monotonic
- * time are those of the given clock.
- */
+/** A clock whose wall time cannot be set, for code of Effect that measures durations by it: limiter, breaker, cache. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { memoize } from "effect/Function"
 
-const clocks = new WeakMap<Clock.Clock, Clock.Clock>()
-
-const make = (clock: Clock.Clock): Clock.Clock => {
+/** Its wall time is that of the first use, plus the monotonic time since. Memoized, so that all times have one offset. */
+const monotonicClock = memoize((clock: Clock.Clock): Clock.Clock => {
   const offset = clock.currentTimeNanosUnsafe() - clock.monotonicTimeNanosUnsafe()
   const currentTimeNanosUnsafe = () => offset + clock.monotonicTimeNanosUnsafe()
   const currentTimeMillisUnsafe = () => Number(currentTimeNanosUnsafe() / 1_000_000n)
@@ -24,16 +17,8 @@ const make = (clock: Clock.Clock): Clock.Clock => {
     monotonicTimeNanos: clock.monotonicTimeNanos,
     sleep: (duration) => clock.sleep(duration)
   }
-}
+})
 
-/** One for each clock, so that all times come from one offset. */
-const monotonicClock = (clock: Clock.Clock): Clock.Clock => {
-  const known = clocks.get(clock) ?? make(clock)
-  clocks.set(clock, known)
-  return known
-}
-
-/** Runs an effect on the monotonic form of its clock. */
 export const onMonotonicClock = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateService(self, Clock.Clock, monotonicClock)
 

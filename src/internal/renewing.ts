@@ -1,15 +1,8 @@
 /**
- * A value that is fetched when it is first needed and renewed before it expires, with one fetch at a time: the core of every
- * token.
- *
- * **Details**
- *
- * - A fetch serves all callers: it runs in the context of the layer, as the root of its own trace, continues when a caller is
- *   interrupted, and ends with the scope of the layer.
- * - A failed fetch delays the next one, as `TenantToken` documents it.
- *
- * Times are in milliseconds on the monotonic clock. Effect's `Cache` and `RcMap` use the wall clock, and make callers wait while
- * they renew.
+ * The core of every token: a value that is fetched when it is first needed and renewed before it expires, with one fetch at a
+ * time. A fetch serves all callers: it runs in the context of the layer, as the root of its own trace, continues when a caller
+ * is interrupted, and ends with the scope of the layer. Times are in milliseconds on the monotonic clock. Effect's `Cache` and
+ * `RcMap` use the wall clock, and make callers wait while they renew.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -25,7 +18,6 @@ import { monotonicMillis } from "./monotonicClock.ts"
 
 const second = 1_000
 
-/** The times at which a call does something else with a token. */
 export interface Lifetime {
   /** From here on calls wait for another token. */
   readonly usableUntil: number
@@ -35,12 +27,12 @@ export interface Lifetime {
   readonly freshUntil: number
 }
 
-/** Unused in its last minute (the last tenth of a short life), so that it does not expire while a request is on its way. */
-const margin = (duration: number) => Math.min(60 * second, duration / 10)
-
-/** Renewed `renewal` before it expires, or in the last quarter of a short life. */
+/**
+ * Renewed `renewal` before it expires, or in the last quarter of a short life. Unused in its last minute (the last tenth of a
+ * short life), so that it does not expire while a request is on its way.
+ */
 export const lifetime = (issuedAt: number, duration: number, renewal: number): Lifetime => ({
-  usableUntil: issuedAt + duration - margin(duration),
+  usableUntil: issuedAt + duration - Math.min(60 * second, duration / 10),
   renewFrom: issuedAt + duration - Math.min(renewal, duration / 4),
   freshUntil: issuedAt + 30 * second
 })
@@ -80,8 +72,6 @@ interface Failure<E> {
 
 const pause = 30 * second
 const refusalDelay = 5 * second
-/** The longest window of the platform's limits. */
-const longestRequestedDelay = 60 * second
 
 const isRefusal = (error: GenericError) =>
   error.retry === "never" || (error._tag === "UnknownApiError" && error.kind === "caller")
@@ -90,7 +80,8 @@ const failureOf = <E extends GenericError>(error: E, times: number, now: number)
   const requested = "retryAfter" in error ? error.retryAfter : undefined
   const isAnswer = requested !== undefined || isRefusal(error)
   const delay = requested !== undefined
-    ? Math.min(Duration.toMillis(requested), longestRequestedDelay)
+    // A minute is the longest window of the platform's limits.
+    ? Math.min(Duration.toMillis(requested), 60 * second)
     : isAnswer
     ? refusalDelay
     : Math.min(second * 2 ** (times - 1), 4 * second)

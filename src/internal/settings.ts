@@ -6,11 +6,7 @@ import * as Redacted from "effect/Redacted"
 import { Classified } from "./classified.ts"
 
 /**
- * A setting is missing or invalid.
- *
- * **Details**
- *
- * `setting` is the name of the option or of the variable, `reason` what is wrong with it. Neither contains its value.
+ * A setting, an option or an environment variable, is missing or invalid. The error does not contain its value.
  *
  * @category errors
  */

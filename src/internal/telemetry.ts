@@ -1,10 +1,6 @@
 /**
- * Spans, metrics and log lines of requests.
- *
- * **Details**
- *
- * A request has one span, started here: the span of Effect's client would end before the body is read, without the code
- * of the response. Without a tracer no span is created, and below the minimum level no log line.
+ * Spans, metrics and log lines of requests. The span of a request starts here: that of Effect's client would end before the body
+ * is read, without the code of the response.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -99,7 +95,6 @@ const failureOf = <E>(cause: Cause.Cause<E>): E | "interrupted" | "defect" =>
     () => Cause.hasInterruptsOnly(cause) ? "interrupted" as const : "defect" as const
   )
 
-/** Counts a token request. */
 export const minted = (
   kind: TokenKind,
   exit: Exit.Exit<unknown, { readonly _tag: string }>
@@ -110,7 +105,6 @@ export const minted = (
     return Effect.void
   })
 
-/** What is known of a request at its end. */
 interface End extends Partial<Pick<Envelope, "status" | "logId" | "retryAfter">> {
   /** The code of the platform, or what came in its place. */
   readonly code: number | string
@@ -126,12 +120,10 @@ const endOf = (exit: SendExit): End => {
   return { code: "malformed", error, logId, retryAfter, status }
 }
 
-const rateLimited = 99991400
-
 /** Logs the end of a request, if the minimum level allows. */
 const line = (endpoint: string, end: End, took: number, minimum: LogLevel.LogLevel): Effect.Effect<void> => {
   const { code, error, logId, retryAfter, status } = end
-  const isLimited = code === rateLimited || status === 429
+  const isLimited = code === 99991400 || status === 429
   const level = isLimited ? "Warn" : "Debug"
   if (LogLevel.isGreaterThan(minimum, level)) return Effect.void
   const annotations = {
@@ -201,13 +193,7 @@ const measured = (
 /** Query parameters to redact. The platform takes secrets in headers and bodies, but custom endpoints may not. */
 const secretNames = /token|secret|ticket|password|code|sign/i
 
-/**
- * Adds metrics, a span and a log line to a request.
- *
- * **Details**
- *
- * Respects the application's `HttpClient.TracerDisabledWhen` and `SpanNameGenerator`, as Effect's clients do.
- */
+/** Respects the application's `HttpClient.TracerDisabledWhen` and `SpanNameGenerator`, as Effect's clients do. */
 export const observed = (
   endpoint: string,
   request: HttpClientRequest.HttpClientRequest,

@@ -58,17 +58,12 @@ const makeWatch = (clock: Clock.Clock, duration: Duration.Duration) => {
 /** By milliseconds. */
 const watchesOf = memoize((_: Clock.Clock) => new Map<number, ReturnType<typeof makeWatch>>())
 
-const watchOf = (clock: Clock.Clock, duration: Duration.Duration) => {
+/** Calls `expire` after the duration, unless the returned function is called before. */
+export const startTimer = (clock: Clock.Clock, duration: Duration.Duration, expire: () => void): () => void => {
   const watches = watchesOf(clock)
   const millis = Duration.toMillis(duration)
   const watch = watches.get(millis) ?? makeWatch(clock, duration)
   watches.set(millis, watch)
-  return watch
-}
-
-/** Calls `expire` after the duration, unless the returned function is called before. */
-export const startTimer = (clock: Clock.Clock, duration: Duration.Duration, expire: () => void): () => void => {
-  const watch = watchOf(clock, duration)
   const pending = watch.add(expire)
   return () => watch.delete(pending)
 }
