@@ -3,19 +3,16 @@
  *
  * **Details**
  *
- * There is one circuit for each app and endpoint.
+ * Effect's `CircuitBreaker`, with one circuit for each app and endpoint.
  *
  * - Failures: no reply, HTTP 5xx, an error page of a gateway. Any other response is a success, errors included (a
  *   conflict, a missing permission, a 429). A request that the engine cuts at its `attemptTimeout` or deadline got no
  *   reply; a request that the caller interrupts does not count.
  * - Open: calls fail at once with a `TransportError` whose `executed` is `no` and whose `retryAfter` is the time until the
- *   next request is tried. A `setHost` waits that long, if its policy allows.
- * - The next request after that is a probe: it closes the circuit or opens it again.
+ *   next request is tried, as a probe. A `setHost` waits that long, if its policy allows.
  *
- * It is built on Effect's `CircuitBreaker`: state in memory, or in Redis for several processes. Setting the wall clock
- * changes no opening: memory counts monotonic time, Redis its own. A request is sent uncounted if the store fails or takes
- * longer than a second; an operation of the engine that ends meanwhile has sent nothing. Without this layer every request
- * is sent. A circuit that opens is logged as a warning.
+ * Setting the wall clock changes no opening: memory counts monotonic time, Redis its own. A request is sent uncounted if
+ * the store fails or takes longer than a second. A circuit that opens is logged as a warning.
  *
  * **Example** (A platform that is down)
  *
@@ -63,18 +60,13 @@ export { CircuitBreaker } from "./internal/circuitBreaker.ts"
  */
 export type Options = Omit<Parameters<typeof Circuit.make>[0], "onStoreError">
 
-/** How long the store may take to answer. */
-const storeTimeout = Duration.seconds(1)
-
-/** What rejections ask to wait while a probe runs: about the time of a request. */
-const probeTime = Duration.seconds(1)
-
 const rejection = (endpoint: string, error: Circuit.CircuitBreakerError): TransportError =>
   new TransportError({
     endpoint,
     executed: "no",
     reason: "the circuit is open because earlier requests got no answer",
-    retryAfter: error.reason._tag === "CircuitOpen" ? error.reason.retryAfter : probeTime
+    // While a probe runs: about the time of a request.
+    retryAfter: error.reason._tag === "CircuitOpen" ? error.reason.retryAfter : Duration.seconds(1)
   })
 
 type Store = Circuit.CircuitBreakerStore["Service"]
@@ -85,7 +77,7 @@ const unavailable = Effect.fail(
 
 /** On a clock that cannot go back. The breaker makes its calls uninterruptible. */
 const within = <A>(self: Effect.Effect<A, Circuit.CircuitBreakerError>) =>
-  Effect.interruptible(timeoutOrElse(onMonotonicClock(self), { duration: storeTimeout, orElse: () => unavailable }))
+  Effect.interruptible(timeoutOrElse(onMonotonicClock(self), { duration: Duration.seconds(1), orElse: () => unavailable }))
 
 /** A store that holds no request up: a request waits for its admission, held and for a second, and for no record. */
 const bounded = (store: Store, scope: Scope.Scope): Store => ({
@@ -109,7 +101,7 @@ const opened = (key: string, retryAfter: Duration.Duration) =>
   })
 
 /**
- * Guards all requests, with the state of the circuits in a `CircuitBreakerStore`.
+ * Guards all requests, with the state of the circuits in a `CircuitBreakerStore`, such as Redis for several processes.
  *
  * @category layers
  */

@@ -13,9 +13,6 @@
  * | `LARK_ACCOUNTS_URL` | origin of the login pages | the base URL if set, else the brand's |
  * | `LARK_OAUTH_V3` | `true` or `false` | `false` |
  *
- * A setting that is missing or invalid fails the layer with `InvalidLarkConfig`, which names the setting and never shows
- * its value.
- *
  * **Gotchas**
  *
  * An app belongs to one brand: a Feishu app does not exist on Lark, and a Lark app does not exist on Feishu.
@@ -105,7 +102,6 @@ const variables: Readonly<Record<keyof Options, string>> = {
   oauthV3: "LARK_OAUTH_V3"
 }
 
-/** The settings before they are checked. */
 interface Unchecked extends Partial<Record<Exclude<keyof Options, "appSecret">, string | undefined>> {
   readonly appSecret: Redacted.Redacted | undefined
 }
@@ -114,11 +110,6 @@ const source = "the developer console shows it under Credentials & Basic Info."
 
 const trimmed = (setting: string, value: string) =>
   value.trim() === value ? Effect.void : invalid(setting, "begins or ends with whitespace; copy it again.")
-
-const hostsOf = (setting: string, brand: string | undefined) =>
-  brand === undefined || brand === "feishu" || brand === "lark"
-    ? Effect.succeed(hosts[brand ?? "feishu"])
-    : invalid(setting, `must be "feishu" or "lark".`)
 
 const origin = (setting: string, text: string) => {
   const url = URL.parse(text)
@@ -131,32 +122,28 @@ const origin = (setting: string, text: string) => {
   return Effect.succeed(`${url.origin}${url.pathname.replace(/\/+$/, "").replace(/\/open-apis$/, "")}`)
 }
 
-const flag = (setting: string, value: string | undefined) =>
-  value === undefined || value === "true" || value === "false"
-    ? Effect.succeed(value === "true")
-    : invalid(setting, "must be true or false.")
-
 /** `nameOf` is the name that errors use: of the option, or of its variable. */
 const check = Effect.fnUntraced(function*(
-  { accountsUrl, appId, appSecret: secret, baseUrl, brand, oauthV3 }: Unchecked,
+  { accountsUrl, appId, appSecret: secret, baseUrl, brand = "feishu", oauthV3 = "false" }: Unchecked,
   nameOf: (option: keyof Options) => string
 ) {
   if (appId === undefined || isEmpty(appId)) return yield* invalid(nameOf("appId"), `is missing or empty; ${source}`)
   const appSecret = yield* requiredSecret(nameOf("appSecret"), secret, source)
-  const { accounts, open } = yield* hostsOf(nameOf("brand"), brand)
+  if (brand !== "feishu" && brand !== "lark") return yield* invalid(nameOf("brand"), `must be "feishu" or "lark".`)
+  const { accounts, open } = hosts[brand]
   yield* trimmed(nameOf("appId"), appId)
   yield* trimmed(nameOf("appSecret"), Redacted.value(appSecret))
+  if (!["true", "false"].includes(oauthV3)) return yield* invalid(nameOf("oauthV3"), "must be true or false.")
   return LarkConfig.of({
     appId,
     appSecret,
     baseUrl: `${yield* origin(nameOf("baseUrl"), baseUrl ?? open)}/open-apis`,
     accountsUrl: yield* origin(nameOf("accountsUrl"), accountsUrl ?? baseUrl ?? accounts),
-    oauthV3: yield* flag(nameOf("oauthV3"), oauthV3)
+    oauthV3: oauthV3 === "true"
   })
 })
 
-const make = (options: Options) =>
-  check({ ...options, oauthV3: options.oauthV3 === undefined ? undefined : String(options.oauthV3) }, identity)
+const make = ({ oauthV3 = false, ...options }: Options) => check({ ...options, oauthV3: String(oauthV3) }, identity)
 
 const fromVariables = Effect.gen(function*() {
   const given = {

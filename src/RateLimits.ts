@@ -11,12 +11,9 @@
  * After a 429 (another process, a lower limit) all requests of that endpoint, app and tenant wait for
  * `x-ogw-ratelimit-reset`, or for the shortest window if the response has none; at most for the longest window. A lower
  * `x-ogw-ratelimit-limit` is kept from then on, for the shortest window that can still be open at the reset: the platform
- * does not document which window it refers to.
+ * does not document which window it refers to. Source: Feishu, "Frequency control".
  *
- * Requests are counted by Effect's `RateLimiter`: in memory, or in Redis for several processes. Without this layer
- * requests are sent at once, and a `setHost` that gets a 429 waits as long as the platform asks.
- *
- * Source: Feishu Open Platform, "Frequency control".
+ * Without this layer requests are sent at once, and a `setHost` that gets a 429 waits as long as the platform asks.
  *
  * **Gotchas**
  *
@@ -67,13 +64,6 @@ import * as FairSemaphore from "./RateLimits/fairSemaphore.ts"
 
 export { type Admission, type Answer, type Limit, RateLimits, tier4 } from "./internal/rateLimits.ts"
 
-/** How long the store may take to answer. */
-const storeTimeout = Duration.seconds(1)
-
-/** The limit that a 429 refers to: the shortest whose window can still be open at the reset. */
-const exceeded = (limits: ReadonlyArray<Limit>, reset: Duration.Duration): Limit | undefined =>
-  limits.findLast((limit) => Duration.isLessThanOrEqualTo(reset, limit.window)) ?? limits[0]
-
 /** The state of one endpoint, app and tenant. */
 interface Gate {
   readonly semaphore: FairSemaphore.FairSemaphore<string>
@@ -84,20 +74,20 @@ interface Gate {
   epoch: number
 }
 
-const makeGate = (): Gate => ({ semaphore: FairSemaphore.make(), slot: undefined, ceilings: new Map(), epoch: 0 })
-
 const lowered = (limits: ReadonlyArray<Limit>, { ceilings }: Gate): ReadonlyArray<Limit> =>
   limits.map(({ requests, window }) => ({
     requests: Math.min(requests, ceilings.get(Duration.toMillis(window)) ?? requests),
     window
   }))
 
-const rateLimited = 99991400
-
 const make = Effect.gen(function*() {
   const limiter = yield* RateLimiter.RateLimiter
   const scope = yield* Effect.scope
-  const gates = yield* Cache.make({ capacity: 10_000, lookup: (_key: string) => Effect.sync(makeGate) })
+  const gates = yield* Cache.make({
+    capacity: 10_000,
+    lookup: (_key: string) =>
+      Effect.sync((): Gate => ({ semaphore: FairSemaphore.make(), slot: undefined, ceilings: new Map(), epoch: 0 }))
+  })
 
   const keyOf = ({ app, endpoint, tenant }: Admission) => `effect-lark-meetings ${app} ${tenant} ${endpoint}`
 
@@ -106,7 +96,7 @@ const make = Effect.gen(function*() {
 
   const counted = <A>(self: Effect.Effect<A, RateLimiter.RateLimiterError>) =>
     timeoutOrElse(onMonotonicClock(self), {
-      duration: storeTimeout,
+      duration: Duration.seconds(1),
       orElse: () =>
         Effect.fail(
           new RateLimiter.RateLimiterError({ reason: new RateLimiter.RateLimitStoreError({ message: "no answer" }) })
@@ -120,18 +110,14 @@ const make = Effect.gen(function*() {
     if (longest === undefined) return
     // A single request in a window has an interval longer than the window.
     let left = Math.max(Duration.toMillis(longest.window), ...limits.map((limit) => bucketOf(limit).interval))
-    /** Whatever the store says: clocks of processes that share it may differ. */
+    /** At most the rest of the longest window: the clocks of processes that share the store may differ. */
     const wait = (delay: Duration.Duration) => {
       const millis = Math.min(Duration.toMillis(delay), left)
       left -= millis
       return millis === 0 ? Effect.void : Effect.sleep(millis)
     }
-    const adapted = yield* counted(limiter.adaptiveConsume({
-      key,
-      tokens: 1,
-      fallbackLimit: longest.requests,
-      fallbackWindow: longest.window
-    }))
+    const fallback = { fallbackLimit: longest.requests, fallbackWindow: longest.window }
+    const adapted = yield* counted(limiter.adaptiveConsume({ key, tokens: 1, ...fallback }))
     gate.epoch = adapted.epoch
     yield* wait(adapted.delay)
     for (const limit of limits) {
@@ -167,13 +153,13 @@ const make = Effect.gen(function*() {
     }),
     heed: Effect.fnUntraced(function*(admission: Admission, { code, rateLimit, retryAfter, status }: Answer) {
       // The platform throttles by its code, whatever the status; a gateway before it by the status alone.
-      if (status !== 429 && code !== rateLimited) return
+      if (status !== 429 && code !== 99991400) return
       const key = keyOf(admission)
       const gate = yield* Cache.get(gates, key)
       const { limits } = admission
       const shortest = limits.at(-1)?.window ?? Duration.seconds(1)
       const reset = Duration.min(retryAfter ?? shortest, limits[0]?.window ?? Duration.minutes(1))
-      const limit = exceeded(limits, reset)
+      const limit = limits.findLast(({ window }) => Duration.isLessThanOrEqualTo(reset, window)) ?? limits[0]
       const ceiling = Math.floor(Number(rateLimit))
       if (limit !== undefined && ceiling >= 1) {
         const window = Duration.toMillis(limit.window)

@@ -4,9 +4,8 @@
  * **Details**
  *
  * A sealed text is `seal1.<key id>.<nonce, ciphertext and tag>`, safe in files, columns and URLs. The nonce is random (12
- * bytes), so sealing the same secret twice gives two different texts. The purpose is authenticated: a sealed text that was
- * copied to another record does not open there. The key id is derived from a hash of the key and selects the key that
- * opens the text. To rotate keys, configure the old key as `previous`: old texts still open, new texts use the new key.
+ * bytes). The purpose is authenticated: a sealed text that was copied to another record does not open there. To rotate keys,
+ * configure the old key as `previous`: old texts still open, new texts use the new key.
  *
  * `layerConfig` reads `LARK_SEAL_KEY`, 32 bytes in base64 as `openssl rand -base64 32` prints them, and
  * `LARK_SEAL_KEY_PREVIOUS`, the previous keys, separated by commas.
@@ -81,14 +80,13 @@ export class Seal extends Context.Service<Seal, {
 }>()("effect-lark-meetings/Seal") {}
 
 const version = "seal1"
-const keyLength = 32
 const nonceLength = Aead.aes256Gcm.nonceLength
 
 const keyOf = Effect.fnUntraced(function*(setting: string, secret: Redacted.Redacted | undefined, advice: string) {
   // Files and shells leave a line feed at the end.
   const bytes = Base64.decode(Redacted.value(yield* requiredSecret(setting, secret, advice)).trim())
-  if (Result.isFailure(bytes) || bytes.success.length !== keyLength) {
-    return yield* invalid(setting, `must be ${keyLength} bytes in base64; ${advice}`)
+  if (Result.isFailure(bytes) || bytes.success.length !== 32) {
+    return yield* invalid(setting, `must be 32 bytes in base64; ${advice}`)
   }
   const digest = yield* Digest.Digest
   const hash = yield* Effect.orDie(digest.digest(Digest.sha256, bytes.success))
@@ -96,13 +94,8 @@ const keyOf = Effect.fnUntraced(function*(setting: string, secret: Redacted.Reda
   return { id: Base64Url.encode(hash.subarray(0, 6)), key }
 })
 
-const unreadable = Effect.fail(
-  new SessionStoreError({
-    endpoint: "Seal.open",
-    reason: "unreadable",
-    detail: "a record was sealed with another key or for another purpose, or was changed"
-  })
-)
+const detail = "a record was sealed with another key or for another purpose, or was changed"
+const unreadable = Effect.fail(new SessionStoreError({ endpoint: "Seal.open", reason: "unreadable", detail }))
 
 const crypto = Layer.mergeAll(Aead.layerWebCrypto, Digest.layerWebCrypto).pipe(
   Layer.provideMerge(SecureRandom.layerWebCrypto)
@@ -115,7 +108,7 @@ const fromKeys = Effect.fnUntraced(function*(
 ) {
   const aead = yield* Aead.Aead
   const random = yield* SecureRandom.SecureRandom
-  const current = yield* keyOf(names.key, key, `create a key with \`openssl rand -base64 ${keyLength}\`.`)
+  const current = yield* keyOf(names.key, key, "create a key with `openssl rand -base64 32`.")
   const advice = "list the previous keys, separated by commas."
   const keys = [current, ...yield* Effect.forEach(previous, (key) => keyOf(names.previous, key, advice))]
 
@@ -142,7 +135,7 @@ const fromKeys = Effect.fnUntraced(function*(
   })
 }, Effect.provide(crypto))
 
-const make = (options: Options) => fromKeys({ key: "key", previous: "previous" }, options.key, options.previous ?? [])
+const make = ({ key, previous = [] }: Options) => fromKeys({ key: "key", previous: "previous" }, key, previous)
 
 /**
  * Seals with the keys in the options. Fails with `InvalidLarkConfig` if a key is not 32 bytes in base64.
