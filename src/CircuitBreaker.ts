@@ -77,7 +77,9 @@ const unavailable = Effect.fail(
 
 /** On a clock that cannot go back. The breaker makes its calls uninterruptible. */
 const within = <A>(self: Effect.Effect<A, Circuit.CircuitBreakerError>) =>
-  Effect.interruptible(timeoutOrElse(onMonotonicClock(self), { duration: Duration.seconds(1), orElse: () => unavailable }))
+  Effect.interruptible(
+    timeoutOrElse(onMonotonicClock(self), { duration: Duration.seconds(1), orElse: () => unavailable })
+  )
 
 /** A store that holds no request up: a request waits for its admission, held and for a second, and for no record. */
 const bounded = (store: Store, scope: Scope.Scope): Store => ({
