@@ -3,9 +3,8 @@
  *
  * **Details**
  *
- * `swap` replaces a record only if the caller names its current version. It is atomic: of any number of concurrent callers
- * that name one version, one succeeds and the others get a conflict with the stored record. Sessions that several
- * processes share are built on it (`UserSessions`). Values are opaque texts, sealed by `Seal` before they are stored.
+ * Of any number of concurrent swaps that name one version, one succeeds and the others get a conflict with the stored record.
+ * `UserSessions` is built on it, with values that `Seal` has sealed.
  *
  * | layer | atomic among | needs |
  * | --- | --- | --- |
@@ -17,8 +16,8 @@
  *
  * **Gotchas**
  *
- * - Redis acknowledges a write before it is on disk or on a replica: a crash or a failover can lose the last second. Use
- *   `appendfsync always` and no failover if that is not acceptable.
+ * Redis acknowledges a write before it is on disk or on a replica: a crash or a failover can lose the last second. Use
+ * `appendfsync always` and no failover if that is not acceptable.
  *
  * **Example** (Of two swaps from one version, one is applied)
  *
@@ -87,8 +86,7 @@ export const layerMemory: Layer.Layer<SessionStore> = Layer.sync(SessionStore, (
  *
  * **Gotchas**
  *
- * - Two processes on one store lose each other's writes: a `KeyValueStore` can only read and write, and no protocol builds a
- *   compare-and-swap for several processes from that.
+ * - Two processes on one store lose each other's writes: a `KeyValueStore` has no compare-and-swap.
  * - As safe in a crash as the `KeyValueStore`: one that overwrites a file in place can leave half a record.
  *
  * @category layers
@@ -105,8 +103,7 @@ export const layerKeyValueStore: Layer.Layer<SessionStore, never, KeyValueStore.
  *
  * A record is a directory, and a version is a file in it that never changes, synced to disk. There are no locks that a crash
  * could leave behind. Versions that were replaced more than an hour ago are deleted. The directory is created with mode 0700,
- * files with 0600. Entries with other names are ignored; an entry in the place of a version that is not a regular file ends
- * in `SessionStoreError` (`unreadable`), as does a directory that cannot be created (`unavailable`).
+ * files with 0600. The layer fails with `SessionStoreError` if the directory cannot be created.
  *
  * **Gotchas**
  *
@@ -130,8 +127,8 @@ export const layerFileSystem = (options: {
  *
  * **Gotchas**
  *
- * - SQLite: set a busy timeout. Do not wait for a token in a transaction of a client with one connection: the store would
- *   wait for that connection.
+ * SQLite: set a busy timeout. Do not wait for a token in a transaction of a client with one connection: the store would wait
+ * for that connection.
  *
  * @category layers
  */

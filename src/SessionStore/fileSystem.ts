@@ -4,9 +4,8 @@
  * **Details**
  *
  * Version `v` of a record is the file `<record>/<v>`. It is written under a temporary name and then linked to that name,
- * which succeeds for one process only; version 0 is an empty file. Files never change. They are deleted in ascending
- * order, never the highest: while version `v` exists, `v + 1` was not deleted, so a successful link of `v + 1` is the
- * first one.
+ * which succeeds for one process only; version 0 is an empty file. Files are deleted in ascending order, never the highest:
+ * while version `v` exists, `v + 1` was not deleted, so a successful link of `v + 1` is the first one.
  *
  * A process may be suspended in the middle of its swap until the versions it knew are deleted. Its link then succeeds below
  * the highest version and means nothing. So a link counts only if there is no higher version, or if the file of version
@@ -14,9 +13,6 @@
  *
  * A link whose reply is lost is settled by what the name holds and by the link count of the temporary file. Inode numbers
  * are not used: some file systems have none, or the same one for all files.
- *
- * Entries that the store does not write, such as `007`, are ignored. One that has the name of a version but is not a regular
- * file (a pipe, a device, a directory, a link to nothing) is never opened.
  */
 import * as Clock from "effect/Clock"
 import * as SecureRandom from "effect/crypto/SecureRandom"

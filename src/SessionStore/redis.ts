@@ -9,11 +9,9 @@ import { type Backend, conflict, isVersion, type Stored, unavailable, unreadable
 const store = "Redis"
 
 /** Returns an empty list after writing, else the stored record in the form of `HMGET`. */
-const swap = Redis.script(
-  (key: string, expected: number, value: string) => [key, expected, value],
-  {
-    numberOfKeys: 1,
-    lua: `
+const swap = Redis.script((key: string, expected: number, value: string) => [key, expected, value], {
+  numberOfKeys: 1,
+  lua: `
 local version = redis.call("HGET", KEYS[1], "version")
 if tonumber(version or "0") ~= tonumber(ARGV[1]) then
   return redis.call("HMGET", KEYS[1], "version", "value")
@@ -21,8 +19,7 @@ end
 redis.call("HSET", KEYS[1], "version", tonumber(ARGV[1]) + 1, "value", ARGV[2])
 return {}
 `
-  }
-).withReturnType<unknown>()
+}).withReturnType<unknown>()
 
 const failed = (command: string) => unavailable(store, `${command} failed`)
 

@@ -11,7 +11,7 @@ import { type Backend, conflict, isVersion, recordName, type Stored, unavailable
 
 const store = "SQL"
 
-/** Of an INTEGER of PostgreSQL. */
+/** The largest INTEGER of PostgreSQL. */
 const largest = 2 ** 31 - 1
 
 const failed = (error: SqlError) => unavailable(store, `a statement failed (${error.reason._tag})`)
@@ -28,9 +28,7 @@ const refusals = new Set<SqlError["reason"]["_tag"]>([
   "UniqueViolation"
 ])
 
-export const make = (
-  tableName: string
-): Effect.Effect<Backend, SessionStoreError, SqlClient.SqlClient> =>
+export const make = (tableName: string): Effect.Effect<Backend, SessionStoreError, SqlClient.SqlClient> =>
   Effect.gen(function*() {
     const client = yield* SqlClient.SqlClient
     const sql = client.withoutTransforms()
