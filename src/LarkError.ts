@@ -126,12 +126,8 @@ export const tableOf = (
 export const table: ReadonlyArray<Row> = tableOf([Object.values(Meeting), generic].flat())
 
 /**
- * Every error of the platform, as JSON.
- *
- * **Details**
- *
- * Decodes to instances of the classes, with message, advice, `kind` and `retry`. `retryAfter` is text such as
- * `1500 millis`. The report that an error of `Meetings.setHost` carries is not part of it.
+ * Every error of the platform, as JSON. Decodes to instances of the classes. `retryAfter` is text such as `1500 millis`. The
+ * report that an error of `Meetings.setHost` carries is not part of it (`SetHostError.schema` has it).
  *
  * **Example** (An error that crosses a process)
  *

@@ -208,13 +208,9 @@ export const endpoint = <
 }
 
 /**
- * Calls endpoints.
- *
- * **Details**
- *
- * No answer within 10 seconds is a `TransportError`, for each request: a call may send up to four (token, call, new token,
- * call again). Waiting for the token and for a turn at the rate limiter has no bound of its own; inside an operation of the
- * engine the call is held meanwhile (`Cas.hold`).
+ * Calls endpoints. No answer within 10 seconds is a `TransportError`, for each request: a call may send up to four (token,
+ * call, new token, call again). Waiting for the token and for a turn at the rate limiter has no bound of its own; inside an
+ * operation of the engine the call is held meanwhile (`Cas.hold`).
  *
  * @category services
  */
@@ -270,12 +266,13 @@ const decoded = <A>(
 }
 
 /**
- * Builds the service from the configuration, the app's token and an HTTP client.
+ * The HTTP API of the configured app.
  *
- * @category constructors
+ * @category layers
  */
-export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | TenantToken | HttpClient.HttpClient> = Effect
-  .gen(function*() {
+export const layer: Layer.Layer<LarkHttp, never, LarkConfig | TenantToken | HttpClient.HttpClient> = Layer.effect(
+  LarkHttp,
+  Effect.gen(function*() {
     const { appId, baseUrl } = yield* LarkConfig
     const client = yield* HttpClient.HttpClient
     const tenantToken = yield* TenantToken
@@ -290,7 +287,6 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       return user ?? tenantToken
     }
 
-    /** The request as the rate limiter counts it. */
     const counted = ({ limits, name }: AnyEndpoint, { params = {} }: Request) =>
       Effect.map(Effect.serviceOption(Tenant), (tenant) => ({
         app: appId,
@@ -376,15 +372,6 @@ export const make: Effect.Effect<LarkHttp["Service"], never, LarkConfig | Tenant
       }
     })
   })
-
-/**
- * The HTTP API of the configured app.
- *
- * @category layers
- */
-export const layer: Layer.Layer<LarkHttp, never, LarkConfig | TenantToken | HttpClient.HttpClient> = Layer.effect(
-  LarkHttp,
-  make
 )
 
 /**
@@ -409,12 +396,9 @@ export const paged = {
 }
 
 /**
- * Streams the pages of an endpoint, from the first, or from the `page_token` of the query.
- *
- * **Details**
- *
- * Fails with the error of a page that fails, and with `MalformedResponse` if a page says that more follow, but names no token
- * or one that was named before, or names a token without `has_more`.
+ * Streams the pages of an endpoint, from the first, or from the `page_token` of the query. Fails with the error of a page that
+ * fails, and with `MalformedResponse` if a page says that more follow, but names no token or one that was named before, or
+ * names a token without `has_more`.
  *
  * **Example** (All meetings of a number)
  *

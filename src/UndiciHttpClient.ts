@@ -3,10 +3,8 @@
  *
  * **Details**
  *
- * A response is read to its end before it is returned, without a stream, an abort signal or a promise. This library ends
- * its requests after ten seconds with one shared timer, where another client takes a second fiber for each request.
- * Against a stub on the same machine, with 32 requests in flight, a request takes about 50 % of the CPU of one through
- * `NodeHttpClient.layerUndici`; `npm run bench:http` measures both.
+ * A response is read to its end before it is returned. Against a stub on the same machine, with 32 requests in flight, a
+ * request takes about 50 % of the CPU of one through `NodeHttpClient.layerUndici`; `npm run bench:http` measures both.
  *
  * It sends no body, or bytes. A request that may change something is sent once: undici itself repeats one that a server
  * refuses over HTTP/2 as not processed (`REFUSED_STREAM`, `GOAWAY`). Spans, trace propagation and interruption work as in
@@ -16,8 +14,7 @@
  *
  * - Responses are buffered; one of more than 10 MiB fails with `DecodeError`, and its connection is closed.
  * - Bodies that are streams or forms fail with `EncodeError`, as do upgrades.
- * - A client that is derived from this one, by `HttpClient.mapRequest` for example, works, but its requests take the
- *   second fiber again.
+ * - A client that is derived from this one, by `HttpClient.mapRequest` for example, works, but takes more CPU.
  * - It needs the handlers of undici 8, which `@effect/platform-node` brings. undici's own timeouts are turned off, as
  *   `LarkHttp` has its own.
  *

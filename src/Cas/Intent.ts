@@ -92,11 +92,7 @@ export const ensure = <A>(target: A): DataIntent<A, "Ensure"> => ({
 })
 
 /**
- * Move the value from `from` to `to`, and from no other value.
- *
- * **Details**
- *
- * Sends no other expected value than `from`. `to` seen in place is success (`converged`); any other value ends with
+ * Move the value from `from` to `to`, and from no other value. `to` seen in place is success; any third value ends with
  * `CasRefused`, reason `Changed`. If a reply is lost and somebody moves the value back to `from`, the repeated swap takes
  * effect a second time.
  *
@@ -120,12 +116,8 @@ export const handover = <A>(from: A, to: NoInfer<A>): DataIntent<A, "Handover"> 
 })
 
 /**
- * Make `target` the value unless the value in place is protected.
- *
- * **Details**
- *
- * `isProtected` is a list of values or a pure predicate, and is applied to every observed value. A protected value is never
- * sent as the expected one: it ends the operation with `CasRefused`, reason `Protected`. With a list, the intent is data.
+ * Make `target` the value unless the value in place is on a list. Such a value is never sent as the expected one: it ends the
+ * operation with `CasRefused`, reason `Protected`.
  *
  * @category constructors
  */
@@ -134,7 +126,7 @@ export function ensureUnless<A>(
   isProtected: ReadonlyArray<NoInfer<A>>
 ): DataIntent<A, "EnsureUnless">
 /**
- * Make `target` the value unless the value in place is protected, by a list or a pure predicate.
+ * Make `target` the value unless the value in place is protected. With a pure predicate, the intent is not data.
  *
  * @category constructors
  */
@@ -170,9 +162,8 @@ export function ensureUnless<A>(
  *
  * **Details**
  *
- * Skips a candidate that the register classifies as `unavailable` (a user who is not in the meeting). Keeps the value in
- * place if it is the only candidate left. If none is left, ends with `CasRefused`, reason `NoCandidate`. Two rotations at
- * once move the value twice, as two in sequence.
+ * Skips a candidate that the register classifies as `unavailable`. Keeps the value in place if it is the only candidate left.
+ * If none is left, ends with `CasRefused`, reason `NoCandidate`. Two rotations at once move the value twice.
  *
  * @category constructors
  */

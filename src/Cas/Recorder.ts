@@ -127,10 +127,7 @@ export class Recorder<A, C> {
     }
   }
 
-  /**
-   * The operation ends without a result, by an interruption or a defect. Returns the swap that was or may have been
-   * executed.
-   */
+  /** The operation ends without a result. Returns the swap that was or may have been executed. */
   abandoned(
     state: reducer.State<A, unknown>,
     command: reducer.Command<A, unknown> | undefined,

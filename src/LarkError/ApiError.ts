@@ -11,7 +11,6 @@ import { Classified } from "../internal/classified.ts"
 export interface Failure {
   readonly code: number
   readonly msg: string
-  /** The HTTP status of the answer. */
   readonly status: number
   /** The endpoint that was called, such as `vc.v1.meeting.set_host`. */
   readonly endpoint: string

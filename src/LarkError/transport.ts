@@ -32,11 +32,8 @@ export class TransportError extends Classified<{
 }) {}
 
 /**
- * The reply is not one of the platform's: not JSON, no `code`, a success without the documented data, or more than 10 MiB.
- *
- * **Details**
- *
- * It proves nothing about the call, whatever its status: a proxy can reject the reply to a call that was executed. `retry` is
+ * The reply is not one of the platform's: not JSON, no `code`, a success without the documented data, or more than 10 MiB. It
+ * proves nothing about the call, whatever its status: a proxy can reject the reply to a call that was executed. `retry` is
  * `wait` if it is the reply to the request for the token of a call, which itself was not sent.
  *
  * @category generic errors

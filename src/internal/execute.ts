@@ -41,10 +41,7 @@ export const departures = new WeakMap<HttpClientError, "never" | "repeated">()
 
 const timedExecutes = new WeakMap<HttpClient.HttpClient, Execute>()
 
-/**
- * Registers a client's own way to end a request at its timeout, which saves the second fiber that other clients need. A
- * client derived from it (by `HttpClient.mapRequest`, for example) is not registered.
- */
+/** Registers a client's own way to end a request at its timeout, which saves the second fiber that other clients need. */
 export const registerTimedExecute = (client: HttpClient.HttpClient, execute: Execute): HttpClient.HttpClient => {
   timedExecutes.set(client, execute)
   return client

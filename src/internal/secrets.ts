@@ -1,7 +1,6 @@
 /** Keeps the secrets of a request out of what is made of its answer. */
 import * as Redacted from "effect/Redacted"
 
-/** What takes the secrets of a request out of its answer. */
 export interface Redactor {
   /**
    * Replaces the secrets in a text with `<redacted>`, escapes its control characters, and bounds its length. A text with an

@@ -6,7 +6,6 @@ import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 
-/** An object of an answer. */
 export type Wire = Readonly<Record<string, unknown>>
 
 export const text = (value: unknown): string => Predicate.isString(value) ? value : ""
