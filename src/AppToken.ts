@@ -51,7 +51,7 @@ export class AppToken extends Context.Service<AppToken, {
   readonly reject: (token: Redacted.Redacted) => Effect.Effect<boolean>
 }>()("effect-lark-meetings/AppToken") {}
 
-/** `mint` sends requests, with a ticket if the app has one, until it has the answer to one. */
+/** `mint` gets a token with `send`, which sends one request: with a ticket, if the app has one. */
 const make = Effect.fnUntraced(function*(
   endpoint: string,
   path: string,

@@ -75,13 +75,13 @@ const unavailable = Effect.fail(
   new Circuit.CircuitBreakerError({ reason: new Circuit.CircuitBreakerStoreError({ message: "no answer in time" }) })
 )
 
-/** On a clock that cannot go back. The breaker makes its calls uninterruptible. */
+/** The breaker makes the calls of its store uninterruptible, and measures them on the wall clock. */
 const within = <A>(self: Effect.Effect<A, Circuit.CircuitBreakerError>) =>
   Effect.interruptible(
     timeoutOrElse(onMonotonicClock(self), { duration: Duration.seconds(1), orElse: () => unavailable })
   )
 
-/** A store that holds no request up: a request waits for its admission, held and for a second, and for no record. */
+/** A request waits for its admission, held, for a second at most, and never for its result to be recorded. */
 const bounded = (store: Store, scope: Scope.Scope): Store => ({
   admit: (key) =>
     Effect.flatMap(Effect.scope, (admission) => Cas.hold(within(Scope.provide(store.admit(key), admission)))),

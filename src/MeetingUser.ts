@@ -1,5 +1,5 @@
 /**
- * Who takes part in a meeting: an id of one of three kinds, and a user type.
+ * A participant of a meeting: an id of one of three kinds, and a user type.
  *
  * **Details**
  *
@@ -8,8 +8,8 @@
  *
  * **Gotchas**
  *
- * An `open_id` of another app names nobody. The platform sends a `user_id` only to apps with the field scope
- * `contact:user.employee_id:readonly`.
+ * An `open_id` is valid only in the app that it was issued to. The platform sends a `user_id` only to apps with the field
+ * scope `contact:user.employee_id:readonly`.
  *
  * **Example** (Users)
  *

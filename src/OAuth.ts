@@ -115,7 +115,7 @@ export interface Grant {
   readonly expiresAt: DateTime.Utc
   /** Works once. Only with the scope `offline_access`. */
   readonly refreshToken: Option.Option<Redacted.Redacted>
-  /** When the refresh token expires, if the reply says so; counted as `expiresAt`. */
+  /** When the refresh token expires, if the reply contains it; counted as `expiresAt`. */
   readonly refreshExpiresAt: Option.Option<DateTime.Utc>
   /** The scopes of the access token. */
   readonly scopes: ReadonlyArray<string>

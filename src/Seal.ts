@@ -12,7 +12,7 @@
  *
  * **Gotchas**
  *
- * - Without the key nothing that it sealed can be opened: if it is lost, all users have to log in again.
+ * - If the key is lost, nothing that it sealed can be opened, and all users have to log in again.
  * - Sealing hides the content and detects changes. It does not detect a rollback: an attacker who can write to the store
  *   can put an older record back.
  *

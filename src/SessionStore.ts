@@ -3,7 +3,7 @@
  *
  * **Details**
  *
- * Of any number of concurrent swaps that name one version, one succeeds and the others get a conflict with the stored record.
+ * If several concurrent swaps name the same version, exactly one succeeds; the others get a conflict with the stored record.
  * `UserSessions` is built on it, with values that `Seal` has sealed.
  *
  * | layer | atomic among | needs |
@@ -19,7 +19,7 @@
  * Redis acknowledges a write before it is on disk or on a replica: a crash or a failover can lose the last second. Use
  * `appendfsync always` and no failover if that is not acceptable.
  *
- * **Example** (Of two swaps from one version, one is applied)
+ * **Example** (Two swaps from one version: one is applied)
  *
  * ```ts
  * import { Effect } from "effect"

@@ -118,7 +118,7 @@ export const layerTenantToken: Layer.Layer<
         field: "tenant_access_token"
       }))
 
-    const tokenInForce = Effect.flatMap(Effect.serviceOption(Tenant), (tenant) =>
+    const currentToken = Effect.flatMap(Effect.serviceOption(Tenant), (tenant) =>
       Option.isNone(tenant)
         ? Effect.fail(new LarkError.InvalidTenant({ endpoint, reason: "missing" }))
         : tenant.value.trim() === ""
@@ -126,9 +126,9 @@ export const layerTenantToken: Layer.Layer<
         : Effect.succeed(tokenOf(tenant.value)))
 
     return TenantToken.of({
-      get: Effect.flatMap(tokenInForce, ({ get }) => get),
+      get: Effect.flatMap(currentToken, ({ get }) => get),
       reject: (rejected) =>
-        Effect.orElseSucceed(Effect.flatMap(tokenInForce, ({ reject }) => reject(rejected)), () => false)
+        Effect.orElseSucceed(Effect.flatMap(currentToken, ({ reject }) => reject(rejected)), () => false)
     })
   })
 )

@@ -12,7 +12,7 @@
  *   the next refresh as they do for `TenantToken`, in all processes.
  * - If a process dies, or a reply is lost, the token is sent once more when its claim was seen unchanged for `claimTime`, on the
  *   monotonic clock of the process that takes over: if it was used up, the session was lost with its successor anyway.
- * - A session ends only if the platform says so.
+ * - A session ends only if the platform refuses its refresh token.
  *
  * The errors of a token are `ReauthorizationRequired` (`noSession`, `noRefreshToken`, or `refused` with the platform's code),
  * `SessionStoreError`, and the generic errors of a refresh.

@@ -21,7 +21,6 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type { GenericError } from "./LarkError.ts"
@@ -59,13 +58,3 @@ export const fromAccessToken = (
     reject: () => Effect.succeed(false),
     user: Option.fromUndefinedOr(options?.user)
   })
-
-/**
- * A session with an access token from elsewhere, for a whole program.
- *
- * @category layers
- */
-export const layerStatic = (
-  token: Redacted.Redacted,
-  options?: { readonly user?: MeetingUser | undefined }
-): Layer.Layer<UserToken> => Layer.succeed(UserToken, fromAccessToken(token, options))

@@ -116,7 +116,7 @@ export const make = (
         Effect.andThen(syncDirectory(directory))
       )
 
-    /** Whether the name is ours. An error proves nothing: the link may have been made all the same. */
+    /** Whether this swap created the link. An error does not say: the link may exist although its reply was lost. */
     const link = (from: string, to: string, value: string) =>
       Effect.catch(Effect.as(fs.link(from, to), true), (error) =>
         Effect.gen(function*() {

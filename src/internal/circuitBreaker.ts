@@ -26,6 +26,6 @@ export interface CircuitBreaker {
  *
  * @category services
  */
-export const CircuitBreaker: Context.Reference<CircuitBreaker | undefined> = Context.Reference<
-  CircuitBreaker | undefined
->("effect-lark-meetings/CircuitBreaker", { defaultValue: () => undefined })
+export const CircuitBreaker = Context.Reference<CircuitBreaker | undefined>("effect-lark-meetings/CircuitBreaker", {
+  defaultValue: () => undefined
+})

@@ -83,7 +83,6 @@ export interface RateLimits {
  *
  * @category services
  */
-export const RateLimits: Context.Reference<RateLimits | undefined> = Context.Reference<RateLimits | undefined>(
-  "effect-lark-meetings/RateLimits",
-  { defaultValue: () => undefined }
-)
+export const RateLimits = Context.Reference<RateLimits | undefined>("effect-lark-meetings/RateLimits", {
+  defaultValue: () => undefined
+})
