@@ -4,10 +4,10 @@
  *
  * **Details**
  *
- * A `Register` is a value with a conditional write: the host of a meeting, an HTTP resource with an ETag, a row with a version
- * column, a `Ref`. An `Intent` is the goal, a `Policy` says when to try again, and the `Report` lists what was done. Success
- * needs proof: an acknowledgement, or the target seen by a request that left after the call began. `report.effect` claims only
- * what is proved.
+ * A `Register` is a value with a conditional write: the host of a meeting, an HTTP resource with an ETag, a row with a
+ * version column, a `Ref`. An `Intent` is the goal, a `Policy` says when to try again, and the `Report` lists what was
+ * done. Success needs proof: an acknowledgement, or the target seen by a request that left after the call began.
+ * `report.effect` claims only what is proved.
  *
  * **Gotchas**
  *

@@ -5,7 +5,7 @@
  *
  * - A documented code of a meeting endpoint has a class of its own, named after its message: `NoPermission` (121005),
  *   `DataConflict` (121006), and so on. Each operation lists exactly the ones that are documented for it.
- * - Generic codes, which any endpoint may answer with, share a class if they call for the same action, as in `TokenRejected`.
+ * - Generic codes, which any endpoint may answer with, share a class if they call for the same action.
  * - `UnknownApiError`: a code that is not documented for the endpoint. `TransportError`: no reply. `MalformedResponse`:
  *   a reply that is not one of the platform's, such as a gateway's HTML page. `InvalidParameter`: the call cannot be sent.
  *
@@ -95,7 +95,7 @@ export type GenericError = InstanceType<
 export type LarkError = InstanceType<(typeof Meeting)[keyof typeof Meeting]> | GenericError
 
 /**
- * A code, or a range of codes, and what the error for it says.
+ * A code, or a range of codes, and the properties of its error.
  *
  * @category table
  */
@@ -126,8 +126,8 @@ export const tableOf = (
 export const table: ReadonlyArray<Row> = tableOf([Object.values(Meeting), generic].flat())
 
 /**
- * Every error of the platform, as JSON. Decodes to instances of the classes. `retryAfter` is text such as `1500 millis`. The
- * report that an error of `Meetings.setHost` carries is not part of it (`SetHostError.schema` has it).
+ * Every error of the platform, as JSON. Decodes to instances of the classes. `retryAfter` is text such as `1500 millis`.
+ * The report that an error of `Meetings.setHost` carries is not part of it (`SetHostError.schema` has it).
  *
  * **Example** (An error that crosses a process)
  *

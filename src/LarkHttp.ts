@@ -3,9 +3,9 @@
  *
  * **Details**
  *
- * `endpoint` declares one, `call` calls it, and `pages` streams the pages of one that answers in pages. Path parameters are
- * always encoded. A call whose token is rejected renews the token and is sent once more: the rejection proves that nothing was
- * executed. Nothing else is retried here.
+ * `endpoint` declares one, `call` calls it, and `pages` streams the pages of one that answers in pages. Path parameters
+ * are always encoded. A call whose token is rejected renews the token and is sent once more: the rejection proves that
+ * nothing was executed. Nothing else is retried here.
  *
  * **Example** (An endpoint that this library does not wrap)
  *
@@ -119,8 +119,8 @@ export interface Endpoint<
   readonly path: Path
   readonly token: Token
   /**
-   * The errors that are documented for it: classes of `LarkError`, or of your own by `LarkError.ApiError`. They come before the
-   * generic ones, so a class may stand for a code that means something else on this endpoint.
+   * The errors that are documented for it: classes of `LarkError`, or of your own by `LarkError.ApiError`. They come
+   * before the generic ones, so a class may stand for a code that means something else on this endpoint.
    */
   readonly errors: ReadonlyArray<E>
   /** How often it may be called, the longest window first. */
@@ -396,9 +396,9 @@ export const paged = {
 }
 
 /**
- * Streams the pages of an endpoint, from the first, or from the `page_token` of the query. Fails with the error of a page that
- * fails, and with `MalformedResponse` if a page says that more follow, but names no token or one that was named before, or
- * names a token without `has_more`.
+ * Streams the pages of an endpoint, from the first, or from the `page_token` of the query. Fails with the error of a page
+ * that fails, and with `MalformedResponse` if a page says that more follow, but names no token or one that was named
+ * before, or names a token without `has_more`.
  *
  * **Example** (All meetings of a number)
  *

@@ -240,8 +240,8 @@ const send = <A>(
 }
 
 /**
- * A client on a dispatcher, which the caller owns and closes. A request fails with `TransportError` if there was no response,
- * with undici's error as its cause, and with `EncodeError` or `InvalidUrlError` if nothing was sent.
+ * A client on a dispatcher, which the caller owns and closes. The reason of an `HttpClientError` is `TransportError` if
+ * there was no response, with undici's error as its cause, or `EncodeError` or `InvalidUrlError` if nothing was sent.
  *
  * @category constructors
  */

@@ -116,8 +116,8 @@ export const handover = <A>(from: A, to: NoInfer<A>): DataIntent<A, "Handover"> 
 })
 
 /**
- * Make `target` the value unless the value in place is on a list. Such a value is never sent as the expected one: it ends the
- * operation with `CasRefused`, reason `Protected`.
+ * Make `target` the value unless the value in place is on a list. Such a value is never sent as the expected one: it ends
+ * the operation with `CasRefused`, reason `Protected`.
  *
  * @category constructors
  */
@@ -162,8 +162,8 @@ export function ensureUnless<A>(
  *
  * **Details**
  *
- * Skips a candidate that the register classifies as `unavailable`. Keeps the value in place if it is the only candidate left.
- * If none is left, ends with `CasRefused`, reason `NoCandidate`. Two rotations at once move the value twice.
+ * Skips a candidate that the register classifies as `unavailable`. Keeps the value in place if it is the only candidate
+ * left. If none is left, ends with `CasRefused`, reason `NoCandidate`. Two rotations at once move the value twice.
  *
  * @category constructors
  */

@@ -1,6 +1,6 @@
 /**
- * The loop of one operation: runs the reducer, sends its requests, steps its schedules and sleeps. A class allocates one object
- * instead of a closure for each part. A generator function inside another function would cost V8 two microseconds a call.
+ * The loop of one operation: runs the reducer, sends its requests, steps its schedules and sleeps. A class allocates one
+ * object instead of a closure for each part. A generator function inside another one would cost V8 2 microseconds a call.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"

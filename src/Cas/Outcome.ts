@@ -44,7 +44,7 @@ export interface Unsent<out Cause = unknown> {
 export interface Unknown<out Cause = unknown> {
   readonly _tag: "Unknown"
   readonly cause: Cause | undefined
-  /** The wait that was asked for, by a gateway for example. */
+  /** The wait that the server, or a gateway, asks for. */
   readonly after?: Duration.Duration | undefined
 }
 

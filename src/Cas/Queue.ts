@@ -81,7 +81,7 @@ const stopWaiting = <A>(lane: Lane<A>, entry: Entry, end: Failure<never, never>)
 }
 
 /**
- * Makes a queue for registers that are told apart by a key, compared with `===`.
+ * Makes a queue for registers that are identified by a key, compared with `===`.
  *
  * **Example** (A hundred operations, one read)
  *

@@ -6,7 +6,7 @@ import { millisOf, now } from "./monotonic.ts"
 
 /**
  * Bounds transient retries to a share of the operations, however many fail: retries keep an overloaded server overloaded.
- * Conflicts are not charged: they prove that the server is healthy. Idea and default figures are of Finagle's `RetryBudget`.
+ * Conflicts are not charged: they prove that the server is healthy. Modelled on Finagle's `RetryBudget`.
  *
  * @category models
  */
@@ -18,8 +18,8 @@ export interface RetryBudget {
 }
 
 /**
- * Makes a budget: one retry for every `1 / ratio` operations of the last `window`, plus `reserve` retries a second. Default: a
- * fifth of the operations of the last 10 seconds, plus 10 a second. Share one among all operations that call the same server.
+ * Makes a budget: one retry for every `1 / ratio` operations (5) of the last `window` (10 seconds), plus `reserve` retries a
+ * second (10). Share one among all operations that call the same server.
  *
  * @category constructors
  */

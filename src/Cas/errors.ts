@@ -100,7 +100,7 @@ const failed = <Tag extends string, K extends Kind, R extends Retry>(tag: Tag, k
 }
 
 /**
- * Something ran out; `limit` says what.
+ * A bound of the operation was reached; `limit` names it.
  *
  * **Details**
  *

@@ -127,8 +127,8 @@ const withValue = <A, E>(state: State<A, E>, value: A): State<A, E> => ({
 })
 
 /**
- * A conflict or a read shows a value. The target of a swap that met a conflict proves nothing about who put it there: a
- * gateway may have sent the swap twice (RFC 9110, 13.1.1).
+ * A conflict or a read shows a value. If it is the target of a swap that met a conflict, that swap may have written it: a
+ * gateway may have sent it twice (RFC 9110, 13.1.1).
  */
 const seen = <A, E>(rules: Rules<A>, state: State<A, E>, value: A): State<A, E> => {
   const next = withValue(state, value)
@@ -217,7 +217,6 @@ const aged = <A, E>(state: State<A, E>): State<A, E> => ({
   known: state.known === undefined ? undefined : { ...state.known, isAged: true }
 })
 
-/** The wait that the server asks for. */
 const waitOf = (answer: Unsent | Unknown): Duration.Duration | undefined =>
   answer._tag === "Unsent" ? Option.getOrUndefined(answer.after) : answer.after
 

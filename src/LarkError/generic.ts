@@ -294,8 +294,8 @@ export class PlatformError extends ApiError("PlatformError", {
 }) {}
 
 /**
- * A code that is not documented for this endpoint. It proves nothing about the call, since a proxy can have sent it. `kind` is
- * `platform` with the HTTP status 408, 429 or 5xx, otherwise `caller`: the same call would probably fail again.
+ * A code that is not documented for this endpoint. It proves nothing about the call, since a proxy can have sent it.
+ * `kind` is `platform` with the HTTP status 408, 429 or 5xx, otherwise `caller`: the same call would probably fail again.
  *
  * @category generic errors
  */

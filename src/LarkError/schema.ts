@@ -72,7 +72,7 @@ const others = {
 }
 
 /**
- * The errors of one class as JSON: a class of this library that says `kind` and `retry`, or one that `ApiError` made. The
+ * The errors of one class as JSON: a class of this library that has `kind` and `retry`, or one that `ApiError` made. The
  * errors of the engine have `Cas.ErrorSchema`.
  *
  * **Example** (An invalid id, to JSON and back)

@@ -11,8 +11,8 @@ const outcome = (executed: "no" | "unknown" | undefined, then = check): string =
     : `The call may have been executed; read the state before you repeat a write, and ${then}.`
 
 /**
- * No reply came: the connection failed or was lost, or nothing came in time. `executed` is `no` when the call certainly never
- * left this machine (connection refused, name not found, certificate refused, its token not received), else `unknown`.
+ * No reply came: the connection failed or was lost, or nothing came in time. `executed` is `no` if the call never left
+ * this machine (connection refused, name not found, certificate refused, its token not received), else `unknown`.
  *
  * @category generic errors
  */
@@ -32,9 +32,9 @@ export class TransportError extends Classified<{
 }) {}
 
 /**
- * The reply is not one of the platform's: not JSON, no `code`, a success without the documented data, or more than 10 MiB. It
- * proves nothing about the call, whatever its status: a proxy can reject the reply to a call that was executed. `retry` is
- * `wait` if it is the reply to the request for the token of a call, which itself was not sent.
+ * The reply is not one of the platform's: not JSON, no `code`, a success without the documented data, or more than 10 MiB.
+ * It proves nothing about the call, whatever its status: a proxy can reject the reply to a call that was executed. `retry`
+ * is `wait` if it is the reply to the request for the token of a call, which itself was not sent.
  *
  * @category generic errors
  */
@@ -54,8 +54,8 @@ export class MalformedResponse extends Classified<{
 }) {}
 
 /**
- * Nothing was sent, because of a parameter: a part of a path that is empty, `.` or `..`, half of a surrogate pair in a path or a
- * query, a body that is not JSON, users of one call with different kinds of id, or a `setHost` without any user.
+ * Nothing was sent, because of a parameter: a part of a path that is empty, `.` or `..`, half of a surrogate pair in a
+ * path or a query, a body that is not JSON, users of one call with different kinds of id, or a `setHost` without any user.
  *
  * @category generic errors
  */

@@ -21,7 +21,7 @@ export interface Envelope {
   readonly msg: string
   /** The whole body. Most endpoints put their data under `data`, token endpoints beside `code`. */
   readonly body: Readonly<Record<string, unknown>>
-  /** Of the secrets of the request; the log id is free of them. */
+  /** Removes the secrets of the request; the log id is free of them. */
   readonly redact: Redactor
 }
 

@@ -13,7 +13,7 @@ import { departures, execute } from "./execute.ts"
 import { makeRedactor, type Redactor } from "./secrets.ts"
 import { observed, type Sent } from "./telemetry.ts"
 
-/** System calls before a connection, and codes of one that was not made, or whose certificate was refused before use. */
+/** System calls before a connection, and codes of a connection that failed or whose certificate was refused. */
 const neverConnected =
   /^(connect|getaddrinfo|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_CERT_ALTNAME_INVALID|UNABLE_TO_\w+|CERT_\w+|(DEPTH_ZERO_)?SELF_SIGNED_CERT\w*)$/
 
@@ -59,8 +59,8 @@ const afterOthers = ({ code, endpoint, msg }: Envelope, redact: Redactor) =>
   })
 
 /**
- * Sends a request and reads the envelope of its answer within `timeout`. Codes other than 0 are left to the caller. Errors are
- * free of the secrets of the request, and keep neither the request nor the body.
+ * Sends a request and reads the envelope of its answer within `timeout`. Codes other than 0 are left to the caller. Errors
+ * are free of the secrets of the request, and keep neither the request nor the body.
  */
 export const exchange = (
   client: HttpClient.HttpClient,

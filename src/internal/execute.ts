@@ -75,8 +75,8 @@ const read = (request: HttpClientRequest, response: HttpClientResponse): Effect.
 }
 
 /**
- * How often a client asks whether to trace a request that it sends once: more than once, if it is made of others. Known from
- * its replies so far, of which one at least was to a request that was sent once.
+ * How often a client calls `TracerDisabledWhen` for a request that it sends once: more than once if it wraps another client.
+ * Learned from its replies so far: at least one of them was to a request that was sent once.
  */
 const depths = new WeakMap<HttpClient.HttpClient, number>()
 

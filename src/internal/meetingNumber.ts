@@ -1,4 +1,4 @@
-/** The three numbers of a meeting, told apart by their form as far as that is possible. */
+/** The three numbers of a meeting, distinguished by their form where that is possible. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"

@@ -1,4 +1,4 @@
-/** A token of the app or of a tenant, which the platform mints as often as it is asked to. */
+/** A token of the app or of a tenant. The platform issues one at every request. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -25,9 +25,9 @@ export const tier4: ReadonlyArray<Limit> = [
 ]
 
 /**
- * The token bucket that keeps a limit: it holds at most `burst` tokens and gets one every `interval` milliseconds. A window can
- * hold the whole burst and the tokens that arrive during it, so both together stay within the limit. The bucket fills 5 %
- * slower than that, because network jitter can bunch requests.
+ * The token bucket that keeps a limit: it holds at most `burst` tokens and gets one every `interval` milliseconds. A
+ * window can hold the whole burst and the tokens that arrive during it, so both together stay within the limit. The bucket
+ * fills 5 % slower than that, because network jitter can bunch requests.
  */
 export const bucketOf = ({ requests, window }: Limit) => {
   const burst = Math.max(1, Math.floor(requests / 10))

@@ -1,8 +1,8 @@
 /**
- * The core of every token: a value that is fetched when it is first needed and renewed before it expires, with one fetch at a
- * time. A fetch serves all callers: it runs in the context of the layer, as the root of its own trace, continues when a caller
- * is interrupted, and ends with the scope of the layer. Times are in milliseconds on the monotonic clock. Effect's `Cache` and
- * `RcMap` use the wall clock, and make callers wait while they renew.
+ * The core of every token: a value that is fetched when it is first needed and renewed before it expires, with one fetch
+ * at a time. A fetch serves all callers: it runs in the context of the layer, as the root of its own trace, continues when
+ * a caller is interrupted, and ends with the scope of the layer. Times are in milliseconds on the monotonic clock.
+ * Effect's `Cache` and `RcMap` use the wall clock, and make callers wait while they renew.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -28,8 +28,8 @@ export interface Lifetime {
 }
 
 /**
- * Renewed `renewal` before it expires, or in the last quarter of a short life. Unused in its last minute (the last tenth of a
- * short life), so that it does not expire while a request is on its way.
+ * Renewed `renewal` before it expires, or in the last quarter of a short life. Unused in its last minute (the last tenth
+ * of a short life), so that it does not expire while a request is on its way.
  */
 export const lifetime = (issuedAt: number, duration: number, renewal: number): Lifetime => ({
   usableUntil: issuedAt + duration - Math.min(60 * second, duration / 10),

@@ -1,6 +1,6 @@
 /**
- * Spans, metrics and log lines of requests. The span of a request starts here: that of Effect's client would end before the body
- * is read, without the code of the response.
+ * Spans, metrics and log lines of requests. The span of a request starts here: that of Effect's client would end before
+ * the body is read, without the code of the response.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
