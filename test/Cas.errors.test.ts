@@ -116,14 +116,6 @@ describe("a terminal error", () => {
       assert.strictEqual(error._tag === "Gone" && error.report.effect, "none")
     }))
 
-  it.effect("after a swap that was answered leaves the effect known, whatever it would prove of a swap", () =>
-    Effect.gen(function*() {
-      const { register } = scripted([conflictWithoutState, gone], { canRead: true })
-      const doubtful: Cas.Register<string, Gone> = { ...register, classifyError: () => "uncertain" }
-      const { effect } = yield* report(Cas.run(doubtful, ensure("bob"), { hint: "alice" }), "Gone")
-      assert.strictEqual(effect, "none")
-    }))
-
   it.effect("that two operations share keeps a report for each", () =>
     Effect.gen(function*() {
       const shared = new Gone({ why: "over" })
@@ -310,8 +302,9 @@ describe("kind and retry", () => {
       ["a hidden value", [conflictWithoutState], ensure("bob"), { hint: "alice" }, [
         "CasConflictWithoutState",
         "setup",
-        "never"
+        "unknown"
       ]],
+      ["a value that was never seen", [], ensure("bob"), {}, ["CasConflictWithoutState", "setup", "never"]],
       ["contradictions", [conflict("alice"), conflict("alice"), conflict("alice")], ensure("bob"), { hint: "alice" }, [
         "CasInconsistentRegister",
         "setup",

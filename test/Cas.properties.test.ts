@@ -139,7 +139,7 @@ describe("safety", () => {
   })
 
   property(
-    "10. a terminal answer is the last; an effect is unknown after a lost answer or a conflict, then the target",
+    "10. a terminal answer is the last; an effect is unknown after a lost answer, or a conflict and then the target or nothing",
     ({ report, target }, scenario) => {
       const wasLost = swapsOf(report).some(({ answer }) => answer._tag === "Unknown")
       const terminal = report.attempts.findIndex(({ answer }) => answer._tag === "Terminal")
@@ -152,8 +152,10 @@ describe("safety", () => {
       const refused = report.attempts.findIndex((attempt) =>
         attempt._tag === "Swap" && attempt.answer._tag === "Conflict" && attempt.expected !== attempt.desired
       )
-      const isDoubted = refused !== -1
-        && report.attempts.slice(refused).some((attempt) => Option.contains(shown(attempt), target))
+      const since = refused === -1 ? [] : report.attempts.slice(refused)
+      const isDoubted = since.some((attempt) => Option.contains(shown(attempt), target))
+        || (since.length > 0 && since.every((attempt) => Option.isNone(shown(attempt)))
+          && !since.some(({ answer }) => answer._tag === "Observed"))
       assert.strictEqual(
         report.effect,
         report.outcome === "swapped" ? "applied" : wasLost || isDoubted ? "unknown" : "none"

@@ -166,6 +166,25 @@ describe("Cas.makeQueue", () => {
       assert.strictEqual(yield* queue.size, 0)
     }))
 
+  it.effect("an onAbandoned that throws holds up nobody's turn", () =>
+    Effect.gen(function*() {
+      const server = makeServer("a")
+      const queue = Cas.makeQueue<string, string>()
+      const onAbandoned = () => {
+        throw new Error("no effect at all")
+      }
+      const [first, second] = yield* inOrder([
+        queue.run("key", server.register, Cas.handover("a", "b"), { onAbandoned }),
+        queue.run("key", server.register, Cas.ensure("c"))
+      ])
+      yield* TestClock.adjust(5)
+      const exit = yield* Effect.exit(Fiber.interrupt(first!))
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(Exit.isSuccess(exit))
+      assert.strictEqual((yield* Fiber.join(second!)).outcome, "swapped")
+      assert.strictEqual(yield* queue.size, 0)
+    }))
+
   it.effect("the baton is dropped after an error that may hide an executed swap", () =>
     Effect.gen(function*() {
       const server = makeServer(0)

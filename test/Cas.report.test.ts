@@ -68,7 +68,7 @@ describe("the report", () => {
         "   0.0 ms  read: not executed (connection refused), took 0.0 ms",
         "           wait 50 ms",
         "    50 ms  read: failed: Gone, took 0.0 ms",
-        "failed: 1 swap, 2 reads, 0 fresh conflicts, 1 stale, waited 50 ms of 50 ms, effect none"
+        "failed: 1 swap, 2 reads, 0 fresh conflicts, 1 stale, waited 50 ms of 50 ms, effect unknown"
       ])
     }))
 

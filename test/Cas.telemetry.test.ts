@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Metric, Random, Tracer } from "effect"
+import { Effect, Exit, Fiber, Metric, Random, Schedule, Tracer } from "effect"
 import { Cas } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import { gone, make as scripted } from "./fixtures/ScriptedRegister.ts"
@@ -106,6 +106,19 @@ describe("an operation that ends without a report", () => {
       const broken: Cas.Register<string> = { equals: (a, b) => a === b, swap: () => Effect.die("broken") }
       const defect = yield* observe(Cas.run(broken, Cas.handover("a", "b")))
       assert.strictEqual(defect.metrics["cas_operations_total defect"], 1)
+    }))
+
+  it.effect("is counted by the error of its schedule, and abandons the swap whose reply was lost", () =>
+    Effect.gen(function*() {
+      const lossy: Cas.Register<string> = { equals: (a, b) => a === b, swap: () => Effect.succeed(Cas.unknown()) }
+      const transient = Schedule.tap(Schedule.forever, () => Effect.fail({ _tag: "OutOfOrder" }))
+      const abandoned: Array<string> = []
+      const { metrics } = yield* observe(Cas.run(lossy, Cas.handover("a", "b"), {
+        policy: Cas.Policy.make({ transient }),
+        onAbandoned: (_, effect) => Effect.sync(() => void abandoned.push(effect))
+      }))
+      assert.strictEqual(metrics["cas_operations_total OutOfOrder"], 1)
+      assert.deepStrictEqual(abandoned, ["unknown"])
     }))
 
   it.effect("after a drain has on its span what became of the swap in flight", () =>

@@ -7,7 +7,7 @@ import { Cas } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import { failure, make as scripted, millis, report, run, throttled, withPlain } from "./fixtures/ScriptedRegister.ts"
 
-const { applied, conflict, conflictWithoutState, ensure, observed } = Cas
+const { applied, conflict, conflictWithoutState, ensure, observed, Policy } = Cas
 
 describe("the deadline", () => {
   const within = (deadline: Duration.Input, conflictDelay: Duration.Input) =>
@@ -38,6 +38,14 @@ describe("the deadline", () => {
       const read = scripted([{ after: 900, say: conflictWithoutState }, observed("bob")], { canRead: true })
       yield* run(Cas.run(read.register, ensure("bob"), { hint: "alice", policy: within("1 second", 0) }))
       assert.deepStrictEqual(read.calls, ["0 alice->bob", "900 read"])
+    }))
+
+  it.effect("lets nothing start when it has come, though an attempt needs no time at all", () =>
+    Effect.gen(function*() {
+      const register: Cas.Register<string> = { equals: Object.is, read: Effect.never, swap: () => Effect.never }
+      const policy = Policy.make({ deadline: "1 second", minAttempt: 0, transient: Schedule.recurs(5) })
+      const { attempts, elapsed } = yield* report(Cas.run(register, ensure("bob"), { policy }), "CasExhausted")
+      assert.deepStrictEqual([attempts.length, elapsed], [1, Duration.seconds(1)])
     }))
 
   it.effect("counts a wait that the server asked for", () =>

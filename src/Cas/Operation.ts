@@ -38,8 +38,8 @@ export interface Options<A, out E = never, out R = never> {
   /** Pays for transient retries. Without one the policy alone bounds them. */
   readonly budget?: RetryBudget | undefined
   /**
-   * Runs, once, when an interruption or a defect ends the operation after a swap that was executed (`applied`; only
-   * `interruption: "drain"` waits to see it) or may have been (`unknown`): then no report can show it. Not for a swap that
+   * Runs, once, when an interruption, a defect or an error of a schedule ends the operation after a swap that was executed
+   * (`applied`; only `interruption: "drain"` waits to see it) or may have been (`unknown`): then no report can show it. Not for a swap that
    * `hold` kept from leaving, nor for an interruption that comes after the operation has ended: its caller gets no report
    * then, although there is one. It runs on a fiber of its own, for which neither the interruption nor the queue waits.
    */
@@ -168,8 +168,10 @@ export class Operation<A, E, R, C, PE, PR> {
   /** An interruption, a defect or an error of a schedule ends the operation: there is no report. */
   private abandon(cause: Cause.Cause<unknown>): Effect.Effect<void> | undefined {
     const abandoned = this.recorder.abandoned(this.state, this.command, cause)
-    const hook = abandoned && this.plan.options.onAbandoned?.(abandoned.swap, abandoned.effect)
-    return hook && Effect.asVoid(Effect.forkDetach(hook, { startImmediately: true }))
+    const { onAbandoned } = this.plan.options
+    if (abandoned === undefined || onAbandoned === undefined) return undefined
+    const hook = Effect.suspend(() => onAbandoned(abandoned.swap, abandoned.effect))
+    return Effect.asVoid(Effect.forkDetach(hook, { startImmediately: true }))
   }
 
   private sendSwap(

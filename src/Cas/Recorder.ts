@@ -140,9 +140,12 @@ export class Recorder<A, C> {
       this.ended({ ...attempt, answer: isHeld ? unsent() : unknown() }, departure)
     }
     const isApplied = command?._tag === "Succeed" && command.effect === "applied"
-    const swap = isApplied ? state.sent : this.uncertain ?? state.doubted
+    const swap = isApplied ? state.sent : this.uncertain ?? reducer.doubtOf(state)
     const effect = isApplied ? "applied" : swap === undefined ? "none" : "unknown"
-    this.evidence(Cause.hasInterruptsOnly(cause) ? "interrupted" : "defect", effect, Option.none())
+    const outcome = Cause.hasInterruptsOnly(cause)
+      ? "interrupted"
+      : Option.match(Cause.findErrorOption(cause), { onNone: () => "defect", onSome: tagOf })
+    this.evidence(outcome, effect, Option.none())
     if (swap === undefined || effect === "none") return undefined
     return { swap: { expected: swap.expected, desired: swap.desired }, effect }
   }

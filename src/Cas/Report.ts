@@ -55,8 +55,8 @@ export interface Evidence<out A> {
    *
    * - `none`: none did, and none will.
    * - `applied`: one was acknowledged.
-   * - `unknown`: a reply was lost, and no later answer shows what became of the swap; or the target was seen after a swap for
-   *   it met a conflict: a gateway may have sent that swap twice.
+   * - `unknown`: a reply was lost, and no later answer shows what became of the swap; or a swap met a conflict, and the target
+   *   was seen since, or no value at all: a gateway may have sent that swap twice.
    */
   readonly effect: "none" | "applied" | "unknown"
   /** The value that the acknowledged swap replaced. */

@@ -113,9 +113,13 @@ export const initial: State<never> = {
   roundTrip: undefined
 }
 
+/** A swap that met a conflict and may have been sent twice: its target was seen since, or nothing was. */
+export const doubtOf = <A>({ doubted, known, refused }: State<A, unknown>): Swap<A> | undefined =>
+  doubted ?? (known === undefined ? refused : undefined)
+
 /** The effect of an operation of which no swap was acknowledged. */
 export const effectOf = (state: State<unknown, unknown>): "none" | "unknown" =>
-  Option.isSome(state.uncertain) || state.doubted !== undefined ? "unknown" : "none"
+  Option.isSome(state.uncertain) || doubtOf(state) !== undefined ? "unknown" : "none"
 
 const fail = <A, E>(state: State<A, E>, failure: Failure<A, E>): Transition<A, E> => [state, { _tag: "Fail", failure }]
 
@@ -163,9 +167,9 @@ const reached = <A, E>(state: State<A, E>, value: A): Transition<A, E> => [state
   after: value
 }]
 
-/** Whether there is time for an attempt after a wait. */
-const fits = <A>(rules: Rules<A>, { elapsed }: State<A, unknown>, wait = 0): boolean =>
-  elapsed + wait + rules.minAttempt <= rules.deadline
+/** Whether there is time for an attempt after a wait. At the deadline there is none, however short an attempt may be. */
+const fits = <A>({ deadline, minAttempt }: Rules<A>, { elapsed }: State<A, unknown>, wait = 0): boolean =>
+  elapsed + wait < deadline && elapsed + wait + minAttempt <= deadline
 
 const sendRead = <A, E>(rules: Rules<A>, state: State<A, E>): Transition<A, E> =>
   fits(rules, state)
@@ -286,7 +290,8 @@ const onSwapped = <A, E>(rules: Rules<A>, state: State<A, E>, answer: Outcome<A>
 const onRead = <A, E>(rules: Rules<A>, state: State<A, E>, answer: Observation<A>): Transition<A, E> => {
   if (state.terminal !== undefined) return onLastRead(rules, state, state.terminal, answer)
   if (answer._tag !== "Observed") return stepTransient(rules, state, answer, "read")
-  if (Option.isNone(answer.value)) return fail(state, { _tag: "ConflictWithoutState" })
+  // Where there is no value, no target was put.
+  if (Option.isNone(answer.value)) return fail({ ...state, refused: undefined }, { _tag: "ConflictWithoutState" })
   const next = seen(rules, state, answer.value.value)
   return settleUnknown(rules, next, answer.value.value) ?? decide(rules, next)
 }

@@ -168,6 +168,18 @@ export const cases: ReadonlyArray<Case> = [
     properties: always
   },
   {
+    name: "a gateway that repeats a swap at once, and a conflict that hides the value, without a read",
+    setup: {
+      ...calm,
+      clients: [{ ...handover(0, 1), canRead: false }],
+      losses: 1,
+      replays: 1,
+      blind: 1,
+      interruptions: 1
+    },
+    properties: always
+  },
+  {
     name: "neverResend: at most one effect under a gateway that repeats at once",
     setup: {
       ...calm,

@@ -196,16 +196,25 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "effect none after unknown",
     file: reducer,
-    find: "Option.isSome(state.uncertain) || state.doubted !== undefined ? \"unknown\"",
-    replace: "state.doubted !== undefined ? \"unknown\"",
+    find: "Option.isSome(state.uncertain) || doubtOf(state) !== undefined ? \"unknown\"",
+    replace: "doubtOf(state) !== undefined ? \"unknown\"",
     killer: answers("that no retry can change does not settle an attempt that was lost before")
   },
   {
     name: "conflict that shows the target claims effect none",
     file: reducer,
-    find: "Option.isSome(state.uncertain) || state.doubted !== undefined ?",
+    find: "Option.isSome(state.uncertain) || doubtOf(state) !== undefined ?",
     replace: "Option.isSome(state.uncertain) ?",
     killer: answers("of conflict that shows the target ends the operation at once: converged, and perhaps ours")
+  },
+  {
+    name: "conflict that hides the value claims effect none",
+    file: reducer,
+    find: "doubted ?? (known === undefined ? refused : undefined)",
+    replace: "doubted",
+    killer: answers(
+      "of conflict without the value, where nothing can be read, is CasConflictWithoutState, of unknown effect"
+    )
   },
   {
     name: "a value that the lost swap may have put there is moved on",

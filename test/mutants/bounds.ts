@@ -31,9 +31,16 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "minAttempt ignored",
     file: reducer,
-    find: "elapsed + wait + rules.minAttempt <= rules.deadline",
-    replace: "elapsed + wait <= rules.deadline",
+    find: "&& elapsed + wait + minAttempt <= deadline",
+    replace: "",
     killer: timeout("lets no swap start that has less than the least time left")
+  },
+  {
+    name: "attempts start at the deadline",
+    file: reducer,
+    find: "elapsed + wait < deadline && ",
+    replace: "",
+    killer: timeout("lets nothing start when it has come, though an attempt needs no time at all")
   },
   {
     name: "deadline on the wall clock",

@@ -57,6 +57,13 @@ export const mutants: ReadonlyArray<Mutant> = [
     killer: interruption("that drains sends nothing more: not the swap in flight again, with a token that takes 0 ms")
   },
   {
+    name: "onAbandoned called in the end of the operation",
+    file: operation,
+    find: "Effect.suspend(() => onAbandoned(abandoned.swap, abandoned.effect))",
+    replace: "onAbandoned(abandoned.swap, abandoned.effect)",
+    killer: queued("an onAbandoned that throws holds up nobody's turn")
+  },
+  {
     name: "onAbandoned waited for",
     file: operation,
     find: "Effect.forkDetach(hook, { startImmediately: true })",
