@@ -123,7 +123,7 @@ export interface Endpoint<
    * before the generic ones, so a class may stand for a code that means something else on this endpoint.
    */
   readonly errors: ReadonlyArray<E>
-  /** How often it may be called, the longest window first. */
+  /** How often it may be called, the longest window first. Empty for no limit. */
   readonly limits: ReadonlyArray<Limit>
   /** The name of a span around each call, with the path parameters as attributes (`lark.meeting_id`). */
   readonly span?: string | undefined

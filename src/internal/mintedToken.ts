@@ -1,4 +1,4 @@
-/** A token of the app or of a tenant. The platform issues one at every request. */
+/** A token of the app or of a tenant, which the platform issues on request. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -73,12 +73,10 @@ interface Failure<E> {
 const pause = 30 * second
 const refusalDelay = 5 * second
 
-const isRefusal = (error: GenericError) =>
-  error.retry === "never" || (error._tag === "UnknownApiError" && error.kind === "caller")
-
 const failureOf = <E extends GenericError>(error: E, times: number, now: number): Failure<E> => {
   const requested = "retryAfter" in error ? error.retryAfter : undefined
-  const isAnswer = requested !== undefined || isRefusal(error)
+  const isRefusal = error.retry === "never" || (error._tag === "UnknownApiError" && error.kind === "caller")
+  const isAnswer = requested !== undefined || isRefusal
   const delay = requested !== undefined
     // A minute is the longest window of the platform's limits.
     ? Math.min(Duration.toMillis(requested), 60 * second)
