@@ -17,7 +17,7 @@
  * console.log(Option.getOrUndefined(host.union_id)?.id, Option.isNone(host.user_id)) // => on_alice true
  * ```
  */
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as wire from "./internal/wire.ts"
@@ -54,4 +54,14 @@ export const fromWire = (named: unknown): EventUser => {
   const by = <T extends MeetingUser.IdType>(idType: T) =>
     MeetingUser.fromWire(idType, { id: ids[idType], user_type: userType })
   return { open_id: by("open_id"), union_id: by("union_id"), user_id: by("user_id") }
+}
+
+/**
+ * Whether the event names this user, by the kind of id that the user has.
+ *
+ * @category predicates
+ */
+export const is = (self: EventUser, user: MeetingUser.MeetingUser): boolean => {
+  const named: Option.Option<MeetingUser.MeetingUser> = self[user.idType]
+  return Option.exists(named, (named) => MeetingUser.equals(named, user))
 }

@@ -3,16 +3,16 @@
  *
  * **Details**
  *
- * `layer` is for custom apps and passes events to `onEvent`. `layerStore` is for store apps: it also stores the
- * `app_ticket`s that the platform pushes (`AppTicket`). Both answer the verification of the request URL that the developer
- * console sends.
+ * `layer` is for custom apps. `layerStore` is for store apps: it also stores the `app_ticket`s that the platform pushes
+ * (`AppTicket`). Both provide `Events`, and answer the verification of the request URL that the developer console sends.
  *
  * A request is accepted if it carries the verification token and, with an encrypt key, if it is encrypted and has a valid
  * signature over the bytes of its body, not older than five minutes (`replayWindow`). Only the verification of the request
  * URL has no signature; its encryption proves where it comes from.
  *
- * A request is answered before its event is handled; each handler runs in a fiber of its own. A handler that fails is
- * logged with the name of its error, without its message and without the data of the event.
+ * A request is answered after the consumers of `Events` have taken its event. With `onEvent` it is answered before its event
+ * is handled. Each handler runs in a fiber of its own. A handler that fails is logged with the name of its error, without its
+ * message and without the data of the event.
  *
  * An event whose id is in `HandledEvents` gets 200 and is not handled. The id is added after the handler succeeded. A
  * duplicate that arrives while its event is handled waits for the outcome (its answer for two seconds at most); if the
@@ -34,7 +34,7 @@
  * | 403 | the verification token is wrong, or a ticket belongs to another app |
  * | 408 | the body is not complete after three seconds |
  * | 413, 415 | the body is too large, or its content type is not JSON |
- * | 500 | a ticket could not be stored; the platform will send it again |
+ * | 500 | a ticket could not be stored, or an event was not taken; the platform will send it again |
  *
  * A response has no body that says more. The log says why a request was refused, at level `Debug`.
  *
@@ -44,8 +44,9 @@
  *
  * - Without an encrypt key the verification token alone authenticates the platform, and every event carries it. Configure
  *   the key.
- * - The platform repeats only requests that were not answered. An event is lost if its handler fails, or if the process
- *   ends while it is being handled.
+ * - The platform repeats only requests that were not answered by 200. With `onEvent` an event is lost if its handler fails, or
+ *   if the process ends while it is being handled.
+ * - Without `onEvent` and without a consumer of `Events` every event is refused.
  * - It repeats after 15 seconds, 5 minutes, one hour and six hours. Whether it signs a repeated request anew is not
  *   documented; if it does not, requests that are repeated after `replayWindow` are refused.
  * - Provide `StoreApp.layer` outside of `HttpRouter.serve`, so that requests and webhook share one `AppTicket`.
@@ -95,16 +96,16 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { AppTicket } from "./AppTicket.ts"
+import * as Events from "./Events.ts"
+import { makeOnce } from "./internal/handledEvents.ts"
 import { invalid, type InvalidLarkConfig, requiredSecret, secretVariable } from "./internal/settings.ts"
 import { sameText } from "./internal/text.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import { makeReader } from "./Webhook/encryption.ts"
-import { type Event, readMessage, refuse, type Refused } from "./Webhook/Event.ts"
-import { makeOnce, warn } from "./Webhook/handledEvents.ts"
+import { readMessage, refuse, type Refused } from "./Webhook/message.ts"
 import { readBody } from "./Webhook/readBody.ts"
 
-export type { Event } from "./Webhook/Event.ts"
-export { HandledEvents, layerHandledEvents } from "./Webhook/handledEvents.ts"
+export { HandledEvents, layerHandledEvents } from "./internal/handledEvents.ts"
 
 /**
  * The options of a webhook.
@@ -114,8 +115,11 @@ export { HandledEvents, layerHandledEvents } from "./Webhook/handledEvents.ts"
 export interface Options<R = never> {
   /** Path of the request URL in the developer console, such as `/lark/events`. */
   readonly path: HttpRouter.PathInput
-  /** Handles an event, in a fiber of its own that ends with the layer. Events are discarded by default. */
-  readonly onEvent?: ((event: Event) => Effect.Effect<unknown, unknown, R>) | undefined
+  /**
+   * Handles an event after the request was answered, in a fiber of its own that ends with the layer. Without it, a request is
+   * answered after `Events` have taken its event.
+   */
+  readonly onEvent?: ((event: Events.Event) => Effect.Effect<unknown, unknown, R>) | undefined
   /** The largest accepted body, in bytes; 1,048,576 (1 MiB) by default. */
   readonly maxBodyBytes?: number | undefined
   /** How far the time of a signature may differ from the clock of this machine, either way; 5 minutes by default. */
@@ -152,7 +156,7 @@ const ticketType = "app_ticket"
 /** Below the three seconds within which the platform expects an answer. */
 const answerTimeout = "2 seconds"
 
-type OnTicket = (event: Event) => Effect.Effect<void, Refused>
+type OnTicket = (event: Events.Event) => Effect.Effect<void, Refused>
 
 /** Without secrets, they are read from the variables. */
 const mount = <R, R2>(
@@ -160,63 +164,73 @@ const mount = <R, R2>(
   secrets: Secrets | undefined,
   onTicket: Effect.Effect<OnTicket, never, R2>
 ) =>
-  HttpRouter.use(Effect.fnUntraced(function*(router) {
-    const nameOf = (secret: keyof Secrets) => secrets === undefined ? variables[secret] : secret
-    const given = secrets ?? {
-      verificationToken: yield* secretVariable(variables.verificationToken),
-      encryptKey: yield* secretVariable(variables.encryptKey)
-    }
-    const verificationToken = Redacted.value(
-      yield* requiredSecret(nameOf("verificationToken"), given.verificationToken, source)
-    )
-    const encryptKey = given.encryptKey && (yield* requiredSecret(nameOf("encryptKey"), given.encryptKey, source))
-    const maxBodyBytes = yield* positive("maxBodyBytes", options.maxBodyBytes ?? 1_048_576)
-    const window = Duration.toMillis(Duration.fromInputUnsafe(options.replayWindow ?? "5 minutes"))
-    const windowMillis = yield* positive("replayWindow", window)
-
-    const scope = yield* Effect.scope
-    const context = yield* Effect.context<R>()
-    const isVerificationToken = (token: string) => sameText(verificationToken, token)
-    const read = encryptKey === undefined
-      ? (_: Headers, body: Uint8Array) => readMessage(body)
-      : yield* makeReader(encryptKey, windowMillis, isVerificationToken)
-    const takeTicket = yield* onTicket
-    const once = yield* makeOnce
-    const { onEvent } = options
-
-    const dispatch = Effect.fnUntraced(function*(event: Event) {
-      if (onEvent === undefined) return
-      const isRunning = once.isRunning(event.id)
-      const handled = Effect.asVoid(Effect.suspend(() => onEvent(event)))
-      const handling = once.run(event.id, Effect.provideContext(handled, context)).pipe(
-        Effect.catchCause((cause) => warn("The handler of an event failed", cause, event))
-      )
-      const fiber = yield* Effect.forkIn(handling, scope, { startImmediately: true })
-      if (isRunning) yield* Effect.timeoutOption(Fiber.await(fiber), answerTimeout)
-    })
-
-    const receive = Effect.fnUntraced(function*(request: HttpServerRequest) {
-      const body = yield* readBody(request, maxBodyBytes)
-      const message = yield* read(request.headers, body)
-      if (!isVerificationToken(message.token)) {
-        return yield* refuse(403, `the verification token is wrong; check ${nameOf("verificationToken")}`)
+  Layer.effect(
+    Events.Events,
+    Effect.gen(function*() {
+      const router = yield* HttpRouter.HttpRouter
+      const nameOf = (secret: keyof Secrets) => secrets === undefined ? variables[secret] : secret
+      const given = secrets ?? {
+        verificationToken: yield* secretVariable(variables.verificationToken),
+        encryptKey: yield* secretVariable(variables.encryptKey)
       }
-      if (message._tag === "Challenge") return HttpServerResponse.jsonUnsafe({ challenge: message.challenge })
-      const { event } = message
-      yield* event.type === ticketType ? once.run(event.id, takeTicket(event)) : dispatch(event)
-      return accepted
-    })
+      const verificationToken = Redacted.value(
+        yield* requiredSecret(nameOf("verificationToken"), given.verificationToken, source)
+      )
+      const encryptKey = given.encryptKey && (yield* requiredSecret(nameOf("encryptKey"), given.encryptKey, source))
+      const maxBodyBytes = yield* positive("maxBodyBytes", options.maxBodyBytes ?? 1_048_576)
+      const window = Duration.toMillis(Duration.fromInputUnsafe(options.replayWindow ?? "5 minutes"))
+      const windowMillis = yield* positive("replayWindow", window)
 
-    yield* router.add("POST", options.path, (request) =>
-      Effect.catchTag(receive(request), "Refused", ({ reason, status }) =>
-        Effect.as(
-          status === 500
-            ? Effect.logWarning(`The webhook failed: ${reason}`)
-            : Effect.logDebug(`The webhook refused a request: ${reason}`),
-          // A request that is refused at its timeout is not read any further.
-          HttpServerResponse.empty(status === 408 ? { status, headers: { connection: "close" } } : { status })
-        )))
-  })).pipe(Layer.provide(cryptography))
+      const scope = yield* Effect.scope
+      const isVerificationToken = (token: string) => sameText(verificationToken, token)
+      const read = encryptKey === undefined
+        ? (_: Headers, body: Uint8Array) => readMessage(body)
+        : yield* makeReader(encryptKey, windowMillis, isVerificationToken)
+      const takeTicket = yield* onTicket
+      const once = yield* makeOnce
+      const { onEvent } = options
+
+      const { deliver, events, isRunning } = yield* Events.make
+      if (onEvent !== undefined) {
+        yield* Effect.forkIn(events.handle(onEvent, { capacity: Infinity }), scope, { startImmediately: true })
+      }
+
+      /** Whether the event may be answered with 200. */
+      const dispatch = Effect.fnUntraced(function*(event: Events.Event) {
+        if (onEvent === undefined) return yield* deliver(event)
+        const isDuplicate = isRunning(event)
+        const handling = yield* Effect.forkIn(deliver(event), scope, { startImmediately: true })
+        if (isDuplicate) yield* Effect.timeoutOption(Fiber.await(handling), answerTimeout)
+        return true
+      })
+
+      const receive = Effect.fnUntraced(function*(request: HttpServerRequest) {
+        const body = yield* readBody(request, maxBodyBytes)
+        const message = yield* read(request.headers, body)
+        if (!isVerificationToken(message.token)) {
+          return yield* refuse(403, `the verification token is wrong; check ${nameOf("verificationToken")}`)
+        }
+        if (message._tag === "Challenge") return HttpServerResponse.jsonUnsafe({ challenge: message.challenge })
+        const { event } = message
+        if (event.type === ticketType) yield* once.run(event.id, takeTicket(event))
+        else if (!(yield* dispatch(event))) {
+          return yield* refuse(500, "the event was not taken; the platform will send it again")
+        }
+        return accepted
+      })
+
+      yield* router.add("POST", options.path, (request) =>
+        Effect.catchTag(receive(request), "Refused", ({ reason, status }) =>
+          Effect.as(
+            status === 500
+              ? Effect.logWarning(`The webhook failed: ${reason}`)
+              : Effect.logDebug(`The webhook refused a request: ${reason}`),
+            // A request that is refused at its timeout is not read any further.
+            HttpServerResponse.empty(status === 408 ? { status, headers: { connection: "close" } } : { status })
+          )))
+      return events
+    })
+  ).pipe(Layer.provide(cryptography))
 
 /** A ticket is a secret: handlers must not see it. */
 const dropTickets: Effect.Effect<OnTicket> = Effect.succeed(() => Effect.void)
@@ -224,7 +238,7 @@ const dropTickets: Effect.Effect<OnTicket> = Effect.succeed(() => Effect.void)
 const keepTickets = Effect.gen(function*() {
   const { appId } = yield* LarkConfig
   const tickets = yield* AppTicket
-  return (event: Event): Effect.Effect<void, Refused> => {
+  return (event: Events.Event): Effect.Effect<void, Refused> => {
     const ticket = event.data["app_ticket"]
     if (!Option.contains(event.appId, appId)) return refuse(403, "the app_ticket belongs to another app")
     if (typeof ticket !== "string" || ticket === "") return refuse(400, "the event has no app_ticket")
@@ -243,7 +257,7 @@ const keepTickets = Effect.gen(function*() {
  */
 export const layer = <R = never>(
   options: Options<R> & Secrets
-): Layer.Layer<never, InvalidLarkConfig, HttpRouter.HttpRouter | R> => mount(options, options, dropTickets)
+): Layer.Layer<Events.Events, InvalidLarkConfig, HttpRouter.HttpRouter | R> => mount(options, options, dropTickets)
 
 /**
  * Receives the events of a custom app, with the secrets in `LARK_VERIFICATION_TOKEN` and `LARK_ENCRYPT_KEY`. Fails with
@@ -253,7 +267,7 @@ export const layer = <R = never>(
  */
 export const layerConfig = <R = never>(
   options: Options<R>
-): Layer.Layer<never, InvalidLarkConfig, HttpRouter.HttpRouter | R> => mount(options, undefined, dropTickets)
+): Layer.Layer<Events.Events, InvalidLarkConfig, HttpRouter.HttpRouter | R> => mount(options, undefined, dropTickets)
 
 /**
  * Receives the tickets and events of a store app. Fails with `InvalidLarkConfig` if a secret is missing or an option is
@@ -263,7 +277,7 @@ export const layerConfig = <R = never>(
  */
 export const layerStore = <R = never>(
   options: Options<R> & Secrets
-): Layer.Layer<never, InvalidLarkConfig, HttpRouter.HttpRouter | AppTicket | LarkConfig | R> =>
+): Layer.Layer<Events.Events, InvalidLarkConfig, HttpRouter.HttpRouter | AppTicket | LarkConfig | R> =>
   mount(options, options, keepTickets)
 
 /**
@@ -274,5 +288,5 @@ export const layerStore = <R = never>(
  */
 export const layerStoreConfig = <R = never>(
   options: Options<R>
-): Layer.Layer<never, InvalidLarkConfig, HttpRouter.HttpRouter | AppTicket | LarkConfig | R> =>
+): Layer.Layer<Events.Events, InvalidLarkConfig, HttpRouter.HttpRouter | AppTicket | LarkConfig | R> =>
   mount(options, undefined, keepTickets)

@@ -183,7 +183,7 @@ describe("the handler of events", () => {
       assert.deepStrictEqual(seen, ["event-1"])
     }))
 
-  it.effect("of a custom app sees no tickets; without a handler every message is accepted", () =>
+  it.effect("of a custom app sees no tickets; without a handler every event is refused until somebody takes it", () =>
     Effect.gen(function*() {
       const seen: Array<unknown> = []
       const options = { path, verificationToken: Redacted.make(verificationToken) } as const
@@ -193,7 +193,7 @@ describe("the handler of events", () => {
       assert.deepStrictEqual(yield* send(custom, delivery.plain(appTicket())), accepted)
       assert.deepStrictEqual(seen, [])
       const silent = yield* HttpRouter.toHttpEffect(Webhook.layer(options))
-      assert.deepStrictEqual(yield* send(silent, delivery.plain(ended())), accepted)
+      assert.deepStrictEqual(yield* send(silent, delivery.plain(ended())), refused(500))
       assert.deepStrictEqual(yield* send(silent, delivery.plain(challenge())), [200, `{"challenge":"challenge-1"}`])
     }))
 })
@@ -249,7 +249,9 @@ describe("the configuration of a webhook", () => {
           LARK_VERIFICATION_TOKEN: verificationToken,
           ...(key === undefined ? {} : { LARK_ENCRYPT_KEY: key })
         }
-        const app = yield* HttpRouter.toHttpEffect(Webhook.layerConfig({ path })).pipe(variables(env))
+        const app = yield* HttpRouter.toHttpEffect(Webhook.layerConfig({ path, onEvent: () => Effect.void })).pipe(
+          variables(env)
+        )
         const plain = yield* send(app, delivery.plain(ended()))
         assert.deepStrictEqual(plain, key === encryptKey ? refused(401) : accepted)
         const encrypted = yield* send(app, yield* sealed(ended()))

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit } from "effect"
-import { Lark, LarkError, Meetings } from "effect-lark-meetings"
+import { Effect, Exit, Option } from "effect"
+import { Events, Lark, LarkError, Meetings } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { readFileSync } from "node:fs"
 import { observe } from "./fixtures/observe.ts"
+import { ended } from "./fixtures/webhook.ts"
 import { bob, id, meetings } from "./fixtures/World.ts"
 
 describe("the Grafana dashboard", () => {
@@ -34,8 +35,13 @@ describe("the Grafana dashboard", () => {
           { endpoint: "get", nth: 0, fault: { _tag: "RejectToken", status: 400 } }
         ]
       })
+      const program = Effect.gen(function*() {
+        const { deliver } = yield* Events.make
+        yield* deliver(Option.getOrThrow(Events.fromWire(ended())))
+        yield* Meetings.setHost(id, bob)
+      }).pipe(Effect.scoped)
       const { exit, prometheus } = yield* observe(
-        Meetings.setHost(id, bob).pipe(Effect.provide(Lark.layer(Simulator.defaultApp)), Effect.provide(simulated))
+        program.pipe(Effect.provide(Lark.layer(Simulator.defaultApp)), Effect.provide(simulated))
       )
       assert(Exit.isSuccess(exit))
       const shown = prometheus.split("\n")
@@ -81,6 +87,7 @@ describe("the Grafana dashboard", () => {
       "lark_request_duration",
       "lark_token_mints_total",
       "lark_tokens_rejected_total",
+      "lark_events_total",
       "cas_operations_total",
       "cas_swaps_total",
       "cas_wait",

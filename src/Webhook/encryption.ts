@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { encode, sameText } from "../internal/text.ts"
-import { type Message, parseObject, readMessage, refuse, type Refused } from "./Event.ts"
+import { type Message, parseObject, readMessage, refuse, type Refused } from "./message.ts"
 
 const ivLength = 16
 

@@ -6,7 +6,7 @@ import { MaxBodySize } from "effect/http/HttpIncomingMessage"
 import type { HttpServerError } from "effect/http/HttpServerError"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type * as Scope from "effect/Scope"
-import { refuse, type Refused } from "./Event.ts"
+import { refuse, type Refused } from "./message.ts"
 
 const tooLarge = refuse(413, "the body is too large")
 

@@ -88,6 +88,17 @@ const mints = labelled((kind) =>
 
 const rejections = labelled((kind) => counter("lark_tokens_rejected_total", "Rejected tokens by kind.", { kind }))
 
+const events = labelled((type) =>
+  labelled((outcome) => counter("lark_events_total", "Deliveries of events by outcome.", { type, outcome }))
+)
+
+/** Counts a delivery of an event. */
+export const delivered = (type: string, isTaken: boolean): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    events(type)(isTaken ? "taken" : "refused").updateUnsafe(1, fiber.context)
+    return Effect.void
+  })
+
 /** How an effect failed: its error, or the word for another end. */
 const failureOf = <E>(cause: Cause.Cause<E>): E | "interrupted" | "defect" =>
   Option.getOrElse(

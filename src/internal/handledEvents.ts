@@ -9,9 +9,8 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Persistence from "effect/persistence/Persistence"
 import * as Predicate from "effect/Predicate"
-import * as lruMap from "../internal/lruMap.ts"
-import { onMonotonicClock } from "../internal/monotonicClock.ts"
-import type { Event } from "./Event.ts"
+import * as lruMap from "./lruMap.ts"
+import { onMonotonicClock } from "./monotonicClock.ts"
 
 /**
  * A set of the ids of handled events.
@@ -101,7 +100,11 @@ const nameOf = (error: unknown): string =>
   Predicate.hasProperty(error, "_tag") ? String(error._tag) : error instanceof Error ? error.name : typeof error
 
 /** Logs the name of an error. */
-export const warn = (message: string, cause: Cause.Cause<unknown>, event?: Event): Effect.Effect<void> =>
+export const warn = (
+  message: string,
+  cause: Cause.Cause<unknown>,
+  event?: { readonly id: string; readonly type: string }
+): Effect.Effect<void> =>
   Effect.logWarning(message).pipe(
     Effect.annotateLogs({
       error: nameOf(Cause.squash(cause)),
