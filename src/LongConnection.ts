@@ -1,0 +1,227 @@
+/**
+ * Receives events through a connection that this side opens: no public address, no webhook, no secrets of a webhook.
+ *
+ * **Details**
+ *
+ * Provides `Events`. Connects when the first consumer starts, and stays connected until the layer ends.
+ *
+ * - A ping is sent as often as the platform asks for. A connection is lost if nothing is heard for a third of that time after a
+ *   ping, and for ten seconds at least.
+ * - A lost connection is the normal case: the platform ends them, too. The first attempt to connect again comes at a random
+ *   time within `ReconnectNonce`, further ones after each `ReconnectInterval`, as the platform sets them.
+ * - While there are too many connections (50 an app; dead ones are counted for a while), an attempt is made each half
+ *   to whole minute.
+ * - If the platform refuses the app for good, consumers fail with `Events.Refused`.
+ * - An event is acknowledged within the three seconds that the platform waits, or refused: it comes again then.
+ *
+ * `state` tells how things are, `changes` how they go on.
+ *
+ * Source: the official SDKs of Feishu.
+ *
+ * **Gotchas**
+ *
+ * - For custom apps. Choose "Receive events through persistent connection" in the developer console, while connected.
+ * - Of several processes each gets a random part of the events.
+ * - The address of a connection contains secrets. This module shows it to nobody; the option of an HTTP or WebSocket client to
+ *   log URLs does.
+ *
+ * **Example** (The states of a connection)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Events, Lark, LongConnection } from "effect-lark-meetings"
+ * import * as Simulator from "effect-lark-meetings/Simulator"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Effect.forkChild(Events.handle((event) => Effect.log(event.type)))
+ *   return yield* LongConnection.changes.pipe(
+ *     Stream.map(({ _tag }) => _tag),
+ *     Stream.takeUntil((tag) => tag === "Connected"),
+ *     Stream.runCollect
+ *   )
+ * })
+ * const states = await Effect.runPromise(program.pipe(
+ *   Effect.provide(LongConnection.layer),
+ *   Effect.provide(Lark.layer(Simulator.defaultApp)),
+ *   Effect.provide(Simulator.layer())
+ * ))
+ * console.log(states.at(-1)) // => Connected
+ * ```
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import type { WebSocketConstructor } from "effect/socket/Socket"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as Events from "./Events.ts"
+import { LarkConfig } from "./LarkConfig.ts"
+import { converse } from "./LongConnection/converse.ts"
+import { discover, tooManyConnections } from "./LongConnection/discover.ts"
+import * as Settings from "./LongConnection/settings.ts"
+
+/**
+ * How a long connection is.
+ *
+ * **Details**
+ *
+ * - `Idle`: nobody has consumed events yet.
+ * - `Waiting`: for the next attempt. `reason` tells why there is no connection, `code` is that of the platform, if it sent one.
+ * - `Refused`: the platform refuses the app; there will be no other attempt.
+ *
+ * @category models
+ */
+export type State =
+  | { readonly _tag: "Idle" }
+  | { readonly _tag: "Connecting" }
+  | { readonly _tag: "Connected" }
+  | {
+    readonly _tag: "Waiting"
+    readonly reason: string
+    readonly code: number | undefined
+    readonly duration: Duration.Duration
+  }
+  | { readonly _tag: "Refused"; readonly error: Events.Refused }
+
+/**
+ * Observes the long connection.
+ *
+ * @category services
+ */
+export class LongConnection extends Context.Service<LongConnection, {
+  readonly state: Effect.Effect<State>
+  /** The state and every later one. */
+  readonly changes: Stream.Stream<State>
+}>()("effect-lark-meetings/LongConnection") {}
+
+/** Of a platform that asks for no pause at all. */
+const leastPause = Duration.seconds(1)
+
+/** Between half and a whole minute, so that processes that were started at once come one by one. */
+const slowPause = (random: number) => Duration.seconds(30 + 30 * random)
+
+const make = Effect.gen(function*() {
+  const config = yield* LarkConfig
+  const client = yield* HttpClient.HttpClient
+  const sink = yield* Events.make
+  const state = yield* SubscriptionRef.make<State>({ _tag: "Idle" })
+  const become = (next: State) => SubscriptionRef.set(state, next)
+
+  let settings = Settings.initial
+  const onSettings = (clientConfig: unknown): void => {
+    settings = Settings.settingsIn(clientConfig, settings)
+  }
+
+  /** The attempts since there was a connection. */
+  let attempts = 0
+
+  const attempt = Effect.gen(function*() {
+    yield* become({ _tag: "Connecting" })
+    const address = yield* discover(client, config)
+    onSettings(address.clientConfig)
+    return yield* converse(address, {
+      deliver: sink.deliver,
+      onConnected: Effect.suspend(() => {
+        attempts = 0
+        return Effect.andThen(become({ _tag: "Connected" }), Effect.logDebug("Lark long connection established"))
+      }),
+      settings: () => settings,
+      onSettings
+    })
+  }).pipe(Effect.scoped)
+
+  const connecting: Effect.Effect<never, Events.Refused, WebSocketConstructor> = Effect.forever(
+    Effect.catchTag(attempt, "Lost", ({ code, reason }) =>
+      Effect.gen(function*() {
+        const { reconnectCount, reconnectInterval, reconnectNonce } = settings
+        if (reconnectCount >= 0 && attempts >= reconnectCount) {
+          return yield* Effect.fail(new Events.Refused({ reason: "attempts", code, msg: reason }))
+        }
+        const random = yield* Random.next
+        const duration = Duration.max(
+          leastPause,
+          code === tooManyConnections
+            ? slowPause(random)
+            : attempts === 0
+            ? Duration.times(reconnectNonce, random)
+            : reconnectInterval
+        )
+        // To be disconnected once is the normal case.
+        const log = attempts === 0 ? Effect.logDebug : Effect.logWarning
+        attempts++
+        yield* become({ _tag: "Waiting", reason, code, duration })
+        yield* Effect.annotateLogs(log("Lark long connection lost"), {
+          "lark.reason": reason,
+          "lark.retry_after_ms": Math.round(Duration.toMillis(duration))
+        })
+        yield* Effect.sleep(duration)
+      }))
+  )
+
+  yield* sink.wanted.pipe(
+    Effect.andThen(connecting),
+    Effect.catch((error) => Effect.andThen(become({ _tag: "Refused", error }), sink.refuse(error))),
+    Effect.forkScoped
+  )
+
+  return Context.make(LongConnection, {
+    state: SubscriptionRef.get(state),
+    changes: SubscriptionRef.changes(state)
+  }).pipe(Context.add(Events.Events, sink.events))
+})
+
+/**
+ * Receives the events of the app of `LarkConfig`, which `Lark.layer` provides.
+ *
+ * **Details**
+ *
+ * The WebSocket is that of the platform: `Socket.layerWebSocketConstructorGlobal` of `effect/socket` (Node 22 and later,
+ * Deno, Bun), `NodeSocket.layerWebSocketConstructorWS` of `@effect/platform-node`, or `Simulator.layer`.
+ *
+ * @category layers
+ */
+export const layer: Layer.Layer<
+  Events.Events | LongConnection,
+  never,
+  LarkConfig | HttpClient.HttpClient | WebSocketConstructor
+> = Layer.effectContext(make)
+
+/**
+ * How the connection is.
+ *
+ * @category accessors
+ */
+export const state: Effect.Effect<State, never, LongConnection> = Effect.flatMap(
+  LongConnection,
+  (connection) => connection.state
+)
+
+/**
+ * Waits until there is a connection. Fails if the platform refuses it for good.
+ *
+ * **Gotchas**
+ *
+ * There is none before the first consumer of `Events` has started.
+ *
+ * @category accessors
+ */
+export const connected: Effect.Effect<void, Events.Refused, LongConnection> = Effect.flatMap(
+  LongConnection,
+  ({ changes }) =>
+    Stream.runForEachWhile(
+      changes,
+      (state) => state._tag === "Refused" ? Effect.fail(state.error) : Effect.succeed(state._tag !== "Connected")
+    )
+)
+
+/**
+ * How the connection is, and every later state.
+ *
+ * @category accessors
+ */
+export const changes: Stream.Stream<State, never, LongConnection> = Stream.unwrap(
+  Effect.map(LongConnection, (connection) => connection.changes)
+)
