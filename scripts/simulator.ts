@@ -54,6 +54,7 @@ App id       ${id}
 App secret   ${secret}
 Meeting      ${meetingId}
 Users        ou_alice (the host, logged in in every browser), ou_bob, ou_carol
+Events       by long connection, also of the official SDKs: ou_dave joins and leaves every ten seconds
 User token   ${token} (ou_alice)
 
 Get a tenant token:
@@ -85,8 +86,24 @@ ${
       app_ticket: store.ticket
     })
   }
+
+Get the address of a long connection (the official SDKs do, with "domain" set to the base URL):
+${curl(`${base}/callback/ws/endpoint`, { AppID: id, AppSecret: secret })}
 `
 })
+
+/** Somebody who joins and leaves, so that there are events. */
+const dave = Effect.gen(function*() {
+  const simulator = yield* Simulator.Simulator
+  yield* Effect.sleep("10 seconds")
+  yield* simulator.joinMeeting(meetingId, "ou_dave")
+  yield* Effect.sleep("10 seconds")
+  yield* simulator.leaveMeeting(meetingId, "ou_dave")
+}).pipe(
+  // When somebody has ended the meeting.
+  Effect.catchDefect(() => Effect.never),
+  Effect.forever
+)
 
 const codeOf = (cause: unknown): string | undefined =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined
@@ -110,6 +127,7 @@ const serve = Effect.fnUntraced(function*(port: number, minutes: number) {
   )
   const run = Effect.gen(function*() {
     yield* Console.log(yield* introduction)
+    yield* Effect.forkChild(dave)
     yield* Console.log(`It stops after ${minutes} min, or when you press Ctrl-C.`)
     yield* Effect.sleep(Duration.minutes(minutes))
     yield* Console.log(`The simulator has stopped after ${minutes} min.`)

@@ -10,12 +10,13 @@
  *   valid for half an hour; after that a new one is issued and both are valid.
  * - Logins: `authorize` for browsers and in tests; OAuth v2 and v3 with PKCE, single-use codes and refresh tokens, and
  *   `client_credentials`; `user_info`.
- * - Pushes: the `app_ticket` of a store app, hourly and on request, encrypted, signed and redelivered.
+ * - Pushes: the `app_ticket` of a store app, hourly and on request, and events, encrypted, signed and redelivered.
+ * - Long connections: the address, and the server of frames.
  *
- * `layer` is an `HttpClient`: it opens no sockets, accepts any host name, and is deterministic under `TestClock`.
+ * `layer` is an `HttpClient` and the WebSockets of long connections: it opens no sockets, accepts any host name, and is deterministic under `TestClock`.
  * `layerServer` serves the same app on an `HttpServer`, for clients in any language.
  *
- * Faults (`Fault`) and people who move the host meanwhile (`Rival`) are data with schemas, so `Arbitrary.schema` generates
+ * Faults (`Fault`, `EventFault`, `ConnectionFault`) and people who move the host meanwhile (`Rival`) are data with schemas, so `Arbitrary.schema` generates
  * and shrinks them. An endpoint that the simulator lacks is added with `endpoint`. The `Simulator` service shows the
  * requests and their effects.
  *
@@ -73,13 +74,17 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import { WebSocketConstructor } from "effect/socket/Socket"
 import * as Row from "./Simulator/EndpointRow.ts"
+import type { ConnectionFaultRule, EventFaultRule } from "./Simulator/EventFault.ts"
 import type { FaultRule } from "./Simulator/Fault.ts"
 import { hangUp } from "./Simulator/hangUp.ts"
+import type { ConnectionRecord } from "./Simulator/LongConnections.ts"
 import { make } from "./Simulator/make.ts"
-import type { Meeting } from "./Simulator/Meeting.ts"
+import type { Meeting, MeetingOptions } from "./Simulator/Meeting.ts"
 import type { Options } from "./Simulator/Options.ts"
 import type { Deliver, EventOptions, PushRecord } from "./Simulator/Push.ts"
+import type { PushedEvent } from "./Simulator/PushedEvent.ts"
 import type { RequestRecord } from "./Simulator/RequestLog.ts"
 import type { Rival } from "./Simulator/Rival.ts"
 import type { SessionRecord } from "./Simulator/Sessions.ts"
@@ -91,7 +96,9 @@ export { type AppOptions, defaultApp, defaultTenant } from "./Simulator/App.ts"
 export type { Arrival, ArrivedRequest } from "./Simulator/ArrivedRequest.ts"
 export type { Behavior, BehaviorOptions } from "./Simulator/Behavior.ts"
 export type { EndpointOptions, EndpointRow } from "./Simulator/EndpointRow.ts"
+export { ConnectionFault, ConnectionFaultRule, EventFault, EventFaultRule } from "./Simulator/EventFault.ts"
 export { Endpoint, Fault, FaultRule } from "./Simulator/Fault.ts"
+export type { ConnectionRecord, LongConnectionOptions } from "./Simulator/LongConnections.ts"
 export type {
   Meeting,
   MeetingOptions,
@@ -102,6 +109,7 @@ export type {
 } from "./Simulator/Meeting.ts"
 export type { Options } from "./Simulator/Options.ts"
 export type { Deliver, EventOptions, PushRecord, WebhookOptions } from "./Simulator/Push.ts"
+export type { PushedEvent } from "./Simulator/PushedEvent.ts"
 export { failure, json, type MeetingCode, type Reply, success } from "./Simulator/Reply.ts"
 export type { ReplyRecord, RequestRecord } from "./Simulator/RequestLog.ts"
 export { Rival } from "./Simulator/Rival.ts"
@@ -135,6 +143,19 @@ export class Simulator extends Context.Service<Simulator, {
   readonly meeting: (meetingId: string) => Effect.Effect<Meeting>
   /** Makes a user the host, as a person in the meeting would. The new host joins the meeting. */
   readonly moveHost: (meetingId: string, user: UserInput) => Effect.Effect<void>
+  /** Adds a meeting. Pushes the event of it and waits for the first response, as the next four do. */
+  readonly startMeeting: (options: MeetingOptions) => Effect.Effect<void>
+  /** A user joins a meeting. */
+  readonly joinMeeting: (meetingId: string, user: UserInput) => Effect.Effect<void>
+  /** A user leaves a meeting. A host who leaves stays its host. */
+  readonly leaveMeeting: (meetingId: string, user: UserInput) => Effect.Effect<void>
+  readonly endMeeting: (meetingId: string) => Effect.Effect<void>
+  /** Pushes any event: to the webhook, and by long connection if the app has ever asked for one. */
+  readonly pushEvent: (event: PushedEvent) => Effect.Effect<void>
+  /** Every long connection, in the order in which they were opened. */
+  readonly connections: Effect.Effect<ReadonlyArray<ConnectionRecord>>
+  /** Closes all long connections; with 1006, the default, they break off. */
+  readonly closeConnections: (code?: number) => Effect.Effect<void>
   /** A user access token. It is valid for two hours by default. */
   readonly userToken: (
     user: UserInput,
@@ -164,6 +185,8 @@ export class Simulator extends Context.Service<Simulator, {
   readonly addFaults: <Name extends string = never>(
     rules: ReadonlyArray<FaultRule<NoInfer<Name>>>
   ) => Effect.Effect<void>
+  readonly addEventFaults: (rules: ReadonlyArray<EventFaultRule>) => Effect.Effect<void>
+  readonly addConnectionFaults: (rules: ReadonlyArray<ConnectionFaultRule>) => Effect.Effect<void>
   readonly addRivals: (rivals: ReadonlyArray<Rival>) => Effect.Effect<void>
 }>()("effect-lark-meetings/Simulator") {}
 
@@ -229,7 +252,7 @@ const makeSimulator = (options: Options<string, Simulator>) =>
   make(options, (controls) => Context.make(Simulator, Simulator.of(controls)))
 
 /**
- * A simulated Feishu in place of the network: an `HttpClient` that accepts any host name.
+ * A simulated Feishu in place of the network: an `HttpClient` and a `WebSocketConstructor` that accept any host name.
  *
  * **Details**
  *
@@ -239,8 +262,8 @@ const makeSimulator = (options: Options<string, Simulator>) =>
  */
 export const layer = <Name extends string = never>(
   options: Options<Name, Simulator> = {}
-): Layer.Layer<HttpClient.HttpClient | Simulator> =>
-  Layer.effectContext(Effect.map(makeSimulator(options), ({ app, services }) => {
+): Layer.Layer<HttpClient.HttpClient | WebSocketConstructor | Simulator> =>
+  Layer.effectContext(Effect.map(makeSimulator(options), ({ app, services, webSocket }) => {
     const client = HttpClient.make((request) =>
       app.pipe(
         Effect.provideService(HttpServerRequest.HttpServerRequest, HttpServerRequest.fromClientRequest(request)),
@@ -255,7 +278,7 @@ export const layer = <Name extends string = never>(
         Effect.scoped
       )
     )
-    return Context.add(services, HttpClient.HttpClient, client)
+    return services.pipe(Context.add(HttpClient.HttpClient, client), Context.add(WebSocketConstructor, webSocket))
   }))
 
 /**

@@ -58,7 +58,7 @@ describe("app_access_token/internal", () => {
           ]),
           [[token, {
             kind: "tenant",
-            appId: "cli_simulator",
+            appId: "cli_0123456789abcdef",
             tenant: Simulator.defaultTenant,
             issuedAt: 0,
             expiresAt: 7_200_000,
@@ -213,7 +213,7 @@ describe("failures of auth/v3 come with HTTP 200", () => {
       ([
         ["no body", {}, ask(null), 10003],
         ["a body that is not an object", {}, ask([]), 10003],
-        ["no secret", {}, ask({ app_id: "cli_simulator" }), 10003],
+        ["no secret", {}, ask({ app_id: "cli_0123456789abcdef" }), 10003],
         ["an empty secret", {}, ask({ ...credentials, app_secret: "" }), 10003],
         ["a secret that is not a string", {}, ask({ ...credentials, app_secret: 1 }), 10003],
         ["an unknown app", {}, ask(unknown), 99991543],

@@ -288,6 +288,7 @@ describe("names of endpoints", () => {
       "tenant_access_token",
       "app_access_token",
       "app_ticket_resend",
+      "long_connection",
       "authorize",
       "oauth_token",
       "user_info"

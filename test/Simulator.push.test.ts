@@ -91,7 +91,7 @@ describe("a ticket", () => {
         })
         assert.deepStrictEqual(outcome(yield* appToken(app_ticket)), [200, 0])
         assert.deepStrictEqual(yield* simulator.pushes, [
-          { type: "app_ticket", uuid: String(uuid), attempts: [{ at: 1500, status: 200 }] }
+          { type: "app_ticket", via: "webhook", uuid: String(uuid), attempts: [{ at: 1500, status: 200 }] }
         ])
       })
     )

@@ -52,7 +52,7 @@ describe("refresh_token", () => {
             {
               session: 0,
               generation,
-              appId: "cli_simulator",
+              appId: "cli_0123456789abcdef",
               issuedAt: [0, 3_600_000, 7_200_000][generation],
               expiresAt: [604_800_000, 608_400_000, 612_000_000][generation],
               usedAt: [3_600_000, 7_200_000, undefined][generation],

@@ -42,12 +42,12 @@ export interface App {
 }
 
 /**
- * The default app. The secret is `Redacted`, so it is safe to print.
+ * The default app. The secret is `Redacted`, so it is safe to print. The official SDKs accept the form of its id.
  *
  * @category constants
  */
 export const defaultApp: { readonly appId: string; readonly appSecret: Redacted.Redacted } = {
-  appId: "cli_simulator",
+  appId: "cli_0123456789abcdef",
   appSecret: Redacted.make("simulator-demo-secret")
 }
 

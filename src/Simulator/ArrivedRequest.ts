@@ -25,6 +25,8 @@ export interface Arrival<Param extends string = never> {
   /** Its index in the log of requests. */
   readonly index: number
   readonly logId: string
+  /** The host and port in its URL or `Host` header. */
+  readonly host: string
   /** The parameters of the endpoint's path, decoded. */
   readonly params: Readonly<Record<Param, string>>
   readonly query: Readonly<Record<string, string>>

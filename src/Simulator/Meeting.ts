@@ -125,6 +125,26 @@ export const withHost = (meeting: Meeting, host: User, now: number): Meeting => 
   }
 }
 
+/** A user joins, for the first time or again. */
+export const withParticipant = (meeting: Meeting, user: User, now: number): Meeting => {
+  const known = participantOf(meeting, user)
+  const joined: Participant = known === undefined
+    ? { user, status: "in_meeting", isCohost: false, isExternal: false, joinedAt: now }
+    : { ...known, status: "in_meeting" }
+  return {
+    ...meeting,
+    participants: known === undefined
+      ? [...meeting.participants, joined]
+      : meeting.participants.map((one) => one === known ? joined : one)
+  }
+}
+
+/** A user leaves. The host role stays with a host who leaves: how the platform passes it on is not documented. */
+export const withoutParticipant = (meeting: Meeting, user: User): Meeting => ({
+  ...meeting,
+  participants: meeting.participants.map((one) => same(one.user, user) ? { ...one, status: "left" } : one)
+})
+
 export const ended = (meeting: Meeting, now: number): Meeting => ({
   ...meeting,
   status: "ended",

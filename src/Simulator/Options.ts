@@ -1,6 +1,8 @@
 import type * as Duration from "effect/Duration"
 import type { EndpointRow } from "./EndpointRow.ts"
+import type { ConnectionFaultRule, EventFaultRule } from "./EventFault.ts"
 import type { FaultRule } from "./Fault.ts"
+import type { LongConnectionOptions } from "./LongConnections.ts"
 import type { WebhookOptions } from "./Push.ts"
 import type { Rival } from "./Rival.ts"
 import type { WorldOptions } from "./World.ts"
@@ -22,8 +24,11 @@ export interface Options<Name extends string = never, R = never> extends WorldOp
   readonly endpoints?: ReadonlyArray<EndpointRow<Name, R>> | undefined
   readonly faults?: ReadonlyArray<FaultRule<NoInfer<Name>>> | undefined
   readonly rivals?: ReadonlyArray<Rival> | undefined
-  /** Where the tickets of store apps are pushed. Default: nowhere. */
+  /** Where events and the tickets of store apps are pushed. Default: nowhere. */
   readonly webhook?: WebhookOptions | undefined
+  readonly longConnection?: LongConnectionOptions | undefined
+  readonly eventFaults?: ReadonlyArray<EventFaultRule> | undefined
+  readonly connectionFaults?: ReadonlyArray<ConnectionFaultRule> | undefined
   /** Limits each endpoint that takes a token to 50 requests a second and 1000 a minute, per app and tenant. Default `false`. */
   readonly rateLimits?: boolean | undefined
   /** The round-trip time of every request. Half of it passes before the request is executed. Default zero. */

@@ -3,10 +3,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as App from "./App.ts"
 import { parseJson } from "./ArrivedRequest.ts"
+import type { EventFault, Plan } from "./EventFault.ts"
+import type { PushedEvent } from "./PushedEvent.ts"
 import * as SignedRequest from "./SignedRequest.ts"
 import type { World } from "./World.ts"
 
@@ -37,15 +40,17 @@ export interface WebhookOptions {
 }
 
 /**
- * A pushed event. It is pushed up to five times, until the webhook responds with 200 within three seconds.
+ * A pushed event. It is pushed up to five times, until it is taken (200) within three seconds.
  *
  * @category models
  */
 export interface PushRecord {
-  readonly type: "app_ticket" | "url_verification"
+  /** The event type, `app_ticket` or `url_verification`. */
+  readonly type: string
+  readonly via: "webhook" | "long_connection"
   /** The same in every redelivery; `undefined` for a `url_verification`. */
   readonly uuid: string | undefined
-  /** When each was sent, in milliseconds since 1970, and the status of the response if it came in time. */
+  /** When each was sent, in milliseconds since 1970, and the status of the response, if it came in time. */
   readonly attempts: ReadonlyArray<{ readonly at: number; readonly status: number | undefined }>
 }
 
@@ -78,6 +83,8 @@ export interface Pushes {
   /** Pushes a new ticket to the app and waits for the response. Redeliveries run in the background. */
   readonly ticket: (appId: string) => Effect.Effect<void>
   readonly verifyUrl: Effect.Effect<boolean>
+  /** Pushes an event to whatever receives events of the app, and waits for the first response of each. */
+  readonly event: (event: PushedEvent) => Effect.Effect<void>
 }
 
 type Attempts = Array<PushRecord["attempts"][number]>
@@ -86,6 +93,7 @@ export const make = Effect.fnUntraced(function*(
   world: World,
   webhook: WebhookOptions | undefined,
   around: Deliver | undefined,
+  faults: Plan<EventFault>,
   scope: Scope.Scope
 ): Effect.fn.Return<Pushes, never, Effect.Services<typeof SignedRequest.make>> {
   const wrap = yield* SignedRequest.make
@@ -97,9 +105,9 @@ export const make = Effect.fnUntraced(function*(
   const key = webhook?.encryptKey === undefined ? undefined : App.redacted(webhook.encryptKey)
   const token = App.reveal(webhook?.verificationToken ?? "simulated-verification-token")
 
-  const open = (type: PushRecord["type"], uuid: string | undefined): Attempts => {
+  const open = (type: string, uuid: string | undefined, via: PushRecord["via"] = "webhook"): Attempts => {
     const attempts: Attempts = []
-    records.push({ type, uuid, attempts })
+    records.push({ type, via, uuid, attempts })
     return attempts
   }
 
@@ -132,7 +140,73 @@ export const make = Effect.fnUntraced(function*(
     return response
   })
 
+  /** Sends until the event is taken, and waits for the first attempt. Redeliveries run in the background. */
+  const repeat = Effect.fnUntraced(function*(send: Effect.Effect<number | undefined>) {
+    const isTaken = Effect.map(send, (status) => status === 200)
+    if (yield* isTaken) return
+    const redeliver = Effect.gen(function*() {
+      for (const delay of redeliveries) if (yield* Effect.delay(isTaken, delay)) return
+    })
+    yield* Effect.forkIn(redeliver, scope, { startImmediately: true })
+  })
+
+  const eventJson = ({ event, schema, tenant, type }: PushedEvent, id: string, token: string) =>
+    Effect.map(Clock.currentTimeMillis, (now) => {
+      const about = { app_id: world.app.id, tenant_key: tenant ?? App.homeTenant(world.app) }
+      return JSON.stringify(
+        schema === "1.0"
+          ? { ts: String(now / 1000), uuid: id, token, type: "event_callback", event: { ...event, ...about, type } }
+          : {
+            schema: "2.0",
+            header: { event_id: id, event_type: type, create_time: String(now), token, ...about },
+            event
+          }
+      )
+    })
+
+  /** One attempt to push an event by webhook, under the next fault. */
+  const byWebhook = (body: string, attempts: Attempts) =>
+    Effect.suspend(() => {
+      const send = Effect.map(attempt(body, attempts, respondWithin), (response) => response?.status)
+      const fault = faults.take()
+      switch (fault?._tag) {
+        case "Lost":
+          return Effect.flatMap(Clock.currentTimeMillis, (at) =>
+            Effect.delay(Effect.sync(() => void attempts.push({ at, status: undefined })), respondWithin))
+        case "Late":
+          return Effect.delay(send, fault.millis)
+        case "Twice":
+          return Effect.map(Effect.all([send, send]), ([status]) =>
+            status)
+        default:
+          return send
+      }
+    })
+
+  /** One attempt to push an event by a long connection, under the next fault. */
+  const byConnection = Effect.fnUntraced(function*(body: string, attempts: Attempts) {
+    const at = yield* Clock.currentTimeMillis
+    const { code, sent } = yield* world.longConnections.push(world.app.id, body, faults.take())
+    const status = sent ? Option.getOrUndefined(yield* Effect.timeoutOption(code, respondWithin)) : undefined
+    attempts.push({ at, status })
+    return status
+  })
+
   return {
+    event: Effect.fnUntraced(function*(event) {
+      const id = event.id ?? nextUuid()
+      const pushes: Array<Effect.Effect<void>> = []
+      if (webhook !== undefined) {
+        const attempts = open(event.type, id)
+        const body = yield* wrap.body(yield* eventJson(event, id, token), key)
+        pushes.push(repeat(byWebhook(body, attempts)))
+      }
+      if (world.longConnections.isUsedBy(world.app.id)) {
+        const body = yield* eventJson(event, id, "")
+        pushes.push(repeat(byConnection(body, open(event.type, id, "long_connection"))))
+      }
+      yield* Effect.all(pushes, { concurrency: "unbounded", discard: true })
+    }),
     all: () => records.map((record) => ({ ...record, attempts: [...record.attempts] })),
     deliverTo: (to) => {
       deliver = to
@@ -147,12 +221,7 @@ export const make = Effect.fnUntraced(function*(
       const uuid = nextUuid()
       const attempts = open("app_ticket", uuid)
       const body = yield* wrap.body(yield* ticketJson({ appId, uuid }), key)
-      const send = Effect.map(attempt(body, attempts, respondWithin), (response) => response?.status === 200)
-      if (yield* send) return
-      const redeliver = Effect.gen(function*() {
-        for (const delay of redeliveries) if (yield* Effect.delay(send, delay)) return
-      })
-      yield* Effect.forkIn(redeliver, scope, { startImmediately: true })
+      yield* repeat(Effect.map(attempt(body, attempts, respondWithin), (response) => response?.status))
     }),
     verifyUrl: Effect.gen(function*() {
       const challenge = `simulatedchallenge${String(++events).padStart(8, "0")}`

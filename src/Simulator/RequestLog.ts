@@ -68,6 +68,7 @@ const redacted = "<redacted>"
 /** Secrets, by the names of fields and parameters. With the method `plain` a challenge is the verifier itself. */
 const secretFields = new Set([
   "app_secret",
+  "AppSecret",
   "app_ticket",
   "app_access_token",
   "client_secret",

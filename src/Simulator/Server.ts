@@ -10,8 +10,11 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as Scope from "effect/Scope"
 import { type Arrival, parseJson } from "./ArrivedRequest.ts"
 import type { EndpointRow } from "./EndpointRow.ts"
+import type { ConnectionFault, EventFault, Plan } from "./EventFault.ts"
 import type { Fault, FaultPlan } from "./Fault.ts"
 import * as FaultyReply from "./FaultyReply.ts"
+import { serveSocket } from "./frameServer.ts"
+import * as LongConnections from "./LongConnections.ts"
 import { isForm } from "./OAuthClient.ts"
 import type { RateLimit } from "./RateLimit.ts"
 import * as Reply from "./Reply.ts"
@@ -28,6 +31,8 @@ export interface Parts<R> {
   readonly world: World
   readonly log: RequestLog.RequestLog
   readonly faults: FaultPlan
+  readonly eventFaults: Plan<EventFault>
+  readonly connectionFaults: Plan<ConnectionFault>
   readonly rivals: RivalPlan
   /** `undefined` if requests are not limited. */
   readonly rateLimit: RateLimit | undefined
@@ -174,6 +179,7 @@ const receive = Effect.fnUntraced(function*<R>(
   const received: Received = {
     index,
     logId: logIdOf(index),
+    host: url.host,
     params,
     query: Object.fromEntries(url.searchParams),
     authorization,
@@ -220,8 +226,16 @@ export const make = <R>(
   const routes = endpoints.map((row) =>
     HttpRouter.route(row.method, row.path, Effect.flatMap(params, (matched) => receive(server, row, matched)))
   )
+  const socket = HttpRouter.route(
+    "GET",
+    LongConnections.path,
+    Effect.flatMap(
+      HttpServerRequest.HttpServerRequest,
+      (request) => serveSocket(server.world.longConnections, urlOf(request))
+    )
+  )
   return Effect.map(
-    HttpRouter.toHttpEffect(HttpRouter.addAll(routes)),
+    HttpRouter.toHttpEffect(HttpRouter.addAll([...routes, socket])),
     Effect.catchTag("HttpServerError", () => receive(server))
   )
 }

@@ -2,7 +2,9 @@ import type * as Digest from "effect/crypto/Digest"
 import type * as Effect from "effect/Effect"
 import * as App from "./App.ts"
 import * as Behavior from "./Behavior.ts"
+import type { LongConnections } from "./LongConnections.ts"
 import * as Meeting from "./Meeting.ts"
+import type { PushedEvent } from "./PushedEvent.ts"
 import * as Sessions from "./Sessions.ts"
 import { makeTickets, type Tickets } from "./Tickets.ts"
 import * as Tokens from "./Tokens.ts"
@@ -61,6 +63,9 @@ export interface World {
   readonly meetings: Map<string, Meeting.Meeting>
   readonly writes: Array<Write>
   readonly digest: Digest.Digest["Service"]
+  readonly longConnections: LongConnections
+  /** Pushes an event in the background. */
+  readonly push: (event: PushedEvent) => Effect.Effect<void>
   /** Pushes a new ticket to the app in the background. */
   readonly resendTicket: (appId: string) => Effect.Effect<void>
 }
@@ -68,7 +73,7 @@ export interface World {
 export const make = (
   options: WorldOptions,
   now: number,
-  effects: Pick<World, "digest" | "resendTicket">
+  effects: Pick<World, "digest" | "longConnections" | "push" | "resendTicket">
 ): World => {
   const main: App.AppOptions = options.app ?? App.defaultApp
   const others = options.otherApps ?? []

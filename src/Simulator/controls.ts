@@ -2,10 +2,14 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import { homeTenant } from "./App.ts"
 import { authorize } from "./endpoints/authorize.ts"
+import type { ConnectionFaultRule, EventFaultRule } from "./EventFault.ts"
 import type { FaultRule } from "./Fault.ts"
-import type { Meeting } from "./Meeting.ts"
+import * as Meetings from "./Meeting.ts"
+import { meetingEvent } from "./meetingEvent.ts"
 import type { Deliver, EventOptions, Pushes } from "./Push.ts"
+import type { PushedEvent } from "./PushedEvent.ts"
 import * as Reply from "./Reply.ts"
 import type { Rival } from "./Rival.ts"
 import type { Parts } from "./Server.ts"
@@ -17,11 +21,11 @@ const mistake = (message: string) => Effect.die(new Error(message))
 
 /** The members of the `Simulator` service. */
 export const make = (
-  { endpoints, faults, log, rivals, scope, world }: Parts<unknown>,
+  { connectionFaults, endpoints, eventFaults, faults, log, rivals, scope, world }: Parts<unknown>,
   pushes: Pushes
 ) => {
   /** Without an id: the first meeting. */
-  const meeting = (meetingId?: string): Effect.Effect<Meeting> =>
+  const meeting = (meetingId?: string): Effect.Effect<Meetings.Meeting> =>
     Effect.suspend(() => {
       const found = meetingId === undefined ? world.meetings.values().next().value : world.meetings.get(meetingId)
       return found === undefined
@@ -45,7 +49,50 @@ export const make = (
       return Effect.asVoid(Effect.forkIn(Effect.delay(move, rival.millis), scope, { startImmediately: true }))
     })
 
+  /** Changes a meeting that has not ended, and pushes the event of it. */
+  const change = (
+    meetingId: string,
+    next: (meeting: Meetings.Meeting, now: number) => Meetings.Meeting,
+    eventOf: (after: Meetings.Meeting) => PushedEvent
+  ) =>
+    Effect.flatMap(Effect.zip(meeting(meetingId), Clock.currentTimeMillis), ([found, now]) => {
+      if (found.status === "ended") return mistake(`The meeting ${meetingId} has ended`)
+      const after = next(found, now)
+      world.meetings.set(found.id, after)
+      return pushes.event(eventOf(after))
+    })
+
   return {
+    connections: Effect.sync(world.longConnections.all),
+    closeConnections: (code = 1006) => Effect.sync(() => world.longConnections.closeAll(code)),
+    addEventFaults: (rules: ReadonlyArray<EventFaultRule>) => Effect.sync(() => eventFaults.add(rules)),
+    addConnectionFaults: (rules: ReadonlyArray<ConnectionFaultRule>) => Effect.sync(() => connectionFaults.add(rules)),
+    pushEvent: (event: PushedEvent) => pushes.event(event),
+    joinMeeting: (meetingId: string, user: UserInput) => {
+      const joiner = world.directory.resolve(user)
+      return change(
+        meetingId,
+        (found, now) => Meetings.withParticipant(found, joiner, now),
+        (after) => meetingEvent("join_meeting", after, joiner)
+      )
+    },
+    startMeeting: (options: Meetings.MeetingOptions) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        if (world.meetings.has(options.id)) return mistake(`The simulator has a meeting ${options.id} already`)
+        const started = Meetings.make(options, world.directory, homeTenant(world.app), now)
+        world.meetings.set(started.id, started)
+        return pushes.event(meetingEvent("meeting_started", started, started.host ?? started.owner))
+      }),
+    leaveMeeting: (meetingId: string, user: UserInput) => {
+      const leaver = world.directory.resolve(user)
+      return change(
+        meetingId,
+        (found) => Meetings.withoutParticipant(found, leaver),
+        (after) => meetingEvent("leave_meeting", after, leaver, { leave_reason: 1, leave_user: leaver })
+      )
+    },
+    endMeeting: (meetingId: string) =>
+      change(meetingId, Meetings.ended, (after) => meetingEvent("meeting_ended", after, after.host)),
     requests: Effect.sync(log.all),
     writes: Effect.sync(() => [...world.writes]),
     tokensMinted: Effect.sync(world.tokens.minted),

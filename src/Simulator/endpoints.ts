@@ -3,6 +3,7 @@ import * as appAccessToken from "./endpoints/appAccessToken.ts"
 import { authorizePage } from "./endpoints/authorize.ts"
 import { endMeeting } from "./endpoints/endMeeting.ts"
 import { getMeeting } from "./endpoints/getMeeting.ts"
+import { longConnection } from "./endpoints/longConnection.ts"
 import { oauthToken } from "./endpoints/oauthToken.ts"
 import { resendAppTicket } from "./endpoints/resendAppTicket.ts"
 import { setHost } from "./endpoints/setHost.ts"
@@ -72,6 +73,14 @@ export const endpoints = [
     name: "app_ticket_resend",
     path: "/open-apis/auth/v3/app_ticket/resend",
     handle: resendAppTicket
+  }),
+  EndpointRow.make({
+    name: "long_connection",
+    method: "POST",
+    path: "/callback/ws/endpoint",
+    token: "none",
+    internalError: Reply.internalError(1000040343, "internal error"),
+    handle: longConnection
   }),
   EndpointRow.make({
     name: "authorize",

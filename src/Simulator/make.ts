@@ -10,13 +10,16 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Controls from "./controls.ts"
 import * as builtIn from "./endpoints.ts"
+import { type ConnectionFault, type EventFault, makePlan } from "./EventFault.ts"
 import * as Faults from "./Fault.ts"
+import * as LongConnections from "./LongConnections.ts"
 import type { Options } from "./Options.ts"
 import * as Pushes from "./Push.ts"
 import * as RateLimit from "./RateLimit.ts"
 import * as RequestLog from "./RequestLog.ts"
 import * as Rivals from "./Rival.ts"
 import * as Server from "./Server.ts"
+import { makeConstructor } from "./WebSocket.ts"
 import * as World from "./World.ts"
 
 // Documented: about once an hour.
@@ -37,16 +40,23 @@ export const make = Effect.fnUntraced(
     const inBackground = (effect: Effect.Effect<void>): Effect.Effect<void> =>
       Effect.asVoid(Effect.forkIn(effect, scope, { startImmediately: true }))
 
+    const eventFaults = makePlan<EventFault>()
+    const connectionFaults = makePlan<ConnectionFault>()
+    const longConnections = yield* LongConnections.make(options.longConnection ?? {}, connectionFaults, scope)
     const world: World.World = World.make(options, yield* Clock.currentTimeMillis, {
       digest,
+      longConnections,
+      push: (event) => inBackground(pushes.event(event)),
       resendTicket: (appId) => inBackground(Effect.delay(pushes.ticket(appId), resendDelay))
     })
-    const pushes = yield* Pushes.make(world, options.webhook, around?.execute, scope)
+    const pushes = yield* Pushes.make(world, options.webhook, around?.execute, eventFaults, scope)
     const parts: Server.Parts<R> = {
       endpoints,
       world,
       log: RequestLog.make(),
       faults: Faults.makePlan(),
+      eventFaults,
+      connectionFaults,
       rivals: Rivals.makePlan(),
       rateLimit: options.rateLimits === true ? RateLimit.make() : undefined,
       latency: Duration.fromInputUnsafe(options.latency ?? Duration.zero),
@@ -58,11 +68,17 @@ export const make = Effect.fnUntraced(
 
     yield* controls.addFaults(options.faults ?? [])
     yield* controls.addRivals(options.rivals ?? [])
+    eventFaults.add(options.eventFaults ?? [])
+    connectionFaults.add(options.connectionFaults ?? [])
     for (const { id, type } of world.apps.values()) {
       const push = inBackground(pushes.ticket(id))
       if (type === "store") yield* inBackground(Effect.forever(Effect.andThen(Effect.sleep(ticketInterval), push)))
     }
-    return { app, services }
+    return {
+      app,
+      services,
+      webSocket: yield* makeConstructor(longConnections, Duration.divideUnsafe(parts.latency, 2))
+    }
   },
   Effect.provide(
     Layer.mergeAll(Digest.layerWebCrypto, Layer.provide(Cipher.layerWebCrypto, SecureRandom.layerWebCrypto))

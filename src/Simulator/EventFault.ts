@@ -1,0 +1,109 @@
+import * as Schema from "effect/Schema"
+
+const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
+
+const Nth = between(0, 9_999)
+
+/**
+ * What happens to one attempt to push an event.
+ *
+ * **Details**
+ *
+ * - `Late`: it is sent this many milliseconds later, so that later events come before it.
+ * - `Twice`: it is sent twice.
+ * - `Lost`: it never arrives.
+ * - `Split`: it comes in this many frames, in order or the last one first. By a long connection only.
+ * - `Disconnect`: the connection is lost before or after it is sent. By a long connection only.
+ *
+ * @category schemas
+ */
+export const EventFault = Schema.TaggedUnion({
+  Late: { millis: between(0, 3_600_000) },
+  Twice: {},
+  Lost: {},
+  Split: { parts: between(1, 50), order: Schema.Literals(["forward", "backward"]) },
+  Disconnect: { when: Schema.Literals(["before", "after"]) }
+})
+
+/**
+ * What happens to one attempt to push an event.
+ *
+ * @category models
+ */
+export type EventFault = typeof EventFault.Type
+
+/**
+ * A fault and the attempt to push an event that it hits, counted from 0 since the rule was added. Redeliveries count.
+ *
+ * @category schemas
+ */
+export const EventFaultRule = Schema.Struct({ nth: Nth, fault: EventFault })
+
+/**
+ * A fault and the attempt to push an event that it hits.
+ *
+ * @category models
+ */
+export type EventFaultRule = typeof EventFaultRule.Type
+
+/**
+ * What happens to one attempt to open a long connection.
+ *
+ * **Details**
+ *
+ * - `Code`: the request for an address gets this code: 1 or 1000040343 (busy), 403 (forbidden), 514 or 1000040345 (app id or
+ *   secret), 1000040344 (no secret), 1000040350 (too many connections), 1000040351 (the other brand's app).
+ * - `Handshake`: the WebSocket is refused with this HTTP status, and with `code` in the header `Handshake-Autherrcode`.
+ * - `Stall`: after this many pings the connection is dead: nothing is sent nor read any more, and it stays open.
+ * - `Close`: it is closed this many milliseconds after it was opened, with this code; with 1006 it is broken off.
+ *
+ * @category schemas
+ */
+export const ConnectionFault = Schema.TaggedUnion({
+  Code: { code: Schema.Int, msg: Schema.optionalKey(Schema.String) },
+  Handshake: { status: between(400, 599), code: Schema.optionalKey(Schema.Int) },
+  Stall: { pings: between(0, 9_999) },
+  Close: { millis: between(0, 86_400_000), code: Schema.Literals([1000, 1001, 1006, 1011, 1012]) }
+})
+
+/**
+ * What happens to one attempt to open a long connection.
+ *
+ * @category models
+ */
+export type ConnectionFault = typeof ConnectionFault.Type
+
+/**
+ * A fault and the attempt to open a long connection that it hits, counted from 0 since the rule was added.
+ *
+ * @category schemas
+ */
+export const ConnectionFaultRule = Schema.Struct({ nth: Nth, fault: ConnectionFault })
+
+/**
+ * A fault and the attempt to open a long connection that it hits.
+ *
+ * @category models
+ */
+export type ConnectionFaultRule = typeof ConnectionFaultRule.Type
+
+export interface Plan<F> {
+  readonly add: (rules: ReadonlyArray<{ readonly nth: number; readonly fault: F }>) => void
+  /** Counts one more attempt: the fault that hits it. */
+  readonly take: () => F | undefined
+}
+
+export const makePlan = <F>(): Plan<F> => {
+  const waiting = new Map<number, F>()
+  let count = 0
+  return {
+    add: (rules) => {
+      for (const { fault, nth } of rules) if (!waiting.has(count + nth)) waiting.set(count + nth, fault)
+    },
+    take: () => {
+      const fault = waiting.get(count)
+      waiting.delete(count++)
+      return fault
+    }
+  }
+}

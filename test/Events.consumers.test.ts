@@ -1,0 +1,250 @@
+/**
+ * Consumers of events, by webhook and by long connection.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Deferred, Effect, Fiber, Layer, Option, Redacted, Stream } from "effect"
+import { Events, Lark, LongConnection, Webhook } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
+import { HttpRouter } from "effect/http"
+import { Persistence } from "effect/persistence"
+import { TestClock } from "effect/testing"
+import { consume, push, settle } from "./fixtures/connected.ts"
+import * as delivery from "./fixtures/delivery.ts"
+import { counters, observe } from "./fixtures/observe.ts"
+import { accepted, ended, logs, path, refused, send, verificationToken } from "./fixtures/webhook.ts"
+
+/** A webhook whose events go to consumers, and the sending of the nth event to it. */
+const webhook = (options: Partial<Webhook.Options> = {}) =>
+  Effect.gen(function*() {
+    const layer = Webhook.layer({ path, verificationToken: Redacted.make(verificationToken), ...options })
+    const context = yield* Layer.build(Layer.provideMerge(layer, HttpRouter.layer))
+    const app = Context.get(context, HttpRouter.HttpRouter).asHttpEffect().pipe(Effect.orDie)
+    return {
+      context: Context.pick(Events.Events)(context),
+      receive: (id: string) => send(app, delivery.plain(ended(id)))
+    }
+  })
+
+const inBackground = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.forkScoped(self, { startImmediately: true })
+
+describe("a webhook without a handler of its own", () => {
+  it.effect("answers 200 after the consumers have handled an event", () =>
+    Effect.gen(function*() {
+      const { context, receive } = yield* webhook()
+      const gate = yield* Deferred.make<void>()
+      const seen: Array<string> = []
+      yield* inBackground(
+        Events.handle(({ _tag, id }) => Effect.andThen(Deferred.await(gate), Effect.sync(() => seen.push(_tag, id))))
+          .pipe(Effect.provideContext(context))
+      )
+      const answer = yield* Effect.forkChild(receive("1"), { startImmediately: true })
+      yield* settle
+      assert.isUndefined(answer.pollUnsafe())
+      yield* Deferred.succeed(gate, undefined)
+      assert.deepStrictEqual(yield* Fiber.join(answer), accepted)
+      // Its meeting is all that the fixture tells.
+      assert.deepStrictEqual(seen, ["MeetingEnded", "1"])
+      assert.deepStrictEqual(yield* receive("1"), accepted)
+      assert.lengthOf(seen, 2)
+    }))
+
+  it.effect("answers 500 while nobody consumes events, before and after", () =>
+    Effect.gen(function*() {
+      const { context, receive } = yield* webhook()
+      assert.deepStrictEqual(yield* receive("1"), refused(500))
+      const consumer = yield* inBackground(
+        Events.handle(() => Effect.void).pipe(Effect.provideContext(context))
+      )
+      assert.deepStrictEqual(yield* receive("1"), accepted)
+      yield* Fiber.interrupt(consumer)
+      assert.deepStrictEqual(yield* receive("2"), refused(500))
+      yield* inBackground(Stream.runDrain(Events.stream()).pipe(Effect.provideContext(context)))
+      yield* settle
+      assert.deepStrictEqual(yield* receive("2"), accepted)
+    }))
+
+  it.effect("answers 500 when a handler fails, and logs the name of the error alone", () =>
+    Effect.gen(function*() {
+      const { context, receive } = yield* webhook()
+      let times = 0
+      const handler = () =>
+        Effect.suspend(() => ++times === 1 ? Effect.die(new RangeError("Zq7Xw-message")) : Effect.void)
+      const logged = yield* logs(Effect.gen(function*() {
+        yield* inBackground(Events.handle(handler).pipe(Effect.provideContext(context)))
+        return [yield* receive("1"), yield* receive("1"), yield* receive("1")]
+      }))
+      assert.deepStrictEqual(logged.value, [refused(500), accepted, accepted])
+      assert.strictEqual(times, 2)
+      assert.include(logged.text, `"error":"RangeError"`)
+      assert.notInclude(logged.text, "Zq7Xw")
+    }))
+
+  it.effect("counts what was taken and what was refused", () =>
+    Effect.gen(function*() {
+      const program = Effect.gen(function*() {
+        const { context, receive } = yield* webhook()
+        yield* receive("1")
+        yield* inBackground(Events.handle(() => Effect.void).pipe(Effect.provideContext(context)))
+        yield* receive("1")
+        yield* receive("2")
+      })
+      const { metrics } = yield* observe(program)
+      assert.deepStrictEqual(counters(metrics), {
+        "lark_events_total{vc.meeting.meeting_ended_v1,refused}": 1,
+        "lark_events_total{vc.meeting.meeting_ended_v1,taken}": 2
+      })
+    }))
+
+  it.effect("answers 500 after 2.5 seconds, while the handler goes on", () =>
+    Effect.gen(function*() {
+      const { context, receive } = yield* webhook()
+      let handled = 0
+      yield* inBackground(
+        Events.handle(() => Effect.delay(Effect.sync(() => handled++), "5 seconds")).pipe(
+          Effect.provideContext(context)
+        )
+      )
+      const answer = yield* Effect.forkChild(receive("1"), { startImmediately: true })
+      yield* TestClock.adjust("2500 millis")
+      assert.deepStrictEqual(yield* Fiber.join(answer), refused(500))
+      // A repetition waits for the outcome.
+      const repeated = yield* Effect.forkChild(receive("1"), { startImmediately: true })
+      yield* TestClock.adjust("2500 millis")
+      assert.deepStrictEqual(yield* Fiber.join(repeated), accepted)
+      assert.strictEqual(handled, 1)
+    }))
+})
+
+describe("a webhook with a handler of its own", () => {
+  it.effect("gives its events to consumers, too, and answers at once", () =>
+    Effect.gen(function*() {
+      const own: Array<string> = []
+      const others: Array<string> = []
+      const { context, receive } = yield* webhook({ onEvent: ({ id }) => Effect.sync(() => own.push(id)) })
+      yield* inBackground(
+        Events.handle(({ id }) => Effect.delay(Effect.sync(() => others.push(id)), "1 hour")).pipe(
+          Effect.provideContext(context)
+        )
+      )
+      assert.deepStrictEqual(yield* receive("1"), accepted)
+      assert.deepStrictEqual(own, ["1"])
+      yield* TestClock.adjust("1 hour")
+      assert.deepStrictEqual(others, ["1"])
+    }))
+})
+
+describe("several consumers", () => {
+  it.effect("each get every event, which is taken when all have taken it", () =>
+    Effect.gen(function*() {
+      const { context, receive } = yield* webhook()
+      const first: Array<string> = []
+      const second: Array<string> = []
+      const third: Array<string> = []
+      let fails = true
+      yield* inBackground(
+        Events.handle(({ id }) => Effect.sync(() => first.push(id))).pipe(Effect.provideContext(context))
+      )
+      yield* inBackground(
+        Events.handle(({ id }) =>
+          Effect.suspend(() => fails ? Effect.fail("down") : Effect.sync(() => second.push(id)))
+        ).pipe(Effect.provideContext(context))
+      )
+      yield* inBackground(
+        Stream.runForEach(Events.stream(), ({ id }) => Effect.sync(() => third.push(id))).pipe(
+          Effect.provideContext(context)
+        )
+      )
+      yield* settle
+      assert.deepStrictEqual(yield* receive("1"), refused(500))
+      assert.deepStrictEqual(yield* receive("1"), refused(500))
+      fails = false
+      assert.deepStrictEqual(yield* receive("1"), accepted)
+      yield* settle
+      assert.deepStrictEqual([first, second, third], [["1"], ["1"], ["1"]])
+    }))
+})
+
+describe("a handler", () => {
+  it.effect("may require services", () =>
+    Effect.gen(function*() {
+      class Inbox extends Context.Service<Inbox, (id: string) => Effect.Effect<void>>()("test/Inbox") {}
+      const { context, receive } = yield* webhook()
+      const seen: Array<string> = []
+      const program: Effect.Effect<never, Events.Refused, Events.Events | Inbox> = Events.handle(({ id }) =>
+        Inbox.use((add) => add(id))
+      )
+      yield* inBackground(program.pipe(
+        Effect.provideService(Inbox, (id) => Effect.sync(() => void seen.push(id))),
+        Effect.provideContext(context)
+      ))
+      yield* receive("1")
+      assert.deepStrictEqual(seen, ["1"])
+    }))
+
+  it.effect("is interrupted with its consumer, and its event comes again", () =>
+    Effect.gen(function*() {
+      const { context, receive } = yield* webhook()
+      const interrupted = yield* Deferred.make<void>()
+      const handler = () => Effect.onInterrupt(Effect.never, () => Deferred.succeed(interrupted, undefined))
+      const consumer = yield* inBackground(Events.handle(handler).pipe(Effect.provideContext(context)))
+      const answer = yield* Effect.forkChild(receive("1"), { startImmediately: true })
+      yield* settle
+      yield* Fiber.interrupt(consumer)
+      yield* Deferred.await(interrupted)
+      assert.deepStrictEqual(yield* Fiber.join(answer), refused(500))
+    }))
+
+  it.effect("that throws or dies is one that fails", () =>
+    Effect.gen(function*() {
+      const { context, receive } = yield* webhook()
+      const broken = Events.handle(({ id }) => {
+        if (id === "1") throw new Error("broken")
+        return id === "2" ? Effect.die("broken") : Effect.interrupt
+      })
+      yield* inBackground(broken.pipe(Effect.provideContext(context)))
+      for (const id of ["1", "2", "3"]) assert.deepStrictEqual(yield* receive(id), refused(500))
+    }))
+})
+
+describe("a source of your own", () => {
+  it.effect("is made with what reads the envelopes and gives the events to consumers", () =>
+    Effect.gen(function*() {
+      const { deliver, events, refuse } = yield* Events.make
+      const seen: Array<string> = []
+      const consumer = yield* inBackground(events.handle(({ id }) => Effect.sync(() => seen.push(id))))
+      const event = Option.getOrThrow(Events.fromWire(ended("1")))
+      assert.isTrue(yield* deliver(event))
+      assert.isTrue(yield* deliver(event))
+      assert.deepStrictEqual(seen, ["1"])
+      const error = new Events.Refused({ reason: "forbidden", msg: "closed" })
+      yield* refuse(error)
+      assert.strictEqual(yield* Effect.flip(Fiber.join(consumer)), error)
+      assert.isFalse(yield* deliver(Option.getOrThrow(Events.fromWire(ended("2")))))
+    }))
+})
+
+describe("the set of handled events", () => {
+  it.effect("is shared by processes, and by both sources", () =>
+    Effect.gen(function*() {
+      const store = Layer.succeedContext(yield* Layer.build(Persistence.layerBackingMemory))
+      const set = Events.layerHandledEvents().pipe(Layer.provide(store))
+      const { context, receive } = yield* Effect.provide(webhook(), set)
+      const byWebhook: Array<string> = []
+      yield* inBackground(
+        Events.handle(({ id }) => Effect.sync(() => byWebhook.push(id))).pipe(Effect.provideContext(context))
+      )
+      const byConnection = yield* Effect.gen(function*() {
+        const { ids } = yield* consume
+        yield* receive("1")
+        yield* push("1")
+        yield* push("2")
+        yield* receive("2")
+        return ids
+      }).pipe(
+        Effect.provide(Layer.provide(LongConnection.layer, set)),
+        Effect.provide(Lark.layer(Simulator.defaultApp)),
+        Effect.provide(Simulator.layer())
+      )
+      assert.deepStrictEqual([byWebhook, byConnection], [["1"], ["2"]])
+    }))
+})
