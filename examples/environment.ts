@@ -4,7 +4,7 @@ import { Lark, MeetingId, MeetingUser } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 
 /** The examples run offline, against the simulator, unless LARK_APP_ID is set. */
-const isLive = Boolean(process.env.LARK_APP_ID)
+export const isLive = Boolean(process.env.LARK_APP_ID)
 
 if (isLive && !process.env.LARK_MEETING_ID) {
   console.error("LARK_APP_ID is set, so set LARK_MEETING_ID too: the id (not the number) of a meeting in progress.")

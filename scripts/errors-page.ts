@@ -153,4 +153,16 @@ next swap may be refused (\`never\`), and the effect of the operation is still \
 | \`CasConflictWithoutState\` | the current value is not known: no hint, no conflict that names it, no read | \`setup\` | \`never\` | pass a hint; grant \`vc:meeting:readonly\` |
 | \`CasInconsistentRegister\` | conflicts name the very value that was expected | \`setup\` | \`never\` | check that all ids are of this app and one kind |
 | \`CasInvalidPolicy\` | a setting of the policy or the call is invalid; nothing was sent | \`caller\` | \`never\` | correct the setting that it names |
+
+## Errors of events
+
+\`Events.handle\` and \`Events.stream\` fail with \`EventsRefused\` when the platform refuses a long connection for good. Its
+\`kind\` is \`setup\`, its \`retry\` is \`never\`. The codes are those of this endpoint alone.
+
+| \`reason\` | \`code\` | what to do |
+| --- | --- | --- |
+| \`credentials\` | 514, 1000040344, 1000040345 | check the app id and secret |
+| \`brand\` | 1000040351 | check \`LARK_BRAND\` |
+| \`forbidden\` | 403 | check that the app is a custom app, enabled, and receives events through a long connection |
+| \`attempts\` | none, or that of the last attempt | check the network and the proxy |
 `

@@ -92,7 +92,20 @@ describe("a bundle", () => {
   ])("of %s contains no simulator, login or webhook", async (_, program) => {
     const { modules } = await bundle(program)
     expect(modules).toContain("Meetings.ts")
-    expect(modules.filter((name) => /Simulator|OAuth|Webhook|Event/.test(name))).toEqual([])
+    expect(modules.filter((name) => /Simulator|OAuth|Webhook|Event|LongConnection/.test(name))).toEqual([])
+  })
+
+  it("of a long connection contains no other source of events, no operation and no engine", async () => {
+    const { modules } = await bundle(
+      `import { LongConnection } from "effect-lark-meetings"; export default LongConnection.layer`
+    )
+    expect(modules).toContain("LongConnection/frame.ts")
+    expect(modules.filter((name) => /Simulator|Webhook|Meetings|Cas|OAuth|Token/.test(name))).toEqual([])
+  })
+
+  it("of the codec of frames is smaller than 1 kB", async () => {
+    const { bytes } = await bundle(`export { decode, encode } from "effect-lark-meetings/LongConnection/frame"`)
+    expect(bytes).toBeLessThan(1_000)
   })
 
   it("of the engine contains no module of the platform", async () => {
@@ -117,7 +130,9 @@ describe("an import", () => {
   it("of the layer and the operations loads no rate limiter, store, webhook or simulator", async () => {
     const loaded = await loadedWith(modules)
     expect(loaded).toContain("src/Lark.ts")
-    expect(loaded.filter((name) => /persistence|sql|AppTicket|Seal|Webhook|Simulator/.test(name)))
+    expect(
+      loaded.filter((name) => /persistence|sql|socket|AppTicket|Seal|Webhook|Event|LongConnection|Simulator/.test(name))
+    )
       .toEqual([])
   })
 })
