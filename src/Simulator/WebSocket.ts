@@ -13,9 +13,7 @@ const open = 1
 const closing = 2
 const closed = 3
 
-/**
- * WebSockets to the simulator, without a network. What either side sends arrives later, in order.
- */
+/** WebSockets to the simulator, without a network. What either side sends arrives later, in order. */
 export const makeConstructor = (
   longConnections: LongConnections,
   oneWay: Duration.Duration

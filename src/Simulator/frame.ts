@@ -1,8 +1,6 @@
 import * as Option from "effect/Option"
 
-/**
- * A frame of a long connection: `pbbp2.Frame`, protobuf 2.
- */
+/** A frame of a long connection: `pbbp2.Frame`, protobuf 2. */
 export interface Frame {
   readonly seqId: bigint
   readonly logId: bigint

@@ -8,9 +8,7 @@ import type { LongConnections } from "./LongConnections.ts"
 
 const encoder = new TextEncoder()
 
-/**
- * Serves one long connection on a port: upgrades the request to a WebSocket, and reads frames until it ends.
- */
+/** Serves one long connection on a port: upgrades the request to a WebSocket, and reads frames until it ends. */
 export const serveSocket = Effect.fnUntraced(function*(
   longConnections: LongConnections,
   url: URL

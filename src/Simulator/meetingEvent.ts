@@ -14,9 +14,7 @@ const view = (user: User) => ({
 const users = (named: Readonly<Record<string, User | undefined>>) =>
   Object.fromEntries(Object.entries(named).flatMap(([name, user]) => user === undefined ? [] : [[name, view(user)]]))
 
-/**
- * An event of a meeting. Source: vc-v1, events of `meeting`.
- */
+/** An event of a meeting. Source: vc-v1, events of `meeting`. */
 export const meetingEvent = (
   name: "join_meeting" | "leave_meeting" | "meeting_ended" | "meeting_started",
   meeting: Meeting,

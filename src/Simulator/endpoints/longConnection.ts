@@ -16,9 +16,7 @@ const messages: Readonly<Record<number, string>> = {
 
 const refused = (code: number, msg = messages[code] ?? "error") => Reply.json(200, { code, msg, data: {} })
 
-/**
- * `POST /callback/ws/endpoint`: the address of a long connection. Failures come with HTTP 200.
- */
+/** `POST /callback/ws/endpoint`: the address of a long connection. Failures come with HTTP 200. */
 export const longConnection = ({ host, json }: Arrival, { apps, longConnections }: World): Reply.Reply => {
   const [appId, secret] = [json?.["AppID"], json?.["AppSecret"]]
   const fault = longConnections.nextFault(appId)
