@@ -3,15 +3,15 @@ import { Context, Effect, Layer, Option, Redacted } from "effect"
 import { LarkConfig, OAuth, Seal, SessionStore, UserSessions } from "effect-lark-meetings"
 import { inspect } from "node:util"
 import * as OAuthServer from "./fixtures/OAuthServer.ts"
-import { elapse, expired } from "./fixtures/SessionWorld.ts"
+import { expired } from "./fixtures/SessionWorld.ts"
 import { alice, bob } from "./fixtures/World.ts"
 
 const key = Redacted.make(Buffer.alloc(32, 7).toString("base64"))
 
-/** Sessions with a real seal over a store in memory. */
+/** Sessions with a real seal over a store in memory. Sealing takes real time, so nothing else takes time of the test clock. */
 const sealed = Effect.fnUntraced(
   function*(options: { readonly key: Redacted.Redacted }, store: SessionStore.SessionStore["Service"]) {
-    const server = OAuthServer.make()
+    const server = OAuthServer.make({ latency: 0 })
     const context = yield* Layer.build(
       Layer.fresh(UserSessions.layer()).pipe(
         Layer.provide(Layer.mergeAll(
@@ -28,9 +28,6 @@ const sealed = Effect.fnUntraced(
 
 const memory = Effect.map(Layer.build(Layer.fresh(SessionStore.layerMemory)), Context.get(SessionStore.SessionStore))
 
-/** Sealing takes real time, so the test clock moves by single milliseconds. */
-const slowly = <A, E, R>(self: Effect.Effect<A, E, R>) => elapse(self, "1 millis")
-
 describe("what is stored", () => {
   it.effect("is sealed", () =>
     Effect.gen(function*() {
@@ -44,9 +41,9 @@ describe("what is stored", () => {
         }
       })
       const { login, sessions } = yield* sealed({ key }, store)
-      yield* slowly(sessions.save(alice, yield* login))
+      yield* sessions.save(alice, yield* login)
       yield* expired
-      assert.strictEqual(Redacted.value(yield* slowly(sessions.get(alice).get)), "access.login1.1")
+      assert.strictEqual(Redacted.value(yield* sessions.get(alice).get), "access.login1.1")
       assert.strictEqual(values.length, 8)
       for (const value of values) assert.notMatch(value, /login1|access\.|refresh\./)
     }))
@@ -63,14 +60,14 @@ describe("what is stored", () => {
         }
       })
       const { login, sessions } = yield* sealed({ key }, spied)
-      yield* slowly(sessions.save(alice, yield* login))
-      yield* slowly(sessions.save(bob, yield* login))
+      yield* sessions.save(alice, yield* login)
+      yield* sessions.save(bob, yield* login)
       const [keyOfAlice = "", keyOfBob = ""] = keys
       const stolen = Option.getOrThrow(yield* store.get(keyOfAlice))
       yield* store.swap(keyOfBob, 1, stolen.value)
       const { sessions: fresh } = yield* sealed({ key }, store)
-      assert.strictEqual(Redacted.value(yield* slowly(fresh.get(alice).get)), "access.login1.0")
-      const error = yield* slowly(Effect.flip(fresh.get(bob).get))
+      assert.strictEqual(Redacted.value(yield* fresh.get(alice).get), "access.login1.0")
+      const error = yield* Effect.flip(fresh.get(bob).get)
       assert.include<object>(error, { _tag: "SessionStoreError", reason: "unreadable" })
       assert.include(String(error), "LARK_SEAL_KEY")
     }))
@@ -79,22 +76,22 @@ describe("what is stored", () => {
     Effect.gen(function*() {
       const store = yield* memory
       const { login, sessions } = yield* sealed({ key }, store)
-      yield* slowly(sessions.save(alice, yield* login))
+      yield* sessions.save(alice, yield* login)
       const other = Redacted.make(Buffer.alloc(32, 8).toString("base64"))
       const { login: loginAgain, sessions: fresh } = yield* sealed({ key: other }, store)
-      assert.include<object>(yield* slowly(Effect.flip(fresh.get(alice).get)), { reason: "unreadable" })
-      yield* slowly(fresh.save(alice, yield* loginAgain))
-      assert.strictEqual(Redacted.value(yield* slowly(fresh.get(alice).get)), "access.login1.0")
-      yield* slowly(sessions.remove(alice))
-      assert.include<object>(yield* slowly(Effect.flip(sessions.get(alice).get)), { reason: "noSession" })
+      assert.include<object>(yield* Effect.flip(fresh.get(alice).get), { reason: "unreadable" })
+      yield* fresh.save(alice, yield* loginAgain)
+      assert.strictEqual(Redacted.value(yield* fresh.get(alice).get), "access.login1.0")
+      yield* sessions.remove(alice)
+      assert.include<object>(yield* Effect.flip(sessions.get(alice).get), { reason: "noSession" })
     }))
 
   it.effect("does not appear when the service, a session or a token is printed", () =>
     Effect.gen(function*() {
       const { login, sessions } = yield* sealed({ key }, yield* memory)
-      yield* slowly(sessions.save(alice, yield* login))
+      yield* sessions.save(alice, yield* login)
       const session = sessions.get(alice)
-      const token = yield* slowly(session.get)
+      const token = yield* session.get
       for (const value of [sessions, session, token]) {
         assert.notMatch(inspect(value, { depth: 20, showHidden: true }), /login1|access\.|refresh\./)
       }
