@@ -283,6 +283,19 @@ describe("a failure to get a token", () => {
     ["an infinite expiry", { body: `{"code":0,"tenant_access_token":"t","expire":1e999}` }, "MalformedResponse"]
   ]
 
+  it.effect("by a defect delays the next mint as a lost connection does", () =>
+    Effect.gen(function*() {
+      const token = yield* provision((n) =>
+        n === 0 ? Effect.die(new Error("a broken client")) : platform.minted("t-ok")
+      )
+      assert.isTrue(Exit.hasDies(yield* Effect.exit(token.get)))
+      const waiting = yield* Effect.forkChild(token.text, { startImmediately: true })
+      yield* TestClock.adjust(999)
+      assert.strictEqual(token.mints.length, 1)
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* Fiber.join(waiting), "t-ok")
+    }))
+
   it.effect.each(transientFailures)(
     "because of %s is not repeated: the next callers wait for another mint",
     ([, reaction, tag]) =>

@@ -67,15 +67,18 @@ describe("UserSessions.fromRefreshToken", () => {
 
   it.effect.each(
     [
-      ["fails", Effect.fail("the disk is full")],
-      ["dies", Effect.die(new Error("the disk is full"))]
-    ] satisfies ReadonlyArray<readonly [string, Effect.Effect<never, string>]>
+      ["fails", () => Effect.fail("the disk is full")],
+      ["dies", () => Effect.die(new Error("the disk is full"))],
+      ["throws", () => {
+        throw new Error("the disk is full")
+      }]
+    ] satisfies ReadonlyArray<readonly [string, () => Effect.Effect<never, string>]>
   )(
     "does not use tokens that onRotate did not store (it %s), and calls it again",
     ([, failure]) =>
       Effect.gen(function*() {
         let isFull = true
-        const { token, uses } = yield* own(() => Effect.suspend(() => isFull ? failure : Effect.void))
+        const { token, uses } = yield* own(() => isFull ? failure() : Effect.void)
         const error = yield* elapse(Effect.flip(token))
         assert.include<object>(error, { _tag: "SessionStoreError", endpoint: "UserSessions.fromRefreshToken" })
         isFull = false

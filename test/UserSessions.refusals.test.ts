@@ -271,6 +271,22 @@ describe("a store that fails", () => {
         }
       })
   )
+
+  it.effect.each(["before", "after"] as const)(
+    "by a defect %s it acts loses no session, whichever operation it is",
+    (when) =>
+      Effect.gen(function*() {
+        for (const at of [0, 1, 2, 3]) {
+          const world = yield* loggedIn()
+          yield* expired
+          let operations = 0
+          world.hooks[when] = () => operations++ === at ? Effect.die(new Error("broken driver")) : Effect.void
+          assert.strictEqual(yield* elapse(tokenOf(world.process)), "access.login1.1")
+          assert.strictEqual(world.uses.length, 1)
+          assert.strictEqual(yield* elapse(tokenOf(yield* world.start("two"))), "access.login1.1")
+        }
+      })
+  )
 })
 
 describe("a removal", () => {

@@ -196,10 +196,13 @@ describe("the set of handled events", () => {
     override readonly name = "Down"
   }
 
-  const broken: ReadonlyArray<readonly [how: string, answer: Effect.Effect<never, unknown>, name: string]> = [
-    ["fails", Effect.fail(new Down("Zq7Xw")), "Down"],
-    ["dies", Effect.die(new TypeError("Zq7Xw")), "TypeError"],
-    ["never answers", Effect.never, "TimeoutError"]
+  const broken: ReadonlyArray<readonly [how: string, answer: () => Effect.Effect<never, unknown>, name: string]> = [
+    ["fails", () => Effect.fail(new Down("Zq7Xw")), "Down"],
+    ["dies", () => Effect.die(new TypeError("Zq7Xw")), "TypeError"],
+    ["throws", () => {
+      throw new TypeError("Zq7Xw")
+    }, "TypeError"],
+    ["never answers", () => Effect.never, "TimeoutError"]
   ]
 
   it.effect.each(broken)(
@@ -207,7 +210,7 @@ describe("the set of handled events", () => {
     ([, answer, name]) =>
       Effect.gen(function*() {
         const webhook = yield* mount().pipe(
-          Effect.provideService(Webhook.HandledEvents, { has: () => answer, add: () => answer })
+          Effect.provideService(Webhook.HandledEvents, { has: answer, add: answer })
         )
         const logged = yield* logs(Effect.gen(function*() {
           assert.deepStrictEqual(yield* webhook.receive(event), accepted)
@@ -223,6 +226,22 @@ describe("the set of handled events", () => {
         assert.notInclude(logged.text, "Zq7Xw")
       })
   )
+
+  it.effect("that adds when it is called is called after the handler only", () =>
+    Effect.gen(function*() {
+      const added = new Set<string>()
+      const set: Webhook.HandledEvents = {
+        has: (id) => Effect.sync(() => added.has(id)),
+        add: (id) => Effect.as(Effect.void, void added.add(id))
+      }
+      const { gate, handlings, onEvent } = yield* gated
+      const webhook = yield* mount({ onEvent }).pipe(Effect.provideService(Webhook.HandledEvents, set))
+      yield* webhook.receive(event)
+      yield* Deferred.fail(gate(0), "the database is down")
+      yield* TestClock.adjust("1 millis")
+      yield* webhook.receive(event)
+      assert.strictEqual(handlings(), 2)
+    }))
 })
 
 describe("the time of an event", () => {

@@ -31,7 +31,8 @@ export const make = <E>(
       Effect.suspend(() => {
         if (expected.version !== current.version) return Effect.succeed<Cas.Outcome<Versioned>>(Cas.conflict(current))
         const next = { version: current.version + 1, content }
-        return Effect.matchCause(granted === undefined ? Effect.void : onRotate(granted), {
+        const kept = Effect.suspend(() => granted === undefined ? Effect.void : onRotate(granted))
+        return Effect.matchCause(kept, {
           onFailure: () => Cas.unsent({ cause: notKept }),
           onSuccess: (): Cas.Outcome<Versioned> => {
             granted = undefined

@@ -1,4 +1,5 @@
 /** A session as a register of the compare-and-swap engine, sealed in a session store. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
@@ -25,6 +26,19 @@ const Json = Schema.fromJsonString(Session)
 const encode = Schema.encodeEffect(Json)
 const decode = Schema.decodeEffect(Json)
 
+/** A store of the application may break off by a defect. It is asked again: the successor of a token must not be lost. */
+const orElse = <A, B, E>(operation: () => Effect.Effect<A, E>, broken: Effect.Effect<B, E>): Effect.Effect<A | B, E> =>
+  Effect.catchCause(
+    Effect.suspend(operation),
+    (cause): Effect.Effect<B, E> => Cause.hasFails(cause) ? Effect.failCause(cause) : broken
+  )
+
+const broken = new SessionStoreError({
+  endpoint: "SessionStore",
+  reason: "unavailable",
+  detail: "an operation of the store ended with a defect"
+})
+
 const nothing: Versioned = { version: 0, content: { _tag: "Nothing" } }
 
 /** The session of a key. The engine retries what failed because the store was unavailable. */
@@ -49,7 +63,7 @@ export const fromStore = (
 
   return {
     equals,
-    read: store.get(key).pipe(
+    read: orElse(() => store.get(key), Effect.fail(broken)).pipe(
       Effect.flatMap(Option.match({ onNone: () => Effect.succeed(nothing), onSome: open })),
       Effect.map(Cas.observed),
       unlessTerminal
@@ -61,8 +75,10 @@ export const fromStore = (
         }
         // Encoding a decoded value cannot fail.
         const text = yield* Effect.orDie(encode(content))
-        const outcome = yield* store.swap(key, expected.version, yield* seal.seal(purpose, Redacted.make(text)))
-        if (outcome._tag === "Applied") return Cas.appliedWith({ version: expected.version + 1, content })
+        const { version } = expected
+        const sealed = yield* seal.seal(purpose, Redacted.make(text))
+        const outcome = yield* orElse(() => store.swap(key, version, sealed), Effect.succeed(Cas.unknown(broken)))
+        if (outcome._tag === "Applied") return Cas.appliedWith({ version: version + 1, content })
         if (outcome._tag !== "Conflict") return outcome
         return Cas.conflict(
           yield* Option.match(outcome.actual, { onNone: () => Effect.succeed(nothing), onSome: open })

@@ -89,8 +89,8 @@ export const layerHandledEvents = (options?: {
 /** Each of the two operations leaves time for an answer within the three seconds that the platform waits. */
 const storeTimeout = Duration.seconds(1)
 
-const orElse = <A>(self: Effect.Effect<A, unknown>, fallback: A): Effect.Effect<A> =>
-  self.pipe(
+const orElse = <A>(self: () => Effect.Effect<A, unknown>, fallback: A): Effect.Effect<A> =>
+  Effect.suspend(self).pipe(
     Effect.timeout(storeTimeout),
     Effect.catchCause((cause) => Effect.as(warn("The set of handled events failed", cause), fallback))
   )
@@ -140,8 +140,8 @@ export const makeOnce: Effect.Effect<Once> = Effect.gen(function*() {
       running.set(id, outcome)
       // Recorded after it was handled: an event is handled twice rather than lost.
       const handling = Effect.flatMap(
-        orElse(handled.has(id), false),
-        (isHandled) => isHandled ? Effect.void : Effect.andThen(self, orElse(handled.add(id), undefined))
+        orElse(() => handled.has(id), false),
+        (isHandled) => isHandled ? Effect.void : Effect.andThen(self, orElse(() => handled.add(id), undefined))
       )
       return Effect.onExit(restore(handling), (exit) => {
         running.delete(id)

@@ -4,6 +4,7 @@
  * a caller is interrupted, and ends with the scope of the layer. Times are in milliseconds on the monotonic clock.
  * Effect's `Cache` and `RcMap` use the wall clock, and make callers wait while they renew.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -11,6 +12,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import { constTrue } from "effect/Function"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { GenericError } from "../LarkError.ts"
@@ -62,20 +64,20 @@ export interface Options<A, E> {
 }
 
 interface Failure<E> {
-  readonly error: E
   /** The number of failures in a row. */
   readonly times: number
   readonly nextFetchFrom: number
-  /** Whether `get` fails with the error until then. */
-  readonly isAnswer: boolean
+  /** Until then `get` fails with it; without it `get` waits. */
+  readonly answer: E | undefined
 }
 
 const pause = 30 * second
 const refusalDelay = 5 * second
 
-const failureOf = <E extends GenericError>(error: E, times: number, now: number): Failure<E> => {
-  const requested = "retryAfter" in error ? error.retryAfter : undefined
-  const isRefusal = error.retry === "never" || (error._tag === "UnknownApiError" && error.kind === "caller")
+/** Without an error, the fetch ended with a defect. */
+const failureOf = <E extends GenericError>(error: E | undefined, times: number, now: number): Failure<E> => {
+  const requested = error !== undefined && "retryAfter" in error ? error.retryAfter : undefined
+  const isRefusal = error?.retry === "never" || (error?._tag === "UnknownApiError" && error.kind === "caller")
   const isAnswer = requested !== undefined || isRefusal
   const delay = requested !== undefined
     // A minute is the longest window of the platform's limits.
@@ -83,7 +85,7 @@ const failureOf = <E extends GenericError>(error: E, times: number, now: number)
     : isAnswer
     ? refusalDelay
     : Math.min(second * 2 ** (times - 1), 4 * second)
-  return { error, times, nextFetchFrom: now + delay, isAnswer }
+  return { times, nextFetchFrom: now + delay, answer: isAnswer ? error : undefined }
 }
 
 export const make = <A, E extends GenericError>(
@@ -111,14 +113,11 @@ export const make = <A, E extends GenericError>(
         if (current !== undefined && now >= current.renewFrom) pausedUntil = now + pause
       })
     ),
-    Effect.tapError((error) =>
-      Effect.sync(() => {
-        if (delays(error)) failure = failureOf(error, (failure?.times ?? 0) + 1, monotonicMillis(clock))
-      })
-    ),
     Effect.tapCause((cause) =>
       Effect.suspend(() => {
         const now = monotonicMillis(clock)
+        const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+        if (error === undefined || delays(error)) failure = failureOf(error, (failure?.times ?? 0) + 1, now)
         pausedUntil = Math.max(now + pause, failure?.nextFetchFrom ?? 0)
         // No caller waits for it, so no caller gets the error.
         return current !== undefined && now < current.usableUntil ?
@@ -153,9 +152,7 @@ export const make = <A, E extends GenericError>(
   const get = Effect.suspend((): Effect.Effect<A, E> => {
     const now = monotonicMillis(clock)
     if (current === undefined || now >= current.usableUntil) {
-      return failure !== undefined && failure.isAnswer && now < failure.nextFetchFrom
-        ? Effect.fail(failure.error)
-        : fetched
+      return failure?.answer !== undefined && now < failure.nextFetchFrom ? Effect.fail(failure.answer) : fetched
     }
     const { renewFrom, value } = current
     return now >= renewFrom && now >= pausedUntil ? Effect.as(fetching, value) : Effect.succeed(value)
