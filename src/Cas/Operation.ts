@@ -169,9 +169,9 @@ export class Operation<A, E, R, C, PE, PR> {
   private abandon(cause: Cause.Cause<unknown>): Effect.Effect<void> | undefined {
     const abandoned = this.recorder.abandoned(this.state, this.command, cause)
     const { onAbandoned } = this.plan.options
-    if (abandoned === undefined || onAbandoned === undefined) return undefined
-    const hook = Effect.suspend(() => onAbandoned(abandoned.swap, abandoned.effect))
-    return Effect.asVoid(Effect.forkDetach(hook, { startImmediately: true }))
+    const hook = abandoned && onAbandoned
+      && Effect.suspend(() => onAbandoned(abandoned.swap, abandoned.effect))
+    return hook && Effect.asVoid(Effect.forkDetach(hook, { startImmediately: true }))
   }
 
   private sendSwap(

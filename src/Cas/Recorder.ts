@@ -144,7 +144,9 @@ export class Recorder<A, C> {
     const effect = isApplied ? "applied" : swap === undefined ? "none" : "unknown"
     const outcome = Cause.hasInterruptsOnly(cause)
       ? "interrupted"
-      : Option.match(Cause.findErrorOption(cause), { onNone: () => "defect", onSome: tagOf })
+      : Cause.hasFails(cause)
+      ? tagOf(Cause.squash(cause))
+      : "defect"
     this.evidence(outcome, effect, Option.none())
     if (swap === undefined || effect === "none") return undefined
     return { swap: { expected: swap.expected, desired: swap.desired }, effect }

@@ -168,8 +168,10 @@ const reached = <A, E>(state: State<A, E>, value: A): Transition<A, E> => [state
 }]
 
 /** Whether there is time for an attempt after a wait. At the deadline there is none, however short an attempt may be. */
-const fits = <A>({ deadline, minAttempt }: Rules<A>, { elapsed }: State<A, unknown>, wait = 0): boolean =>
-  elapsed + wait < deadline && elapsed + wait + minAttempt <= deadline
+const fits = <A>(rules: Rules<A>, { elapsed }: State<A, unknown>, wait = 0): boolean => {
+  const left = rules.deadline - elapsed - wait
+  return left > 0 && left >= rules.minAttempt
+}
 
 const sendRead = <A, E>(rules: Rules<A>, state: State<A, E>): Transition<A, E> =>
   fits(rules, state)

@@ -11,7 +11,6 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
-import { constTrue } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
@@ -89,7 +88,7 @@ const failureOf = <E extends GenericError>(error: E | undefined, times: number, 
 }
 
 export const make = <A, E extends GenericError>(
-  { context, delays = constTrue, fetch }: Options<A, E>
+  { context, delays, fetch }: Options<A, E>
 ): Renewing<A, E> => {
   const clock = Context.get(context, Clock.Clock)
   const scope = Context.get(context, Scope.Scope)
@@ -117,7 +116,7 @@ export const make = <A, E extends GenericError>(
       Effect.suspend(() => {
         const now = monotonicMillis(clock)
         const error = Option.getOrUndefined(Cause.findErrorOption(cause))
-        if (error === undefined || delays(error)) failure = failureOf(error, (failure?.times ?? 0) + 1, now)
+        if (error === undefined || delays?.(error) !== false) failure = failureOf(error, (failure?.times ?? 0) + 1, now)
         pausedUntil = Math.max(now + pause, failure?.nextFetchFrom ?? 0)
         // No caller waits for it, so no caller gets the error.
         return current !== undefined && now < current.usableUntil ?

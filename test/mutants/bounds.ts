@@ -31,14 +31,14 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "minAttempt ignored",
     file: reducer,
-    find: "&& elapsed + wait + minAttempt <= deadline",
+    find: " && left >= rules.minAttempt",
     replace: "",
     killer: timeout("lets no swap start that has less than the least time left")
   },
   {
     name: "attempts start at the deadline",
     file: reducer,
-    find: "elapsed + wait < deadline && ",
+    find: "left > 0 && ",
     replace: "",
     killer: timeout("lets nothing start when it has come, though an attempt needs no time at all")
   },
