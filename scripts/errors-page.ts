@@ -47,7 +47,7 @@ const documentedBy = (file: URL): ReadonlyMap<string, ReadonlyArray<Documented>>
   }))
 }
 
-type Part = "meeting" | "generic" | "session"
+type Part = "meeting" | "contact" | "generic" | "session"
 
 const fileOf = (part: Part) => new URL(`../src/LarkError/${part}.ts`, import.meta.url)
 
@@ -117,6 +117,12 @@ One class each. An operation lists exactly the codes that are documented for its
 
 ${section("meeting")}
 
+## Contact codes
+
+\`Contacts.get\` lists them.
+
+${section("contact")}
+
 ## Generic codes
 
 Any endpoint may answer with them. Codes below 100000 come from the token endpoints and from older endpoints. Codes that
@@ -131,7 +137,7 @@ ${section("generic", "session")}
 | \`UnknownApiError\` | a code that is not documented for the endpoint | \`platform\` with HTTP 408, 429 or 5xx, else \`caller\` | \`wait\` if it is the reply to the request for the call's token, else \`unknown\` |
 | \`TransportError\` | no reply: connection failed or lost, nothing within 10 seconds (9 for a token), or no token in time to send it | \`platform\` | \`wait\` if it was certainly not executed, else \`unknown\` |
 | \`MalformedResponse\` | not JSON, no \`code\`, a gateway's page, a success without its data, more than 10 MiB | \`setup\` with a 4xx but 408 and 429, else \`platform\` | \`wait\` if it is the reply to the request for the call's token, else \`unknown\` |
-| \`InvalidParameter\` | a path parameter is empty or dots, a parameter has half of a surrogate pair in it, the body is not JSON, the users of a call have different kinds of id, or \`setHost\` is given no user | \`caller\` | \`never\` |
+| \`InvalidParameter\` | a path parameter is empty or dots, a parameter has half of a surrogate pair in it, the body is not JSON, the users of a call have different kinds of id, \`setHost\` is given no user, or the time of \`listByNo\` is empty, backwards or too long | \`caller\` | \`never\` |
 | \`ReauthorizationRequired\` | the session of a user has ended: \`reason\` says how, \`code\` is there if the platform refused it | \`caller\` | \`never\` |
 | \`SessionStoreError\` | the store of sessions failed, or holds what cannot be read | \`platform\` if it failed, else \`setup\` | \`wait\` if it failed, else \`never\` |
 | \`AppTicketMissing\` | a store app has no \`app_ticket\`, or an outdated one | \`platform\` if a new one was requested, else \`setup\` | \`wait\` if a new one was requested, else \`never\` |

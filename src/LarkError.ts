@@ -38,6 +38,7 @@ import { memoize } from "effect/Function"
 import * as Schema from "effect/Schema"
 import type { Classified } from "./internal/classified.ts"
 import { type ApiError, type Code, type ErrorClass, type Failure, withoutFrames } from "./LarkError/ApiError.ts"
+import * as Contact from "./LarkError/contact.ts"
 import * as Generic from "./LarkError/generic.ts"
 import * as Meeting from "./LarkError/meeting.ts"
 import { schemaOf } from "./LarkError/schema.ts"
@@ -48,6 +49,7 @@ export type { Kind, Retry } from "./Cas.ts"
 export type { Classified } from "./internal/classified.ts"
 export { ApiError } from "./LarkError/ApiError.ts"
 export type { Code, ErrorClass, Failure } from "./LarkError/ApiError.ts"
+export * from "./LarkError/contact.ts"
 export * from "./LarkError/generic.ts"
 export * from "./LarkError/meeting.ts"
 export { schemaOf } from "./LarkError/schema.ts"
@@ -92,7 +94,9 @@ export type GenericError = InstanceType<
  *
  * @category models
  */
-export type LarkError = InstanceType<(typeof Meeting)[keyof typeof Meeting]> | GenericError
+export type LarkError =
+  | InstanceType<(typeof Meeting)[keyof typeof Meeting] | (typeof Contact)[keyof typeof Contact]>
+  | GenericError
 
 /**
  * A code, or a range of codes, and the properties of its error.
@@ -123,7 +127,7 @@ export const tableOf = (
  *
  * @category table
  */
-export const table: ReadonlyArray<Row> = tableOf([Object.values(Meeting), generic].flat())
+export const table: ReadonlyArray<Row> = tableOf([Object.values(Meeting), Object.values(Contact), generic].flat())
 
 /**
  * Every error of the platform, as JSON. Decodes to instances of the classes. `retryAfter` is text such as `1500 millis`.
@@ -145,7 +149,7 @@ export const table: ReadonlyArray<Row> = tableOf([Object.values(Meeting), generi
  * @category schemas
  */
 export const LarkError: Schema.Codec<LarkError, Schema.Json> = Schema.Union(
-  [Meeting, Generic, Session, Transport].flatMap((classes) => Object.values(classes)).map((Class) =>
+  [Meeting, Contact, Generic, Session, Transport].flatMap((classes) => Object.values(classes)).map((Class) =>
     schemaOf<LarkError>(Class)
   )
 )

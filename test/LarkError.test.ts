@@ -51,7 +51,11 @@ const others: ReadonlyArray<Documented> = [
   [400, 123003, "assign host exceed max limit 10", "AssignHostExceedMaxLimit"],
   [400, 123004, "assign host error", "AssignHostError"],
   [400, 123006, "invalid password", "InvalidPassword"],
-  [400, 124002, "record processing", "RecordProcessing"]
+  [400, 124002, "record processing", "RecordProcessing"],
+  [400, 40001, "param error", "ContactParamError"],
+  [400, 40003, "internal error", "ContactInternalError"],
+  [400, 41012, "user id invalid error", "UserIdInvalid"],
+  [400, 41050, "no user authority error", "NoUserAuthority"]
 ]
 
 /** The generic codes. */
@@ -92,14 +96,14 @@ const genericCodes = [generic, token].flatMap((byTag) =>
 const kinds: Readonly<Record<Exclude<LarkError.Kind, "setup">, ReadonlyArray<number>>> = {
   caller: [
     121002, 121003, 121004, 121005, 122001, 122002, 122003, 122004, 122005, 122006, 122007, 122008, 122009,
-    123002, 123003, 123004, 123006,
+    123002, 123003, 123004, 123006, 40001, 41012,
     // A user's token, what the user has granted, and what the call names.
     20005, 20006, 99991668, 99991677, 99991679, 20010, 99991674, 99991675, 99992351, 99992402,
     9499, 10003, 20001, 20063, 20067, 20068, 20071,
     20003, 20004, 20008, 20026, 20037, 20049, 20064, 20065, 20066, 20073, 99991669
   ],
   conflict: [121006],
-  platform: [121001, 124002, 99991400, 99991403, 1500, 1642, 1663, 1668, 2200, 5000, 20050, 20072]
+  platform: [121001, 124002, 40003, 99991400, 99991403, 1500, 1642, 1663, 1668, 2200, 5000, 20050, 20072]
 }
 
 const meetingRows = [...setHost, ...get.filter(([, code]) => code === 121004), ...others]
@@ -234,7 +238,7 @@ describe("a generic code", () => {
 
 describe("the code table", () => {
   it("has every documented code with its class, status and message", () => {
-    const classes = documented("meeting")
+    const classes = new Map([...documented("meeting"), ...documented("contact")])
     for (const [status, code, msg, tag] of meetingRows) {
       assert.deepInclude<object>(classes.get(tag)?.[0] ?? {}, { code, status, msg })
       assert.strictEqual(LarkError.table.find((row) => row.code === code)?.tag, tag)
@@ -284,7 +288,12 @@ describe("the code table", () => {
   })
 
   it("agrees with the docstrings of the classes, which have a meaning for each code", () => {
-    const classes = [...documented("meeting"), ...documented("generic"), ...documented("session")]
+    const classes = [
+      ...documented("meeting"),
+      ...documented("contact"),
+      ...documented("generic"),
+      ...documented("session")
+    ]
     assert.isAbove(classes.length, 40)
     for (const [tag, codes] of classes) {
       const rows = LarkError.table.filter((row) => row.tag === tag)
@@ -308,6 +317,7 @@ describe("the code table", () => {
     assert.deepStrictEqual(of("wait"), [124002, 99991400])
     assert.sameMembers(of("unknown"), [
       121001,
+      40003,
       ...(generic["PlatformError"] ?? []),
       ...(token["PlatformError"] ?? [])
     ])
