@@ -400,27 +400,26 @@ export const paged = {
  * that fails, and with `MalformedResponse` if a page says that more follow, but names no token or one that was named
  * before, or names a token without `has_more`.
  *
- * **Example** (All meetings of a number)
+ * **Example** (All rooms)
  *
  * ```ts
  * import { Schema, Stream } from "effect"
  * import { LarkError, LarkHttp } from "effect-lark-meetings"
  *
- * const listByNo = LarkHttp.endpoint({
- *   name: "vc.v1.meeting.list_by_no",
+ * const listRooms = LarkHttp.endpoint({
+ *   name: "vc.v1.room.list",
  *   method: "GET",
- *   path: "/vc/v1/meetings/list_by_no",
+ *   path: "/vc/v1/rooms",
  *   token: "either",
  *   errors: [LarkError.InternalError, LarkError.ParamError],
  *   data: Schema.Struct({
  *     ...LarkHttp.paged,
- *     meeting_briefs: Schema.optional(Schema.Array(Schema.Struct({ id: Schema.String })))
+ *     rooms: Schema.optional(Schema.Array(Schema.Struct({ room_id: Schema.String })))
  *   })
  * })
- * const query = { meeting_no: "123456789", start_time: 1608883322, end_time: 1608969722, page_size: 50 }
- * const ids = LarkHttp.pages(listByNo, { query }).pipe(
- *   Stream.flatMap(({ meeting_briefs = [] }) => Stream.fromArray(meeting_briefs)),
- *   Stream.map(({ id }) => id)
+ * const ids = LarkHttp.pages(listRooms, { query: { page_size: 100 } }).pipe(
+ *   Stream.flatMap(({ rooms = [] }) => Stream.fromArray(rooms)),
+ *   Stream.map(({ room_id }) => room_id)
  * )
  * ```
  *

@@ -10,7 +10,7 @@
  * **Gotchas**
  *
  * A reserve id has the same form, so only the platform can refuse it: `get` fails with `DataNotExist`, the other
- * operations with `MeetingNotExist`. Its meeting id comes from `GET /vc/v1/reserves/:reserve_id/get_active_meeting`.
+ * operations with `MeetingNotExist`. Its meeting id comes from `Reserves.activeMeeting`.
  *
  * **Example** (From a constant, and from input)
  *
@@ -46,7 +46,7 @@ const kind = {
   is: isMeetingId,
   name: "meeting id",
   form: "meeting id or reserve id" as const,
-  mistaken: "nine digits are a meeting number; events and GET /vc/v1/meetings/list_by_no name its meeting ids"
+  mistaken: "nine digits are a meeting number; Meetings.listByNo, Meetings.activeByNo and events name its meeting ids"
 }
 
 /**

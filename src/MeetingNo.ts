@@ -40,7 +40,7 @@ const kind = {
   name: "meeting number",
   form: "meeting number" as const,
   mistaken:
-    "that many digits are a meeting id or a reserve id; Meetings.get names the number of a meeting, GET /vc/v1/reserves/:reserve_id that of a reservation"
+    "that many digits are a meeting id or a reserve id; Meetings.get names the number of a meeting, Reserves.get that of a reservation"
 }
 
 /**

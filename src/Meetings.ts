@@ -6,10 +6,12 @@
  * - `setHost` moves the host role, however many others move it meanwhile, and reports what it did.
  * - `swapHost` is the bare call: one request, no retry, the conflict a value.
  * - `get` reads a meeting, `end` ends it.
+ * - `listByNo` and `activeByNo` find a meeting by its number.
+ * - `invite` and `kickout` take any number of people, and have an outcome for each.
  *
- * An operation runs as the app, or as the user inside `Lark.asUser`. `end` takes users only, which the compiler checks.
- * `Meetings` is the service that the accessors use: replace or wrap it for tests and policies of your own. Source: Feishu
- * Open Platform, vc-v1 `meeting`.
+ * An operation runs as the app, or as the user inside `Lark.asUser`. `end` and `invite` take users only, which the compiler
+ * checks. `Meetings` is the service that `setHost`, `swapHost`, `get` and `end` use: replace or wrap it for tests and
+ * policies of your own. The others use `LarkHttp`. Source: Feishu Open Platform, vc-v1 `meeting`.
  *
  * **Gotchas**
  *
@@ -41,6 +43,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Cas from "./Cas.ts"
+import { mixed } from "./internal/idTypes.ts"
 import { withSpan } from "./internal/telemetry.ts"
 import { LarkHttp } from "./LarkHttp.ts"
 import type { Meeting } from "./Meeting.ts"
@@ -50,6 +53,16 @@ import * as hostRegister from "./Meetings/hostRegister.ts"
 import * as MeetingUser from "./MeetingUser.ts"
 import { Tenant } from "./TenantToken.ts"
 import { UserToken } from "./UserToken.ts"
+
+export {
+  activeByNo,
+  type ActiveByNoError,
+  type ActiveByNoOptions,
+  listByNo,
+  type ListByNoError,
+  type MeetingBrief
+} from "./Meetings/numbers.ts"
+export { invite, type InviteError, kickout, type KickoutError, type PersonOutcome } from "./Meetings/people.ts"
 
 /**
  * How the method of an endpoint fails: with the errors documented for it, and the generic ones.
@@ -189,8 +202,8 @@ export const make = Effect.gen(function*() {
     const named = options.hint ?? intent.values[0]
     if (named === undefined) return yield* invalid("hint", "is missing, and the intent names no user")
     const { idType } = named
-    const mixed = hostRegister.mixed(idType, intent.values)
-    if (mixed !== undefined) return yield* invalid("intent", mixed)
+    const reason = mixed(idType, intent.values)
+    if (reason !== undefined) return yield* invalid("intent", reason)
     const inKind = (user: MeetingUser.MeetingUser) => MeetingUser.hasIdType(user, idType)
     const user = yield* Effect.serviceOption(UserToken)
     const operator = user.pipe(Option.flatMap(({ user }) => user), Option.filter(inKind))

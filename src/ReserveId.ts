@@ -39,8 +39,7 @@ const kind = {
   is: isReserveId,
   name: "reserve id",
   form: "meeting id or reserve id" as const,
-  mistaken:
-    "nine digits are a meeting number; the reserve id is in the answer of POST /vc/v1/reserves/apply, which named both"
+  mistaken: "nine digits are a meeting number; the reserve id is in the result of Reserves.apply, which named both"
 }
 
 /**

@@ -51,7 +51,11 @@ const kinds: ReadonlyArray<Kind> = [
   {
     what: "meeting id",
     valid: [id, "1234567890", "9".repeat(32)],
-    other: ["meeting number", "123456789", /nine digits are a meeting number; .*list_by_no/],
+    other: [
+      "meeting number",
+      "123456789",
+      /nine digits are a meeting number; Meetings\.listByNo, Meetings\.activeByNo/
+    ],
     is: MeetingId.isMeetingId,
     make: MeetingId.make,
     makeEffect: MeetingId.makeEffect,
@@ -62,7 +66,7 @@ const kinds: ReadonlyArray<Kind> = [
   {
     what: "meeting number",
     valid: ["123456789", "000000000"],
-    other: ["meeting id or reserve id", id, /a meeting id or a reserve id; Meetings\.get .*\/reserves\/:reserve_id/],
+    other: ["meeting id or reserve id", id, /a meeting id or a reserve id; Meetings\.get .*Reserves\.get/],
     is: MeetingNo.isMeetingNo,
     make: MeetingNo.make,
     makeEffect: MeetingNo.makeEffect,
@@ -73,7 +77,7 @@ const kinds: ReadonlyArray<Kind> = [
   {
     what: "reserve id",
     valid: [id, "1234567890", "9".repeat(32)],
-    other: ["meeting number", "123456789", /nine digits are a meeting number; .*reserves\/apply/],
+    other: ["meeting number", "123456789", /nine digits are a meeting number; .*Reserves\.apply/],
     is: ReserveId.isReserveId,
     make: ReserveId.make,
     makeEffect: ReserveId.makeEffect,

@@ -16,7 +16,7 @@ export const get = endpoint({
     LarkError.DataNotExist,
     LarkError.NoPermission
   ],
-  // The other fields have readers of their own (`Meetings/meeting.ts`).
+  // The other fields have readers of their own (`internal/meeting.ts`).
   data: Schema.Struct({
     meeting: Schema.StructWithRest(Schema.Struct({ id: Schema.String }), [Schema.Record(Schema.String, Schema.Unknown)])
   })

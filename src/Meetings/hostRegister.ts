@@ -1,6 +1,8 @@
 /** The host of a meeting as a register: `get` and `set_host`, and what their answers prove. */
 import * as Effect from "effect/Effect"
 import * as Cas from "../Cas.ts"
+import { mixed } from "../internal/idTypes.ts"
+import { fromWire } from "../internal/meeting.ts"
 import * as wire from "../internal/wire.ts"
 import * as LarkError from "../LarkError.ts"
 import type { ErrorOf, LarkHttp } from "../LarkHttp.ts"
@@ -8,7 +10,6 @@ import type { Meeting } from "../Meeting.ts"
 import type { MeetingId } from "../MeetingId.ts"
 import * as MeetingUser from "../MeetingUser.ts"
 import * as endpoints from "./endpoints.ts"
-import { fromWire } from "./meeting.ts"
 
 type Lark = LarkHttp["Service"]
 
@@ -85,15 +86,6 @@ export const get = <T extends MeetingUser.IdType>(
 /** An argument of `set_host` with which it cannot be sent. */
 export const invalid = (parameter: string, reason: string) =>
   new LarkError.InvalidParameter({ endpoint: endpoints.setHost.name, parameter, reason })
-
-/** Types may have been widened; an id under another kind's name would name nobody. */
-export const mixed = (
-  idType: MeetingUser.IdType,
-  users: ReadonlyArray<MeetingUser.MeetingUser>
-): string | undefined => {
-  const other = users.find((user) => user.idType !== idType)
-  return other && `has ${other.idType}, but this call names users by ${idType}`
-}
 
 /** Sends one `set_host`. */
 export const swap = <T extends MeetingUser.IdType>(

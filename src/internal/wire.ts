@@ -10,6 +10,10 @@ export type Wire = Readonly<Record<string, unknown>>
 
 export const text = (value: unknown): string => Predicate.isString(value) ? value : ""
 
+/** A text that has at least one character. */
+export const someText = (value: unknown): Option.Option<string> =>
+  Option.liftPredicate(text(value), (text) => text !== "")
+
 export const flag = (value: unknown): boolean => value === true
 
 export const number = (value: unknown): number => Predicate.isNumber(value) ? value : 0
@@ -21,6 +25,8 @@ export const time = (value: unknown): Option.Option<DateTime.Utc> => {
 }
 
 export const object = (value: unknown): Wire => Predicate.isObject(value) ? value : {}
+
+export const someObject = (value: unknown): Option.Option<Wire> => Option.liftPredicate(value, Predicate.isObject)
 
 export const list = (value: unknown): ReadonlyArray<Wire> =>
   Array.isArray(value) ? value.filter(Predicate.isObject) : []

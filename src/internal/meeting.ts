@@ -1,11 +1,10 @@
 /** A meeting in the answers of the platform. */
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
-import * as wire from "../internal/wire.ts"
 import type { Ability, Meeting, Participant } from "../Meeting.ts"
 import { isMeetingId, type MeetingId } from "../MeetingId.ts"
 import { isMeetingNo } from "../MeetingNo.ts"
 import * as MeetingUser from "../MeetingUser.ts"
+import * as wire from "./wire.ts"
 
 const participantOf = <T extends MeetingUser.IdType>(
   idType: T,
@@ -38,7 +37,7 @@ export const fromWire = <T extends MeetingUser.IdType>(idType: T, asked: Meeting
     topic: wire.text(meeting["topic"]),
     url: wire.text(meeting["url"]),
     meetingNo: Option.liftPredicate(wire.text(meeting["meeting_no"]), isMeetingNo),
-    password: Option.liftPredicate(wire.text(meeting["password"]), (password) => password !== ""),
+    password: wire.someText(meeting["password"]),
     status: wire.number(meeting["status"]),
     hostUser: MeetingUser.fromWire(idType, meeting["host_user"]),
     createTime: wire.time(meeting["create_time"]),
@@ -46,6 +45,6 @@ export const fromWire = <T extends MeetingUser.IdType>(idType: T, asked: Meeting
     endTime: wire.time(meeting["end_time"]),
     participantCount: Option.liftPredicate(wire.text(meeting["participant_count"]), (count) => /^[0-9]+$/.test(count)),
     participants: wire.list(meeting["participants"]).flatMap((one) => Option.toArray(participantOf(idType, one))),
-    ability: Option.map(Option.liftPredicate(meeting["ability"], Predicate.isObject), abilityOf)
+    ability: Option.map(wire.someObject(meeting["ability"]), abilityOf)
   }
 }

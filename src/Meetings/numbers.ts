@@ -1,0 +1,228 @@
+/**
+ * From the number of a meeting to its ids.
+ *
+ * Source: Feishu Open Platform, vc-v1 `meeting` (list_by_no, get).
+ *
+ * @since 0.1.0
+ */
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as wire from "../internal/wire.ts"
+import * as LarkError from "../LarkError.ts"
+import { endpoint, type ErrorOf, LarkHttp, paged, pages } from "../LarkHttp.ts"
+import * as Meeting from "../Meeting.ts"
+import * as MeetingId from "../MeetingId.ts"
+import type * as MeetingNo from "../MeetingNo.ts"
+import type * as MeetingUser from "../MeetingUser.ts"
+import type * as endpoints from "./endpoints.ts"
+import * as hostRegister from "./hostRegister.ts"
+
+const listEndpoint = endpoint({
+  name: "vc.v1.meeting.list_by_no",
+  span: "Meetings.listByNo",
+  method: "GET",
+  path: "/vc/v1/meetings/list_by_no",
+  token: "either",
+  errors: [LarkError.InternalError, LarkError.ParamError],
+  limits: [{ requests: 100, window: Duration.minutes(1) }],
+  data: Schema.Struct({
+    ...paged,
+    meeting_briefs: Schema.optional(Schema.Array(
+      Schema.StructWithRest(Schema.Struct({ id: MeetingId.MeetingId }), [Schema.Record(Schema.String, Schema.Unknown)])
+    ))
+  })
+})
+
+/**
+ * A meeting that has, or had, a number.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface MeetingBrief {
+  readonly id: MeetingId.MeetingId
+  readonly topic: string
+  readonly url: string
+  readonly meetingNo: MeetingNo.MeetingNo
+  readonly password: Option.Option<string>
+  /** Whether it connects several tenants. */
+  readonly meetingConnect: boolean
+  readonly noteId: Option.Option<string>
+}
+
+/**
+ * How `listByNo` fails: with the errors documented for `GET /vc/v1/meetings/list_by_no`, and the generic ones.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type ListByNoError = ErrorOf<typeof listEndpoint>
+
+/**
+ * How `activeByNo` fails: as `listByNo`, or as `get`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type ActiveByNoError = ListByNoError | ErrorOf<typeof endpoints.get>
+
+/** The platform keeps meetings for this long. */
+const kept = Duration.days(90)
+
+const pageSize = 50
+
+/** Not before 1970, where a test clock begins. */
+const seconds = (time: DateTime.DateTime, round: (seconds: number) => number): string =>
+  String(Math.max(0, round(DateTime.toEpochMillis(time) / 1_000)))
+
+const refused = (parameter: string, reason: string) =>
+  new LarkError.InvalidParameter({ endpoint: listEndpoint.name, parameter, reason })
+
+/**
+ * Streams the meetings that have, or had, a number between two times. Fails with `ListByNoError`.
+ *
+ * **Details**
+ *
+ * One number may have had many meetings: a recurring meeting keeps its number, and that of an expired reservation is used
+ * again. The platform keeps meetings for 90 days: a span that is longer, empty or backwards is refused with
+ * `InvalidParameter`, and nothing is sent. The order is not documented. A page that fails is an error, never an early end.
+ * Scope `vc:meeting:readonly` or `vc:meeting.meetingid:read`; 100 requests a minute.
+ *
+ * **Example** (The ids behind a number)
+ *
+ * ```ts
+ * import { DateTime, Effect, Stream } from "effect"
+ * import { Lark, MeetingNo, Meetings } from "effect-lark-meetings"
+ * import * as Simulator from "effect-lark-meetings/Simulator"
+ *
+ * const program = Effect.gen(function*() {
+ *   const now = yield* DateTime.now
+ *   const range = { from: DateTime.subtract(now, { days: 7 }), until: now }
+ *   const briefs = yield* Stream.runCollect(Meetings.listByNo(MeetingNo.make("123456789"), range))
+ *   return briefs.map(({ id }) => id).join()
+ * })
+ * const ids = await Effect.runPromise(program.pipe(
+ *   Effect.provide(Lark.layer(Simulator.defaultApp)),
+ *   Effect.provide(Simulator.layer({ meetings: [{ id: "6911188411932033028", meetingNo: "123456789" }] }))
+ * ))
+ * console.log(ids) // => 6911188411932033028
+ * ```
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const listByNo = (
+  meetingNo: MeetingNo.MeetingNo,
+  { from, until }: { readonly from: DateTime.DateTime; readonly until: DateTime.DateTime }
+): Stream.Stream<MeetingBrief, ListByNoError, LarkHttp> => {
+  const span = DateTime.distance(from, until)
+  if (!Duration.isGreaterThan(span, Duration.zero)) return Stream.fail(refused("until", "is not after from"))
+  if (Duration.isGreaterThan(span, kept)) return Stream.fail(refused("from", "is more than 90 days before until"))
+  const query = {
+    meeting_no: meetingNo,
+    start_time: seconds(from, Math.floor),
+    end_time: seconds(until, Math.ceil),
+    page_size: pageSize
+  }
+  return Stream.flatMap(
+    pages(listEndpoint, { query }),
+    ({ meeting_briefs = [] }) =>
+      Stream.fromIterable(meeting_briefs.map((brief): MeetingBrief => ({
+        id: brief.id,
+        topic: wire.text(brief["topic"]),
+        url: wire.text(brief["url"]),
+        meetingNo,
+        password: wire.someText(brief["password"]),
+        meetingConnect: wire.flag(brief["meeting_connect"]),
+        noteId: wire.someText(brief["note_id"])
+      })))
+  )
+}
+
+/**
+ * How to find the meeting in progress.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ActiveByNoOptions<T extends MeetingUser.IdType = MeetingUser.IdType> {
+  /** The kind of id that names users: `open_id` unless given. */
+  readonly idType?: T | undefined
+  readonly withParticipants?: boolean | undefined
+  /** How long ago the meeting can have started: 24 hours unless given, 90 days at most. */
+  readonly since?: Duration.Input | undefined
+}
+
+/** The clock of this machine may be behind the platform's. */
+const skew = Duration.minutes(5)
+
+/** Ids grow with time. They have no leading zeros. */
+const newestFirst = (a: MeetingBrief, b: MeetingBrief) =>
+  b.id.length - a.id.length || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0)
+
+/**
+ * Finds the meeting in progress that has a number, if there is one. Fails with `ActiveByNoError`.
+ *
+ * **Details**
+ *
+ * Lists the meetings of the number that started in the last 24 hours, or `since`, and reads them, newest first, until one
+ * is in progress. A meeting that no longer exists is passed over. One that the caller may not read is passed over, too, but
+ * if then none is in progress, the call fails with `NoPermission`. The scopes of `listByNo` and `get`.
+ *
+ * **Example** (From a number to the host)
+ *
+ * ```ts
+ * import { Effect, Option } from "effect"
+ * import { Lark, MeetingNo, Meetings } from "effect-lark-meetings"
+ * import * as Simulator from "effect-lark-meetings/Simulator"
+ *
+ * const program = Meetings.activeByNo(MeetingNo.make("123456789")).pipe(
+ *   Effect.map(Option.flatMap(({ hostUser }) => hostUser))
+ * )
+ * const host = await Effect.runPromise(program.pipe(
+ *   Effect.provide(Lark.layer(Simulator.defaultApp)),
+ *   Effect.provide(Simulator.layer({
+ *     meetings: [{ id: "6911188411932033028", meetingNo: "123456789", host: "ou_alice" }]
+ *   }))
+ * ))
+ * console.log(Option.getOrThrow(host).id) // => ou_alice
+ * ```
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const activeByNo = <T extends MeetingUser.IdType = "open_id">(
+  meetingNo: MeetingNo.MeetingNo,
+  options: ActiveByNoOptions<T> = {}
+): Effect.Effect<Option.Option<Meeting.Meeting<T>>, ActiveByNoError, LarkHttp> =>
+  Effect.gen(function*() {
+    const lark = yield* LarkHttp
+    const now = yield* DateTime.now
+    const since = Duration.min(
+      Duration.fromInputUnsafe(options.since ?? Duration.days(1)),
+      Duration.subtract(kept, skew)
+    )
+    const range = { from: DateTime.subtractDuration(now, since), until: DateTime.addDuration(now, skew) }
+    const briefs = yield* Stream.runCollect(listByNo(meetingNo, range))
+    let unreadable: LarkError.NoPermission | undefined
+    for (const { id } of briefs.toSorted(newestFirst)) {
+      // Without an idType, T is "open_id".
+      const read = hostRegister.get(lark, id, options.idType ?? "open_id" as T, options)
+      const meeting = yield* read.pipe(
+        Effect.map(Option.some),
+        Effect.catchTags({
+          DataNotExist: () => Effect.succeed(Option.none()),
+          NoPermission: (error) => {
+            unreadable = error
+            return Effect.succeed(Option.none())
+          }
+        })
+      )
+      if (Option.exists(meeting, ({ status }) => status === Meeting.Status.InProgress)) return meeting
+    }
+    return unreadable === undefined ? Option.none() : yield* unreadable
+  })

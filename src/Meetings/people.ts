@@ -1,0 +1,258 @@
+/**
+ * Inviting people to a meeting, and removing them from it: any number, with an outcome for each.
+ *
+ * Source: Feishu Open Platform, vc-v1 `meeting` (invite, kickout).
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { oneIdType } from "../internal/idTypes.ts"
+import { withSpan } from "../internal/telemetry.ts"
+import * as wire from "../internal/wire.ts"
+import * as LarkError from "../LarkError.ts"
+import { call, endpoint, type ErrorOf, type LarkHttp } from "../LarkHttp.ts"
+import type { MeetingId } from "../MeetingId.ts"
+import * as MeetingUser from "../MeetingUser.ts"
+import type { UserToken } from "../UserToken.ts"
+
+const errors = [
+  LarkError.InternalError,
+  LarkError.NotSupported,
+  LarkError.ParamError,
+  LarkError.NoPermission,
+  LarkError.MeetingStatusUnexpected,
+  LarkError.MeetingNotExist,
+  LarkError.OperatorNotInMeeting,
+  LarkError.CannotOperateSelf
+] as const
+
+const Results = Schema.optional(Schema.Unknown)
+
+const inviteEndpoint = endpoint({
+  name: "vc.v1.meeting.invite",
+  method: "PATCH",
+  path: "/vc/v1/meetings/:meeting_id/invite",
+  token: "user",
+  errors: [...errors, LarkError.ParticipantCountReachLimit, LarkError.CalleeIsBusy, LarkError.MeetingIsLocked],
+  data: Schema.Struct({ invite_results: Results })
+})
+
+const kickoutEndpoint = endpoint({
+  name: "vc.v1.meeting.kickout",
+  method: "POST",
+  path: "/vc/v1/meetings/:meeting_id/kickout",
+  // Documented for apps; the official CLI calls it as a user who is host or co-host.
+  token: "either",
+  errors,
+  data: Schema.Struct({ kickout_results: Results })
+})
+
+/**
+ * How `invite` fails: with the errors documented for `PATCH /vc/v1/meetings/:meeting_id/invite`, and the generic ones.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type InviteError = ErrorOf<typeof inviteEndpoint>
+
+/**
+ * How `kickout` fails: with the errors documented for `POST /vc/v1/meetings/:meeting_id/kickout`, and the generic ones.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type KickoutError = ErrorOf<typeof kickoutEndpoint>
+
+/**
+ * What became of one person.
+ *
+ * **Details**
+ *
+ * - `done`: invited, or removed.
+ * - `refused`: the platform says that it failed, and not why.
+ * - `unreported`: the answer does not name the person, or has a result for the person that is not documented.
+ * - `failed`: the request that named the person failed. If `error.retry` is `unknown`, it may have been executed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type PersonOutcome<T extends MeetingUser.IdType, E> =
+  | { readonly user: MeetingUser.MeetingUser<T>; readonly outcome: "done" | "refused" | "unreported" }
+  | { readonly user: MeetingUser.MeetingUser<T>; readonly outcome: "failed"; readonly error: E }
+
+type Users<T extends MeetingUser.IdType> = ReadonlyArray<MeetingUser.MeetingUser<T>>
+
+/** At most, in one request. Documented for `invite`; the official CLI has it for both. */
+const batchSize = 10
+
+const documentedResults = new Map<unknown, "done" | "refused">([[1, "done"], [2, "refused"]])
+
+/** The outcomes that an answer reports, in its `field`. */
+const reported = <T extends MeetingUser.IdType>(users: Users<T>, results: ReadonlyArray<wire.Wire>, field: string) => {
+  // Numbers of this size lose digits in JSON, so only their position tells whom they name.
+  const isByPosition = results.length === users.length && results.every(({ id }) => typeof id === "number")
+  return users.map((user, index) => {
+    const result = results.find(({ id, user_type }, at) =>
+      (isByPosition ? at === index : String(id) === user.id) && (user_type ?? user.userType) === user.userType
+    )
+    return { user, outcome: documentedResults.get(result?.[field]) ?? ("unreported" as const) }
+  })
+}
+
+/** Refusals that may be due to one of the people of a request: the others get another chance, each alone. */
+const personal: ReadonlySet<string> = new Set<(InviteError | KickoutError)["_tag"]>([
+  "CalleeIsBusy",
+  "CannotOperateSelf",
+  "FieldValidationFailed",
+  // The host cannot be removed.
+  "NoPermission",
+  "ParamError",
+  "ParticipantCountReachLimit",
+  "UserIdRejected",
+  "UserTypeNotSupported"
+])
+
+/** Documented for other operations on a person, but not for these. */
+const targetNotInMeeting = 122004
+
+const isPersonal = (error: InviteError | KickoutError) =>
+  personal.has(error._tag) || (error._tag === "UnknownApiError" && error.code === targetNotInMeeting)
+
+/** Whether the next request would be refused, too, since this one was for all of its people. */
+const isHopeless = (error: InviteError | KickoutError) =>
+  (error.retry === "never" || error.retry === "token") && (!isPersonal(error) || error._tag === "NoPermission")
+
+const distinct = <T extends MeetingUser.IdType>(users: Iterable<MeetingUser.MeetingUser<T>>): Users<T> => [
+  ...new Map(Array.from(users, (user) => [`${user.idType} ${user.userType} ${user.id}`, user])).values()
+]
+
+/** Sends the people in batches. Fails only if nothing can have been done, for one reason. */
+const forEveryone = <T extends MeetingUser.IdType, E extends InviteError | KickoutError, R>(
+  endpoint: string,
+  people: Iterable<MeetingUser.MeetingUser<T>>,
+  field: string,
+  send: (idType: T, users: Users<T>) => Effect.Effect<unknown, E, R>
+): Effect.Effect<ReadonlyArray<PersonOutcome<T, E>>, E | LarkError.InvalidParameter, R> =>
+  Effect.gen(function*() {
+    const users = distinct(people)
+    const idType = yield* oneIdType(endpoint, "people", users)
+    if (idType === undefined) return []
+
+    const attempt = (batch: Users<T>): Effect.Effect<ReadonlyArray<PersonOutcome<T, E>>, never, R> =>
+      Effect.matchEffect(send(idType, batch), {
+        onSuccess: (results) => Effect.succeed(reported(batch, wire.list(results), field)),
+        onFailure: (error) =>
+          batch.length > 1 && isPersonal(error)
+            ? Effect.map(Effect.forEach(batch, (user) => attempt([user])), (outcomes) => outcomes.flat())
+            : Effect.succeed(batch.map((user) => ({ user, outcome: "failed", error })))
+      })
+
+    const outcomes: Array<PersonOutcome<T, E>> = []
+    for (let at = 0; at < users.length; at += batchSize) {
+      const last = yield* attempt(users.slice(at, at + batchSize))
+      outcomes.push(...last)
+      const [error] = last.flatMap((one) => one.outcome === "failed" ? [one.error] : [])
+      if (error !== undefined && last.every((one) => one.outcome === "failed" && isHopeless(one.error))) {
+        outcomes.push(...users.slice(at + batchSize).map((user) => ({ user, outcome: "failed" as const, error })))
+        break
+      }
+    }
+    const failures = outcomes.flatMap((one) =>
+      one.outcome === "failed" && one.error.retry !== "unknown" ? [one.error] : []
+    )
+    const [error] = failures
+    return error !== undefined && failures.length === users.length && failures.every(({ _tag }) => _tag === error._tag)
+      ? yield* Effect.fail(error)
+      : outcomes
+  })
+
+/**
+ * Invites people to a meeting, as a user who is in it. Fails with `InviteError`, if nobody can have been invited.
+ *
+ * **Details**
+ *
+ * Any number of people, ten in a request, each once: the outcomes are those of the distinct people, in the order given. If
+ * a request fails for what may be one person (a busy one, an invalid id), its people are sent again, one in a request. A
+ * request that fails otherwise is the outcome of its people, and the others are still sent, unless the platform would
+ * refuse those, too. Users only: wrap the call with `Lark.asUser`. Scope `vc:meeting`.
+ *
+ * **Gotchas**
+ *
+ * `done` means that the platform calls them, not that they have joined.
+ *
+ * **Example** (Whom the platform could not call)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Lark, MeetingId, Meetings, MeetingUser, UserToken } from "effect-lark-meetings"
+ * import * as Simulator from "effect-lark-meetings/Simulator"
+ *
+ * const id = MeetingId.make("6911188411932033028")
+ * const people = [MeetingUser.openId("ou_bob"), MeetingUser.openId("ou_nobody")]
+ * const program = Effect.gen(function*() {
+ *   const token = yield* Simulator.Simulator.use((simulator) => simulator.userToken("ou_alice"))
+ *   const outcomes = yield* Meetings.invite(id, people).pipe(Lark.asUser(UserToken.fromAccessToken(token)))
+ *   return outcomes.map(({ outcome, user }) => `${user.id} ${outcome}`).join(", ")
+ * })
+ * const text = await Effect.runPromise(program.pipe(
+ *   Effect.provide(Lark.layer(Simulator.defaultApp)),
+ *   Effect.provide(Simulator.layer({ meetings: [{ id, host: "ou_alice" }], people: [{ user: "ou_bob" }] }))
+ * ))
+ * console.log(text) // => ou_bob done, ou_nobody refused
+ * ```
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const invite = <T extends MeetingUser.IdType>(
+  meetingId: MeetingId,
+  people: Iterable<MeetingUser.MeetingUser<T>>
+): Effect.Effect<ReadonlyArray<PersonOutcome<T, InviteError>>, InviteError, LarkHttp | UserToken> =>
+  withSpan(
+    forEveryone(inviteEndpoint.name, people, "status", (idType, users) =>
+      Effect.map(
+        call(inviteEndpoint, {
+          params: { meeting_id: meetingId },
+          query: { user_id_type: idType },
+          body: { invitees: users.map(MeetingUser.toWire) }
+        }),
+        ({ invite_results }) => invite_results
+      )),
+    "Meetings.invite",
+    () => ({ "lark.meeting_id": meetingId })
+  )
+
+/**
+ * Removes people from a meeting. Fails with `KickoutError`, if nobody can have been removed.
+ *
+ * **Details**
+ *
+ * Batches and outcomes as of `invite`. Runs as the app, or as the user inside `Lark.asUser`, who must be host or co-host.
+ * Scope `vc:meeting`.
+ *
+ * **Gotchas**
+ *
+ * The documentation has apps only, the official CLI users only. If one is refused with `NoPermission` or `TokenRejected`,
+ * try the other.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const kickout = <T extends MeetingUser.IdType>(
+  meetingId: MeetingId,
+  people: Iterable<MeetingUser.MeetingUser<T>>
+): Effect.Effect<ReadonlyArray<PersonOutcome<T, KickoutError>>, KickoutError, LarkHttp> =>
+  withSpan(
+    forEveryone(kickoutEndpoint.name, people, "result", (idType, users) =>
+      Effect.map(
+        call(kickoutEndpoint, {
+          params: { meeting_id: meetingId },
+          query: { user_id_type: idType },
+          body: { kickout_users: users.map(MeetingUser.toWire) }
+        }),
+        ({ kickout_results }) => kickout_results
+      )),
+    "Meetings.kickout",
+    () => ({ "lark.meeting_id": meetingId })
+  )

@@ -1,0 +1,540 @@
+/**
+ * Reservations: a number and a link for a meeting that people start later.
+ *
+ * **Details**
+ *
+ * A reservation has an id (`ReserveId`) and a number (`MeetingNo`); its meeting gets an id (`MeetingId`) once it has
+ * started, which `activeMeeting` names. Operations run as the app, or as the user inside `Lark.asUser`, and all but
+ * `apply` take one's own reservations only. Source: Feishu Open Platform, vc-v1 `reserve`.
+ *
+ * **Gotchas**
+ *
+ * A reservation is no calendar event. Its number is used again after it has expired.
+ *
+ * **Example** (A reservation with two hosts, one of whom the platform ignores)
+ *
+ * ```ts
+ * import { DateTime, Effect } from "effect"
+ * import { Lark, MeetingUser, Reserves } from "effect-lark-meetings"
+ * import * as Simulator from "effect-lark-meetings/Simulator"
+ *
+ * const program = Effect.gen(function*() {
+ *   const { invalidHosts } = yield* Reserves.apply({
+ *     endTime: DateTime.add(yield* DateTime.now, { days: 1 }),
+ *     owner: MeetingUser.openId("ou_alice"),
+ *     topic: "Weekly",
+ *     hosts: [MeetingUser.openId("ou_bob"), MeetingUser.openId("ou_nobody")]
+ *   })
+ *   return invalidHosts.map(({ id }) => id).join()
+ * })
+ * const ignored = await Effect.runPromise(program.pipe(
+ *   Effect.provide(Lark.layer(Simulator.defaultApp)),
+ *   Effect.provide(Simulator.layer({ people: [{ user: "ou_alice" }, { user: "ou_bob" }] }))
+ * ))
+ * console.log(ignored) // => ou_nobody
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import { oneIdType } from "./internal/idTypes.ts"
+import * as Meeting_ from "./internal/meeting.ts"
+import * as wire from "./internal/wire.ts"
+import * as LarkError from "./LarkError.ts"
+import { call, endpoint, type ErrorOf, type LarkHttp } from "./LarkHttp.ts"
+import type { Meeting } from "./Meeting.ts"
+import * as MeetingId from "./MeetingId.ts"
+import { isMeetingNo, type MeetingNo } from "./MeetingNo.ts"
+import * as MeetingUser from "./MeetingUser.ts"
+import { isReserveId, ReserveId } from "./ReserveId.ts"
+
+/**
+ * The documented values of `action` in an `ActionPermission`. The server may send others; they are kept as they are.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Action = { BecomeHost: 1, Invite: 2, Join: 3 } as const
+
+/**
+ * The documented values of `field` in a `Checker`. The server may send others; they are kept as they are.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const CheckField = { UserId: 1, UserType: 2, TenantKey: 3 } as const
+
+/**
+ * The documented values of `mode` in a `Checker`. The server may send others; they are kept as they are.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const CheckMode = { Allow: 1, Deny: 2 } as const
+
+/**
+ * The documented values of `initialType`: a meeting, or a call to one telephone.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const InitialType = { Meeting: 1, Call: 2 } as const
+
+/**
+ * The documented values of `expireStatus`. The server may send others; they are kept as they are.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const ExpireStatus = { Valid: 1, Expired: 2 } as const
+
+/**
+ * A rule on who may do something: those whose field is, or is not, among the values.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Checker {
+  readonly field: number
+  readonly mode: number
+  /** User ids of the kind that the call uses, user types as digits, or tenant keys. */
+  readonly values: ReadonlyArray<string>
+}
+
+/**
+ * Who may do what. Whoever passes one of the checkers may.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ActionPermission {
+  readonly action: number
+  readonly checkers: ReadonlyArray<Checker>
+}
+
+/**
+ * The settings of the meeting that is reserved.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Settings<out T extends MeetingUser.IdType = MeetingUser.IdType> {
+  readonly topic?: string | undefined
+  readonly permissions?: ReadonlyArray<ActionPermission> | undefined
+  /** `InitialType.Meeting` unless given. */
+  readonly initialType?: number | undefined
+  /** Whether it connects several tenants. It cannot be updated. */
+  readonly meetingConnect?: boolean | undefined
+  /** The telephone to call, for `InitialType.Call`. */
+  readonly callee?: Callee | undefined
+  readonly autoRecord?: boolean | undefined
+  /** Users of the same tenant, ten at most, who may become host. */
+  readonly hosts?: ReadonlyArray<MeetingUser.MeetingUser<T>> | undefined
+  /** Four to nine digits, or empty for none. Unless given, the owner's own setting counts. */
+  readonly password?: string | undefined
+}
+
+/**
+ * A telephone to call.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Callee {
+  readonly id?: string | undefined
+  readonly nickname?: string | undefined
+  /** The telephone number. */
+  readonly mainAddress?: string | undefined
+}
+
+/**
+ * What to reserve.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ApplyOptions<out T extends MeetingUser.IdType = MeetingUser.IdType> extends Settings<T> {
+  /** When it expires: in 30 days at most. Required unless it is a call. */
+  readonly endTime?: DateTime.DateTime | undefined
+  /** Whose reservation it is: required as the app, ignored as a user. */
+  readonly owner?: MeetingUser.MeetingUser<T> | undefined
+}
+
+/**
+ * What to change. What is left out stays as it is; an empty text or list clears the field.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface UpdateOptions<out T extends MeetingUser.IdType = MeetingUser.IdType>
+  extends Omit<Settings<T>, "meetingConnect">
+{
+  /** Renews it: in 30 days at most. */
+  readonly endTime?: DateTime.DateTime | undefined
+}
+
+/**
+ * A reservation. What an answer does not name is `None`, or empty.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Reserve<out T extends MeetingUser.IdType = MeetingUser.IdType> {
+  readonly id: ReserveId
+  readonly meetingNo: Option.Option<MeetingNo>
+  /** Not in the answer of `get`. */
+  readonly password: Option.Option<string>
+  readonly url: string
+  /** Opens the app. Each `{?}` in it is to be replaced by 0 or 1: preview, microphone, speaker, camera. Not in that of `update`. */
+  readonly appLink: Option.Option<string>
+  readonly liveLink: Option.Option<string>
+  readonly endTime: Option.Option<DateTime.Utc>
+  /** Not in the answer of `apply`. */
+  readonly expireStatus: Option.Option<number>
+  /** Only in the answer of `get`, as `settings`. */
+  readonly owner: Option.Option<MeetingUser.MeetingUser<T>>
+  readonly settings: Option.Option<Settings<T>>
+}
+
+/**
+ * A reservation that was made or changed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Reserved<out T extends MeetingUser.IdType = MeetingUser.IdType> {
+  readonly reserve: Reserve<T>
+  /** The hosts that the platform ignored, without an error: unknown, or of another tenant. */
+  readonly invalidHosts: ReadonlyArray<MeetingUser.MeetingUser<T>>
+}
+
+const Row = Schema.Record(Schema.String, Schema.Unknown)
+
+const own = [
+  LarkError.InternalError,
+  LarkError.NotSupported,
+  LarkError.ParamError,
+  LarkError.DataNotExist,
+  LarkError.NoPermission
+] as const
+
+const settings = [
+  LarkError.RecordParamError,
+  LarkError.AssignHostExceedMaxLimit,
+  LarkError.AssignHostError,
+  LarkError.InvalidPassword
+] as const
+
+const applyEndpoint = endpoint({
+  name: "vc.v1.reserve.apply",
+  span: "Reserves.apply",
+  method: "POST",
+  path: "/vc/v1/reserves/apply",
+  token: "either",
+  errors: [LarkError.InternalError, LarkError.NotSupported, LarkError.ParamError, ...settings],
+  data: Schema.Struct({
+    reserve: Schema.StructWithRest(Schema.Struct({ id: ReserveId }), [Row]),
+    reserve_correction_check_info: Schema.optional(Schema.Unknown)
+  })
+})
+
+const updateEndpoint = endpoint({
+  name: "vc.v1.reserve.update",
+  span: "Reserves.update",
+  method: "PUT",
+  path: "/vc/v1/reserves/:reserve_id",
+  token: "either",
+  errors: [...own, ...settings],
+  data: Schema.Struct({ reserve: Row, reserve_correction_check_info: Schema.optional(Schema.Unknown) })
+})
+
+const getEndpoint = endpoint({
+  name: "vc.v1.reserve.get",
+  span: "Reserves.get",
+  method: "GET",
+  path: "/vc/v1/reserves/:reserve_id",
+  token: "either",
+  errors: own,
+  data: Schema.Struct({ reserve: Row })
+})
+
+const deleteEndpoint = endpoint({
+  name: "vc.v1.reserve.delete",
+  span: "Reserves.delete",
+  method: "DELETE",
+  path: "/vc/v1/reserves/:reserve_id",
+  token: "either",
+  errors: own
+})
+
+const activeMeetingEndpoint = endpoint({
+  name: "vc.v1.reserve.get_active_meeting",
+  span: "Reserves.activeMeeting",
+  method: "GET",
+  path: "/vc/v1/reserves/:reserve_id/get_active_meeting",
+  token: "either",
+  errors: own,
+  data: Schema.Struct({
+    meeting: Schema.optional(Schema.StructWithRest(Schema.Struct({ id: MeetingId.MeetingId }), [Row]))
+  })
+})
+
+/**
+ * How `apply` fails: with the errors documented for `POST /vc/v1/reserves/apply`, and the generic ones.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type ApplyError = ErrorOf<typeof applyEndpoint>
+
+/**
+ * How `update` fails: with the errors documented for `PUT /vc/v1/reserves/:reserve_id`, and the generic ones.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type UpdateError = ErrorOf<typeof updateEndpoint>
+
+/**
+ * How `get` and `delete` fail: with the errors documented for `GET /vc/v1/reserves/:reserve_id`, and the generic ones.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type GetError = ErrorOf<typeof getEndpoint>
+
+/**
+ * How `activeMeeting` fails: as `get`, without `DataNotExist`, which is `None`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type ActiveMeetingError = Exclude<ErrorOf<typeof activeMeetingEndpoint>, LarkError.DataNotExist>
+
+const settingsToWire = (settings: Settings) => ({
+  topic: settings.topic,
+  action_permissions: settings.permissions?.map(({ action, checkers }) => ({
+    permission: action,
+    permission_checkers: checkers.map(({ field, mode, values }) => ({
+      check_field: field,
+      check_mode: mode,
+      check_list: values
+    }))
+  })),
+  meeting_initial_type: settings.initialType,
+  meeting_connect: settings.meetingConnect,
+  call_setting: settings.callee && {
+    callee: {
+      id: settings.callee.id,
+      user_type: MeetingUser.UserType.Pstn,
+      pstn_sip_info: settings.callee.mainAddress === undefined
+        ? undefined
+        : { nickname: settings.callee.nickname, main_address: settings.callee.mainAddress }
+    }
+  },
+  auto_record: settings.autoRecord,
+  assign_host_list: settings.hosts?.map(MeetingUser.toWire),
+  password: settings.password
+})
+
+const isGiven = (value: unknown) => value !== undefined
+
+const settingsFromWire = <T extends MeetingUser.IdType>(idType: T, row: wire.Wire): Settings<T> => ({
+  topic: wire.text(row["topic"]),
+  permissions: wire.list(row["action_permissions"]).map((one) => ({
+    action: wire.number(one["permission"]),
+    checkers: wire.list(one["permission_checkers"]).map((checker) => ({
+      field: wire.number(checker["check_field"]),
+      mode: wire.number(checker["check_mode"]),
+      values: texts(checker["check_list"])
+    }))
+  })),
+  initialType: wire.number(row["meeting_initial_type"]),
+  meetingConnect: wire.flag(row["meeting_connect"]),
+  callee: Option.getOrUndefined(Option.map(wire.someObject(wire.object(row["call_setting"])["callee"]), (callee) => {
+    const info = wire.object(callee["pstn_sip_info"])
+    return {
+      id: wire.text(callee["id"]),
+      nickname: wire.text(info["nickname"]),
+      mainAddress: wire.text(info["main_address"])
+    }
+  })),
+  autoRecord: wire.flag(row["auto_record"]),
+  hosts: wire.list(row["assign_host_list"]).flatMap((host) =>
+    Option.toArray(MeetingUser.fromWire(idType, { user_type: MeetingUser.UserType.User, ...host }))
+  )
+})
+
+const texts = (value: unknown): ReadonlyArray<string> => Array.isArray(value) ? value.filter(Predicate.isString) : []
+
+const userIn = <T extends MeetingUser.IdType>(idType: T, id: unknown) =>
+  MeetingUser.fromWire(idType, { id, user_type: MeetingUser.UserType.User })
+
+const fromWire = <T extends MeetingUser.IdType>(idType: T, id: ReserveId, row: wire.Wire): Reserve<T> => ({
+  id,
+  meetingNo: Option.liftPredicate(wire.text(row["meeting_no"]), isMeetingNo),
+  password: wire.someText(row["password"]),
+  url: wire.text(row["url"]),
+  appLink: wire.someText(row["app_link"]),
+  liveLink: wire.someText(row["live_link"]),
+  endTime: wire.time(row["end_time"]),
+  expireStatus: Option.liftPredicate(row["expire_status"], Predicate.isNumber),
+  owner: userIn(idType, row["reserve_user_id"]),
+  settings: Option.map(wire.someObject(row["meeting_settings"]), (settings) => settingsFromWire(idType, settings))
+})
+
+/** The id that an answer names, else the one that the request did. */
+const idIn = (row: wire.Wire, asked: ReserveId): ReserveId => {
+  const id = wire.text(row["id"])
+  return isReserveId(id) ? id : asked
+}
+
+const invalidHostsIn = <T extends MeetingUser.IdType>(idType: T, info: unknown) =>
+  texts(wire.object(info)["invalid_host_id_list"]).flatMap((id) => Option.toArray(userIn(idType, id)))
+
+const secondsOf = (time: DateTime.DateTime | undefined): string | undefined =>
+  time && String(Math.floor(DateTime.toEpochMillis(time) / 1_000))
+
+/**
+ * Reserves a meeting. Fails with `ApplyError`.
+ *
+ * **Details**
+ *
+ * Ids are of the kind of the owner and the hosts; the answer is, too. Users of different kinds are refused with
+ * `InvalidParameter`, and nothing is sent. Scope `vc:reserve`.
+ *
+ * **Gotchas**
+ *
+ * The platform ignores hosts that it does not know, without an error: look at `invalidHosts`. After a lost reply, another
+ * `apply` makes another reservation.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const apply = <T extends MeetingUser.IdType = "open_id">(
+  options: ApplyOptions<T>
+): Effect.Effect<Reserved<T>, ApplyError, LarkHttp> =>
+  Effect.gen(function*() {
+    const { endTime, hosts = [], owner } = options
+    const named = yield* oneIdType(applyEndpoint.name, "owner and hosts", owner ? [owner, ...hosts] : hosts)
+    // Without a user, T is "open_id".
+    const idType = named ?? "open_id" as T
+    const { reserve, reserve_correction_check_info } = yield* call(applyEndpoint, {
+      query: { user_id_type: idType },
+      body: { end_time: secondsOf(endTime), owner_id: owner?.id, meeting_settings: settingsToWire(options) }
+    })
+    return {
+      reserve: fromWire(idType, reserve.id, reserve),
+      invalidHosts: invalidHostsIn(idType, reserve_correction_check_info)
+    }
+  })
+
+/**
+ * Changes a reservation: `endTime` renews it. Fails with `UpdateError`.
+ *
+ * **Details**
+ *
+ * What is left out stays as it is. An empty topic or password, and an empty list of hosts or permissions, clear the field.
+ * Scope `vc:reserve`.
+ *
+ * **Gotchas**
+ *
+ * On Lark, an older documentation says that empty values change nothing.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const update = <T extends MeetingUser.IdType = "open_id">(
+  reserveId: ReserveId,
+  options: UpdateOptions<T>
+): Effect.Effect<Reserved<T>, UpdateError, LarkHttp> =>
+  Effect.gen(function*() {
+    const named = yield* oneIdType(updateEndpoint.name, "hosts", options.hosts ?? [])
+    // Without a user, T is "open_id".
+    const idType = named ?? "open_id" as T
+    const settings = settingsToWire(options)
+    const { reserve, reserve_correction_check_info } = yield* call(updateEndpoint, {
+      params: { reserve_id: reserveId },
+      query: { user_id_type: idType },
+      body: {
+        end_time: secondsOf(options.endTime),
+        meeting_settings: Object.values(settings).some(isGiven) ? settings : undefined
+      }
+    })
+    return {
+      reserve: fromWire(idType, idIn(reserve, reserveId), reserve),
+      invalidHosts: invalidHostsIn(idType, reserve_correction_check_info)
+    }
+  })
+
+/**
+ * Reads a reservation. Fails with `GetError`.
+ *
+ * **Details**
+ *
+ * `idType` is the kind of id that names users: `open_id` unless given. Scope `vc:reserve:readonly`.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const get = <T extends MeetingUser.IdType = "open_id">(
+  reserveId: ReserveId,
+  options: { readonly idType?: T | undefined } = {}
+): Effect.Effect<Reserve<T>, GetError, LarkHttp> => {
+  // Without an idType, T is "open_id".
+  const idType = options.idType ?? "open_id" as T
+  return Effect.map(
+    call(getEndpoint, { params: { reserve_id: reserveId }, query: { user_id_type: idType } }),
+    ({ reserve }) => fromWire(idType, idIn(reserve, reserveId), reserve)
+  )
+}
+
+/**
+ * Deletes a reservation. Fails with `GetError`.
+ *
+ * **Details**
+ *
+ * It cannot be undone. What becomes of a meeting in progress is not documented. Scope `vc:reserve`.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+const delete_ = (reserveId: ReserveId): Effect.Effect<void, GetError, LarkHttp> =>
+  call(deleteEndpoint, { params: { reserve_id: reserveId } })
+
+export { delete_ as delete }
+
+/**
+ * Reads the meeting of a reservation that is in progress, if there is one. Fails with `ActiveMeetingError`.
+ *
+ * **Details**
+ *
+ * Options as of `Meetings.get`. Scope `vc:reserve:readonly`.
+ *
+ * **Gotchas**
+ *
+ * The platform does not tell a reservation without a meeting in progress from one that does not exist: both are `None`.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const activeMeeting = <T extends MeetingUser.IdType = "open_id">(
+  reserveId: ReserveId,
+  options: { readonly idType?: T | undefined; readonly withParticipants?: boolean | undefined } = {}
+): Effect.Effect<Option.Option<Meeting<T>>, ActiveMeetingError, LarkHttp> => {
+  // Without an idType, T is "open_id".
+  const idType = options.idType ?? "open_id" as T
+  return call(activeMeetingEndpoint, {
+    params: { reserve_id: reserveId },
+    query: { user_id_type: idType, with_participants: options.withParticipants }
+  }).pipe(
+    Effect.map(({ meeting }) =>
+      Option.map(Option.fromUndefinedOr(meeting), (meeting) => Meeting_.fromWire(idType, meeting.id, meeting))
+    ),
+    Effect.catchTag("DataNotExist", () => Effect.succeed(Option.none()))
+  )
+}
