@@ -13,6 +13,7 @@ class CannotStart extends Data.TaggedError("CannotStart")<{ readonly reason: str
 }
 
 const meetingId = "6911188411932033028"
+const meetingNo = "123456789"
 const store = { appId: "cli_simulator_store", appSecret: "simulator-store-secret", ticket: "simulated-ticket" }
 
 const introduction = Effect.gen(function*() {
@@ -52,8 +53,8 @@ const introduction = Effect.gen(function*() {
 Base URL     ${base}
 App id       ${id}
 App secret   ${secret}
-Meeting      ${meetingId}
-Users        ou_alice (the host, logged in in every browser), ou_bob, ou_carol
+Meeting      ${meetingId} (number ${meetingNo})
+Users        ou_alice (the host, logged in in every browser), ou_bob, ou_carol (alice@example.com, …)
 Events       by long connection, also of the official SDKs: ou_dave joins and leaves every ten seconds
 User token   ${token} (ou_alice)
 
@@ -115,7 +116,8 @@ const serve = Effect.fnUntraced(function*(port: number, minutes: number) {
   if (!(minutes > 0)) return yield* new CannotStart({ reason: "--for takes a number of minutes above zero." })
 
   const feishu = Simulator.layerServer({
-    meetings: [{ id: meetingId, host: "ou_alice", participants: ["ou_bob", "ou_carol"] }],
+    meetings: [{ id: meetingId, meetingNo, host: "ou_alice", participants: ["ou_bob", "ou_carol"] }],
+    people: ["alice", "bob", "carol"].map((name) => ({ user: `ou_${name}`, email: `${name}@example.com` })),
     otherApps: [{ ...store, type: "store" }],
     login: { user: "ou_alice" }
   }).pipe(

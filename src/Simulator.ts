@@ -5,7 +5,8 @@
  *
  * It has apps, tenants, users and meetings, and replies with the documented envelopes, codes and HTTP statuses:
  *
- * - Meetings: `get`, `set_host`, `end`.
+ * - Meetings: `get`, `set_host`, `end`, `list_by_no`, `invite`, `kickout`; recordings; reservations.
+ * - Contacts: `batch_get_id`, and reading one user. `bot/v3/info`.
  * - `auth/v3`: tenant and app tokens for custom and store apps, and `app_ticket/resend`. A token is issued again while it is
  *   valid for half an hour; after that a new one is issued and both are valid.
  * - Logins: `authorize` for browsers and in tests; OAuth v2 and v3 with PKCE, single-use codes and refresh tokens, and
@@ -86,6 +87,7 @@ import type { Options } from "./Simulator/Options.ts"
 import type { Deliver, EventOptions, PushRecord } from "./Simulator/Push.ts"
 import type { PushedEvent } from "./Simulator/PushedEvent.ts"
 import type { RequestRecord } from "./Simulator/RequestLog.ts"
+import type { Reserve } from "./Simulator/Reserve.ts"
 import type { Rival } from "./Simulator/Rival.ts"
 import type { SessionRecord } from "./Simulator/Sessions.ts"
 import type { TokenRecord, TokenRule } from "./Simulator/Tokens.ts"
@@ -105,13 +107,16 @@ export type {
   MeetingStatus,
   Participant,
   ParticipantOptions,
-  ParticipantStatus
+  ParticipantStatus,
+  Recording
 } from "./Simulator/Meeting.ts"
 export type { Options } from "./Simulator/Options.ts"
+export type { PersonOptions, PersonStatus } from "./Simulator/Person.ts"
 export type { Deliver, EventOptions, PushRecord, WebhookOptions } from "./Simulator/Push.ts"
 export type { PushedEvent } from "./Simulator/PushedEvent.ts"
 export { failure, json, type MeetingCode, type Reply, success } from "./Simulator/Reply.ts"
 export type { ReplyRecord, RequestRecord } from "./Simulator/RequestLog.ts"
+export type { Reserve } from "./Simulator/Reserve.ts"
 export { Rival } from "./Simulator/Rival.ts"
 export type { SessionRecord } from "./Simulator/Sessions.ts"
 export type { Operators, TokenKind, TokenRecord, TokenRule } from "./Simulator/Tokens.ts"
@@ -143,9 +148,9 @@ export class Simulator extends Context.Service<Simulator, {
   readonly meeting: (meetingId: string) => Effect.Effect<Meeting>
   /** Makes a user the host, as a person in the meeting would. The new host joins the meeting. */
   readonly moveHost: (meetingId: string, user: UserInput) => Effect.Effect<void>
-  /** Adds a meeting. Pushes the event of it and waits for the first response, as the next four do. */
+  /** Adds a meeting, of a reservation if `reserveId` names one. Pushes the event of it and waits for the first response, as the next four do. */
   readonly startMeeting: (options: MeetingOptions) => Effect.Effect<void>
-  /** A user joins a meeting. */
+  /** A user joins a meeting, or answers the call of an invitation. */
   readonly joinMeeting: (meetingId: string, user: UserInput) => Effect.Effect<void>
   /** A user leaves a meeting. A host who leaves stays its host. */
   readonly leaveMeeting: (meetingId: string, user: UserInput) => Effect.Effect<void>
@@ -156,6 +161,10 @@ export class Simulator extends Context.Service<Simulator, {
   readonly connections: Effect.Effect<ReadonlyArray<ConnectionRecord>>
   /** Closes all long connections; with 1006, the default, they break off. */
   readonly closeConnections: (code?: number) => Effect.Effect<void>
+  /** Locks a meeting, so that nobody can be invited, or unlocks it. */
+  readonly lock: (meetingId: string, locked: boolean) => Effect.Effect<void>
+  /** Every reservation that was not deleted. */
+  readonly reserves: Effect.Effect<ReadonlyArray<Reserve>>
   /** A user access token. It is valid for two hours by default. */
   readonly userToken: (
     user: UserInput,

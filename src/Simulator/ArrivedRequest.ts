@@ -51,7 +51,21 @@ export interface ArrivedRequest<Rule extends TokenRule = TokenRule, Param extend
   readonly operator: Operators[Rule]
 }
 
-/** The id type that a request wants, or the refusal of an unknown or forbidden one. */
+/** The objects of a list in a body; `undefined` if it is no list, or has something else in it. */
+export const objectsIn = (json: JsonObject | undefined, field: string): ReadonlyArray<JsonObject> | undefined => {
+  const list = json?.[field]
+  return Array.isArray(list) && list.every(isRecord) ? list : undefined
+}
+
+/** The texts of a list in a body; empty without one, `undefined` if it has something else in it. */
+export const textsIn = (json: JsonObject | undefined, field: string): ReadonlyArray<string> | undefined => {
+  const list = json?.[field] ?? []
+  return Array.isArray(list) && list.every((text) => typeof text === "string") ? list : undefined
+}
+
+/**
+ * The id type that a request wants, or the refusal of an unknown or forbidden one.
+ */
 export const idTypeOf = ({ logId, query }: Arrival, mayUseUserId: boolean): IdType | Reply.Reply => {
   const wanted = query["user_id_type"]
   if (wanted === undefined || wanted === "") return "open_id"

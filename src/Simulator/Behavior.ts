@@ -18,6 +18,30 @@ export interface Behavior {
   readonly tenantTokenMayMoveAnyHost: boolean
   /** The result of an app's access to a meeting of another tenant: 121005, or as if it did not exist. Default `"noPermission"`. */
   readonly meetingOfOtherTenant: "noPermission" | "notExist"
+  /** The result of `invite` for somebody who is in another call: 2 for that person, or 122007. Default `"failed"`. */
+  readonly busyInvitee: "failed" | "calleeIsBusy"
+  /** The result of `kickout` for somebody who is not in the meeting: 2 for that person, or 122004. Default `"failed"`. */
+  readonly absentTarget: "failed" | "targetNotInMeeting"
+  /** The order of the results of `invite` and `kickout`. Default `"asked"`. */
+  readonly resultOrder: "asked" | "reversed"
+  /** The JSON type of ids that are digits in the results of `kickout`. Default `"string"`. */
+  readonly resultIds: "string" | "number"
+  /** The order of the meetings of a number. Default `"newestFirst"`. */
+  readonly briefOrder: "newestFirst" | "oldestFirst"
+  /** How long after the end of a meeting its recording is ready, in seconds. Default 0. */
+  readonly recordingReadyAfter: number
+  /** The result of reading the recording of a meeting that was not recorded. Default `"dataNotExist"`. */
+  readonly neverRecorded: "dataNotExist" | "recordProcessing" | "noRecording"
+  /** The result of a host of a reservation who is unknown: ignored, or 123004. Default `"ignored"`. */
+  readonly unknownHost: "ignored" | "assignHostError"
+  /** The result of an empty value in the update of a reservation. Default `"clears"`; an older page has `"ignored"`. */
+  readonly emptyInUpdate: "clears" | "ignored"
+  /** The result of `get_active_meeting` without one. Default `"dataNotExist"`. */
+  readonly noActiveMeeting: "dataNotExist" | "empty"
+  /** The `user_id` of an address that nobody has. Default `"absent"`. */
+  readonly unknownAddress: "absent" | "empty"
+  /** How the answer repeats a mobile number of mainland China. Default `"asSent"`. */
+  readonly mobileEcho: "asSent" | "withCountryCode"
   /** Whether the app has the field scope for `user_id_type=user_id`. Default `true`. */
   readonly userIdScope: boolean
   /** The code for a wrong app secret. Default `10015`. */
@@ -43,6 +67,18 @@ const likeliest: Behavior = {
   endOfEnded: "meetingStatusUnexpected",
   tenantTokenMayMoveAnyHost: true,
   meetingOfOtherTenant: "noPermission",
+  busyInvitee: "failed",
+  absentTarget: "failed",
+  resultOrder: "asked",
+  resultIds: "string",
+  briefOrder: "newestFirst",
+  recordingReadyAfter: 0,
+  neverRecorded: "dataNotExist",
+  unknownHost: "ignored",
+  emptyInUpdate: "clears",
+  noActiveMeeting: "dataNotExist",
+  unknownAddress: "absent",
+  mobileEcho: "asSent",
   userIdScope: true,
   wrongSecret: 10015,
   unknownApp: 99991543,

@@ -29,6 +29,20 @@ export interface Participant {
 }
 
 /**
+ * The recording of a meeting. Times are in milliseconds since 1970.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Recording {
+  readonly startedAt: number
+  /** `undefined` while the meeting is being recorded. */
+  readonly stoppedAt: number | undefined
+  /** Who may watch it, as `set_permission` was told: `user ou_bob`, `tenant`. */
+  readonly viewers: ReadonlyArray<string>
+}
+
+/**
  * A snapshot of a meeting. Times are in milliseconds since 1970.
  *
  * @category models
@@ -45,6 +59,13 @@ export interface Meeting {
   readonly participants: ReadonlyArray<Participant>
   readonly startedAt: number
   readonly endedAt: number | undefined
+  /** The reservation that it belongs to. */
+  readonly reserveId: string | undefined
+  readonly recording: Recording | undefined
+  /** Whether nobody can be invited. */
+  readonly locked: boolean
+  /** How many people it has room for. */
+  readonly capacity: number
 }
 
 /**
@@ -79,6 +100,14 @@ export interface MeetingOptions {
   readonly owner?: UserInput | undefined
   /** The key of its tenant. Default: the first tenant of the app. */
   readonly tenant?: string | undefined
+  /** In milliseconds since 1970. Default: now. */
+  readonly startedAt?: number | undefined
+  /** The reservation that it belongs to: it has its number, topic and owner. */
+  readonly reserveId?: string | undefined
+  /** Whether nobody can be invited. Default `false`. */
+  readonly locked?: boolean | undefined
+  /** How many people it has room for. Default 1000. */
+  readonly capacity?: number | undefined
 }
 
 export const make = (options: MeetingOptions, directory: Directory, home: string, now: number): Meeting => {
@@ -102,8 +131,12 @@ export const make = (options: MeetingOptions, directory: Directory, home: string
     status,
     host: undefined,
     participants,
-    startedAt: now,
-    endedAt: status === "ended" ? now : undefined
+    startedAt: options.startedAt ?? now,
+    endedAt: status === "ended" ? now : undefined,
+    reserveId: options.reserveId,
+    recording: undefined,
+    locked: options.locked ?? false,
+    capacity: options.capacity ?? 1000
   }
   return options.host === undefined ? meeting : withHost(meeting, directory.resolve(options.host), now)
 }
@@ -125,17 +158,20 @@ export const withHost = (meeting: Meeting, host: User, now: number): Meeting => 
   }
 }
 
-/** A user joins, for the first time or again. */
-export const withParticipant = (meeting: Meeting, user: User, now: number): Meeting => {
+/** A user joins, for the first time or again, or is called. */
+export const withParticipant = (
+  meeting: Meeting,
+  user: User,
+  now: number,
+  status: ParticipantStatus = "in_meeting"
+): Meeting => {
   const known = participantOf(meeting, user)
-  const joined: Participant = known === undefined
-    ? { user, status: "in_meeting", isCohost: false, isExternal: false, joinedAt: now }
-    : { ...known, status: "in_meeting" }
+  const next: Participant = { user, isCohost: false, isExternal: false, joinedAt: now, ...known, status }
   return {
     ...meeting,
     participants: known === undefined
-      ? [...meeting.participants, joined]
-      : meeting.participants.map((one) => one === known ? joined : one)
+      ? [...meeting.participants, next]
+      : meeting.participants.map((one) => one === known ? next : one)
   }
 }
 
@@ -149,5 +185,6 @@ export const ended = (meeting: Meeting, now: number): Meeting => ({
   ...meeting,
   status: "ended",
   endedAt: now,
+  recording: meeting.recording && { ...meeting.recording, stoppedAt: meeting.recording.stoppedAt ?? now },
   participants: meeting.participants.map((participant) => ({ ...participant, status: "left" }))
 })

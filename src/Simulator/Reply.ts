@@ -23,7 +23,15 @@ const meetingErrors = {
   122003: [400, "operator user not in meeting"],
   122004: [400, "target user not in meeting"],
   122005: [400, "cannot operate self"],
-  122009: [400, "participant status not expected"]
+  122006: [400, "participant count reach limit"],
+  122007: [400, "callee is busy"],
+  122008: [400, "meeting is locked"],
+  122009: [400, "participant status not expected"],
+  123002: [400, "record param error"],
+  123003: [400, "assign host exceed max limit 10"],
+  123004: [400, "assign host error"],
+  123006: [400, "invalid password"],
+  124002: [400, "record processing"]
 } as const
 
 /**

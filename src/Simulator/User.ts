@@ -1,3 +1,4 @@
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 
 /** The three kinds of ids of a user. */
@@ -26,6 +27,15 @@ export interface User {
 export interface WireUser {
   readonly id: string
   readonly user_type: number
+}
+
+/** The user that a body names; `undefined` if it names none. */
+export const wireUser = (value: unknown): WireUser | undefined => {
+  if (!Predicate.isObject(value)) return undefined
+  const { id, user_type } = value
+  return typeof id === "string" && id !== "" && typeof user_type === "number" && Number.isInteger(user_type)
+    ? { id, user_type }
+    : undefined
 }
 
 const OpenId = Schema.NonEmptyString
@@ -80,6 +90,8 @@ export const same = (a: User, b: User): boolean => a.openId === b.openId && a.us
 
 export interface Directory {
   readonly resolve: (input: UserInput) => User
+  /** The user with an id, if one was named before. */
+  readonly find: (id: string, idType: IdType, userType?: number) => User | undefined
 }
 
 /** All users so far, so that an open id alone always refers to the same ids and user type. */
@@ -102,6 +114,8 @@ export const makeDirectory = (home: string): Directory => {
     known.find((user) => user.openId === openId && (userType === undefined || user.userType === userType))
 
   return {
+    find: (id, idType, userType = larkUserType) =>
+      known.find((user) => isUser(user, { id, user_type: userType }, idType)),
     resolve: (input) => {
       if (typeof input === "string") return lookUp(input) ?? derive(input, larkUserType)
       if ("id" in input) return lookUp(input.id, input.userType) ?? derive(input.id, input.userType)

@@ -4,7 +4,9 @@ import * as App from "./App.ts"
 import * as Behavior from "./Behavior.ts"
 import type { LongConnections } from "./LongConnections.ts"
 import * as Meeting from "./Meeting.ts"
+import * as Person from "./Person.ts"
 import type { PushedEvent } from "./PushedEvent.ts"
+import type { Reserve } from "./Reserve.ts"
 import * as Sessions from "./Sessions.ts"
 import { makeTickets, type Tickets } from "./Tickets.ts"
 import * as Tokens from "./Tokens.ts"
@@ -21,6 +23,8 @@ export interface WorldOptions extends Behavior.BehaviorOptions {
   /** More apps, each with its own tokens. */
   readonly otherApps?: ReadonlyArray<App.AppOptions> | undefined
   readonly meetings?: ReadonlyArray<Meeting.MeetingOptions> | undefined
+  /** The people in the contacts. Users who are named elsewhere are in them, too, without an address. */
+  readonly people?: ReadonlyArray<Person.PersonOptions> | undefined
   /** The user who is logged in in every browser and consents to every login. Default: none. */
   readonly login?: { readonly user: UserInput } | undefined
 }
@@ -60,7 +64,11 @@ export interface World {
   readonly tokens: Tokens.Tokens
   readonly tickets: Tickets
   readonly sessions: Sessions.Sessions
+  readonly people: ReadonlyArray<Person.Person>
   readonly meetings: Map<string, Meeting.Meeting>
+  readonly reserves: Map<string, Reserve>
+  /** Counts reservations, deleted ones too. */
+  reservesMade: number
   readonly writes: Array<Write>
   readonly digest: Digest.Digest["Service"]
   readonly longConnections: LongConnections
@@ -84,6 +92,7 @@ export const make = (
   for (const { appId, ticket } of [main, ...others]) {
     if (ticket !== undefined) tickets.add(appId, App.reveal(ticket))
   }
+  const people = (options.people ?? []).map((person) => Person.make(person, directory))
   const meetings = (options.meetings ?? []).map((meeting) => Meeting.make(meeting, directory, home, now))
   return {
     ...effects,
@@ -95,6 +104,9 @@ export const make = (
     tokens: Tokens.make(),
     tickets,
     sessions: Sessions.make(),
+    people,
+    reserves: new Map(),
+    reservesMade: 0,
     meetings: new Map(meetings.map((meeting) => [meeting.id, meeting])),
     writes: []
   }

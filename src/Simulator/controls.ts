@@ -11,6 +11,7 @@ import { meetingEvent } from "./meetingEvent.ts"
 import type { Deliver, EventOptions, Pushes } from "./Push.ts"
 import type { PushedEvent } from "./PushedEvent.ts"
 import * as Reply from "./Reply.ts"
+import * as Reserve from "./Reserve.ts"
 import type { Rival } from "./Rival.ts"
 import type { Parts } from "./Server.ts"
 import { same, type UserInput } from "./User.ts"
@@ -79,7 +80,16 @@ export const make = (
     startMeeting: (options: Meetings.MeetingOptions) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         if (world.meetings.has(options.id)) return mistake(`The simulator has a meeting ${options.id} already`)
-        const started = Meetings.make(options, world.directory, homeTenant(world.app), now)
+        const reserve = world.reserves.get(options.reserveId ?? "")
+        if (options.reserveId !== undefined && reserve === undefined) {
+          return mistake(`The simulator has no reservation ${options.reserveId}`)
+        }
+        const started = Meetings.make(
+          { ...options, ...reserve && Reserve.meetingOf(reserve) },
+          world.directory,
+          homeTenant(world.app),
+          now
+        )
         world.meetings.set(started.id, started)
         return pushes.event(meetingEvent("meeting_started", started, started.host ?? started.owner))
       }),
@@ -106,6 +116,11 @@ export const make = (
         ([found, at]) =>
           World.moveHost(world, found, world.directory.resolve(user), { by: "control", request: undefined, at })
       ),
+    lock: (meetingId: string, locked: boolean) =>
+      Effect.map(meeting(meetingId), (found) => {
+        world.meetings.set(found.id, { ...found, locked })
+      }),
+    reserves: Effect.sync(() => [...world.reserves.values()]),
     userToken: (user: UserInput, options?: { readonly expiresIn?: Duration.Input | undefined }) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         const lifetimeMillis = Duration.toMillis(options?.expiresIn ?? Duration.hours(2))

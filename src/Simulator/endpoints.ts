@@ -1,11 +1,17 @@
 import * as EndpointRow from "./EndpointRow.ts"
 import * as appAccessToken from "./endpoints/appAccessToken.ts"
 import { authorizePage } from "./endpoints/authorize.ts"
+import { botInfo } from "./endpoints/botInfo.ts"
+import * as contacts from "./endpoints/contacts.ts"
 import { endMeeting } from "./endpoints/endMeeting.ts"
 import { getMeeting } from "./endpoints/getMeeting.ts"
+import { listByNo } from "./endpoints/listByNo.ts"
 import { longConnection } from "./endpoints/longConnection.ts"
 import { oauthToken } from "./endpoints/oauthToken.ts"
+import * as people from "./endpoints/people.ts"
+import * as recording from "./endpoints/recording.ts"
 import { resendAppTicket } from "./endpoints/resendAppTicket.ts"
+import * as reserves from "./endpoints/reserves.ts"
 import { setHost } from "./endpoints/setHost.ts"
 import * as tenantAccessToken from "./endpoints/tenantAccessToken.ts"
 import * as userInfo from "./endpoints/userInfo.ts"
@@ -13,6 +19,8 @@ import { oauthFailure } from "./OAuthError.ts"
 import * as Reply from "./Reply.ts"
 
 const auth = { method: "POST", token: "none", internalError: Reply.internalError(5000, "internal error") } as const
+
+const contact = { internalError: Reply.internalError(40003, "internal error") } as const
 
 const oauth = {
   method: "POST",
@@ -43,6 +51,113 @@ export const endpoints = [
     path: "/open-apis/vc/v1/meetings/:meeting_id/end",
     token: "user",
     handle: endMeeting
+  }),
+  EndpointRow.make({
+    name: "list_by_no",
+    method: "GET",
+    path: "/open-apis/vc/v1/meetings/list_by_no",
+    token: "either",
+    handle: listByNo
+  }),
+  EndpointRow.make({
+    name: "invite",
+    method: "PATCH",
+    path: "/open-apis/vc/v1/meetings/:meeting_id/invite",
+    token: "user",
+    handle: people.invite
+  }),
+  EndpointRow.make({
+    name: "kickout",
+    method: "POST",
+    path: "/open-apis/vc/v1/meetings/:meeting_id/kickout",
+    token: "either",
+    handle: people.kickout
+  }),
+  EndpointRow.make({
+    name: "recording_start",
+    method: "PATCH",
+    path: "/open-apis/vc/v1/meetings/:meeting_id/recording/start",
+    token: "user",
+    handle: recording.start
+  }),
+  EndpointRow.make({
+    name: "recording_stop",
+    method: "PATCH",
+    path: "/open-apis/vc/v1/meetings/:meeting_id/recording/stop",
+    token: "user",
+    handle: recording.stop
+  }),
+  EndpointRow.make({
+    name: "recording_get",
+    method: "GET",
+    path: "/open-apis/vc/v1/meetings/:meeting_id/recording",
+    token: "either",
+    handle: recording.get
+  }),
+  EndpointRow.make({
+    name: "recording_set_permission",
+    method: "PATCH",
+    path: "/open-apis/vc/v1/meetings/:meeting_id/recording/set_permission",
+    token: "user",
+    handle: recording.setPermission
+  }),
+  EndpointRow.make({
+    name: "reserve_apply",
+    method: "POST",
+    path: "/open-apis/vc/v1/reserves/apply",
+    token: "either",
+    handle: reserves.apply
+  }),
+  EndpointRow.make({
+    name: "reserve_update",
+    method: "PUT",
+    path: "/open-apis/vc/v1/reserves/:reserve_id",
+    token: "either",
+    handle: reserves.update
+  }),
+  EndpointRow.make({
+    name: "reserve_get",
+    method: "GET",
+    path: "/open-apis/vc/v1/reserves/:reserve_id",
+    token: "either",
+    handle: reserves.get
+  }),
+  EndpointRow.make({
+    name: "reserve_delete",
+    method: "DELETE",
+    path: "/open-apis/vc/v1/reserves/:reserve_id",
+    token: "either",
+    handle: reserves.remove
+  }),
+  EndpointRow.make({
+    name: "reserve_active_meeting",
+    method: "GET",
+    path: "/open-apis/vc/v1/reserves/:reserve_id/get_active_meeting",
+    token: "either",
+    handle: reserves.activeMeeting
+  }),
+  EndpointRow.make({
+    ...contact,
+    name: "batch_get_id",
+    method: "POST",
+    path: "/open-apis/contact/v3/users/batch_get_id",
+    token: "app",
+    handle: contacts.batchGetId
+  }),
+  EndpointRow.make({
+    ...contact,
+    name: "contact_user",
+    method: "GET",
+    path: "/open-apis/contact/v3/users/:user_id",
+    token: "either",
+    handle: contacts.getUser
+  }),
+  EndpointRow.make({
+    name: "bot_info",
+    method: "GET",
+    path: "/open-apis/bot/v3/info",
+    token: "app",
+    handle: botInfo
   }),
   EndpointRow.make({
     ...auth,

@@ -7,6 +7,7 @@ import {
   type ParticipantStatus
 } from "../Meeting.ts"
 import * as Reply from "../Reply.ts"
+import type { Operators } from "../Tokens.ts"
 import { idOf, type IdType, larkUserType, same, toWire } from "../User.ts"
 import * as World from "../World.ts"
 
@@ -14,11 +15,11 @@ const meetingStatus: Record<MeetingStatus, number> = { calling: 1, in_progress: 
 
 const participantStatus: Record<ParticipantStatus, number> = { calling: 1, in_meeting: 2, ringing: 3, left: 4 }
 
-const seconds = (millis: number): string => String(Math.floor(millis / 1000))
+export const seconds = (millis: number): string => String(Math.floor(millis / 1000))
 
-type GetRequest = ArrivedRequest<"either", "meeting_id">
+type Asked = Pick<ArrivedRequest<"either">, "operator" | "query" | "now">
 
-const flag = ({ query }: GetRequest, name: string): boolean => query[name] === "true"
+const flag = ({ query }: Asked, name: string): boolean => query[name] === "true"
 
 const participantView = (meeting: Meeting, participant: Participant, idType: IdType, now: number) => {
   const until = meeting.endedAt ?? now
@@ -41,7 +42,7 @@ const listed = (meeting: Meeting, idType: IdType): ReadonlyArray<Participant> =>
     ? meeting.participants.filter((participant) => participant.user.userType === larkUserType)
     : meeting.participants
 
-const meetingView = (meeting: Meeting, request: GetRequest, idType: IdType) => ({
+export const meetingView = (meeting: Meeting, request: Asked, idType: IdType) => ({
   id: meeting.id,
   topic: meeting.topic,
   url: `https://vc.feishu.cn/j/${meeting.meetingNo}`,
@@ -72,8 +73,17 @@ const meetingView = (meeting: Meeting, request: GetRequest, idType: IdType) => (
     : {})
 })
 
-/** `GET /vc/v1/meetings/:meeting_id`. */
-export const getMeeting = (request: GetRequest, world: World.World): Reply.Reply => {
+/** Whether the meeting belongs to the operator: any of the tenant to an app. */
+export const isOwn = (meeting: Meeting, operator: Operators["either"]): boolean =>
+  operator._tag === "App"
+    ? operator.tenant === meeting.tenant
+    : participantOf(meeting, operator.user) !== undefined ||
+      (meeting.owner !== undefined && same(meeting.owner, operator.user))
+
+/**
+ * `GET /vc/v1/meetings/:meeting_id`.
+ */
+export const getMeeting = (request: ArrivedRequest<"either", "meeting_id">, world: World.World): Reply.Reply => {
   const { operator, params, query } = request
   const idType = idTypeOf(request, world.behavior.userIdScope)
   if (Reply.is(idType)) return idType
@@ -83,9 +93,7 @@ export const getMeeting = (request: GetRequest, world: World.World): Reply.Reply
   const meeting = World.meetingFor(world, operator, params.meeting_id)
   if (meeting === undefined) return Reply.failure(121004)
   if (meeting === "foreign") return Reply.failure(121005)
-  const owns = operator._tag === "App" || participantOf(meeting, operator.user) !== undefined ||
-    (meeting.owner !== undefined && same(meeting.owner, operator.user))
-  if (!owns) return Reply.failure(121005)
+  if (!isOwn(meeting, operator)) return Reply.failure(121005)
 
   return mode === "1"
     ? Reply.success({ related_artifacts: { note_doc_token: "", verbatim_doc_token: "" } })

@@ -1,18 +1,12 @@
-import { type ArrivedRequest, idTypeOf, isRecord } from "../ArrivedRequest.ts"
+import { type ArrivedRequest, idTypeOf } from "../ArrivedRequest.ts"
 import * as Meeting from "../Meeting.ts"
 import * as Reply from "../Reply.ts"
-import { isUser, same, toWire, type WireUser } from "../User.ts"
+import { isUser, same, toWire, wireUser } from "../User.ts"
 import * as World from "../World.ts"
 
-const wireUser = (value: unknown): WireUser | undefined => {
-  if (!isRecord(value)) return undefined
-  const { id, user_type } = value
-  return typeof id === "string" && id !== "" && typeof user_type === "number" && Number.isInteger(user_type)
-    ? { id, user_type }
-    : undefined
-}
-
-/** `PATCH /vc/v1/meetings/:meeting_id/set_host`. */
+/**
+ * `PATCH /vc/v1/meetings/:meeting_id/set_host`.
+ */
 export const setHost = (request: ArrivedRequest<"either", "meeting_id">, world: World.World): Reply.Reply => {
   const { json, operator } = request
   const idType = idTypeOf(request, world.behavior.userIdScope)

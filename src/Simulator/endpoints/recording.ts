@@ -1,0 +1,127 @@
+import { type ArrivedRequest, idTypeOf, objectsIn } from "../ArrivedRequest.ts"
+import * as Meeting from "../Meeting.ts"
+import * as Reply from "../Reply.ts"
+import { same, type User } from "../User.ts"
+import * as World from "../World.ts"
+
+type AsUser = ArrivedRequest<"user", "meeting_id">
+
+/** The meeting in progress whose host is the operator, or the refusal. */
+const hosted = ({ operator, params }: AsUser, world: World.World): Meeting.Meeting | Reply.Reply => {
+  const meeting = world.meetings.get(params.meeting_id)
+  if (meeting === undefined) return Reply.failure(122002)
+  if (meeting.status !== "in_progress") return Reply.failure(122001)
+  if (Meeting.participantOf(meeting, operator.user)?.status !== "in_meeting") return Reply.failure(122003)
+  return meeting.host !== undefined && same(meeting.host, operator.user) ? meeting : Reply.failure(121005)
+}
+
+const isRunning = (meeting: Meeting.Meeting) =>
+  meeting.recording !== undefined && meeting.recording.stoppedAt === undefined
+
+/**
+ * `PATCH /vc/v1/meetings/:meeting_id/recording/start`. The body, and the time zone in it, may be left out.
+ */
+export const start = (request: AsUser, world: World.World): Reply.Reply => {
+  const timezone = request.json?.["timezone"] ?? 0
+  if (!Number.isInteger(timezone) || Math.abs(Number(timezone)) > 12) return Reply.failure(121003)
+  const meeting = hosted(request, world)
+  if (Reply.is(meeting)) return meeting
+  if (isRunning(meeting)) return Reply.failure(122001)
+  const startedAt = meeting.recording?.startedAt ?? request.now
+  const viewers = meeting.recording?.viewers ?? []
+  world.meetings.set(meeting.id, { ...meeting, recording: { startedAt, stoppedAt: undefined, viewers } })
+  return Reply.success({})
+}
+
+/**
+ * `PATCH /vc/v1/meetings/:meeting_id/recording/stop`. It takes no body, so a body is ignored.
+ */
+export const stop = (request: AsUser, world: World.World): Reply.Reply => {
+  const meeting = hosted(request, world)
+  if (Reply.is(meeting)) return meeting
+  if (meeting.recording === undefined || !isRunning(meeting)) return Reply.failure(122001)
+  world.meetings.set(meeting.id, { ...meeting, recording: { ...meeting.recording, stoppedAt: request.now } })
+  return Reply.success({})
+}
+
+/** The recording, once it is ready. */
+const readyIn = (meeting: Meeting.Meeting, world: World.World, now: number): Meeting.Recording | undefined =>
+  meeting.endedAt !== undefined && now >= meeting.endedAt + world.behavior.recordingReadyAfter * 1000
+    ? meeting.recording
+    : undefined
+
+const isOwner = (meeting: Meeting.Meeting, user: User) => meeting.owner !== undefined && same(meeting.owner, user)
+
+/**
+ * `GET /vc/v1/meetings/:meeting_id/recording`.
+ */
+export const get = (request: ArrivedRequest<"either", "meeting_id">, world: World.World): Reply.Reply => {
+  const { now, operator, params } = request
+  const meeting = World.meetingFor(world, operator, params.meeting_id)
+  if (meeting === undefined) return Reply.failure(122002)
+  if (meeting === "foreign") return Reply.failure(121005)
+  if (operator._tag === "User" && !isOwner(meeting, operator.user)) return Reply.failure(121005)
+  if (meeting.recording === undefined && meeting.endedAt !== undefined) {
+    switch (world.behavior.neverRecorded) {
+      case "dataNotExist":
+        return Reply.failure(121004)
+      case "recordProcessing":
+        return Reply.failure(124002)
+      case "noRecording":
+        return Reply.success({})
+    }
+  }
+  const recording = readyIn(meeting, world, now)
+  if (recording === undefined) return Reply.failure(124002)
+  const until = recording.stoppedAt ?? now
+  return Reply.success({
+    recording: {
+      url: `https://meetings.feishu.cn/minutes/obcn${meeting.id}`,
+      duration: String(until - recording.startedAt)
+    }
+  })
+}
+
+const viewerTypes = new Map<unknown, string>([[1, "user"], [2, "chat"], [3, "tenant"], [4, "public"]])
+
+/** Who is meant, by open id; `undefined` if nobody can be. */
+const viewerOf = (
+  { id, permission, type }: Readonly<Record<string, unknown>>,
+  find: (id: string) => User | undefined
+): string | undefined => {
+  const kind = viewerTypes.get(type)
+  if (permission !== 1 || kind === undefined) return undefined
+  if (kind === "tenant" || kind === "public") return kind
+  if (typeof id !== "string" || id === "") return undefined
+  if (kind === "chat") return `chat ${id}`
+  const user = find(id)
+  return user && `user ${user.openId}`
+}
+
+/**
+ * `PATCH /vc/v1/meetings/:meeting_id/recording/set_permission`.
+ */
+export const setPermission = (request: AsUser, world: World.World): Reply.Reply => {
+  const { json, now, operator, params } = request
+  const idType = idTypeOf(request, world.behavior.userIdScope)
+  if (Reply.is(idType)) return idType
+  const action = json?.["action_type"] ?? 0
+  const objects = objectsIn(json, "permission_objects") ?? []
+  const named = objects.map((object) => viewerOf(object, (id) => world.directory.find(id, idType)))
+  const viewers = named.filter((viewer) => viewer !== undefined)
+  if ((action !== 0 && action !== 1) || objects.length === 0 || viewers.length < objects.length) {
+    return Reply.failure(121003)
+  }
+
+  const meeting = world.meetings.get(params.meeting_id)
+  if (meeting === undefined) return Reply.failure(122002)
+  if (!isOwner(meeting, operator.user)) return Reply.failure(121005)
+  const recording = readyIn(meeting, world, now)
+  if (recording === undefined) return Reply.failure(121004)
+  const others = recording.viewers.filter((viewer) => !viewers.includes(viewer))
+  world.meetings.set(meeting.id, {
+    ...meeting,
+    recording: { ...recording, viewers: action === 0 ? [...others, ...viewers] : others }
+  })
+  return Reply.success({})
+}
