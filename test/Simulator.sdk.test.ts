@@ -1,62 +1,17 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import * as lark from "@larksuiteoapi/node-sdk"
-import { Effect, Layer, Redacted, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpClient, HttpServer } from "effect/http"
 import { createServer } from "node:http"
-
-const id = "6911188411932033028"
-
-const server = (options: Simulator.Options = {}) =>
-  Simulator.layerServer({ meetings: [{ id, host: "ou_alice", participants: ["ou_bob", "ou_carol"] }], ...options })
-    .pipe(
-      Layer.provideMerge(
-        NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: "100 millis" })
-      )
-    )
-
-const silent = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {}, trace: () => {} }
-
-// The SDK caches tokens per app id for the whole process, so every test is an app of its own.
-let apps = 0
-
-/** The official client against a simulator on a port. */
-const withSdk = <A, E>(
-  use: (client: lark.Client) => Effect.Effect<A, E, Simulator.Simulator | HttpServer.HttpServer>,
-  options: Simulator.Options = {}
-) => {
-  const app = { appId: `cli_${++apps}`, appSecret: "secret" }
-  return Effect.gen(function*() {
-    const domain = yield* HttpServer.addressFormattedWith(Effect.succeed)
-    return yield* use(new lark.Client({ ...app, domain, logger: silent, loggerLevel: lark.LoggerLevel.fatal }))
-  }).pipe(Effect.provide(server({ app, ...options })))
-}
-
-/** How the SDK rejects: with the transport's error, whose response carries the envelope. */
-const Rejection = Schema.Struct({
-  code: Schema.optionalKey(Schema.String),
-  response: Schema.optional(Schema.Struct({
-    status: Schema.Int,
-    data: Schema.Struct({ code: Schema.Int, data: Schema.optionalKey(Schema.Unknown) })
-  }))
-})
-
-const rejected = (call: () => Promise<unknown>) =>
-  Effect.flip(Effect.tryPromise({ try: call, catch: Schema.decodeUnknownSync(Rejection) }))
+import { asUser, id, nextAppId, rejected, Rejection, server, silent, withSdk } from "./fixtures/sdk.ts"
 
 const alice = { id: "ou_alice", user_type: 1 }
 const bob = { id: "ou_bob", user_type: 1 }
 const carol = { id: "ou_carol", user_type: 1 }
 
 const path = { meeting_id: id }
-
-const asUser = (openId: string) =>
-  Effect.flatMap(
-    Simulator.Simulator,
-    (simulator) => Effect.map(simulator.userToken(openId), (token) => lark.withUserAccessToken(Redacted.value(token)))
-  )
 
 describe("the official SDK", () => {
   it.live("reads a meeting", () =>
@@ -127,7 +82,7 @@ describe("the official SDK", () => {
           const error = yield* Effect.flip(Effect.tryPromise(() => client.vc.v1.meeting.get({ path })))
           assert.include(String(error.cause), "10015")
         }),
-      { app: { appId: `cli_${apps + 1}`, appSecret: "another" } }
+      { app: { appId: nextAppId(), appSecret: "another" } }
     ))
 
   it.live("loses its connection, before or after the swap", () =>
@@ -176,6 +131,7 @@ describe("the official SDK, for a store app", () => {
   it.live("receives a pushed ticket, and reads the meeting of a tenant", () =>
     Effect.gen(function*() {
       const { url } = yield* dispatcher
+      const appId = nextAppId()
       yield* withSdk(
         () =>
           Effect.gen(function*() {
@@ -186,7 +142,7 @@ describe("the official SDK, for a store app", () => {
 
             const domain = yield* HttpServer.addressFormattedWith(Effect.succeed)
             const client = new lark.Client({
-              appId: `cli_${apps}`,
+              appId,
               appSecret: "secret",
               appType: lark.AppType.ISV,
               domain,
@@ -209,7 +165,7 @@ describe("the official SDK, for a store app", () => {
             )
           }),
         {
-          app: { appId: `cli_${apps + 1}`, appSecret: "secret", type: "store", tenants: ["tenant_a", "tenant_b"] },
+          app: { appId, appSecret: "secret", type: "store", tenants: ["tenant_a", "tenant_b"] },
           meetings: [{ id, tenant: "tenant_a" }],
           webhook: { url, encryptKey, verificationToken, deliver: (yield* HttpClient.HttpClient).execute }
         }

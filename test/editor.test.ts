@@ -18,14 +18,25 @@ interface Documented {
 }
 
 /** The exports of `src` with their docstrings; an overload counts as an export. */
-const exported = globSync("**/*.ts", { cwd: src }).flatMap((file) =>
-  Array.from(
-    readFileSync(path.join(src, file), "utf8").matchAll(
-      /^\/\*\*\n((?: \*[^\n]*\n)+?) \*\/\nexport (?:declare )?(const|function|class|interface|type) (\w+)/gm
-    ),
-    ([, docstring = "", kind, name = ""]): Documented => ({ file, name, docstring, isFunction: kind === "function" })
+const exported = globSync("**/*.ts", { cwd: src }).flatMap((file) => {
+  const text = readFileSync(path.join(src, file), "utf8")
+  /** A reserved word is a name only to others. */
+  const names = new Map(
+    Array.from(text.matchAll(/^export \{ (\w+_) as (\w+) \}$/gm), ([, inside = "", outside = ""]) => [inside, outside])
   )
-)
+  return Array.from(
+    text.matchAll(
+      /^\/\*\*\n((?: \*[^\n]*\n)+?) \*\/\n(export )?(?:declare )?(const|function|class|interface|type) (\w+)/gm
+    ),
+    ([, docstring = "", keyword, kind, name = ""]) => ({
+      file,
+      name: names.get(name) ?? name,
+      docstring,
+      isFunction: kind === "function",
+      isExported: keyword !== undefined || names.has(name)
+    })
+  ).filter(({ isExported }): boolean => isExported)
+})
 
 const moduleOf = (file: string) => (file.split(path.sep)[0] ?? "").replace(/\.ts$/, "")
 

@@ -1,0 +1,377 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Schema } from "effect"
+import { Lark, type LarkError, type LarkHttp, Meetings, MeetingUser, UserToken } from "effect-lark-meetings"
+import * as Simulator from "effect-lark-meetings/Simulator"
+import * as platform from "./fixtures/http/platform.ts"
+import { observe } from "./fixtures/observe.ts"
+import { alice, asUser, bob, called, carol, dave, id, meetings, on, room } from "./fixtures/World.ts"
+
+const people = Array.from({ length: 25 }, (_, nth) => MeetingUser.openId(`ou_guest${nth}`))
+
+/** Their contacts, all but those who are absent. */
+const contacts = (
+  options: Readonly<Record<string, Partial<Simulator.PersonOptions>>> = {},
+  absent: ReadonlyArray<string> = []
+): ReadonlyArray<Simulator.PersonOptions> =>
+  people.filter(({ id }) => !absent.includes(id)).map(({ id }) => ({ user: id, ...options[id] }))
+
+type Outcome = Meetings.PersonOutcome<MeetingUser.IdType, LarkError.Classified>
+
+const shown = (outcomes: ReadonlyArray<Outcome>) =>
+  outcomes.map((one) => `${one.user.id} ${one.outcome === "failed" ? one.error._tag : one.outcome}`)
+
+const invite = (users: Iterable<MeetingUser.MeetingUser<"open_id">>) => asUser("ou_alice")(Meetings.invite(id, users))
+
+const statusOf = (user: string) =>
+  Simulator.Simulator.use((simulator) =>
+    Effect.map(
+      simulator.meeting(id),
+      ({ participants }) => participants.find((one) => one.user.openId === user)?.status
+    )
+  )
+
+describe("invite", () => {
+  it.effect("has the right outcome for 25 people, one busy, one absent, and a lost reply on the second ten", () =>
+    on(
+      {
+        people: contacts({ ou_guest3: { busy: true } }, ["ou_guest21"]),
+        faults: [{ endpoint: "invite", nth: 1, fault: { _tag: "DropAfter" } }]
+      },
+      Effect.gen(function*() {
+        const outcomes = yield* invite(people)
+        assert.deepStrictEqual(
+          shown(outcomes),
+          people.map(({ id }, nth) =>
+            `${id} ${nth === 3 || nth === 21 ? "refused" : nth >= 10 && nth < 20 ? "TransportError" : "done"}`
+          )
+        )
+        // A lost reply is not a refusal: its people may be ringing, and here they are.
+        const lost = outcomes[10]
+        assert(lost?.outcome === "failed")
+        assert.strictEqual(lost.error.retry, "unknown")
+        assert.strictEqual(yield* statusOf("ou_guest10"), "ringing")
+        assert.deepStrictEqual(yield* called, ["invite", "invite", "invite"])
+      })
+    ))
+
+  it.effect("has the same outcomes if one busy person fails the request of ten", () =>
+    on(
+      {
+        busyInvitee: "calleeIsBusy",
+        people: contacts({ ou_guest3: { busy: true } }, ["ou_guest21"]),
+        // The first request is refused; its ten people are sent alone; then the second ten.
+        faults: [{ endpoint: "invite", nth: 11, fault: { _tag: "DropAfter" } }]
+      },
+      Effect.gen(function*() {
+        assert.deepStrictEqual(
+          shown(yield* invite(people)),
+          people.map(({ id }, nth) =>
+            `${id} ${
+              nth === 3 ? "CalleeIsBusy" : nth === 21 ? "refused" : nth >= 10 && nth < 20 ? "TransportError" : "done"
+            }`
+          )
+        )
+        assert.strictEqual((yield* called).length, 13)
+      })
+    ))
+
+  it.effect("matches results by id and type, in any order, and sends duplicates once", () =>
+    on(
+      { meetings, people: contacts({ ou_guest1: { busy: true } }), resultOrder: "reversed" },
+      Effect.gen(function*() {
+        const [first, second] = people
+        assert(first !== undefined && second !== undefined)
+        const roomWithItsId = MeetingUser.openId(first.id, { userType: MeetingUser.UserType.Room })
+        const outcomes = yield* invite([first, second, roomWithItsId, first, second])
+        assert.deepStrictEqual(shown(outcomes), ["ou_guest0 done", "ou_guest1 refused", "ou_guest0 refused"])
+        const request = (yield* (yield* Simulator.Simulator).requests).find(({ endpoint }) => endpoint === "invite")
+        assert.deepStrictEqual(request?.body, {
+          invitees: [
+            { id: "ou_guest0", user_type: 1 },
+            { id: "ou_guest1", user_type: 1 },
+            { id: "ou_guest0", user_type: 2 }
+          ]
+        })
+      })
+    ))
+
+  it.effect("calls people who then join, and not those who are there", () =>
+    on(
+      { meetings, people: contacts() },
+      Effect.gen(function*() {
+        const simulator = yield* Simulator.Simulator
+        assert.deepStrictEqual(shown(yield* invite([people[0]!, bob])), ["ou_guest0 done", "ou_bob done"])
+        assert.deepStrictEqual([yield* statusOf("ou_guest0"), yield* statusOf("ou_bob")], ["ringing", "in_meeting"])
+        yield* simulator.join(id, "ou_guest0")
+        assert.strictEqual(yield* statusOf("ou_guest0"), "in_meeting")
+      })
+    ))
+
+  it.effect("fails if nobody can have been invited", () =>
+    Effect.gen(function*() {
+      const tag = (options: Simulator.Options, users: ReadonlyArray<MeetingUser.MeetingUser<"open_id">> = people) =>
+        on(
+          { people: contacts(), ...options },
+          Effect.gen(function*() {
+            const { _tag } = yield* Effect.flip(invite(users))
+            return [_tag, (yield* called).length]
+          })
+        )
+      const meeting = { id, host: "ou_alice" }
+      assert.deepStrictEqual(yield* tag({ meetings: [] }), ["MeetingNotExist", 1])
+      assert.deepStrictEqual(yield* tag({ meetings: [{ ...meeting, locked: true }] }), ["MeetingIsLocked", 1])
+      assert.deepStrictEqual(yield* tag({ meetings: [{ id, host: "ou_bob" }] }), ["OperatorNotInMeeting", 1])
+      assert.deepStrictEqual(yield* tag({ meetings: [{ ...meeting, status: "ended" }] }), [
+        "MeetingStatusUnexpected",
+        1
+      ])
+      assert.deepStrictEqual(yield* tag({}, [alice]), ["CannotOperateSelf", 1])
+      const busy = { busyInvitee: "calleeIsBusy", people: contacts({ ou_guest0: { busy: true } }) } as const
+      assert.deepStrictEqual(yield* tag(busy, people.slice(0, 1)), ["CalleeIsBusy", 1])
+      const throttled = { endpoint: "invite", fault: { _tag: "Throttle", reset: 1, status: 429 } } as const
+      assert.deepStrictEqual(
+        yield* tag({ faults: [0, 1, 2].map((nth) => ({ ...throttled, nth })) }),
+        ["RateLimited", 3]
+      )
+    }))
+
+  it.effect("invites as many as there is room for", () =>
+    on(
+      { meetings: [{ id, host: "ou_alice", capacity: 3 }], people: contacts() },
+      Effect.map(invite(people.slice(0, 4)), (outcomes) =>
+        assert.deepStrictEqual(shown(outcomes), [
+          "ou_guest0 done",
+          "ou_guest1 done",
+          "ou_guest2 ParticipantCountReachLimit",
+          "ou_guest3 ParticipantCountReachLimit"
+        ]))
+    ))
+
+  it.effect("does not let one wrong id stop the others", () =>
+    on(
+      { people: contacts() },
+      Effect.map(invite([people[0]!, alice, people[1]!]), (outcomes) =>
+        assert.deepStrictEqual(shown(outcomes), ["ou_guest0 done", "ou_alice CannotOperateSelf", "ou_guest1 done"]))
+    ))
+
+  it.effect("tells the reasons apart if nobody was invited for several", () =>
+    on(
+      { busyInvitee: "calleeIsBusy", people: contacts({ ou_guest0: { busy: true } }) },
+      Effect.map(invite([alice, people[0]!]), (outcomes) =>
+        assert.deepStrictEqual(shown(outcomes), ["ou_alice CannotOperateSelf", "ou_guest0 CalleeIsBusy"]))
+    ))
+
+  it.effect("sends the others after a later request that is throttled, but not after a refusal", () =>
+    Effect.gen(function*() {
+      const outcomesAfter = (fault: Simulator.Fault) =>
+        on(
+          { people: contacts(), faults: [{ endpoint: "invite", nth: 1, fault }] },
+          Effect.gen(function*() {
+            const outcomes = shown(yield* invite(people))
+            return [outcomes[0], outcomes[10], outcomes[20], (yield* called).length]
+          })
+        )
+      assert.deepStrictEqual(yield* outcomesAfter({ _tag: "Throttle", reset: 1, status: 429 }), [
+        "ou_guest0 done",
+        "ou_guest10 RateLimited",
+        "ou_guest20 done",
+        3
+      ])
+      const denied = JSON.stringify({ code: 122008, msg: "meeting is locked" })
+      assert.deepStrictEqual(
+        yield* outcomesAfter({ _tag: "GarbageBody", body: denied, status: 400, applied: false }),
+        ["ou_guest0 done", "ou_guest10 MeetingIsLocked", "ou_guest20 MeetingIsLocked", 2]
+      )
+    }))
+
+  it.effect("does nothing for nobody, and refuses users of two kinds", () =>
+    on(
+      {},
+      Effect.gen(function*() {
+        assert.deepStrictEqual(yield* invite([]), [])
+        const mixed: ReadonlyArray<MeetingUser.MeetingUser> = [bob, MeetingUser.unionId("on_carol")]
+        const error = yield* Effect.flip(asUser("ou_alice")(Meetings.invite(id, mixed)))
+        assert.strictEqual(error._tag, "InvalidParameter")
+        assert.deepStrictEqual(yield* called, [])
+      })
+    ))
+
+  it.effect("has one span around all its requests", () =>
+    Effect.gen(function*() {
+      const { requests, spans } = yield* observe(on({ people: contacts() }, invite(people)))
+      const own = spans.filter(({ name }) => name === "Meetings.invite")
+      assert.deepStrictEqual(own.map(({ attributes }) => attributes.get("lark.meeting_id")), [id])
+      assert.strictEqual(requests.filter(({ name }) => name.endsWith("/invite")).length, 3)
+    }))
+
+  it.effect("runs as a user only", () =>
+    on(
+      { people: contacts() },
+      Effect.gen(function*() {
+        // What the compiler refuses is a defect of those who get around it.
+        const untyped = Meetings.invite(id, people) as Effect.Effect<unknown, unknown, LarkHttp.LarkHttp>
+        assert.isTrue(Exit.hasDies(yield* Effect.exit(untyped)))
+        const wrong = yield* (yield* Simulator.Simulator).userToken("ou_stranger")
+        const error = yield* Effect.flip(
+          Meetings.invite(id, people).pipe(Lark.asUser(UserToken.fromAccessToken(wrong)))
+        )
+        assert.strictEqual(error._tag, "OperatorNotInMeeting")
+      })
+    ))
+})
+
+const kickout = (users: ReadonlyArray<MeetingUser.MeetingUser<"open_id">>) => Meetings.kickout(id, users)
+
+describe("kickout", () => {
+  it.effect("removes people as the app, with an outcome for each", () =>
+    Effect.forEach(["failed", "targetNotInMeeting"] as const, (absentTarget) =>
+      on(
+        { absentTarget },
+        Effect.gen(function*() {
+          const outcomes = yield* kickout([bob, people[0]!, room, bob])
+          assert.deepStrictEqual(shown(outcomes), [
+            "ou_bob done",
+            absentTarget === "failed" ? "ou_guest0 refused" : "ou_guest0 UnknownApiError",
+            "omm_room done"
+          ])
+          assert.deepStrictEqual([yield* statusOf("ou_bob"), yield* statusOf("ou_carol")], ["left", "in_meeting"])
+        })
+      )))
+
+  it.effect("runs as a user who is host or co-host", () =>
+    on(
+      {
+        meetings: [{ id, host: "ou_alice", participants: ["ou_bob", "ou_dave", { user: "ou_carol", isCohost: true }] }]
+      },
+      Effect.gen(function*() {
+        assert.deepStrictEqual(shown(yield* asUser("ou_carol")(kickout([bob]))), ["ou_bob done"])
+        assert.strictEqual((yield* Effect.flip(asUser("ou_dave")(kickout([carol]))))._tag, "NoPermission")
+        assert.strictEqual((yield* Effect.flip(asUser("ou_carol")(kickout([carol]))))._tag, "CannotOperateSelf")
+        assert.strictEqual((yield* Effect.flip(asUser("ou_carol")(kickout([alice]))))._tag, "NoPermission")
+        assert.deepStrictEqual(shown(yield* asUser("ou_alice")(kickout([carol, dave]))), [
+          "ou_carol done",
+          "ou_dave done"
+        ])
+      })
+    ))
+
+  it.effect("removes the others if the host is among them, and stops if nobody may be removed", () =>
+    on(
+      { meetings: [{ id, host: "ou_alice", participants: ["ou_dave", ...people.map(({ id }) => id)] }] },
+      Effect.gen(function*() {
+        const outcomes = yield* kickout([people[0]!, alice, people[1]!])
+        assert.deepStrictEqual(shown(outcomes), ["ou_guest0 done", "ou_alice NoPermission", "ou_guest1 done"])
+        assert.strictEqual((yield* called).length, 4)
+        assert.strictEqual((yield* Effect.flip(asUser("ou_dave")(kickout(people))))._tag, "NoPermission")
+        assert.strictEqual((yield* called).length, 4 + 11)
+      })
+    ))
+
+  it.effect("reads ids that come as numbers", () =>
+    Effect.gen(function*() {
+      const users = ["123", "6911188411932033028"].map((id) => MeetingUser.userId(id))
+      const outcomes = yield* on(
+        {
+          meetings: [{
+            id,
+            participants: users.map(({ id }) => ({ openId: `ou_${id}`, userId: id }))
+          }],
+          resultIds: "number"
+        },
+        Meetings.kickout(id, [...users, MeetingUser.userId("456")])
+      )
+      assert.deepStrictEqual(shown(outcomes), ["123 done", "6911188411932033028 done", "456 refused"])
+    }))
+})
+
+/** The outcomes of bob and carol under an answer. */
+const outcomesOf = (data: unknown) =>
+  Effect.map(
+    Meetings.kickout(id, [bob, carol]).pipe(
+      Effect.provide(Lark.layer(platform.app)),
+      Effect.provide(platform.make(() => platform.ok(data)).layer)
+    ),
+    (outcomes) => outcomes.map(({ outcome }) => outcome)
+  )
+
+describe("an answer", () => {
+  const result = (id: unknown, result: unknown, user_type: unknown = 1) => ({ id, user_type, result })
+
+  it.effect("that leaves people out leaves them unreported", () =>
+    Effect.gen(function*() {
+      for (const data of [{}, null, { kickout_results: null }, { kickout_results: [null, 7, {}] }]) {
+        assert.deepStrictEqual(yield* outcomesOf(data), ["unreported", "unreported"], JSON.stringify(data))
+      }
+      assert.deepStrictEqual(yield* outcomesOf({ kickout_results: [result("ou_carol", 1)] }), ["unreported", "done"])
+    }))
+
+  it.effect("with a result that is not documented is neither done nor refused", () =>
+    Effect.map(
+      outcomesOf({ kickout_results: [result("ou_bob", 3), result("ou_carol", "1")] }),
+      (outcomes) => assert.deepStrictEqual(outcomes, ["unreported", "unreported"])
+    ))
+
+  it.effect("is matched by type, unless it names none", () =>
+    Effect.gen(function*() {
+      const other = { kickout_results: [result("ou_bob", 1, 2), result("ou_carol", 2, undefined)] }
+      assert.deepStrictEqual(yield* outcomesOf(other), ["unreported", "refused"])
+    }))
+
+  it.effect("is never matched by position if an id is missing", () =>
+    Effect.map(
+      outcomesOf({ kickout_results: [result(1, 1)] }),
+      (outcomes) => assert.deepStrictEqual(outcomes, ["unreported", "unreported"])
+    ))
+})
+
+/** A fault for each of five requests. */
+const faults = ["none", "DropBefore", "DropAfter", "Throttle", "ServerError"] as const
+
+const faultOf: Readonly<Record<(typeof faults)[number], Simulator.Fault | undefined>> = {
+  none: undefined,
+  DropBefore: { _tag: "DropBefore" },
+  DropAfter: { _tag: "DropAfter" },
+  Throttle: { _tag: "Throttle", reset: 1, status: 429 },
+  ServerError: { _tag: "ServerError", status: 500, applied: true, body: "envelope" }
+}
+
+describe("under any faults", () => {
+  it.effect.prop(
+    "every person has one outcome, and it is true",
+    [
+      Schema.Array(Schema.Literals(faults)).check(Schema.isMaxLength(5)),
+      Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 25 })),
+      Schema.Literals(["failed", "calleeIsBusy"])
+    ],
+    ([planned, count, busyInvitee]) =>
+      on(
+        {
+          busyInvitee,
+          people: contacts({ ou_guest4: { busy: true }, ou_guest13: { busy: true } }, ["ou_guest17"]),
+          faults: planned.flatMap((name, nth) => {
+            const fault = faultOf[name]
+            return fault === undefined ? [] : [{ endpoint: "invite", nth, fault }]
+          })
+        },
+        Effect.gen(function*() {
+          const asked = people.slice(0, count)
+          const result = yield* Effect.result(invite(asked))
+          const isInvited = (user: MeetingUser.MeetingUser) =>
+            Effect.map(statusOf(user.id), (status) => status !== undefined)
+          if (result._tag === "Failure") {
+            for (const user of asked) assert.isFalse(yield* isInvited(user))
+            return
+          }
+          assert.deepStrictEqual(result.success.map(({ user }) => user.id), asked.map(({ id }) => id))
+          for (const one of result.success) {
+            const invited = yield* isInvited(one.user)
+            if (one.outcome === "done") assert.isTrue(invited)
+            if (one.outcome === "refused") assert.isFalse(invited)
+            if (one.outcome === "failed" && one.error.retry !== "unknown") assert.isFalse(invited)
+            assert.notStrictEqual(one.outcome, "unreported")
+          }
+        })
+      ),
+    { arbitrary: { runs: 60 } }
+  )
+})

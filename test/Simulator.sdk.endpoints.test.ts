@@ -1,0 +1,208 @@
+/**
+ * The official SDK calls the endpoints of the simulator beside `get`, `set_host` and `end`.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Simulator from "effect-lark-meetings/Simulator"
+import { asUser, id, rejected, withSdk as withClient } from "./fixtures/sdk.ts"
+
+const path = { meeting_id: id }
+const bob = { id: "ou_bob", user_type: 1 }
+
+const people: ReadonlyArray<Simulator.PersonOptions> = [
+  { user: "ou_alice", email: "alice@example.com", mobile: "13800000001" },
+  { user: "ou_bob", mobile: "+14155550100" },
+  { user: "ou_hidden", email: "hidden@example.com", visible: false }
+]
+
+const meetings: ReadonlyArray<Simulator.MeetingOptions> = [
+  { id, host: "ou_alice", owner: "ou_alice", meetingNo: "123456789", participants: ["ou_bob", "ou_carol"] }
+]
+
+const options = { people, meetings }
+
+const called = new Set<string>()
+
+const withSdk: typeof withClient = (use, options) =>
+  withClient(
+    (client) =>
+      Effect.tap(use(client), () =>
+        Simulator.Simulator.use(({ requests }) =>
+          Effect.map(requests, (all) => {
+            for (const { endpoint } of all) called.add(endpoint)
+          })
+        )),
+    options
+  )
+
+const reply = <A>(call: () => Promise<A>) => Effect.promise(call)
+
+const codeOf = (call: () => Promise<unknown>) =>
+  Effect.map(rejected(call), ({ response }) => [response?.status, response?.data.code])
+
+/** Unix seconds, some seconds from now, in a string. */
+const inSeconds = (seconds: number) => String(Math.floor(Date.now() / 1_000) + seconds)
+
+describe("the official SDK", () => {
+  it.live("finds people by e-mail and mobile, and reads them", () =>
+    withSdk((client) =>
+      Effect.gen(function*() {
+        const found = yield* reply(() =>
+          client.contact.v3.user.batchGetId({
+            data: { emails: ["ALICE@example.com", "hidden@example.com"], mobiles: ["13800000001", "+14155550100"] },
+            params: { user_id_type: "union_id" }
+          })
+        )
+        assert.deepStrictEqual(found.data?.user_list?.map(({ email, mobile, user_id }) => [email ?? mobile, user_id]), [
+          ["ALICE@example.com", "on_alice"],
+          ["hidden@example.com", undefined],
+          ["13800000001", "on_alice"],
+          ["+14155550100", "on_bob"]
+        ])
+        const alice = yield* reply(() => client.contact.v3.user.get({ path: { user_id: "ou_alice" } }))
+        assert.deepInclude(alice.data?.user, { name: "alice", open_id: "ou_alice", union_id: "on_alice" })
+        const get = (user_id: string) => codeOf(() => client.contact.v3.user.get({ path: { user_id } }))
+        assert.deepStrictEqual(yield* get("ou_hidden"), [400, 41050])
+        assert.deepStrictEqual(yield* get("ou_nobody"), [400, 41012])
+      }), options))
+
+  it.live("reads the bot", () =>
+    withSdk((client) =>
+      Effect.gen(function*() {
+        // It has no method of its own.
+        const info = yield* reply(() => client.request({ method: "GET", url: "/open-apis/bot/v3/info" }))
+        assert.deepInclude(info.bot, { app_name: "Simulated app", activate_status: 2 })
+        assert.isUndefined(info.data)
+      })
+    ))
+
+  it.live("lists the meetings of a number, page by page", () =>
+    withSdk(
+      (client) =>
+        Effect.gen(function*() {
+          const page = (page_token?: string) =>
+            reply(() =>
+              client.vc.v1.meeting.listByNo({
+                params: {
+                  meeting_no: "123456789",
+                  start_time: inSeconds(-60),
+                  end_time: inSeconds(60),
+                  page_size: 1,
+                  ...(page_token === undefined ? {} : { page_token })
+                }
+              })
+            )
+          const first = yield* page()
+          assert.isTrue(first.data?.has_more)
+          const second = yield* page(first.data?.page_token)
+          assert.deepStrictEqual([second.data?.has_more, second.data?.page_token], [false, undefined])
+          const ids = [first, second].flatMap(({ data }) => data?.meeting_briefs?.map((brief) => brief.id))
+          assert.sameMembers(ids, [id, "6911188411932033029"])
+        }),
+      { meetings: [...meetings, { id: "6911188411932033029", meetingNo: "123456789", status: "ended" }] }
+    ))
+
+  it.live("invites people and removes them", () =>
+    withSdk((client) =>
+      Effect.gen(function*() {
+        const alice = yield* asUser("ou_alice")
+        const hidden = { id: "ou_hidden", user_type: 1 }
+        const nobody = { id: "ou_nobody", user_type: 1 }
+        const invited = yield* reply(() =>
+          client.vc.v1.meeting.invite({ path, data: { invitees: [hidden, nobody] } }, alice)
+        )
+        assert.deepStrictEqual(invited.data?.invite_results, [{ ...hidden, status: 1 }, { ...nobody, status: 2 }])
+        const asApp = yield* codeOf(() => client.vc.v1.meeting.invite({ path, data: { invitees: [hidden] } }))
+        assert.deepStrictEqual(asApp, [400, 99991663])
+
+        const removed = yield* reply(() =>
+          client.vc.v1.meeting.kickout({ path, data: { kickout_users: [bob, nobody, bob] } })
+        )
+        assert.deepStrictEqual(removed.data?.kickout_results, [{ ...bob, result: 1 }, { ...nobody, result: 2 }])
+        const none = yield* codeOf(() => client.vc.v1.meeting.kickout({ path, data: { kickout_users: [] } }))
+        assert.deepStrictEqual(none, [400, 121003])
+      }), options))
+
+  it.live("records, and shares the recording", () =>
+    withSdk((client) =>
+      Effect.gen(function*() {
+        const alice = yield* asUser("ou_alice")
+        const recording = client.vc.v1.meetingRecording
+        assert.strictEqual((yield* reply(() => recording.start({ path, data: { timezone: 8 } }, alice))).code, 0)
+        assert.deepStrictEqual(yield* codeOf(() => recording.start({ path }, alice)), [400, 122001])
+        assert.strictEqual((yield* reply(() => recording.stop({ path }, alice))).code, 0)
+        assert.deepStrictEqual(yield* codeOf(() => recording.get({ path })), [400, 124002])
+        yield* reply(() => client.vc.v1.meeting.end({ path }, alice))
+        const ready = yield* reply(() => recording.get({ path }))
+        assert.include(ready.data?.recording?.url, "/minutes/")
+        const grant = { permission_objects: [{ id: "ou_bob", type: 1, permission: 1 }], action_type: 0 }
+        assert.strictEqual((yield* reply(() => recording.setPermission({ path, data: grant }, alice))).code, 0)
+        const meeting = yield* (yield* Simulator.Simulator).meeting(id)
+        assert.deepStrictEqual(meeting.recording?.viewers, ["user ou_bob"])
+      }), options))
+
+  it.live("reserves a meeting, changes it, finds it in progress, and deletes it", () =>
+    withSdk((client) =>
+      Effect.gen(function*() {
+        const simulator = yield* Simulator.Simulator
+        const { reserve } = client.vc.v1
+        const applied = yield* reply(() =>
+          reserve.apply({
+            data: {
+              owner_id: "ou_alice",
+              end_time: inSeconds(3_600),
+              meeting_settings: { topic: "Weekly", assign_host_list: [bob, { user_type: 1, id: "ou_nobody" }] }
+            }
+          })
+        )
+        assert.deepStrictEqual(applied.data?.reserve_correction_check_info, { invalid_host_id_list: ["ou_nobody"] })
+        const at = { path: { reserve_id: applied.data?.reserve?.id ?? "" } }
+        const updated = yield* reply(() => reserve.update({ ...at, data: { meeting_settings: { topic: "" } } }))
+        assert.strictEqual(updated.data?.reserve?.expire_status, 1)
+        assert.isFalse("app_link" in (updated.data?.reserve ?? {}))
+        const read = yield* reply(() => reserve.get({ ...at, params: { user_id_type: "union_id" } }))
+        assert.deepStrictEqual(read.data?.reserve?.reserve_user_id, "on_alice")
+        assert.deepStrictEqual(read.data?.reserve?.meeting_settings, {
+          topic: "",
+          assign_host_list: [{ user_type: 1, id: "on_bob" }]
+        })
+
+        assert.deepStrictEqual(yield* codeOf(() => reserve.getActiveMeeting(at)), [404, 121004])
+        yield* simulator.startMeeting({
+          id: "6911188411932033030",
+          reserveId: at.path.reserve_id,
+          host: "ou_bob"
+        })
+        const active = yield* reply(() => reserve.getActiveMeeting(at))
+        assert.deepStrictEqual(active.data?.meeting?.host_user, bob)
+        assert.strictEqual((yield* reply(() => reserve.delete(at))).code, 0)
+        assert.deepStrictEqual(yield* codeOf(() => reserve.get(at)), [404, 121004])
+        assert.deepStrictEqual(yield* simulator.reserves, [])
+      }), options))
+
+  it.live("cannot ask for a ticket as a custom app", () =>
+    withSdk((client) =>
+      Effect.gen(function*() {
+        const data = { app_id: client.appId, app_secret: client.appSecret }
+        const resent = yield* reply(() => client.auth.v3.appTicket.resend({ data }))
+        assert.strictEqual(resent.code, 10016)
+      })
+    ))
+
+  it.live("reads whose token it has", () =>
+    withSdk((client) =>
+      Effect.gen(function*() {
+        const alice = yield* asUser("ou_alice")
+        const info = yield* reply(() => client.authen.v1.userInfo.get({}, alice))
+        assert.strictEqual(info.data?.open_id, "ou_alice")
+      })
+    ))
+
+  it("has called every endpoint of the simulator, here or in Simulator.sdk.test.ts", () => {
+    const there = ["set_host", "get", "end", "tenant_access_token", "app_access_token"]
+    // The SDK has no methods for these.
+    const byOthers = ["authorize", "oauth_token"]
+    const missing = Simulator.Endpoint.literals.filter((name) => !called.has(name) && !there.includes(name))
+    assert.sameMembers(missing, byOthers)
+  })
+})
