@@ -158,21 +158,27 @@ const statusOf = (status: unknown): Option.Option<Status> =>
     isUnjoin: wire.flag(status["is_unjoin"])
   }))
 
-/** A kind of address: how it is sent, which is also how two spellings of one are told to be the same. */
+/** A kind of address. */
 interface Kind {
   readonly list: "emails" | "mobiles"
   readonly echo: "email" | "mobile"
-  readonly canonical: (address: string) => string
+  readonly toWire: (address: string) => string
+  /** Two spellings of one address have one key. */
+  readonly key: (address: string) => string
 }
 
-const emails: Kind = { list: "emails", echo: "email", canonical: (address) => address.trim().toLowerCase() }
-
-const mobiles: Kind = {
-  list: "mobiles",
-  echo: "mobile",
-  // The platform takes numbers of mainland China without the country code, and all others with it.
-  canonical: (address) => address.replaceAll(/[\s().-]/g, "").replace(/^(?:\+|00)86(?=1\d{10}$)/, "")
+// Whether the platform tells upper case from lower case is not documented, so addresses are sent as they are spelled.
+const emails: Kind = {
+  list: "emails",
+  echo: "email",
+  toWire: (address) => address.trim(),
+  key: (address) => address.trim().toLowerCase()
 }
+
+// The platform takes numbers of mainland China without the country code, and all others with it.
+const plainMobile = (number: string) => number.replaceAll(/[\s().-]/g, "").replace(/^(?:\+|00)86(?=1\d{10}$)/, "")
+
+const mobiles: Kind = { list: "mobiles", echo: "mobile", toWire: plainMobile, key: plainMobile }
 
 type Found<T extends MeetingUser.IdType> = Omit<Match<T>, "address">
 
@@ -180,13 +186,13 @@ type Found<T extends MeetingUser.IdType> = Omit<Match<T>, "address">
 const batchSize = 50
 
 const find = <const Addresses extends ReadonlyArray<string>, T extends MeetingUser.IdType = "open_id">(
-  { canonical, echo, list }: Kind,
+  { echo, key, list, toWire }: Kind,
   addresses: Addresses,
   // Without an idType, T is "open_id".
   { idType = "open_id" as T, includeResigned }: FindOptions<T> = {}
 ): Effect.Effect<Matches<Addresses, T>, FindError, LarkHttp> =>
   Effect.gen(function*() {
-    const asked = [...new Set(addresses.map(canonical))].filter((address) => address !== "")
+    const asked = [...new Set(addresses.map(toWire))].filter((address) => address !== "")
     const found = new Map<string, Found<T>>()
     for (let at = 0; at < asked.length; at += batchSize) {
       const batch = asked.slice(at, at + batchSize)
@@ -194,11 +200,12 @@ const find = <const Addresses extends ReadonlyArray<string>, T extends MeetingUs
         query: { user_id_type: idType },
         body: { [list]: batch, include_resigned: includeResigned }
       })
+      const keys = new Set(batch.map(key))
       for (const row of user_list) {
         const user = MeetingUser.fromWire(idType, { id: row["user_id"], user_type: MeetingUser.UserType.User })
         if (Option.isNone(user)) continue
-        const address = canonical(wire.text(row[echo]))
-        if (!batch.includes(address)) {
+        const address = key(wire.text(row[echo]))
+        if (!keys.has(address)) {
           const reason = `a row names a user, but not by one of the ${list} that were sent`
           return yield* new LarkError.MalformedResponse({ endpoint: batchGetId.name, status: 200, reason })
         }
@@ -210,7 +217,7 @@ const find = <const Addresses extends ReadonlyArray<string>, T extends MeetingUs
       }
     }
     const nobody: Found<T> = { user: Option.none(), status: Option.none() }
-    const matches = addresses.map((address) => ({ address, ...(found.get(canonical(address)) ?? nobody) }))
+    const matches = addresses.map((address) => ({ address, ...(found.get(key(address)) ?? nobody) }))
     // One for each address, in order.
     return matches as Matches<Addresses, T>
   })
@@ -220,8 +227,8 @@ const find = <const Addresses extends ReadonlyArray<string>, T extends MeetingUs
  *
  * **Details**
  *
- * Any number of addresses: fifty are sent at a time, each once, in lower case. Answers are matched by the address that they
- * repeat. Scope `contact:user.id:readonly`.
+ * Any number of addresses: fifty are sent at a time, each once. Answers are matched by the address that they repeat, in upper
+ * or lower case. Scope `contact:user.id:readonly`.
  *
  * **Gotchas**
  *

@@ -106,7 +106,7 @@ export interface Checker {
 }
 
 /**
- * Who may do what. Whoever passes one of the checkers may.
+ * Who may do what: a user who passes any of the checkers.
  *
  * @since 0.1.0
  * @category models

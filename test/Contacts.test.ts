@@ -72,6 +72,17 @@ describe("findByEmail", () => {
       })
     ))
 
+  it.effect("sends each spelling once, without whitespace around it", () =>
+    Effect.gen(function*() {
+      const asked = ["Alice@Example.com", " Alice@Example.com", "alice@example.com"] as const
+      const { calls, exit } = yield* answeredWith(
+        [{ email: "ALICE@EXAMPLE.COM", user_id: "ou_alice" }],
+        Contacts.findByEmail(asked)
+      )
+      assert.deepStrictEqual(calls.map(bodyOf), [{ emails: ["Alice@Example.com", "alice@example.com"] }])
+      assert.deepStrictEqual(idsOf(yield* exit), asked.map((address) => [address, "ou_alice"]))
+    }))
+
   it.effect("takes an absent and an empty id alike", () =>
     Effect.forEach(["absent", "empty"] as const, (unknownAddress) =>
       on(
