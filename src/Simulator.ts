@@ -10,7 +10,7 @@
  * - `auth/v3`: tenant and app tokens for custom and store apps, and `app_ticket/resend`. A token is issued again while it is
  *   valid for half an hour; after that a new one is issued and both are valid.
  * - Logins: `authorize` for browsers and in tests; OAuth v2 and v3 with PKCE, single-use codes and refresh tokens, and
- *   `client_credentials`; `user_info`.
+ *   `client_credentials`; the older `authen/v1/oidc` endpoints; `user_info`.
  * - Pushes: the `app_ticket` of a store app, hourly and on request, and events, encrypted, signed and redelivered.
  * - Long connections: the address, and the server of frames.
  *

@@ -92,12 +92,12 @@ describe("refresh", () => {
 })
 
 describe("an error code", () => {
-  const rows = LarkError.table.filter(({ code }) => code < 121_001 || code > 124_002)
   const statuses = new Map(
     [...documented("generic"), ...documented("session")].flatMap(([, codes]) =>
       codes.map(({ code, status }) => [code, status] as const)
     )
   )
+  const rows = LarkError.table.filter(({ code }) => statuses.has(code))
 
   it("has a row in the table", () => assert.isAbove(rows.length, 60))
 

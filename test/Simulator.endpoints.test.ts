@@ -306,6 +306,7 @@ describe("names of endpoints", () => {
       "long_connection",
       "authorize",
       "oauth_token",
+      "oidc_token",
       "user_info"
     ])
     assert.isFalse(Schema.is(Simulator.FaultRule)({ endpoint: "thing", nth: 0, fault: { _tag: "DropBefore" } }))

@@ -2,6 +2,7 @@
  * The official SDK calls the endpoints of the simulator beside `get`, `set_host` and `end`.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as lark from "@larksuiteoapi/node-sdk"
 import { Effect } from "effect"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { asUser, id, rejected, withSdk as withClient } from "./fixtures/sdk.ts"
@@ -186,6 +187,46 @@ describe("the official SDK", () => {
         const data = { app_id: client.appId, app_secret: client.appSecret }
         const resent = yield* reply(() => client.auth.v3.appTicket.resend({ data }))
         assert.strictEqual(resent.code, 10016)
+      })
+    ))
+
+  it.live("logs users in by the older endpoints", () =>
+    withSdk((client) =>
+      Effect.gen(function*() {
+        const simulator = yield* Simulator.Simulator
+        const login = (user: string) =>
+          Effect.gen(function*() {
+            const query = new URLSearchParams({
+              client_id: client.appId,
+              response_type: "code",
+              redirect_uri: "http://127.0.0.1/callback"
+            })
+            const callback = yield* simulator.authorize(`https://accounts.feishu.cn/authorize?${query}`, user)
+            return callback.searchParams.get("code") ?? ""
+          })
+        const { v1 } = client.authen
+        const byCode = (code: string) => ({ data: { grant_type: "authorization_code", code } })
+        const byToken = (refresh_token = "") => ({ data: { grant_type: "refresh_token", refresh_token } })
+
+        const code = yield* login("ou_bob")
+        const first = yield* reply(() => v1.oidcAccessToken.create(byCode(code)))
+        assert.include(first.data, { token_type: "Bearer", expires_in: 7_200, refresh_expires_in: 604_800 })
+        assert.strictEqual((yield* reply(() => v1.oidcAccessToken.create(byCode(code)))).code, 20003)
+        const second = yield* reply(() => v1.oidcRefreshAccessToken.create(byToken(first.data?.refresh_token)))
+        const again = yield* reply(() => v1.oidcRefreshAccessToken.create(byToken(first.data?.refresh_token)))
+        assert.strictEqual(again.code, 20038)
+        const token = lark.withUserAccessToken(second.data?.access_token ?? "")
+        assert.strictEqual((yield* reply(() => v1.userInfo.get({}, token))).data?.open_id, "ou_bob")
+
+        const carol = byCode(yield* login("ou_carol"))
+        const historic = yield* reply(() => v1.accessToken.create(carol))
+        assert.include(historic.data, { open_id: "ou_carol", name: "carol" })
+        const renewed = yield* reply(() => v1.refreshAccessToken.create(byToken(historic.data?.refresh_token)))
+        assert.include(renewed.data, { open_id: "ou_carol" })
+
+        const data = { grant_type: "refresh_token", code: yield* login("ou_bob") }
+        const wrong = yield* reply(() => v1.oidcAccessToken.create({ data }))
+        assert.strictEqual(wrong.code, 20036)
       })
     ))
 

@@ -13,6 +13,7 @@ const Status = Schema.Int.check(Schema.isBetween({ minimum: 200, maximum: 599 })
  *
  * - `tenant_access_token`, `app_access_token`: the `auth/v3` endpoints, for custom and for store apps.
  * - `oauth_token`: the token endpoints of OAuth v2 and v3.
+ * - `oidc_token`: the older token endpoints for users, with and without `/oidc` in their path.
  * - `long_connection`: the endpoint that gives the address of a long connection.
  *
  * @category schemas

@@ -147,6 +147,8 @@ export interface Tokens {
       readonly requested: boolean
     }
   ) => Entry
+  /** The app whose token authorizes a request, if it is valid: that of a custom app is its tenant token. */
+  readonly appOf: (request: Pick<Bearer, "authorization" | "now">) => string | undefined
   /** The app token with this text, if it is valid. */
   readonly findApp: (text: string, now: number) => { readonly appId: string } | undefined
   /** The app and tenant of a token, as a key for rate limits. */
@@ -242,6 +244,10 @@ export const make = (): Tokens => {
         expiresAt: now + lifetimeMillis,
         requested
       })),
+    appOf: ({ authorization, now }) => {
+      const entry = find(authorization)
+      return isValid(entry, now) && entry.kind !== "user" ? entry.appId : undefined
+    },
     findApp: (text, now) => {
       const entry = entries.get(text)
       return isValid(entry, now) && entry.kind === "app" ? entry : undefined

@@ -8,6 +8,7 @@ import { getMeeting } from "./endpoints/getMeeting.ts"
 import { listByNo } from "./endpoints/listByNo.ts"
 import { longConnection } from "./endpoints/longConnection.ts"
 import { oauthToken } from "./endpoints/oauthToken.ts"
+import { oidcToken } from "./endpoints/oidcToken.ts"
 import * as people from "./endpoints/people.ts"
 import * as recording from "./endpoints/recording.ts"
 import { resendAppTicket } from "./endpoints/resendAppTicket.ts"
@@ -28,7 +29,16 @@ const oauth = {
   internalError: (status: number) => ({ ...oauthFailure(status === 503 ? 20072 : 20050), status })
 } as const
 
-/** Every endpoint of the platform. Each replies on every host. */
+const oidc = {
+  name: "oidc_token",
+  method: "POST",
+  token: "none",
+  internalError: Reply.internalError(20050, "System error")
+} as const
+
+/**
+ * Every endpoint of the platform. Each replies on every host.
+ */
 export const endpoints = [
   EndpointRow.make({
     name: "set_host",
@@ -216,6 +226,26 @@ export const endpoints = [
     name: "oauth_token",
     path: "/oauth/v3/token",
     handle: oauthToken("v3")
+  }),
+  EndpointRow.make({
+    ...oidc,
+    path: "/open-apis/authen/v1/oidc/access_token",
+    handle: oidcToken("authorization_code", false)
+  }),
+  EndpointRow.make({
+    ...oidc,
+    path: "/open-apis/authen/v1/oidc/refresh_access_token",
+    handle: oidcToken("refresh_token", false)
+  }),
+  EndpointRow.make({
+    ...oidc,
+    path: "/open-apis/authen/v1/access_token",
+    handle: oidcToken("authorization_code", true)
+  }),
+  EndpointRow.make({
+    ...oidc,
+    path: "/open-apis/authen/v1/refresh_access_token",
+    handle: oidcToken("refresh_token", true)
   }),
   EndpointRow.make({
     name: "user_info",

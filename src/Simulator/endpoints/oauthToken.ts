@@ -16,6 +16,8 @@ const codeMillis = 5 * 60 * 1000
 /** A token request whose app is authenticated. */
 interface TokenRequest {
   readonly version: Version
+  /** Whether a login gets a refresh token without the scope `offline_access`. */
+  readonly alwaysOffline: boolean
   readonly fields: Fields
   readonly app: App
   readonly now: number
@@ -31,17 +33,29 @@ const scopesOf = (fields: Fields, granted: ReadonlyArray<string>): ReadonlyArray
   return wanted.every((scope) => granted.includes(scope)) ? wanted : oauthFailure(20068)
 }
 
-const granted = (
+/** What a token request is granted. */
+interface Grant {
+  readonly user: Consent["user"]
+  readonly scopes: ReadonlyArray<string>
+  readonly refresh: RefreshToken | undefined
+}
+
+export const accessOf = (
   world: World,
   { app, now, version }: TokenRequest,
-  { refresh, scopes, user }: {
-    readonly user: Consent["user"]
-    readonly scopes: ReadonlyArray<string>
-    readonly refresh: RefreshToken | undefined
-  }
-): Reply.Reply => {
-  const options = { now, lifetimeMillis: app.userTokenMillis, format: formatOf(version), requested: true }
-  const access = world.tokens.user(app, user, options)
+  { user }: Grant
+): { readonly text: string; readonly expiresAt: number } =>
+  world.tokens.user(app, user, {
+    now,
+    lifetimeMillis: app.userTokenMillis,
+    format: formatOf(version),
+    requested: true
+  })
+
+const granted = (world: World, request: TokenRequest, grant: Grant): Reply.Reply => {
+  const { now, version } = request
+  const { refresh, scopes } = grant
+  const access = accessOf(world, request, grant)
   const body = {
     access_token: access.text,
     expires_in: secondsLeft(access, now),
@@ -68,7 +82,7 @@ const verifies = (code: Code, { fields, version }: TokenRequest, s256: string): 
   return code.challenge.text === (code.challenge.method === "S256" ? s256 : verifier)
 }
 
-const byCode = (world: World, request: TokenRequest, s256: string): Reply.Reply => {
+export const byCode = (world: World, request: TokenRequest, s256: string): Grant | Reply.Reply => {
   const { app, fields, now, version } = request
   const text = fields["code"] ?? ""
   if (text === "") return oauthFailure(20001)
@@ -84,13 +98,13 @@ const byCode = (world: World, request: TokenRequest, s256: string): Reply.Reply 
   if (Reply.is(scopes)) return scopes
 
   code.used = true
-  const refresh = code.offline
+  const refresh = code.offline || request.alwaysOffline
     ? world.sessions.issue(app, { consent: code, after: undefined }, now, formatOf(version))
     : undefined
-  return granted(world, request, { user: code.user, scopes, refresh })
+  return { user: code.user, scopes, refresh }
 }
 
-const byRefreshToken = (world: World, request: TokenRequest): Reply.Reply => {
+export const byRefreshToken = (world: World, request: TokenRequest): Grant | Reply.Reply => {
   const { app, fields, now, version } = request
   const text = fields["refresh_token"] ?? ""
   if (text === "") return oauthFailure(20001)
@@ -112,7 +126,7 @@ const byRefreshToken = (world: World, request: TokenRequest): Reply.Reply => {
 
   token.usedAt ??= now
   const refresh = world.sessions.issue(app, { consent: token.consent, after: token }, now, formatOf(version))
-  return granted(world, request, { user: token.consent.user, scopes, refresh })
+  return { user: token.consent.user, scopes, refresh }
 }
 
 const byCredentials = (world: World, { app, now }: TokenRequest): Reply.Reply => {
@@ -133,12 +147,13 @@ const replyTo = (
   if (grantType === "") return oauthFailure(20001)
   const app = clientOf(world, arrival, fields, version)
   if (Reply.is(app)) return app
-  const request: TokenRequest = { version, fields, app, now: arrival.now }
+  const request: TokenRequest = { version, fields, app, now: arrival.now, alwaysOffline: false }
+  const replyOf = (grant: Grant | Reply.Reply) => Reply.is(grant) ? grant : granted(world, request, grant)
   switch (grantType) {
     case "authorization_code":
-      return byCode(world, request, s256)
+      return replyOf(byCode(world, request, s256))
     case "refresh_token":
-      return byRefreshToken(world, request)
+      return replyOf(byRefreshToken(world, request))
     case "client_credentials":
       return version === "v3" ? byCredentials(world, request) : oauthFailure(20036)
     default:
