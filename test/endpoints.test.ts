@@ -174,7 +174,7 @@ const answered = (answer: platform.Answer) => platform.make(() => answer)
 const run = (row: Row, { layer }: ReturnType<typeof answered>) =>
   row.operation.pipe(Lark.asUser(session), Effect.provide(Lark.layer(platform.app)), Effect.provide(layer))
 
-/** In this order of the documentation: every code of the families. */
+/** The tag of each code. */
 const tags: Readonly<Record<number, string>> = Object.fromEntries(
   LarkError.table.map(({ code, tag }) => [code, tag])
 )
