@@ -18,8 +18,6 @@
  * ))
  * console.log(bot.appName, bot.activateStatus === Bot.ActivateStatus.Enabled) // => Simulated app true
  * ```
- *
- * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
@@ -31,7 +29,6 @@ import { call, endpoint, type ErrorOf, type LarkHttp } from "./LarkHttp.ts"
 /**
  * The documented values of `activateStatus`. The server may send others; they are kept as they are.
  *
- * @since 0.1.0
  * @category models
  */
 export const ActivateStatus = {
@@ -47,7 +44,6 @@ export const ActivateStatus = {
 /**
  * A bot.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Bot {
@@ -73,7 +69,6 @@ const getInfo = endpoint({
 /**
  * How `info` fails: the platform documents no codes for it but the generic ones.
  *
- * @since 0.1.0
  * @category errors
  */
 export type InfoError = ErrorOf<typeof getInfo>
@@ -85,7 +80,6 @@ export type InfoError = ErrorOf<typeof getInfo>
  *
  * No scope, but the bot ability must be on in the developer console.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const info: Effect.Effect<Bot, InfoError, LarkHttp> = Effect.map(call(getInfo), ({ bot }) => ({

@@ -23,8 +23,6 @@
  * ))
  * console.log(text) // => ou_alice, true
  * ```
- *
- * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -39,7 +37,6 @@ import * as MeetingUser from "./MeetingUser.ts"
 /**
  * The state of a person's account.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Status {
@@ -53,7 +50,6 @@ export interface Status {
 /**
  * What became of one address.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Match<out T extends MeetingUser.IdType = MeetingUser.IdType> {
@@ -68,7 +64,6 @@ export interface Match<out T extends MeetingUser.IdType = MeetingUser.IdType> {
 /**
  * A match for each address, in order: a tuple for a tuple.
  *
- * @since 0.1.0
  * @category models
  */
 export type Matches<Addresses extends ReadonlyArray<string>, T extends MeetingUser.IdType> = {
@@ -78,7 +73,6 @@ export type Matches<Addresses extends ReadonlyArray<string>, T extends MeetingUs
 /**
  * How to look people up.
  *
- * @since 0.1.0
  * @category models
  */
 export interface FindOptions<T extends MeetingUser.IdType = MeetingUser.IdType> {
@@ -91,7 +85,6 @@ export interface FindOptions<T extends MeetingUser.IdType = MeetingUser.IdType> 
 /**
  * A person, as far as the scopes of the app show one.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Person {
@@ -136,7 +129,6 @@ const getUser = endpoint({
 /**
  * How `findByEmail` and `findByMobile` fail: the platform documents no codes for them but the generic ones.
  *
- * @since 0.1.0
  * @category errors
  */
 export type FindError = ErrorOf<typeof batchGetId>
@@ -144,7 +136,6 @@ export type FindError = ErrorOf<typeof batchGetId>
 /**
  * How `get` fails.
  *
- * @since 0.1.0
  * @category errors
  */
 export type GetError = ErrorOf<typeof getUser>
@@ -235,7 +226,6 @@ const find = <const Addresses extends ReadonlyArray<string>, T extends MeetingUs
  * The platform does not search enterprise e-mail addresses. It does not tell an unknown address from one whose owner is
  * outside the contact range of the app.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const findByEmail = <const Addresses extends ReadonlyArray<string>, T extends MeetingUser.IdType = "open_id">(
@@ -252,7 +242,6 @@ export const findByEmail = <const Addresses extends ReadonlyArray<string>, T ext
  * As `findByEmail`. Spaces, dots, dashes and parentheses in a number do not count. Numbers of mainland China are the same
  * with and without `+86`; all others need `+` and their country code.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const findByMobile = <const Numbers extends ReadonlyArray<string>, T extends MeetingUser.IdType = "open_id">(
@@ -269,7 +258,6 @@ export const findByMobile = <const Numbers extends ReadonlyArray<string>, T exte
  * A field whose scope the app lacks is `None`. Scope `contact:contact.base:readonly`, `contact:contact:readonly`,
  * `contact:contact:access_as_app` or `contact:contact:readonly_as_app`.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const get = (user: MeetingUser.MeetingUser): Effect.Effect<Person, GetError, LarkHttp> =>

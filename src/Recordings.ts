@@ -28,8 +28,6 @@
  * ))
  * console.log(url.startsWith("https://meetings.feishu.cn/minutes/")) // => true
  * ```
- *
- * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -48,7 +46,6 @@ import type { UserToken } from "./UserToken.ts"
 /**
  * A recording that is ready.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Recording {
@@ -62,7 +59,6 @@ export interface Recording {
 /**
  * Who may watch a recording: a user, the people of a chat (`open_chat_id`), the whole tenant, or everybody who has the link.
  *
- * @since 0.1.0
  * @category models
  */
 export type Viewer<T extends MeetingUser.IdType = MeetingUser.IdType> =
@@ -143,7 +139,6 @@ const setPermissionEndpoint = endpoint({
  * How `start` and `stop` fail: with the errors documented for `PATCH /vc/v1/meetings/:meeting_id/recording/start`, and the
  * generic ones.
  *
- * @since 0.1.0
  * @category errors
  */
 export type ControlError = ErrorOf<typeof startEndpoint>
@@ -152,7 +147,6 @@ export type ControlError = ErrorOf<typeof startEndpoint>
  * How `get` and `ready` fail: with the errors documented for `GET /vc/v1/meetings/:meeting_id/recording`, and the generic
  * ones.
  *
- * @since 0.1.0
  * @category errors
  */
 export type GetError = ErrorOf<typeof getEndpoint>
@@ -161,7 +155,6 @@ export type GetError = ErrorOf<typeof getEndpoint>
  * How `setPermission` fails: with the errors documented for
  * `PATCH /vc/v1/meetings/:meeting_id/recording/set_permission`, and the generic ones.
  *
- * @since 0.1.0
  * @category errors
  */
 export type SetPermissionError = ErrorOf<typeof setPermissionEndpoint>
@@ -174,7 +167,6 @@ export type SetPermissionError = ErrorOf<typeof setPermissionEndpoint>
  * `timezone` is that of the times on the recording, in hours from UTC, -12 to 12. A meeting that is being recorded already
  * is `MeetingStatusUnexpected`. Scope `vc:record`.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const start = (
@@ -193,7 +185,6 @@ export const start = (
  *
  * A meeting that is not being recorded is `MeetingStatusUnexpected`. Scope `vc:record`.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const stop = (meetingId: MeetingId): Effect.Effect<void, ControlError, LarkHttp | UserToken> =>
@@ -207,7 +198,6 @@ export const stop = (meetingId: MeetingId): Effect.Effect<void, ControlError, La
  * `RecordProcessing` until it is ready: `ready` waits for that. `None` if the platform has none, as after a recording of
  * less than five seconds. As the app, or as the owner of the meeting. Scope `vc:record:readonly`.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const get = (meetingId: MeetingId): Effect.Effect<Option.Option<Recording>, GetError, LarkHttp> =>
@@ -226,7 +216,6 @@ export const get = (meetingId: MeetingId): Effect.Effect<Option.Option<Recording
 /**
  * How to wait for a recording.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ReadyOptions<R = never> {
@@ -248,7 +237,6 @@ const patience = Schedule.min([Schedule.exponential("5 seconds", 1.5), Schedule.
  * Asks again, as the schedule says, after `RecordProcessing` and after errors that may pass, such as a lost reply. When the
  * schedule ends, it fails with the last of them. `None` as of `get`. Scope `vc:record:readonly`.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const ready = <R = never>(
@@ -291,7 +279,6 @@ const objectOf = (viewer: Viewer) =>
  *
  * Users that are named by different kinds of id are refused with `InvalidParameter`, and nothing is sent. Scope `vc:record`.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const setPermission = <T extends MeetingUser.IdType = never>(

@@ -33,8 +33,6 @@
  * ))
  * console.log(ignored) // => ou_nobody
  * ```
- *
- * @since 0.1.0
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -55,7 +53,6 @@ import { isReserveId, ReserveId } from "./ReserveId.ts"
 /**
  * The documented values of `action` in an `ActionPermission`. The server may send others; they are kept as they are.
  *
- * @since 0.1.0
  * @category models
  */
 export const Action = { BecomeHost: 1, Invite: 2, Join: 3 } as const
@@ -63,7 +60,6 @@ export const Action = { BecomeHost: 1, Invite: 2, Join: 3 } as const
 /**
  * The documented values of `field` in a `Checker`. The server may send others; they are kept as they are.
  *
- * @since 0.1.0
  * @category models
  */
 export const CheckField = { UserId: 1, UserType: 2, TenantKey: 3 } as const
@@ -71,7 +67,6 @@ export const CheckField = { UserId: 1, UserType: 2, TenantKey: 3 } as const
 /**
  * The documented values of `mode` in a `Checker`. The server may send others; they are kept as they are.
  *
- * @since 0.1.0
  * @category models
  */
 export const CheckMode = { Allow: 1, Deny: 2 } as const
@@ -79,7 +74,6 @@ export const CheckMode = { Allow: 1, Deny: 2 } as const
 /**
  * The documented values of `initialType`: a meeting, or a call to one telephone.
  *
- * @since 0.1.0
  * @category models
  */
 export const InitialType = { Meeting: 1, Call: 2 } as const
@@ -87,7 +81,6 @@ export const InitialType = { Meeting: 1, Call: 2 } as const
 /**
  * The documented values of `expireStatus`. The server may send others; they are kept as they are.
  *
- * @since 0.1.0
  * @category models
  */
 export const ExpireStatus = { Valid: 1, Expired: 2 } as const
@@ -95,7 +88,6 @@ export const ExpireStatus = { Valid: 1, Expired: 2 } as const
 /**
  * A rule on who may do something: those whose field is, or is not, among the values.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Checker {
@@ -108,7 +100,6 @@ export interface Checker {
 /**
  * Who may do what: a user who passes any of the checkers.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ActionPermission {
@@ -119,7 +110,6 @@ export interface ActionPermission {
 /**
  * The settings of the meeting that is reserved.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Settings<out T extends MeetingUser.IdType = MeetingUser.IdType> {
@@ -141,7 +131,6 @@ export interface Settings<out T extends MeetingUser.IdType = MeetingUser.IdType>
 /**
  * A telephone to call.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Callee {
@@ -154,7 +143,6 @@ export interface Callee {
 /**
  * What to reserve.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ApplyOptions<out T extends MeetingUser.IdType = MeetingUser.IdType> extends Settings<T> {
@@ -167,7 +155,6 @@ export interface ApplyOptions<out T extends MeetingUser.IdType = MeetingUser.IdT
 /**
  * What to change. What is left out stays as it is; an empty text or list clears the field.
  *
- * @since 0.1.0
  * @category models
  */
 export interface UpdateOptions<out T extends MeetingUser.IdType = MeetingUser.IdType>
@@ -180,7 +167,6 @@ export interface UpdateOptions<out T extends MeetingUser.IdType = MeetingUser.Id
 /**
  * A reservation. What an answer does not name is `None`, or empty.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Reserve<out T extends MeetingUser.IdType = MeetingUser.IdType> {
@@ -203,7 +189,6 @@ export interface Reserve<out T extends MeetingUser.IdType = MeetingUser.IdType> 
 /**
  * A reservation that was made or changed.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Reserved<out T extends MeetingUser.IdType = MeetingUser.IdType> {
@@ -286,7 +271,6 @@ const activeMeetingEndpoint = endpoint({
 /**
  * How `apply` fails: with the errors documented for `POST /vc/v1/reserves/apply`, and the generic ones.
  *
- * @since 0.1.0
  * @category errors
  */
 export type ApplyError = ErrorOf<typeof applyEndpoint>
@@ -294,7 +278,6 @@ export type ApplyError = ErrorOf<typeof applyEndpoint>
 /**
  * How `update` fails: with the errors documented for `PUT /vc/v1/reserves/:reserve_id`, and the generic ones.
  *
- * @since 0.1.0
  * @category errors
  */
 export type UpdateError = ErrorOf<typeof updateEndpoint>
@@ -302,7 +285,6 @@ export type UpdateError = ErrorOf<typeof updateEndpoint>
 /**
  * How `get` and `delete` fail: with the errors documented for `GET /vc/v1/reserves/:reserve_id`, and the generic ones.
  *
- * @since 0.1.0
  * @category errors
  */
 export type GetError = ErrorOf<typeof getEndpoint>
@@ -310,7 +292,6 @@ export type GetError = ErrorOf<typeof getEndpoint>
 /**
  * How `activeMeeting` fails: as `get`, without `DataNotExist`, which is `None`.
  *
- * @since 0.1.0
  * @category errors
  */
 export type ActiveMeetingError = Exclude<ErrorOf<typeof activeMeetingEndpoint>, LarkError.DataNotExist>
@@ -412,7 +393,6 @@ const secondsOf = (time: DateTime.DateTime | undefined): string | undefined =>
  * The platform ignores hosts that it does not know, without an error: look at `invalidHosts`. After a lost reply, another
  * `apply` makes another reservation.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const apply = <T extends MeetingUser.IdType = "open_id">(
@@ -445,7 +425,6 @@ export const apply = <T extends MeetingUser.IdType = "open_id">(
  *
  * On Lark, an older documentation says that empty values change nothing.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const update = <T extends MeetingUser.IdType = "open_id">(
@@ -478,7 +457,6 @@ export const update = <T extends MeetingUser.IdType = "open_id">(
  *
  * `idType` is the kind of id that names users: `open_id` unless given. Scope `vc:reserve:readonly`.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const get = <T extends MeetingUser.IdType = "open_id">(
@@ -500,7 +478,6 @@ export const get = <T extends MeetingUser.IdType = "open_id">(
  *
  * It cannot be undone. What becomes of a meeting in progress is not documented. Scope `vc:reserve`.
  *
- * @since 0.1.0
  * @category accessors
  */
 const delete_ = (reserveId: ReserveId): Effect.Effect<void, GetError, LarkHttp> =>
@@ -519,7 +496,6 @@ export { delete_ as delete }
  *
  * The platform does not tell a reservation without a meeting in progress from one that does not exist: both are `None`.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const activeMeeting = <T extends MeetingUser.IdType = "open_id">(

@@ -4,15 +4,12 @@
  * **Details**
  *
  * Source: the error table of contact-v3 `user` (get) of the Feishu Open Platform.
- *
- * @since 0.1.0
  */
 import { ApiError } from "./ApiError.ts"
 
 /**
  * A parameter of a contact endpoint is invalid. Code 40001 (HTTP 400, `param error`).
  *
- * @since 0.1.0
  * @category contact errors
  */
 export class ContactParamError extends ApiError("ContactParamError", {
@@ -23,7 +20,6 @@ export class ContactParamError extends ApiError("ContactParamError", {
 /**
  * The contact server failed. Code 40003 (HTTP 400, `internal error`).
  *
- * @since 0.1.0
  * @category contact errors
  */
 export class ContactInternalError extends ApiError("ContactInternalError", {
@@ -36,7 +32,6 @@ export class ContactInternalError extends ApiError("ContactInternalError", {
 /**
  * There is no user with this id. Code 41012 (HTTP 400, `user id invalid error`).
  *
- * @since 0.1.0
  * @category contact errors
  */
 export class UserIdInvalid extends ApiError("UserIdInvalid", {
@@ -47,7 +42,6 @@ export class UserIdInvalid extends ApiError("UserIdInvalid", {
 /**
  * The user is outside the contact range of the app. Code 41050 (HTTP 400, `no user authority error`).
  *
- * @since 0.1.0
  * @category contact errors
  */
 export class NoUserAuthority extends ApiError("NoUserAuthority", {

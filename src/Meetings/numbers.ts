@@ -2,8 +2,6 @@
  * From the number of a meeting to its ids.
  *
  * Source: Feishu Open Platform, vc-v1 `meeting` (list_by_no, get).
- *
- * @since 0.1.0
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -40,7 +38,6 @@ const listEndpoint = endpoint({
 /**
  * A meeting that has, or had, a number.
  *
- * @since 0.1.0
  * @category models
  */
 export interface MeetingBrief {
@@ -57,7 +54,6 @@ export interface MeetingBrief {
 /**
  * How `listByNo` fails: with the errors documented for `GET /vc/v1/meetings/list_by_no`, and the generic ones.
  *
- * @since 0.1.0
  * @category errors
  */
 export type ListByNoError = ErrorOf<typeof listEndpoint>
@@ -65,7 +61,6 @@ export type ListByNoError = ErrorOf<typeof listEndpoint>
 /**
  * How `activeByNo` fails: as `listByNo`, or as `get`.
  *
- * @since 0.1.0
  * @category errors
  */
 export type ActiveByNoError = ListByNoError | ErrorOf<typeof endpoints.get>
@@ -112,7 +107,6 @@ const refused = (parameter: string, reason: string) =>
  * console.log(ids) // => 6911188411932033028
  * ```
  *
- * @since 0.1.0
  * @category accessors
  */
 export const listByNo = (
@@ -146,7 +140,6 @@ export const listByNo = (
 /**
  * How to find the meeting in progress.
  *
- * @since 0.1.0
  * @category models
  */
 export interface ActiveByNoOptions<T extends MeetingUser.IdType = MeetingUser.IdType> {
@@ -192,7 +185,6 @@ const newestFirst = (a: MeetingBrief, b: MeetingBrief) =>
  * console.log(Option.getOrThrow(host).id) // => ou_alice
  * ```
  *
- * @since 0.1.0
  * @category accessors
  */
 export const activeByNo = <T extends MeetingUser.IdType = "open_id">(

@@ -2,8 +2,6 @@
  * Inviting people to a meeting, and removing them from it: any number, with an outcome for each.
  *
  * Source: Feishu Open Platform, vc-v1 `meeting` (invite, kickout).
- *
- * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -51,7 +49,6 @@ const kickoutEndpoint = endpoint({
 /**
  * How `invite` fails: with the errors documented for `PATCH /vc/v1/meetings/:meeting_id/invite`, and the generic ones.
  *
- * @since 0.1.0
  * @category errors
  */
 export type InviteError = ErrorOf<typeof inviteEndpoint>
@@ -59,7 +56,6 @@ export type InviteError = ErrorOf<typeof inviteEndpoint>
 /**
  * How `kickout` fails: with the errors documented for `POST /vc/v1/meetings/:meeting_id/kickout`, and the generic ones.
  *
- * @since 0.1.0
  * @category errors
  */
 export type KickoutError = ErrorOf<typeof kickoutEndpoint>
@@ -74,7 +70,6 @@ export type KickoutError = ErrorOf<typeof kickoutEndpoint>
  * - `unreported`: the answer does not name the person, or has a result for the person that is not documented.
  * - `failed`: the request that named the person failed. If `error.retry` is `unknown`, it may have been executed.
  *
- * @since 0.1.0
  * @category models
  */
 export type PersonOutcome<T extends MeetingUser.IdType, E> =
@@ -202,7 +197,6 @@ const forEveryone = <T extends MeetingUser.IdType, E extends InviteError | Kicko
  * console.log(text) // => ou_bob done, ou_nobody refused
  * ```
  *
- * @since 0.1.0
  * @category accessors
  */
 export const invite = <T extends MeetingUser.IdType>(
@@ -236,7 +230,6 @@ export const invite = <T extends MeetingUser.IdType>(
  * The documentation has apps only, the official CLI users only. If one is refused with `NoPermission` or `TokenRejected`,
  * try the other.
  *
- * @since 0.1.0
  * @category accessors
  */
 export const kickout = <T extends MeetingUser.IdType>(

@@ -63,9 +63,7 @@ export const textsIn = (json: JsonObject | undefined, field: string): ReadonlyAr
   return Array.isArray(list) && list.every((text) => typeof text === "string") ? list : undefined
 }
 
-/**
- * The id type that a request wants, or the refusal of an unknown or forbidden one.
- */
+/** The id type that a request wants, or the refusal of an unknown or forbidden one. */
 export const idTypeOf = ({ logId, query }: Arrival, mayUseUserId: boolean): IdType | Reply.Reply => {
   const wanted = query["user_id_type"]
   if (wanted === undefined || wanted === "") return "open_id"

@@ -31,7 +31,6 @@ export interface Participant {
 /**
  * The recording of a meeting. Times are in milliseconds since 1970.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Recording {

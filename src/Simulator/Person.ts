@@ -3,7 +3,6 @@ import { type Directory, same, type User, type UserInput } from "./User.ts"
 /**
  * The state of a person's account.
  *
- * @since 0.1.0
  * @category models
  */
 export type PersonStatus = "active" | "frozen" | "resigned" | "unactivated"
@@ -11,7 +10,6 @@ export type PersonStatus = "active" | "frozen" | "resigned" | "unactivated"
 /**
  * A person in the contacts.
  *
- * @since 0.1.0
  * @category models
  */
 export interface PersonOptions {

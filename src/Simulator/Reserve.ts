@@ -5,7 +5,6 @@ import type { User } from "./User.ts"
 /**
  * A reservation. Times are in milliseconds since 1970.
  *
- * @since 0.1.0
  * @category models
  */
 export interface Reserve {

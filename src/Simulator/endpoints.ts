@@ -36,9 +36,7 @@ const oidc = {
   internalError: Reply.internalError(20050, "System error")
 } as const
 
-/**
- * Every endpoint of the platform. Each replies on every host.
- */
+/** Every endpoint of the platform. Each replies on every host. */
 export const endpoints = [
   EndpointRow.make({
     name: "set_host",

@@ -1,8 +1,6 @@
 /**
  * The kind of id that names the users of one call. Types may have been widened; an id under another kind's name would name
  * nobody.
- *
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as LarkError from "../LarkError.ts"

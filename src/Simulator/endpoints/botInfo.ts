@@ -1,8 +1,6 @@
 import * as Reply from "../Reply.ts"
 
-/**
- * `GET /bot/v3/info`. The bot is not under `data`.
- */
+/** `GET /bot/v3/info`. The bot is not under `data`. */
 export const botInfo = (): Reply.Reply =>
   Reply.json(200, {
     code: 0,

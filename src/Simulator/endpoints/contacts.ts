@@ -58,9 +58,7 @@ export const batchGetId = (request: ArrivedRequest<"app">, world: World): Reply.
   })
 }
 
-/**
- * `GET /contact/v3/users/:user_id`.
- */
+/** `GET /contact/v3/users/:user_id`. */
 export const getUser = (request: ArrivedRequest<"either", "user_id">, world: World): Reply.Reply => {
   const { operator, params } = request
   const idType: IdType | Reply.Reply = idTypeOf(request, world.behavior.userIdScope)

@@ -80,9 +80,7 @@ export const isOwn = (meeting: Meeting, operator: Operators["either"]): boolean 
     : participantOf(meeting, operator.user) !== undefined ||
       (meeting.owner !== undefined && same(meeting.owner, operator.user))
 
-/**
- * `GET /vc/v1/meetings/:meeting_id`.
- */
+/** `GET /vc/v1/meetings/:meeting_id`. */
 export const getMeeting = (request: ArrivedRequest<"either", "meeting_id">, world: World.World): Reply.Reply => {
   const { operator, params, query } = request
   const idType = idTypeOf(request, world.behavior.userIdScope)

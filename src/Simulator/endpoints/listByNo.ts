@@ -9,9 +9,7 @@ const keptMillis = 90 * 86_400_000
 const whole = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 
-/**
- * `GET /vc/v1/meetings/list_by_no`. A page token is the number of the page, as in the documentation's example.
- */
+/** `GET /vc/v1/meetings/list_by_no`. A page token is the number of the page, as in the documentation's example. */
 export const listByNo = ({ now, operator, query }: ArrivedRequest<"either">, world: World): Reply.Reply => {
   const number = query["meeting_no"] ?? ""
   const from = whole(query["start_time"])

@@ -47,9 +47,7 @@ const inOrder = <A>(results: ReadonlyArray<A>, world: World.World): ReadonlyArra
 
 const statusIn = (meeting: Meeting.Meeting, user: User) => Meeting.participantOf(meeting, user)?.status ?? "left"
 
-/**
- * `PATCH /vc/v1/meetings/:meeting_id/invite`. Those whom it calls are ringing until they join.
- */
+/** `PATCH /vc/v1/meetings/:meeting_id/invite`. Those whom it calls are ringing until they join. */
 export const invite = (request: ArrivedRequest<"user", "meeting_id">, world: World.World): Reply.Reply => {
   const { now, operator } = request
   const batch = batchOf(request, world, "invitees")
@@ -79,9 +77,7 @@ export const invite = (request: ArrivedRequest<"user", "meeting_id">, world: Wor
   return Reply.success({ invite_results: inOrder(results, world) })
 }
 
-/**
- * `POST /vc/v1/meetings/:meeting_id/kickout`. Documented for apps; the official CLI calls it as host or co-host.
- */
+/** `POST /vc/v1/meetings/:meeting_id/kickout`. Documented for apps; the official CLI calls it as host or co-host. */
 export const kickout = (request: ArrivedRequest<"either", "meeting_id">, world: World.World): Reply.Reply => {
   const { operator } = request
   const batch = batchOf(request, world, "kickout_users")

@@ -18,9 +18,7 @@ const hosted = ({ operator, params }: AsUser, world: World.World): Meeting.Meeti
 const isRunning = (meeting: Meeting.Meeting) =>
   meeting.recording !== undefined && meeting.recording.stoppedAt === undefined
 
-/**
- * `PATCH /vc/v1/meetings/:meeting_id/recording/start`. The body, and the time zone in it, may be left out.
- */
+/** `PATCH /vc/v1/meetings/:meeting_id/recording/start`. The body, and the time zone in it, may be left out. */
 export const start = (request: AsUser, world: World.World): Reply.Reply => {
   const timezone = request.json?.["timezone"] ?? 0
   if (!Number.isInteger(timezone) || Math.abs(Number(timezone)) > 12) return Reply.failure(121003)
@@ -33,9 +31,7 @@ export const start = (request: AsUser, world: World.World): Reply.Reply => {
   return Reply.success({})
 }
 
-/**
- * `PATCH /vc/v1/meetings/:meeting_id/recording/stop`. It takes no body, so a body is ignored.
- */
+/** `PATCH /vc/v1/meetings/:meeting_id/recording/stop`. It takes no body, so a body is ignored. */
 export const stop = (request: AsUser, world: World.World): Reply.Reply => {
   const meeting = hosted(request, world)
   if (Reply.is(meeting)) return meeting
@@ -52,9 +48,7 @@ const readyIn = (meeting: Meeting.Meeting, world: World.World, now: number): Mee
 
 const isOwner = (meeting: Meeting.Meeting, user: User) => meeting.owner !== undefined && same(meeting.owner, user)
 
-/**
- * `GET /vc/v1/meetings/:meeting_id/recording`.
- */
+/** `GET /vc/v1/meetings/:meeting_id/recording`. */
 export const get = (request: ArrivedRequest<"either", "meeting_id">, world: World.World): Reply.Reply => {
   const { now, operator, params } = request
   const meeting = World.meetingFor(world, operator, params.meeting_id)
@@ -98,9 +92,7 @@ const viewerOf = (
   return user && `user ${user.openId}`
 }
 
-/**
- * `PATCH /vc/v1/meetings/:meeting_id/recording/set_permission`.
- */
+/** `PATCH /vc/v1/meetings/:meeting_id/recording/set_permission`. */
 export const setPermission = (request: AsUser, world: World.World): Reply.Reply => {
   const { json, now, operator, params } = request
   const idType = idTypeOf(request, world.behavior.userIdScope)

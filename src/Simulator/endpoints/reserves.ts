@@ -80,9 +80,7 @@ const expireStatus = ({ endsAt }: Reserve, now: number) => ({ expire_status: end
 
 const check = ({ invalidHosts }: Wanted) => ({ reserve_correction_check_info: { invalid_host_id_list: invalidHosts } })
 
-/**
- * `POST /vc/v1/reserves/apply`. Hosts that do not exist in the tenant are ignored, and named in the answer.
- */
+/** `POST /vc/v1/reserves/apply`. Hosts that do not exist in the tenant are ignored, and named in the answer. */
 export const apply = (request: ArrivedRequest<"either">, world: World): Reply.Reply => {
   const { json, now, operator } = request
   const wanted = wantedIn(request, world, false)
@@ -127,9 +125,7 @@ const ownIn = (
 
 const isEmpty = (value: unknown) => value === "" || (Array.isArray(value) && value.length === 0)
 
-/**
- * `PUT /vc/v1/reserves/:reserve_id`. What the body leaves out stays as it is.
- */
+/** `PUT /vc/v1/reserves/:reserve_id`. What the body leaves out stays as it is. */
 export const update = (request: ArrivedRequest<"either", "reserve_id">, world: World): Reply.Reply => {
   const reserve = ownIn(request, world)
   if (Reply.is(reserve)) return reserve
@@ -154,9 +150,7 @@ export const update = (request: ArrivedRequest<"either", "reserve_id">, world: W
   })
 }
 
-/**
- * `GET /vc/v1/reserves/:reserve_id`.
- */
+/** `GET /vc/v1/reserves/:reserve_id`. */
 export const get = (request: ArrivedRequest<"either", "reserve_id">, world: World): Reply.Reply => {
   const idType = idTypeOf(request, world.behavior.userIdScope)
   if (Reply.is(idType)) return idType
@@ -176,9 +170,7 @@ export const get = (request: ArrivedRequest<"either", "reserve_id">, world: Worl
   })
 }
 
-/**
- * `DELETE /vc/v1/reserves/:reserve_id`. A meeting in progress goes on.
- */
+/** `DELETE /vc/v1/reserves/:reserve_id`. A meeting in progress goes on. */
 export const remove = (request: ArrivedRequest<"either", "reserve_id">, world: World): Reply.Reply => {
   const reserve = ownIn(request, world)
   if (Reply.is(reserve)) return reserve
@@ -186,9 +178,7 @@ export const remove = (request: ArrivedRequest<"either", "reserve_id">, world: W
   return Reply.success({})
 }
 
-/**
- * `GET /vc/v1/reserves/:reserve_id/get_active_meeting`.
- */
+/** `GET /vc/v1/reserves/:reserve_id/get_active_meeting`. */
 export const activeMeeting = (request: ArrivedRequest<"either", "reserve_id">, world: World): Reply.Reply => {
   const idType = idTypeOf(request, world.behavior.userIdScope)
   if (Reply.is(idType)) return idType

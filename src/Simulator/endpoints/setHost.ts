@@ -4,9 +4,7 @@ import * as Reply from "../Reply.ts"
 import { isUser, same, toWire, wireUser } from "../User.ts"
 import * as World from "../World.ts"
 
-/**
- * `PATCH /vc/v1/meetings/:meeting_id/set_host`.
- */
+/** `PATCH /vc/v1/meetings/:meeting_id/set_host`. */
 export const setHost = (request: ArrivedRequest<"either", "meeting_id">, world: World.World): Reply.Reply => {
   const { json, operator } = request
   const idType = idTypeOf(request, world.behavior.userIdScope)
