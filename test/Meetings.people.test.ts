@@ -102,7 +102,7 @@ describe("invite", () => {
         const simulator = yield* Simulator.Simulator
         assert.deepStrictEqual(shown(yield* invite([people[0]!, bob])), ["ou_guest0 done", "ou_bob done"])
         assert.deepStrictEqual([yield* statusOf("ou_guest0"), yield* statusOf("ou_bob")], ["ringing", "in_meeting"])
-        yield* simulator.join(id, "ou_guest0")
+        yield* simulator.joinMeeting(id, "ou_guest0")
         assert.strictEqual(yield* statusOf("ou_guest0"), "in_meeting")
       })
     ))

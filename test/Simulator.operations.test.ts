@@ -225,12 +225,12 @@ describe("the service", () => {
           locked,
           status
         ])
-        yield* simulator.join(id, "ou_erin")
-        yield* simulator.join(id, "ou_frank")
-        yield* simulator.leave(id, "ou_alice")
+        yield* simulator.joinMeeting(id, "ou_erin")
+        yield* simulator.joinMeeting(id, "ou_frank")
+        yield* simulator.leaveMeeting(id, "ou_alice")
         yield* simulator.lock(id, true)
         assert.deepStrictEqual(yield* state, [
-          undefined,
+          "ou_alice",
           "ou_alice left,ou_dave in_meeting,ou_erin in_meeting,ou_frank in_meeting",
           true,
           "in_progress"
