@@ -260,7 +260,7 @@ describe("activeMeeting", () => {
   it.effect("is the meeting in progress of a reservation, which its number finds, too", () =>
     Effect.forEach(["dataNotExist", "empty"] as const, (noActiveMeeting) =>
       on(
-        { people, noActiveMeeting },
+        { people, noActiveMeeting, meetings: [] },
         Effect.gen(function*() {
           const simulator = yield* Simulator.Simulator
           const { id: reserveId, meetingNo } = yield* applied
