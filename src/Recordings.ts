@@ -221,8 +221,11 @@ export const get = (meetingId: MeetingId): Effect.Effect<Option.Option<Recording
 export interface ReadyOptions<R = never> {
   /** When to ask again. Unless given: after five seconds, then less and less often, down to once a minute, for an hour. */
   readonly schedule?: Schedule.Schedule<unknown, GetError, never, R> | undefined
-  /** Each element makes it ask at once: the `recording_ready` events of the meeting. */
-  readonly wake?: Stream.Stream<unknown, never, R> | undefined
+  /**
+   * Each element makes it ask at once: the `RecordingReady` events of the meeting. When the stream ends or fails, the schedule
+   * alone counts.
+   */
+  readonly wake?: Stream.Stream<unknown, unknown, R> | undefined
 }
 
 const patience = Schedule.min([Schedule.exponential("5 seconds", 1.5), Schedule.spaced("1 minute")]).pipe(
@@ -252,7 +255,10 @@ export const ready = <R = never>(
     Stream.filter(Option.isSome),
     Stream.runHead,
     // What stops the other is a recording, not the end of the events.
-    Effect.flatMap(Option.match({ onNone: () => Effect.never, onSome: ({ value }) => Effect.succeed(value) }))
+    Effect.matchEffect({
+      onFailure: () => Effect.never,
+      onSuccess: Option.match({ onNone: () => Effect.never, onSome: ({ value }) => Effect.succeed(value) })
+    })
   )
   return Effect.raceFirst(polled, woken)
 }

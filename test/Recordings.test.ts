@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Option, Queue, Schedule, Stream } from "effect"
-import { Lark, MeetingId, Meetings, MeetingUser, Recordings } from "effect-lark-meetings"
+import { Events, Lark, MeetingId, Meetings, MeetingUser, Recordings } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
+import { connect, settle } from "./fixtures/connected.ts"
 import * as platform from "./fixtures/http/platform.ts"
 import { asUser, bob, called, elapse, id, on } from "./fixtures/World.ts"
 
@@ -212,12 +213,36 @@ describe("ready", () => {
       })
     ))
 
-  it.effect("goes on by its schedule when the events end", () =>
-    on(
-      { meetings, recordingReadyAfter: 60 },
+  it.effect("goes on by its schedule when the events end or fail", () =>
+    Effect.forEach([Stream.make("early"), Stream.fail("refused")], (wake) =>
+      on(
+        { meetings, recordingReadyAfter: 60 },
+        Effect.gen(function*() {
+          yield* recorded
+          assert.isTrue(Option.isSome(yield* elapse(Recordings.ready(id, { wake }))))
+        })
+      )))
+
+  it.effect("is woken by the event of the platform", () =>
+    connect(
+      { meetings, recordingReadyAfter: 600 },
       Effect.gen(function*() {
+        const wake = Events.stream().pipe(
+          Stream.filter((event) => event._tag === "RecordingReady" && event.meeting.id === id)
+        )
+        const fiber = yield* Effect.forkChild(
+          Recordings.ready(id, { schedule: Schedule.spaced("1 day"), wake }),
+          { startImmediately: true }
+        )
+        yield* settle
         yield* recorded
-        assert.isTrue(Option.isSome(yield* elapse(Recordings.ready(id, { wake: Stream.make("early") }))))
+        yield* TestClock.adjust("599 seconds")
+        yield* settle
+        assert.isUndefined(fiber.pollUnsafe())
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        const recording = Option.getOrThrow(yield* Fiber.join(fiber))
+        assert.deepStrictEqual(recording.duration, Option.some(Duration.minutes(1)))
       })
     ))
 })

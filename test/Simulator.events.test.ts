@@ -11,6 +11,7 @@ import {
   MeetingId,
   Meetings,
   MeetingUser,
+  Recordings,
   UserToken
 } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
@@ -29,6 +30,41 @@ const collect = Effect.gen(function*() {
 })
 
 describe("an event of a meeting", () => {
+  it.effect("is pushed when it is recorded, and when people are removed", () =>
+    connect(
+      { meetings: [{ id, host: "ou_alice", participants: ["ou_bob"] }], recordingReadyAfter: 60 },
+      Effect.gen(function*() {
+        const simulator = yield* Simulator.Simulator
+        const events = yield* collect
+        const session = UserToken.fromAccessToken(yield* simulator.userToken("ou_alice"))
+        yield* Effect.gen(function*() {
+          const meetingId = MeetingId.make(id)
+          yield* Meetings.kickout(meetingId, [MeetingUser.openId("ou_bob")])
+          yield* Recordings.start(meetingId)
+          yield* Recordings.stop(meetingId)
+          yield* Recordings.start(meetingId)
+          yield* TestClock.adjust("10 seconds")
+          yield* Meetings.end(meetingId)
+        }).pipe(Lark.asUser(session))
+        yield* TestClock.adjust("1 minute")
+        yield* settle
+        assert.deepStrictEqual(events.map(({ _tag }) => _tag), [
+          "LeaveMeeting",
+          "RecordingStarted",
+          "RecordingEnded",
+          "RecordingStarted",
+          "MeetingEnded",
+          "RecordingEnded",
+          "RecordingReady"
+        ])
+        const [left] = events
+        const ready = events.at(-1)
+        assert(left?._tag === "LeaveMeeting" && ready?._tag === "RecordingReady")
+        assert.strictEqual(left.leaveReason, 3)
+        assert.include(ready.url, "/minutes/")
+      }).pipe(Effect.scoped)
+    ))
+
   it.effect("is pushed when it starts and ends, and when people join and leave", () =>
     connect(
       { app: { ...Simulator.defaultApp, tenants: ["tenant_a"] } },

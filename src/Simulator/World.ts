@@ -1,4 +1,5 @@
 import type * as Digest from "effect/crypto/Digest"
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as App from "./App.ts"
 import * as Behavior from "./Behavior.ts"
@@ -72,8 +73,8 @@ export interface World {
   readonly writes: Array<Write>
   readonly digest: Digest.Digest["Service"]
   readonly longConnections: LongConnections
-  /** Pushes an event in the background. */
-  readonly push: (event: PushedEvent) => Effect.Effect<void>
+  /** Pushes an event in the background, now or later. */
+  readonly push: (event: PushedEvent, after?: Duration.Duration) => Effect.Effect<void>
   /** Pushes a new ticket to the app in the background. */
   readonly resendTicket: (appId: string) => Effect.Effect<void>
 }

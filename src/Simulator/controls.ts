@@ -10,6 +10,7 @@ import * as Meetings from "./Meeting.ts"
 import { meetingEvent } from "./meetingEvent.ts"
 import type { Deliver, EventOptions, Pushes } from "./Push.ts"
 import type { PushedEvent } from "./PushedEvent.ts"
+import { recordingEvents } from "./recordingEvents.ts"
 import * as Reply from "./Reply.ts"
 import * as Reserve from "./Reserve.ts"
 import type { Rival } from "./Rival.ts"
@@ -60,7 +61,10 @@ export const make = (
       if (found.status === "ended") return mistake(`The meeting ${meetingId} has ended`)
       const after = next(found, now)
       world.meetings.set(found.id, after)
-      return pushes.event(eventOf(after))
+      return Effect.andThen(
+        pushes.event(eventOf(after)),
+        after.status === "ended" ? recordingEvents(world, found, after, after.host) : Effect.void
+      )
     })
 
   return {

@@ -46,7 +46,8 @@ export const make = Effect.fnUntraced(
     const world: World.World = World.make(options, yield* Clock.currentTimeMillis, {
       digest,
       longConnections,
-      push: (event) => inBackground(pushes.event(event)),
+      push: (event, after = Duration.zero) =>
+        inBackground(Duration.isZero(after) ? pushes.event(event) : Effect.delay(pushes.event(event), after)),
       resendTicket: (appId) => inBackground(Effect.delay(pushes.ticket(appId), resendDelay))
     })
     const pushes = yield* Pushes.make(world, options.webhook, around?.execute, eventFaults, scope)

@@ -16,7 +16,13 @@ const users = (named: Readonly<Record<string, User | undefined>>) =>
 
 /** An event of a meeting. Source: vc-v1, events of `meeting`. */
 export const meetingEvent = (
-  name: "join_meeting" | "leave_meeting" | "meeting_ended" | "meeting_started",
+  name:
+    | "join_meeting"
+    | "leave_meeting"
+    | "meeting_ended"
+    | "meeting_started"
+    | "recording_ended"
+    | "recording_started",
   meeting: Meeting,
   operator: User | undefined,
   rest: { readonly leave_reason?: number; readonly leave_user?: User } = {}

@@ -1,5 +1,7 @@
+import * as Effect from "effect/Effect"
 import { type Arrival, type ArrivedRequest, idTypeOf, objectsIn } from "../ArrivedRequest.ts"
 import * as Meeting from "../Meeting.ts"
+import { meetingEvent } from "../meetingEvent.ts"
 import * as Person from "../Person.ts"
 import * as Reply from "../Reply.ts"
 import type { Operators } from "../Tokens.ts"
@@ -78,7 +80,10 @@ export const invite = (request: ArrivedRequest<"user", "meeting_id">, world: Wor
 }
 
 /** `POST /vc/v1/meetings/:meeting_id/kickout`. Documented for apps; the official CLI calls it as host or co-host. */
-export const kickout = (request: ArrivedRequest<"either", "meeting_id">, world: World.World): Reply.Reply => {
+export const kickout = (
+  request: ArrivedRequest<"either", "meeting_id">,
+  world: World.World
+): Reply.Reply | Effect.Effect<Reply.Reply> => {
   const { operator } = request
   const batch = batchOf(request, world, "kickout_users")
   if (Reply.is(batch)) return batch
@@ -100,14 +105,20 @@ export const kickout = (request: ArrivedRequest<"either", "meeting_id">, world: 
   const present = users.map((user) => user !== undefined && statusIn(meeting, user) !== "left" ? user : undefined)
   if (world.behavior.absentTarget === "targetNotInMeeting" && present.includes(undefined)) return Reply.failure(122004)
 
-  world.meetings.set(
-    meeting.id,
-    present.reduce((before, user) => user === undefined ? before : Meeting.withoutParticipant(before, user), meeting)
-  )
+  const removed = present.filter((user) => user !== undefined)
+  const after = removed.reduce(Meeting.withoutParticipant, meeting)
+  world.meetings.set(meeting.id, after)
   const results = targets.map((target, index) => ({
     ...target,
     id: world.behavior.resultIds === "number" && /^\d+$/.test(target.id) ? Number(target.id) : target.id,
     result: present[index] === undefined ? 2 : 1
   }))
-  return Reply.success({ kickout_results: inOrder(results, world) })
+  // Who the operator is when somebody was removed is not documented.
+  const events = removed.map((leave_user) =>
+    meetingEvent("leave_meeting", after, leave_user, { leave_reason: 3, leave_user })
+  )
+  return Effect.as(
+    Effect.forEach(events, (event) => world.push(event)),
+    Reply.success({ kickout_results: inOrder(results, world) })
+  )
 }

@@ -1,5 +1,8 @@
+import * as Effect from "effect/Effect"
 import { type ArrivedRequest, idTypeOf, objectsIn } from "../ArrivedRequest.ts"
 import * as Meeting from "../Meeting.ts"
+import { meetingEvent } from "../meetingEvent.ts"
+import { fileOf } from "../recordingEvents.ts"
 import * as Reply from "../Reply.ts"
 import { same, type User } from "../User.ts"
 import * as World from "../World.ts"
@@ -19,7 +22,7 @@ const isRunning = (meeting: Meeting.Meeting) =>
   meeting.recording !== undefined && meeting.recording.stoppedAt === undefined
 
 /** `PATCH /vc/v1/meetings/:meeting_id/recording/start`. The body, and the time zone in it, may be left out. */
-export const start = (request: AsUser, world: World.World): Reply.Reply => {
+export const start = (request: AsUser, world: World.World): Reply.Reply | Effect.Effect<Reply.Reply> => {
   const timezone = request.json?.["timezone"] ?? 0
   if (!Number.isInteger(timezone) || Math.abs(Number(timezone)) > 12) return Reply.failure(121003)
   const meeting = hosted(request, world)
@@ -28,16 +31,16 @@ export const start = (request: AsUser, world: World.World): Reply.Reply => {
   const startedAt = meeting.recording?.startedAt ?? request.now
   const viewers = meeting.recording?.viewers ?? []
   world.meetings.set(meeting.id, { ...meeting, recording: { startedAt, stoppedAt: undefined, viewers } })
-  return Reply.success({})
+  return Effect.as(world.push(meetingEvent("recording_started", meeting, request.operator.user)), Reply.success({}))
 }
 
 /** `PATCH /vc/v1/meetings/:meeting_id/recording/stop`. It takes no body, so a body is ignored. */
-export const stop = (request: AsUser, world: World.World): Reply.Reply => {
+export const stop = (request: AsUser, world: World.World): Reply.Reply | Effect.Effect<Reply.Reply> => {
   const meeting = hosted(request, world)
   if (Reply.is(meeting)) return meeting
   if (meeting.recording === undefined || !isRunning(meeting)) return Reply.failure(122001)
   world.meetings.set(meeting.id, { ...meeting, recording: { ...meeting.recording, stoppedAt: request.now } })
-  return Reply.success({})
+  return Effect.as(world.push(meetingEvent("recording_ended", meeting, request.operator.user)), Reply.success({}))
 }
 
 /** The recording, once it is ready. */
@@ -67,13 +70,7 @@ export const get = (request: ArrivedRequest<"either", "meeting_id">, world: Worl
   }
   const recording = readyIn(meeting, world, now)
   if (recording === undefined) return Reply.failure(124002)
-  const until = recording.stoppedAt ?? now
-  return Reply.success({
-    recording: {
-      url: `https://meetings.feishu.cn/minutes/obcn${meeting.id}`,
-      duration: String(until - recording.startedAt)
-    }
-  })
+  return Reply.success({ recording: fileOf(meeting, recording) })
 }
 
 const viewerTypes = new Map<unknown, string>([[1, "user"], [2, "chat"], [3, "tenant"], [4, "public"]])
