@@ -27,7 +27,12 @@ describe("an entry that is no version of the record", () => {
     ["a link to itself", (path) => fs.symlinkSync(path, path)],
     ["a link to a device", (path) => fs.symlinkSync("/dev/zero", path)],
     ["a pipe", (path) => execFileSync("mkfifo", [path])],
-    ["a directory", (path) => fs.mkdirSync(path)]
+    ["a directory", (path) => fs.mkdirSync(path)],
+    ["a file of 600 MB", (path) => {
+      fs.writeFileSync(path, "")
+      // Takes no space on the disk.
+      fs.truncateSync(path, 600_000_000)
+    }]
   ]
 
   for (const name of ["0", "1", "2", "4503599627370496"]) {

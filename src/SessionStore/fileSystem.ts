@@ -14,6 +14,7 @@
  * A link whose reply is lost is settled by what the name holds and by the link count of the temporary file. Inode numbers
  * are not used: some file systems have none, or the same one for all files.
  */
+import * as ByteSize from "effect/ByteSize"
 import * as Clock from "effect/Clock"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Duration from "effect/Duration"
@@ -46,6 +47,9 @@ const versionOf = (name: string): ReadonlyArray<number> => {
   return Number.isSafeInteger(version) && version >= 0 && String(version) === name ? [version] : []
 }
 
+/** In bytes. No record is longer, and much longer ones are no valid text. */
+const largest = 16_777_216n
+
 /** How long replaced versions are kept: longer than any swap takes, unless its process is suspended. */
 const keep = Duration.toMillis("1 hour")
 
@@ -75,8 +79,8 @@ export const make = (
     /** Uses a regular file; `undefined` if there is none. To open a pipe would wait for a writer. */
     const ifRegular = <A, R>(file: string, use: Effect.Effect<A, PlatformError, R>) =>
       fs.stat(file).pipe(
-        Effect.flatMap(({ type }): Effect.Effect<A, Failure, R> =>
-          type === "File" ? use : Effect.fail(unreadable(store))
+        Effect.flatMap(({ size, type }): Effect.Effect<A, Failure, R> =>
+          type === "File" && ByteSize.toBigInt(size) <= largest ? use : Effect.fail(unreadable(store))
         ),
         orElseIf("NotFound", Effect.undefined)
       )
