@@ -296,6 +296,15 @@ describe.each(platform.clients)("through %s,", (client) => {
         yield* TestClock.setTime(Date.UTC(2026, 0, 1))
         assert.deepStrictEqual(yield* wait({ "retry-after": "Thu, 01 Jan 2026 00:00:09 GMT" }), Duration.seconds(9))
         assert.deepStrictEqual(yield* wait({ "retry-after": "Wed, 31 Dec 2025 23:59:59 GMT" }), Duration.zero)
+        // Of a server whose clock differs from ours by hours.
+        for (const hour of ["07", "22"]) {
+          const [date, after] = [`Wed, 31 Dec 2025 ${hour}:00:00 GMT`, `Wed, 31 Dec 2025 ${hour}:00:09 GMT`]
+          assert.deepStrictEqual(yield* wait({ date, "retry-after": after }), Duration.seconds(9))
+        }
+        assert.deepStrictEqual(
+          yield* wait({ date: "yesterday", "retry-after": "Thu, 01 Jan 2026 00:00:09 GMT" }),
+          Duration.seconds(9)
+        )
       }))
 
     it.effect("asks for a minute at most, whatever it says", () =>

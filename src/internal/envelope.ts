@@ -35,8 +35,10 @@ const waitOf = (header: (name: string) => string | undefined, clock: Clock.Clock
   // Two errors with stacks would be made for a header that is missing, which is most of a call.
   if (given === undefined) return undefined
   const after = Headers.parseRetryAfter(given)
+  // A date is one of the clock of the server, which says what time it is there.
+  const now = Date.parse(header("date") ?? "") || clock.currentTimeMillisUnsafe()
   return Result.isSuccess(after)
-    ? Duration.min(Headers.retryAfterDelay(after.success, clock.currentTimeMillisUnsafe()), longestWait)
+    ? Duration.min(Headers.retryAfterDelay(after.success, now), longestWait)
     : undefined
 }
 
