@@ -1,6 +1,7 @@
 /**
  * Every `ts` fence in the README, in `docs/` and in the doc comments of `src/` compiles under the settings of this
- * repository, runs, and prints what its `// =>` comments say. A fence marked `ts ignore` is skipped.
+ * repository, runs, and prints what its `// =>` comments say. A fence marked `ts ignore` is skipped. The exports that pages
+ * and comments name, such as `Cas.hold`, exist.
  */
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
@@ -43,6 +44,24 @@ const examplesOf = (source: string): ReadonlyArray<Example> => {
 
 const examples = sources.flatMap(examplesOf)
 
+const modules = fs.globSync("[A-Z]*.ts", { cwd: path.join(root, "src") }).map((file) => path.basename(file, ".ts"))
+
+/** Not the names of files, such as `Cas.ts`. */
+const exportName = new RegExp(`(?<![\\w./])(${modules.join("|")})\\.(?!ts\\b)([A-Za-z]\\w*)`, "g")
+
+/** Imports of the exports that a page or the comments of a file name, each on its line. `import type` takes values, too. */
+const importsOf = (source: string): string => {
+  let count = 0
+  return fs.readFileSync(path.join(root, source), "utf8").split(/\r?\n/).map((line) =>
+    source.endsWith(".ts") && !/^\s*(?:\/?\*|\/\/)/.test(line)
+      ? ""
+      : Array.from(
+        line.matchAll(exportName),
+        ([, module, name]) => `import type { ${name} as _${count++} } from "effect-lark-meetings/${module}"`
+      ).join("; ")
+  ).join("\n")
+}
+
 // The examples are written below the root, so that they resolve `node_modules` and the package as a user's file does.
 const directory = fs.mkdtempSync(path.join(root, ".doc-examples-"))
 const fileOf = ({ line, source }: Example) =>
@@ -52,6 +71,8 @@ const fileOf = ({ line, source }: Example) =>
 for (const example of examples) {
   fs.writeFileSync(fileOf(example), "\n".repeat(example.line) + example.code + "\n")
 }
+const importsFileOf = (source: string) => path.join(directory, `${source.replaceAll(path.sep, "__")}.imports.ts`)
+for (const source of sources) fs.writeFileSync(importsFileOf(source), importsOf(source))
 fs.writeFileSync(
   path.join(directory, "tsconfig.json"),
   JSON.stringify({
@@ -109,8 +130,12 @@ describe.concurrent("examples in the documentation", () => {
 
   it("compile", { timeout }, async () => {
     const { exit, stderr, stdout } = await run("node_modules/typescript/bin/tsc", "--project", directory)
-    const report = examples.reduce(
-      (text, example) => text.replaceAll(path.relative(root, fileOf(example)), example.source),
+    const files = [
+      ...examples.map((example) => [fileOf(example), example.source] as const),
+      ...sources.map((source) => [importsFileOf(source), source] as const)
+    ]
+    const report = files.reduce(
+      (text, [file, source]) => text.replaceAll(path.relative(root, file), source),
       stdout + stderr
     )
     expect(exit, report).toBe(0)
