@@ -88,7 +88,7 @@ const read = (text: Redacted.Redacted) => {
 }
 
 /** Bounded: a store that never answers would stop every later token request too. */
-const answered = <A>(
+const bounded = <A>(
   method: "get" | "set",
   operation: Effect.Effect<A, KeyValueStore.KeyValueStoreError>
 ): Effect.Effect<A, SessionStoreError> =>
@@ -116,7 +116,7 @@ const make = Effect.gen(function*() {
 
   /** Fails if the store does. Data that the seal cannot open is a failure inside. */
   const stored = Effect.flatMap(
-    answered("get", store.get(key)),
+    bounded("get", store.get(key)),
     (sealed) =>
       Effect.result(
         sealed === undefined ? Effect.succeedNone : Effect.asSome(Effect.map(seal.open(key, sealed), read))
@@ -171,7 +171,7 @@ const make = Effect.gen(function*() {
           createdAt !== undefined && Option.exists(readable(yield* stored), (kept) => createdAt < kept.createdAt)
         ) return
         const text = Redacted.make(`${Redacted.value(ticket)}\n${createdAt ?? 0}`)
-        yield* answered("set", store.set(key, yield* seal.seal(key, text)))
+        yield* bounded("set", store.set(key, yield* seal.seal(key, text)))
         if (Equal.equals(ticket, rejected)) rejected = undefined
         Deferred.doneUnsafe(arrival, Effect.void)
         arrival = Deferred.makeUnsafe()

@@ -2,7 +2,7 @@
 import type { YieldableError } from "effect/Cause"
 import * as Data from "effect/Data"
 import type * as Option from "effect/Option"
-import type { Limit } from "./reducer.ts"
+import type { ExhaustedLimit } from "./reducer.ts"
 import { type FailureReport, inWords, neverBegan, plural } from "./Report.ts"
 
 /**
@@ -119,7 +119,7 @@ export class Exhausted<out A = unknown, out Cause = unknown>
     "platform",
     "wait",
     "Call again, or with wider bounds."
-  )<{ readonly limit: Limit; readonly cause?: unknown }>
+  )<{ readonly limit: ExhaustedLimit; readonly cause?: unknown }>
 {
   declare readonly cause?: Cause | AttemptCut | undefined
   declare readonly report: FailureReport<A>

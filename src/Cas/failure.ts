@@ -6,7 +6,7 @@ import type { Failure, Rules } from "./reducer.ts"
 import type { Reported, Words } from "./Register.ts"
 import { type FailureReport, inWords, plural, withReason } from "./Report.ts"
 
-/** An empty object with the prototype of another. Of an error it is an error again, for `instanceof` and for inspection. */
+/** An empty object with the prototype of another. For an error it is an error, for `instanceof` and for inspection. */
 const emptyLike = (value: object): object => {
   const prototype: unknown = Object.getPrototypeOf(value)
   if (!(value instanceof Error)) return Object.create(Predicate.isObjectKeyword(prototype) ? prototype : null)

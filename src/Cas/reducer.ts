@@ -68,15 +68,15 @@ export type Event<A, E> =
   | { readonly _tag: "Woke" }
 
 /**
- * What ran out.
+ * What ran out in a `CasExhausted`.
  *
  * @category models
  */
-export type Limit = "conflicts" | "transients" | "budget" | "swaps" | "deadline"
+export type ExhaustedLimit = "conflicts" | "transients" | "budget" | "swaps" | "deadline"
 
 export type Failure<A, E> =
   /** `wait` is the one for which there was no time; `turn` the one in a queue. */
-  | { readonly _tag: "Exhausted"; readonly limit: Limit; readonly wait: number | "turn" }
+  | { readonly _tag: "Exhausted"; readonly limit: ExhaustedLimit; readonly wait: number | "turn" }
   | { readonly _tag: "Refused"; readonly reason: string; readonly detail?: string | undefined; readonly actual: A }
   /** Without a value: by a later operation in a queue. */
   | { readonly _tag: "Superseded"; readonly actual: Option.Option<A> }
@@ -123,7 +123,7 @@ export const effectOf = (state: State<unknown, unknown>): "none" | "unknown" =>
 
 const fail = <A, E>(state: State<A, E>, failure: Failure<A, E>): Transition<A, E> => [state, { _tag: "Fail", failure }]
 
-const exhausted = (limit: Limit, wait = 0): Failure<never, never> => ({ _tag: "Exhausted", limit, wait })
+const exhausted = (limit: ExhaustedLimit, wait = 0): Failure<never, never> => ({ _tag: "Exhausted", limit, wait })
 
 const withValue = <A, E>(state: State<A, E>, value: A): State<A, E> => ({
   ...state,
@@ -144,7 +144,7 @@ const seen = <A, E>(rules: Rules<A>, state: State<A, E>, value: A): State<A, E> 
 }
 
 /** The round trip is smoothed as in TCP (RFC 6298), by an eighth of the difference. A lost reply does not measure it. */
-const answered = <A, E>(state: State<A, E>, answer: Outcome<A> | Observation<A>, took: number): State<A, E> =>
+const withRoundTrip = <A, E>(state: State<A, E>, answer: Outcome<A> | Observation<A>, took: number): State<A, E> =>
   answer._tag === "Unsent" || answer._tag === "Unknown"
     ? state
     : {
@@ -343,10 +343,10 @@ export const step = <A, E>(
     case "Swapped": {
       const { answer, isAged = false, took } = event
       const sent = isAged && state.sent !== undefined ? { ...state.sent, fresh: false } : state.sent
-      return onSwapped(rules, answered({ ...state, sent }, answer, took), answer)
+      return onSwapped(rules, withRoundTrip({ ...state, sent }, answer, took), answer)
     }
     case "Read":
-      return onRead(rules, answered(state, event.answer, event.took), event.answer)
+      return onRead(rules, withRoundTrip(state, event.answer, event.took), event.answer)
     case "Failed": {
       const { error, meaning } = event
       const { sent } = state

@@ -13,9 +13,9 @@ import * as endpoints from "./endpoints.ts"
 
 type Lark = LarkHttp["Service"]
 
-type SetHostError = ErrorOf<typeof endpoints.setHost>
+type SetHostEndpointError = ErrorOf<typeof endpoints.setHost>
 
-type GetError = ErrorOf<typeof endpoints.get>
+type GetEndpointError = ErrorOf<typeof endpoints.get>
 
 /** An error after which the request may be sent again. It becomes an outcome, not an error of the register. */
 interface Transient {
@@ -30,23 +30,23 @@ type MaybeTransient<E> = E extends { readonly retry: infer R }
 /** The errors that a proxy in place of the platform may have sent. */
 type Foreign = LarkError.MalformedResponse | LarkError.UnknownApiError
 
-const isForeign = (error: SetHostError | GetError): error is Foreign =>
+const isForeign = (error: SetHostEndpointError | GetEndpointError): error is Foreign =>
   error._tag === "MalformedResponse" || error._tag === "UnknownApiError"
 
 /** The errors of `set_host` that no retry can change. */
-export type SwapError = Exclude<SetHostError, Transient | LarkError.DataConflict> | Foreign
+export type SwapError = Exclude<SetHostEndpointError, Transient | LarkError.DataConflict> | Foreign
 
 /** The errors of `get` that no retry can change. */
-export type ReadError = Exclude<GetError, Transient> | Foreign
+export type ReadError = Exclude<GetEndpointError, Transient> | Foreign
 
 /** The `cause` of a transient answer. */
-export type TransientError = MaybeTransient<SetHostError | GetError>
+export type TransientError = MaybeTransient<SetHostEndpointError | GetEndpointError>
 
 /**
  * Fails with an error that no retry can change: a proxy or another server in place of the platform, too, would answer again.
  * Any other error is an answer that proves nothing about the host.
  */
-const transient = <E extends SetHostError | GetError>(
+const transient = <E extends SetHostEndpointError | GetEndpointError>(
   endpoint: string,
   error: E
 ): Effect.Effect<Cas.Unsent<TransientError> | Cas.Unknown<TransientError>, Exclude<E, Transient> | Foreign> => {
@@ -70,7 +70,7 @@ export const get = <T extends MeetingUser.IdType>(
   idType: T,
   options: { readonly withParticipants?: boolean | undefined; readonly withAbility?: boolean | undefined } = {},
   endpoint: typeof endpoints.get = endpoints.get
-): Effect.Effect<Meeting<T>, GetError> =>
+): Effect.Effect<Meeting<T>, GetEndpointError> =>
   Effect.map(
     lark.call(endpoint, {
       params: { meeting_id: meetingId },

@@ -11,7 +11,7 @@ import { MalformedResponse, TransportError } from "../LarkError.ts"
 import { type Envelope, readEnvelope } from "./envelope.ts"
 import { departures, execute } from "./execute.ts"
 import { makeRedactor, type Redactor } from "./secrets.ts"
-import { observed, type Sent } from "./telemetry.ts"
+import { type Sent, withTelemetry } from "./telemetry.ts"
 
 /** System calls before a connection, and codes of a connection that failed or whose certificate was refused. */
 const neverConnected =
@@ -83,5 +83,5 @@ export const exchange = (
         : envelope
     }
   )
-  return observed(endpoint, request, options, exchanged)
+  return withTelemetry(endpoint, request, options, exchanged)
 }

@@ -113,7 +113,7 @@ const executeWatched = (
       context: (caller) =>
         Context.add(contextOf(caller), HttpClient.TracerDisabledWhen, () => {
           asked++
-          // `observed` makes the span of the request. The platform is a third party and gets no trace ids.
+          // `withTelemetry` makes the span of the request. The platform is a third party and gets no trace ids.
           return true
         }),
       duration: timeout,

@@ -205,7 +205,7 @@ const measured = (
 const secretNames = /token|secret|ticket|password|code|sign/i
 
 /** Respects the application's `HttpClient.TracerDisabledWhen` and `SpanNameGenerator`, as Effect's clients do. */
-export const observed = (
+export const withTelemetry = (
   endpoint: string,
   request: HttpClientRequest.HttpClientRequest,
   { path, resends, token }: Sent,
