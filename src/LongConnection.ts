@@ -97,7 +97,7 @@ export class LongConnection extends Context.Service<LongConnection, {
   readonly changes: Stream.Stream<State>
 }>()("effect-lark-meetings/LongConnection") {}
 
-/** Of a platform that asks for no pause at all. */
+/** The least pause between attempts, even if the platform asks for none. */
 const leastPause = Duration.seconds(1)
 
 /** Between half and a whole minute, so that processes that were started at once come one by one. */

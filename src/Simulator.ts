@@ -14,12 +14,12 @@
  * - Pushes: the `app_ticket` of a store app, hourly and on request, and events, encrypted, signed and redelivered.
  * - Long connections: the address, and the server of frames.
  *
- * `layer` is an `HttpClient` and the WebSockets of long connections: it opens no sockets, accepts any host name, and is deterministic under `TestClock`.
- * `layerServer` serves the same app on an `HttpServer`, for clients in any language.
+ * `layer` is an `HttpClient` and the WebSockets of long connections: it opens no sockets, accepts any host name, and is
+ * deterministic under `TestClock`. `layerServer` serves the same app on an `HttpServer`, for clients in any language.
  *
- * Faults (`Fault`, `EventFault`, `ConnectionFault`) and people who move the host meanwhile (`Rival`) are data with schemas, so `Arbitrary.schema` generates
- * and shrinks them. An endpoint that the simulator lacks is added with `endpoint`. The `Simulator` service shows the
- * requests and their effects.
+ * Faults (`Fault`, `EventFault`, `ConnectionFault`) and people who move the host meanwhile (`Rival`) are data with schemas,
+ * so `Arbitrary.schema` generates and shrinks them. An endpoint that the simulator lacks is added with `endpoint`. The
+ * `Simulator` service shows the requests and their effects.
  *
  * A request that has arrived is executed even if its client disconnects or times out.
  *

@@ -150,7 +150,7 @@ describe("a terminal error", () => {
     }
   }
 
-  it.effect("is reported on a copy, which is like the caller's own object in all else", () =>
+  it.effect("is reported on a copy, which otherwise equals the caller's object", () =>
     Effect.gen(function*() {
       const own = new Classy({ code: 403, cause: new Error("why") })
       const register: Cas.Register<string, Classy> = { equals: (a, b) => a === b, swap: () => Effect.fail(own) }

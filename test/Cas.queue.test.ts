@@ -313,7 +313,7 @@ describe("Cas.makeQueue", () => {
       assert.deepStrictEqual(server.calls, ["read", "start->a", "a->b", "b->c"])
     }))
 
-  it.effect("26: latest ends those who wait, without an effect, and the last target is the final value", () =>
+  it.effect("26: latest ends the operations that wait, without an effect, and the last target is the final value", () =>
     Effect.gen(function*() {
       const server = makeServer(0)
       const queue = Cas.makeQueue<string, number>()

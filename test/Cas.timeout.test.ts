@@ -40,7 +40,7 @@ describe("the deadline", () => {
       assert.deepStrictEqual(read.calls, ["0 alice->bob", "900 read"])
     }))
 
-  it.effect("lets nothing start when it has come, though an attempt needs no time at all", () =>
+  it.effect("starts no attempt when it has passed, even if the least time of an attempt is 0", () =>
     Effect.gen(function*() {
       const register: Cas.Register<string> = { equals: Object.is, read: Effect.never, swap: () => Effect.never }
       const policy = Policy.make({ deadline: "1 second", minAttempt: 0, transient: Schedule.recurs(5) })

@@ -182,7 +182,7 @@ describe("setHost", () => {
       const operations = meetings.map(({ id }) =>
         Effect.flip(Meetings.setHost(id, user("bob"), { hint: user("alice") }))
       )
-      // Of what the jitter draws, somebody has to ask in the last moment of the window.
+      // With this seed the jitter lets an operation ask in the last moment of the window.
       const errors = yield* Random.withSeed(inTime(Effect.all(operations, { concurrency: "unbounded" })), "budget")
       const limits = errors.map((error) => error._tag === "CasExhausted" ? error.limit : error._tag)
       assert.include(limits, "budget")

@@ -117,7 +117,7 @@ describe("get", () => {
       assert.strictEqual(yield* outcome("noRecording"), "None")
     }))
 
-  it.effect("is None without a link, and takes a duration that is none", () =>
+  it.effect("is None without a link, and a duration that cannot be read does not fail it", () =>
     Effect.gen(function*() {
       const get = (data: unknown) =>
         Recordings.get(id).pipe(

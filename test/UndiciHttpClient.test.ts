@@ -139,7 +139,7 @@ describe("a request", () => {
   const maybe = (texts: ReadonlyArray<string>) =>
     Arbitrary.schema(Schema.Union([Schema.Literal(""), Schema.Literals(texts)]))
 
-  /** Of parts that `URL` keeps, normalizes or refuses. */
+  /** Made of parts that `URL` keeps, normalizes or refuses. */
   const Address = Arbitrary.map(
     Arbitrary.all([
       Arbitrary.schema(Schema.Literals(["http://", "https://"])),
@@ -206,8 +206,8 @@ describe("a request", () => {
           reason: "no answer within 10000 ms"
         })
         if (!isConnected) connect()
-        const abortion = "no answer within 10000 ms"
-        assert.deepStrictEqual(aborted, isConnected ? [abortion, "failed"] : ["failed", abortion])
+        const timedOut = "no answer within 10000 ms"
+        assert.deepStrictEqual(aborted, isConnected ? [timedOut, "failed"] : ["failed", timedOut])
       }
     }))
 

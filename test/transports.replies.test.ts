@@ -74,11 +74,11 @@ const broken: ReadonlyArray<Reply> = [
   ["a part of the first line", sending("HTTP/1.1 20")],
   ["early hints alone", sending("HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n")],
   ["another protocol", sending("HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n")],
-  ["a status that is none", sending("HTTP/1.1 abc OK\r\n\r\n", success)],
+  ["a status that is not a number", sending("HTTP/1.1 abc OK\r\n\r\n", success)],
   ["a redirect to itself", sending("HTTP/1.1 307 Temporary Redirect\r\nlocation: /\r\ncontent-length: 0\r\n\r\n")],
   ["an empty 200", sending(head("content-length: 0"))],
   ["HTTP/1.0, without its last byte", sending("HTTP/1.0 200 OK\r\n\r\n", success.slice(0, -1))],
-  ["a chunk that is no chunk, after the envelope", sending(chunked, `${hex(success)}\r\n${success}\r\n`, "zz\r\n")],
+  ["an invalid chunk after the envelope", sending(chunked, `${hex(success)}\r\n${success}\r\n`, "zz\r\n")],
   ["no last chunk, after the envelope", sending(chunked, `${hex(success)}\r\n${success}\r\n`)],
   ["a reset after the envelope", (socket) => {
     socket.write(chunked)
@@ -90,7 +90,7 @@ const broken: ReadonlyArray<Reply> = [
     sending(head("content-length: 3", "transfer-encoding: chunked"), `${hex(success)}\r\n${success}\r\n0\r\n\r\n`)
   ],
   ["UTF-16", sending(head(`content-length: ${success.length * 2}`), Buffer.from(success, "utf16le"))],
-  ["brotli that is none", sending(head("content-encoding: br", "content-length: 10"), "0123456789")],
+  ["invalid brotli", sending(head("content-encoding: br", "content-length: 10"), "0123456789")],
   ["half of a gzip", sending(head("content-encoding: gzip"), gzipSync(success).subarray(0, 20))],
   ["a gzip of 64 MiB", sending(head("content-encoding: gzip", `content-length: ${bomb.length}`), bomb)],
   [

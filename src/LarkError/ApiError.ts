@@ -76,8 +76,8 @@ export const describe = (failure: Failure, advice: string): string =>
   }${advice}`
 
 /**
- * Makes an error whose stack has no frames: they would be those of a decoder, and taking them costs more than all else
- * that this library does for a conflict.
+ * Makes an error whose stack has no frames: they would be those of a decoder, and taking them costs more than everything
+ * else that this library does for a conflict.
  */
 export const withoutFrames = <E>(make: () => E): E => {
   const limit: unknown = Reflect.get(Error, "stackTraceLimit")

@@ -7,7 +7,7 @@ import { type Frame, headerOf } from "./frame.ts"
 /** A message that is not complete after that is sent again. */
 const maxAge = 10_000
 
-/** Of the parts that wait for others. */
+/** Bounds on the parts that wait for others. */
 const maxBytes = 16 * 1024 * 1024
 const maxParts = 1_000
 

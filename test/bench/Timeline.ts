@@ -12,7 +12,7 @@ export interface Timeline {
 
 interface Happening {
   readonly time: number
-  /** Of two at one time the first that was planned comes first. */
+  /** If two are due at one time, the one that was planned first comes first. */
   readonly order: number
   readonly happen: () => void
 }

@@ -11,7 +11,7 @@ import { type Client, makeClients, type Path } from "./http/clients.ts"
 import { startStub } from "./http/Stub.ts"
 import { short, table } from "./table.ts"
 
-/** Of a path, before anything is measured, so that the compiler has done its work on all clients alike. */
+/** Each path is called for so long before it is measured, so that all clients are compiled alike. */
 const warmUpMillis = 1_200
 
 /** A turn of so many milliseconds for each client in each round; the first round only opens the connections. */

@@ -10,7 +10,7 @@ export interface Mutant {
 
 export interface Test {
   readonly file: string
-  /** Of one test in the file, without the titles of its suites. */
+  /** The title of one test in the file, without the titles of its suites. */
   readonly title: string
 }
 

@@ -40,7 +40,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: reducer,
     find: "left > 0 && ",
     replace: "",
-    killer: timeout("lets nothing start when it has come, though an attempt needs no time at all")
+    killer: timeout("starts no attempt when it has passed, even if the least time of an attempt is 0")
   },
   {
     name: "deadline on the wall clock",

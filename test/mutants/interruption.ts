@@ -101,6 +101,6 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: failure,
     find: "const copy = Object.defineProperties(emptyLike(error), {",
     replace: "const copy = Object.defineProperties(error, {",
-    killer: errors("is reported on a copy, which is like the caller's own object in all else")
+    killer: errors("is reported on a copy, which otherwise equals the caller's object")
   }
 ]

@@ -73,14 +73,18 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: queue,
     find: "options.latest === true",
     replace: "false",
-    killer: queued("26: latest ends those who wait, without an effect, and the last target is the final value")
+    killer: queued(
+      "26: latest ends the operations that wait, without an effect, and the last target is the final value"
+    )
   },
   {
     name: "a superseded entry keeps its turn",
     file: queue,
     find: "return entry.end\n",
     replace: "return entry.end?._tag === \"Superseded\" ? undefined : entry.end\n",
-    killer: queued("26: latest ends those who wait, without an effect, and the last target is the final value")
+    killer: queued(
+      "26: latest ends the operations that wait, without an effect, and the last target is the final value"
+    )
   },
   {
     name: "latest taking the turn from the running one",
@@ -94,6 +98,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: recorder,
     find: "reducer.effectOf(state)",
     replace: "failure._tag === \"Superseded\" ? \"unknown\" : reducer.effectOf(state)",
-    killer: queued("26: latest ends those who wait, without an effect, and the last target is the final value")
+    killer: queued(
+      "26: latest ends the operations that wait, without an effect, and the last target is the final value"
+    )
   }
 ]

@@ -40,7 +40,7 @@ export interface Options {
   readonly intent: Cas.Intent<number>
   /** When the operation was called, if it has waited in a queue since. */
   readonly invokedAt?: number | undefined
-  /** Of unknown age. */
+  /** Its age is unknown. */
   readonly hint?: number | undefined
   /** What the operation before this one in the queue saw. */
   readonly baton?: Sighting | undefined
