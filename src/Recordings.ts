@@ -29,6 +29,7 @@
  * console.log(url.startsWith("https://meetings.feishu.cn/minutes/")) // => true
  * ```
  */
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -36,6 +37,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { oneIdType } from "./internal/idTypes.ts"
+import { onMonotonicClock } from "./internal/monotonicClock.ts"
 import * as wire from "./internal/wire.ts"
 import * as LarkError from "./LarkError.ts"
 import { call, endpoint, type ErrorOf, type LarkHttp } from "./LarkHttp.ts"
@@ -246,9 +248,11 @@ export const ready = <R = never>(
   meetingId: MeetingId,
   { schedule = patience, wake }: ReadyOptions<R> = {}
 ): Effect.Effect<Option.Option<Recording>, GetError, LarkHttp | R> => {
-  const polled = Effect.retry(get(meetingId), {
-    schedule,
-    while: ({ retry }) => retry === "wait" || retry === "unknown"
+  const polled = Effect.clockWith((clock) => {
+    const asked = Effect.provideService(get(meetingId), Clock.Clock, clock)
+    const again = Effect.retry(asked, { schedule, while: ({ retry }) => retry === "wait" || retry === "unknown" })
+    // Setting the wall clock does not change how long the schedule lasts.
+    return onMonotonicClock(again)
   })
   if (wake === undefined) return polled
   const woken = Stream.mapEffect(wake, () => Effect.option(get(meetingId))).pipe(

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Option, Queue, Schedule, Stream } from "effect"
+import { Clock, Duration, Effect, Fiber, Option, Queue, Schedule, Stream } from "effect"
 import { Events, Lark, MeetingId, Meetings, MeetingUser, Recordings } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
 import { connect, settle } from "./fixtures/connected.ts"
 import * as platform from "./fixtures/http/platform.ts"
+import { wallClock } from "./fixtures/wallClock.ts"
 import { asUser, bob, called, elapse, id, on } from "./fixtures/World.ts"
 
 const meetings: ReadonlyArray<Simulator.MeetingOptions> = [
@@ -187,6 +188,27 @@ describe("ready", () => {
         assert.strictEqual((yield* Effect.flip(elapse(Recordings.ready(id))))._tag, "RecordProcessing")
       })
     ))
+
+  it.effect.each([["forward", 2], ["back", -10]] as const)(
+    "lasts as long when the wall clock is set %s",
+    ([, hours]) =>
+      Effect.gen(function*() {
+        const wall = yield* wallClock
+        const waiting = yield* Effect.forkChild(
+          Effect.provideService(Effect.flip(Recordings.ready(id)), Clock.Clock, wall.clock),
+          { startImmediately: true }
+        )
+        yield* TestClock.adjust("10 seconds")
+        wall.setBy(hours * 3_600_000)
+        for (let minute = 0; minute < 58; minute++) yield* TestClock.adjust("1 minute")
+        assert.isUndefined(waiting.pollUnsafe())
+        for (let minute = 0; minute < 3; minute++) yield* TestClock.adjust("1 minute")
+        assert.strictEqual((yield* Fiber.join(waiting))._tag, "RecordProcessing")
+      }).pipe(
+        Effect.provide(Lark.layer(platform.app)),
+        Effect.provide(platform.make(() => platform.failed(400, 124002)).layer)
+      )
+  )
 
   it.effect("is woken by an event, also by one that is early or of a lost reply", () =>
     on(
