@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Metric, Random, Schedule, Tracer } from "effect"
 import { Cas } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
+import { makeTracer } from "./fixtures/observe.ts"
 import { gone, make as scripted } from "./fixtures/ScriptedRegister.ts"
 
 const { applied, conflict, ensure } = Cas
@@ -9,14 +10,7 @@ const { applied, conflict, ensure } = Cas
 /** Runs with a metric registry and a tracer of its own; what both saw. */
 const observe = <A, E>(operation: Effect.Effect<A, E>) =>
   Effect.gen(function*() {
-    const spans: Array<Tracer.NativeSpan> = []
-    const tracer = Tracer.make({
-      span: (options) => {
-        const span = new Tracer.NativeSpan(options)
-        spans.push(span)
-        return span
-      }
-    })
+    const { spans, tracer } = makeTracer()
     const snapshot = Effect.map(Metric.snapshot, (metrics) =>
       Object.fromEntries(metrics.map(({ attributes, id, state }) => {
         const labels = Object.values(attributes ?? {})

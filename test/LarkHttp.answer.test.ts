@@ -1,25 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Option, Redacted, Schema } from "effect"
-import { Lark, Meetings, UserToken } from "effect-lark-meetings"
+import { Cause, Duration, Effect, Exit, Option, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import { end, get, swapHost, through } from "./fixtures/http/calls.ts"
 import * as platform from "./fixtures/http/platform.ts"
-import { alice, bob, id } from "./fixtures/World.ts"
-
-const asAlice = Lark.asUser(UserToken.fromAccessToken(Redacted.make("u-alice")))
-const get = Meetings.get(id)
-const swapHost = Meetings.swapHost(id, { expected: alice, desired: bob })
-const end = asAlice(Meetings.end(id))
 
 describe.each(platform.clients)("through %s,", (client) => {
-  const on = (feishu: ReturnType<typeof platform.make>) => <A, E>(program: Effect.Effect<A, E, Lark.Services>) =>
-    program.pipe(Effect.provide(Lark.layer(platform.app)), Effect.provide(feishu.through(client)))
-
-  /** Runs against a platform that gives every call the same answer. */
-  const answered = <A, E>(program: Effect.Effect<A, E, Lark.Services>, answer: platform.Reaction) =>
-    on(platform.make(() => answer))(program)
-
-  const failure = <A, E>(program: Effect.Effect<A, E, Lark.Services>, answer: platform.Reaction) =>
-    Effect.flip(answered(program, answer))
+  const { answered, failure } = through(client)
 
   /** Every kind of error that any endpoint may fail with, besides its own codes. */
   const genericTags = [
@@ -296,7 +282,7 @@ describe.each(platform.clients)("through %s,", (client) => {
         yield* TestClock.setTime(Date.UTC(2026, 0, 1))
         assert.deepStrictEqual(yield* wait({ "retry-after": "Thu, 01 Jan 2026 00:00:09 GMT" }), Duration.seconds(9))
         assert.deepStrictEqual(yield* wait({ "retry-after": "Wed, 31 Dec 2025 23:59:59 GMT" }), Duration.zero)
-        // Of a server whose clock differs from ours by hours.
+        // From a server whose clock differs from ours by hours.
         for (const hour of ["07", "22"]) {
           const [date, after] = [`Wed, 31 Dec 2025 ${hour}:00:00 GMT`, `Wed, 31 Dec 2025 ${hour}:00:09 GMT`]
           assert.deepStrictEqual(yield* wait({ date, "retry-after": after }), Duration.seconds(9))

@@ -1,24 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Redacted } from "effect"
-import { Lark, Meetings, UserToken } from "effect-lark-meetings"
+import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import { end, swapHost, through } from "./fixtures/http/calls.ts"
 import * as platform from "./fixtures/http/platform.ts"
-import { alice, bob, id } from "./fixtures/World.ts"
-
-const asAlice = Lark.asUser(UserToken.fromAccessToken(Redacted.make("u-alice")))
-const swapHost = Meetings.swapHost(id, { expected: alice, desired: bob })
-const end = asAlice(Meetings.end(id))
 
 describe.each(platform.clients)("through %s,", (client) => {
-  const on = (feishu: ReturnType<typeof platform.make>) => <A, E>(program: Effect.Effect<A, E, Lark.Services>) =>
-    program.pipe(Effect.provide(Lark.layer(platform.app)), Effect.provide(feishu.through(client)))
-
-  /** Runs against a platform that gives every call the same answer. */
-  const answered = <A, E>(program: Effect.Effect<A, E, Lark.Services>, answer: platform.Reaction) =>
-    on(platform.make(() => answer))(program)
-
-  const failure = <A, E>(program: Effect.Effect<A, E, Lark.Services>, answer: platform.Reaction) =>
-    Effect.flip(answered(program, answer))
+  const { answered, failure } = through(client)
 
   /** An error as Node and undici make them. */
   const thrown = (

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Logger, Redacted, References, Tracer } from "effect"
 import * as platform from "./fixtures/http/platform.ts"
 import { type Answers, bodyOf, callbackOf, granted, mark, redirectUri, start } from "./fixtures/oauth.ts"
+import { makeTracer } from "./fixtures/observe.ts"
 import { shown } from "./fixtures/shown.ts"
 
 describe("a secret of a login is not shown", () => {
@@ -9,14 +10,7 @@ describe("a secret of a login is not shown", () => {
   const watched = <A, E>(program: Effect.Effect<A, E>) =>
     Effect.gen(function*() {
       const texts: Array<string> = []
-      const spans: Array<Tracer.Span> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        }
-      })
+      const { spans, tracer } = makeTracer()
       const logger = Logger.make<unknown, void>((options) => {
         texts.push(...shown(options.message), Cause.pretty(options.cause), Logger.formatJson.log(options))
       })

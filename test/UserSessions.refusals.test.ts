@@ -6,6 +6,15 @@ import * as SessionWorld from "./fixtures/SessionWorld.ts"
 import { elapse, errorOf, expired, loggedIn, needsLogin, tokenOf } from "./fixtures/SessionWorld.ts"
 import { alice } from "./fixtures/World.ts"
 
+/** A session whose refresh met a fault in one process, and another process. */
+const refreshFailed = Effect.fnUntraced(function*(fault: OAuthServer.Fault) {
+  const world = yield* loggedIn()
+  const other = yield* world.start("two")
+  yield* expired
+  world.faults.push(fault)
+  return { world, other, error: yield* errorOf(world.process) }
+})
+
 describe("a refusal", () => {
   it.effect("of the refresh token ends the session in all processes, and the token is not sent again", () =>
     Effect.gen(function*() {
@@ -37,11 +46,7 @@ describe("a refusal", () => {
     "(%s) that leaves the refresh token unused releases the claim",
     (fault) =>
       Effect.gen(function*() {
-        const world = yield* loggedIn()
-        const other = yield* world.start("two")
-        yield* expired
-        world.faults.push(fault)
-        const error = yield* errorOf(world.process)
+        const { error, other, world } = yield* refreshFailed(fault)
         assert.include(["TransportError", "RateLimited", "AppUnavailable", "CredentialsRejected"], error._tag)
         const before = yield* Clock.currentTimeMillis
         assert.strictEqual(yield* elapse(tokenOf(other)), "access.login1.1")
@@ -136,11 +141,7 @@ describe("a reply that is lost", () => {
     "(%s) is followed by one more request when the claim has lapsed",
     (fault) =>
       Effect.gen(function*() {
-        const world = yield* loggedIn()
-        const other = yield* world.start("two")
-        yield* expired
-        world.faults.push(fault)
-        const error = yield* errorOf(world.process)
+        const { error, other, world } = yield* refreshFailed(fault)
         assert.strictEqual("retry" in error && error.retry, "unknown")
         const sentAt = world.uses[0]?.at ?? 0
         const result = yield* elapse(Effect.result(other.get(alice).get))

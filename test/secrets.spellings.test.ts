@@ -6,6 +6,7 @@ import { Effect, Redacted, Tracer } from "effect"
 import { Lark, Meetings } from "effect-lark-meetings"
 import { inspect } from "node:util"
 import * as platform from "./fixtures/http/platform.ts"
+import { makeTracer } from "./fixtures/observe.ts"
 import { id } from "./fixtures/World.ts"
 
 const appSecret = `app/secret+1="\\`
@@ -127,14 +128,7 @@ describe("a log id, a content type and a link", () => {
 
 describe("a span", () => {
   it.effect("ends without the body, which may have a token", () => {
-    const spans: Array<Tracer.Span> = []
-    const tracer = Tracer.make({
-      span: (options) => {
-        const span = new Tracer.NativeSpan(options)
-        spans.push(span)
-        return span
-      }
-    })
+    const { spans, tracer } = makeTracer()
     const feishu = platform.make(() => platform.ok({ meeting: { id } }), () => platform.minted("t-SECRET"))
     return Effect.gen(function*() {
       yield* Meetings.get(id)

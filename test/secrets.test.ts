@@ -28,6 +28,8 @@ import { text } from "node:stream/consumers"
 import { inspect } from "node:util"
 import { listen } from "./fixtures/http/listen.ts"
 import * as platform from "./fixtures/http/platform.ts"
+import { makeTracer } from "./fixtures/observe.ts"
+import { shown } from "./fixtures/shown.ts"
 import { alice, bob, id } from "./fixtures/World.ts"
 
 /** Part of every secret in this file, and of nothing else. */
@@ -56,14 +58,6 @@ const operations: Readonly<Record<string, Operation>> = {
   end: asAlice(Meetings.end(id))
 }
 
-/** Every textual form of a value. */
-const shown = (value: unknown): ReadonlyArray<string> => [
-  String(value),
-  JSON.stringify(value) ?? "",
-  inspect(value, { depth: 20, showHidden: true, maxArrayLength: null, maxStringLength: null }),
-  ...(value instanceof Error ? [value.message, value.stack ?? ""] : [])
-]
-
 const isLarkError = Schema.is(LarkError.LarkError)
 const encodeError = Schema.encodeSync(LarkError.LarkError)
 
@@ -79,14 +73,7 @@ const timelines = (value: unknown): ReadonlyArray<string> => {
 const observed = <R>(program: Effect.Effect<unknown, unknown, R>) =>
   Effect.gen(function*() {
     const texts: Array<string> = []
-    const spans: Array<Tracer.Span> = []
-    const tracer = Tracer.make({
-      span: (options) => {
-        const span = new Tracer.NativeSpan(options)
-        spans.push(span)
-        return span
-      }
-    })
+    const { spans, tracer } = makeTracer()
     const logger = Logger.make<unknown, void>((options) => {
       const { cause, fiber, logLevel, message } = options
       texts.push(
