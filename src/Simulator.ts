@@ -148,7 +148,10 @@ export class Simulator extends Context.Service<Simulator, {
   readonly meeting: (meetingId: string) => Effect.Effect<Meeting>
   /** Makes a user the host, as a person in the meeting would. The new host joins the meeting. */
   readonly moveHost: (meetingId: string, user: UserInput) => Effect.Effect<void>
-  /** Adds a meeting, of a reservation if `reserveId` names one. Pushes the event of it and waits for the first response, as the next four do. */
+  /**
+   * Adds a meeting, of a reservation if `reserveId` names one. Pushes the event of it and waits for the first response, as the
+   * next four do.
+   */
   readonly startMeeting: (options: MeetingOptions) => Effect.Effect<void>
   /** A user joins a meeting, or answers the call of an invitation. */
   readonly joinMeeting: (meetingId: string, user: UserInput) => Effect.Effect<void>
@@ -190,7 +193,7 @@ export class Simulator extends Context.Service<Simulator, {
   readonly deliverTo: (deliver: Deliver) => Effect.Effect<void>
   /** Pushes a `url_verification`: whether the webhook echoes the challenge within a second. */
   readonly verifyUrl: Effect.Effect<boolean>
-  /** Adds fault rules. For an endpoint of `options.endpoints` give its name: `addFaults<"kickout">([…])`. */
+  /** Adds fault rules. For an endpoint of `options.endpoints` give its name: `addFaults<"room_info">([…])`. */
   readonly addFaults: <Name extends string = never>(
     rules: ReadonlyArray<FaultRule<NoInfer<Name>>>
   ) => Effect.Effect<void>

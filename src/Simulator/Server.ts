@@ -221,7 +221,9 @@ export const make = <R>(
     endpoints.findIndex((row) => row.method === method && row.path === path) < index
   )
   if (duplicate !== undefined) {
-    return Effect.die(new Error(`The simulator has two endpoints at ${duplicate.method} ${duplicate.path}`))
+    return Effect.die(
+      new Error(`The simulator has two endpoints at ${duplicate.method} ${duplicate.path}: leave one out`)
+    )
   }
   const routes = endpoints.map((row) =>
     HttpRouter.route(row.method, row.path, Effect.flatMap(params, (matched) => receive(server, row, matched)))

@@ -158,7 +158,11 @@ export const make = (
       const unknown = rules.find(({ endpoint }) => endpoints.every(({ name }) => name !== endpoint))
       return unknown === undefined
         ? Effect.sync(() => faults.add(rules))
-        : mistake(`The simulator has no endpoint ${unknown.endpoint}`)
+        : mistake(
+          `The simulator has no endpoint ${unknown.endpoint}; it has ${
+            [...new Set(endpoints.map(({ name }) => name))].toSorted().join(", ")
+          }`
+        )
     },
     addRivals: (added: ReadonlyArray<Rival>) => Effect.forEach(added, addRival, { discard: true })
   }
