@@ -108,6 +108,24 @@ describe("a terminal error", () => {
       })
   )
 
+  it.effect("claims by its retry no more than the report does", () =>
+    Effect.gen(function*() {
+      class Denied extends Data.TaggedError("Denied")<object> {
+        get retry(): "never" {
+          return "never"
+        }
+      }
+      const denied = new Denied()
+      const retryAfter = (answers: ReadonlyArray<Answer<string, Denied>>) =>
+        Effect.map(
+          Effect.flip(Cas.run(scripted<string, Denied>(answers).register, ensure("bob"), { hint: "alice" })),
+          (error): unknown => error._tag === "Denied" && error.retry
+        )
+      assert.strictEqual(yield* run(retryAfter([denied])), "never")
+      assert.strictEqual(yield* run(retryAfter([lost, denied])), "unknown")
+      assert.strictEqual(denied.retry, "never")
+    }))
+
   it.effect("of a read never leaves the effect unknown", () =>
     Effect.gen(function*() {
       const { register } = scripted([gone], { canRead: true })

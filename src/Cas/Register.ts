@@ -56,6 +56,9 @@ export interface Words {
  * It is a copy, since the error may be in use elsewhere: an object of the same class with the same properties. Private
  * fields (`#code`) and the insides of built-in objects such as `DOMException` cannot be copied: wrap such an error.
  *
+ * Where `report.effect` is `unknown`, so is the `retry` of an error that has one, whatever its type says: what the error proves
+ * of its own request does not hold for the swaps before it.
+ *
  * @category errors
  */
 export type Reported<E, A> = E extends object ? E & { readonly report: FailureReport<A> } : E

@@ -24,7 +24,9 @@ export const withReport = <E, A>(error: E, report: FailureReport<A>): Reported<E
     ...Object.getOwnPropertyDescriptors(error),
     // The getter that V8 defines for it works on the error itself alone.
     ...error instanceof Error && { stack: { value: error.stack, writable: true, configurable: true } },
-    report: { value: report, configurable: true, enumerable: true }
+    report: { value: report, configurable: true, enumerable: true },
+    // What the error proves of its own request is not what is known of the operation.
+    ...report.effect === "unknown" && "retry" in error && { retry: { value: "unknown", configurable: true } }
   })
   // It has the properties and the prototype of E, and the report.
   return copy as Reported<E, A>
