@@ -48,11 +48,13 @@
  * console.log(states.at(-1)) // => Connected
  * ```
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type { WebSocketConstructor } from "effect/socket/Socket"
 import * as Stream from "effect/Stream"
@@ -61,6 +63,7 @@ import * as Events from "./Events.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import { converse } from "./LongConnection/converse.ts"
 import { discover, tooManyConnections } from "./LongConnection/discover.ts"
+import { Lost } from "./LongConnection/Lost.ts"
 import * as Settings from "./LongConnection/settings.ts"
 
 /**
@@ -131,7 +134,13 @@ const make = Effect.gen(function*() {
       settings: () => settings,
       onSettings
     })
-  }).pipe(Effect.scoped)
+  }).pipe(
+    Effect.scoped,
+    // A defect, such as that of an HTTP client, would end all attempts, and leave consumers waiting.
+    Effect.catchCause((cause) =>
+      Effect.fail(Option.getOrElse(Cause.findErrorOption(cause), () => new Lost({ reason: "an attempt broke off" })))
+    )
+  )
 
   const connecting: Effect.Effect<never, Events.Refused, WebSocketConstructor> = Effect.forever(
     Effect.catchTag(attempt, "Lost", ({ code, reason }) =>
@@ -149,8 +158,9 @@ const make = Effect.gen(function*() {
             ? Duration.times(reconnectNonce, random)
             : reconnectInterval
         )
-        // To be disconnected once is the normal case.
-        const log = attempts === 0 ? Effect.logDebug : Effect.logWarning
+        // To be disconnected is the normal case.
+        const wasConnected = (yield* SubscriptionRef.get(state))._tag === "Connected"
+        const log = wasConnected ? Effect.logDebug : Effect.logWarning
         attempts++
         yield* become({ _tag: "Waiting", reason, code, duration })
         yield* Effect.annotateLogs(log("Lark long connection lost"), {
@@ -179,7 +189,7 @@ const make = Effect.gen(function*() {
  * **Details**
  *
  * The WebSocket is that of the platform: `Socket.layerWebSocketConstructorGlobal` of `effect/socket` (Node 22 and later,
- * Deno, Bun), `NodeSocket.layerWebSocketConstructorWS` of `@effect/platform-node`, or `Simulator.layer`.
+ * Deno, Bun), `NodeWS.layerWebSocketConstructor` of `@effect/platform-node`, or `Simulator.layer`.
  *
  * @category layers
  */

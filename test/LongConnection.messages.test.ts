@@ -5,9 +5,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Layer, Redacted } from "effect"
 import { Events, LarkConfig, LongConnection } from "effect-lark-meetings"
 import * as Frame from "effect-lark-meetings/Simulator/frame"
+import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { settle } from "./fixtures/connected.ts"
 import { acks, envelope, eventFrame, makeSocket, platform } from "./fixtures/frameServer.ts"
+import { logs } from "./fixtures/webhook.ts"
 
 const config = LarkConfig.layer({ appId: "cli_a", appSecret: Redacted.make("secret") })
 
@@ -154,6 +156,31 @@ describe("a message", () => {
       assert.deepStrictEqual(ids, ["a", "e"])
     }))
 
+  it.effect("in parts counts with the length of its id, and each part with a minimum", () =>
+    Effect.gen(function*() {
+      const { ids, message } = yield* collecting
+      const part = (id: string, seq: number) => {
+        const bytes = new TextEncoder().encode(JSON.stringify(envelope(id)))
+        const payload = seq === 0 ? bytes.subarray(0, 50) : bytes.subarray(50)
+        return eventFrame(payload, { message_id: id, sum: "2", seq: String(seq) })
+      }
+      const long = "x".repeat(1024 * 1024)
+      yield* message(part("a", 0), ...Array.from({ length: 16 }, (_, index) => half(`${long}${index}`, 1)))
+      yield* message(part("a", 1))
+      assert.deepStrictEqual(ids, [])
+
+      yield* message(part("b", 0))
+      yield* message(
+        ...Array.from({ length: 17 }, (_, id) =>
+          Array.from(
+            { length: 999 },
+            (_, seq) => eventFrame(new Uint8Array(), { message_id: String(id), sum: "1000", seq: String(seq) })
+          )).flat()
+      )
+      yield* message(part("b", 1))
+      assert.deepStrictEqual(ids, [])
+    }))
+
   it.effect("whose connection was lost is not acknowledged on the next one", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
@@ -224,6 +251,62 @@ describe("a connection that cannot be made", () => {
         reasons.push(state._tag === "Waiting" ? state.reason : state._tag)
       }
       assert.deepStrictEqual(reasons, addresses.map(() => "the platform sent no address to connect to"))
+    }))
+
+  const broken: ReadonlyArray<readonly [how: string, answer: Effect.Effect<never>]> = [
+    ["dies", Effect.die(new RangeError("Zq7Xw"))],
+    ["is interrupted", Effect.interrupt]
+  ]
+
+  it.effect.each(broken)("because the HTTP client %s is tried again", ([, answer]) =>
+    Effect.gen(function*() {
+      let requests = 0
+      const client = HttpClient.make(() =>
+        Effect.suspend(() => {
+          requests++
+          return answer
+        })
+      )
+      const layer = LongConnection.layer.pipe(
+        Layer.provide([config, platform([]), Layer.succeed(HttpClient.HttpClient, client)])
+      )
+      const context = yield* Layer.build(layer)
+      yield* Effect.forkScoped(Events.handle(() => Effect.void).pipe(Effect.provideContext(context)))
+      yield* settle
+      const state = yield* LongConnection.state.pipe(Effect.provideContext(context))
+      assert(state._tag === "Waiting")
+      assert.notInclude(state.reason, "Zq7Xw")
+      yield* TestClock.adjust("5 minutes")
+      assert.isAbove(requests, 2)
+    }))
+
+  it.effect("is a warning; one that ends is not", () =>
+    Effect.gen(function*() {
+      const server = makeSocket()
+      const { levels, text } = yield* logs(Effect.gen(function*() {
+        yield* connected(() => Effect.void, [server])
+        server.close(1001, "")
+        yield* settle
+        yield* TestClock.adjust("2 seconds")
+      }))
+      assert.deepStrictEqual(levels.filter((level) => level === "Warn"), ["Warn"])
+      assert.include(text, "1001")
+      assert.include(text, "the address cannot be used")
+    }))
+
+  it.effect("says no more than that, if the WebSocket says no more", () =>
+    Effect.gen(function*() {
+      const { fail, socket } = makeSocket()
+      const { state } = yield* connected(() => Effect.void, [{ ...makeSocket(), socket }])
+      fail("")
+      yield* settle
+      assert.deepInclude(yield* state, { _tag: "Waiting", reason: "the connection failed" })
+    }))
+
+  it.effect("is a warning at once", () =>
+    Effect.gen(function*() {
+      const { levels } = yield* logs(connected(() => Effect.void, []))
+      assert.include(levels, "Warn")
     }))
 
   it.effect("is closed, however far it came", () =>

@@ -43,9 +43,11 @@ const describe = ({ reason }: Socket.SocketError): string => {
     case "SocketOpenError":
       if (reason.kind === "Timeout") return `no connection within ${openTimeout}`
   }
-  // An `Error`, or the event of a WebSocket.
-  const cause = "cause" in reason && Predicate.hasProperty(reason.cause, "message") ? `: ${reason.cause.message}` : ""
-  return `${reason._tag === "SocketOpenError" ? "no connection" : "the connection failed"}${cause}`
+  // An `Error`, or the event of a WebSocket. That of Node says nothing.
+  const message = "cause" in reason && Predicate.hasProperty(reason.cause, "message") && reason.cause.message
+  return `${reason._tag === "SocketOpenError" ? "no connection" : "the connection failed"}${
+    message ? `: ${message}` : ""
+  }`
 }
 
 /** A watchdog of a few seconds ends healthy connections. */

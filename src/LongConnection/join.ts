@@ -7,9 +7,14 @@ import { type Frame, headerOf } from "./frame.ts"
 /** A message that is not complete after that is sent again. */
 const maxAge = 10_000
 
-/** Bounds on the parts that wait for others. */
+/** Of all the parts that wait for others. */
 const maxBytes = 16 * 1024 * 1024
+
+/** Of one message. */
 const maxParts = 1_000
+
+/** What a part takes of memory: a short one takes more than its bytes. */
+const sizeOf = (id: string, part: Uint8Array): number => id.length + part.length + 1_024
 
 interface Unfinished {
   readonly parts: Map<number, Uint8Array>
@@ -26,7 +31,7 @@ export const makeJoin = (clock: Clock.Clock): (frame: Frame) => Uint8Array | und
   let size = 0
 
   const forget = (id: string): void => {
-    for (const part of unfinished.get(id)?.parts.values() ?? []) size -= part.length
+    for (const part of unfinished.get(id)?.parts.values() ?? []) size -= sizeOf(id, part)
     unfinished.delete(id)
   }
 
@@ -42,7 +47,8 @@ export const makeJoin = (clock: Clock.Clock): (frame: Frame) => Uint8Array | und
     const known = unfinished.get(id)
     const { parts, since } = known?.sum === sum ? known : { parts: new Map<number, Uint8Array>(), since: now }
     if (known?.sum !== sum) forget(id)
-    size += payload.length - (parts.get(seq)?.length ?? 0)
+    const before = parts.get(seq)
+    size += sizeOf(id, payload) - (before === undefined ? 0 : sizeOf(id, before))
     // A copy: the bytes of a frame may be a view of a larger buffer.
     parts.set(seq, payload.slice())
     unfinished.set(id, { parts, sum, since })
@@ -51,7 +57,7 @@ export const makeJoin = (clock: Clock.Clock): (frame: Frame) => Uint8Array | und
       return Bytes.concat(Array.from(parts).sort(([a], [b]) => a - b).map(([, part]) => part))
     }
     for (const [oldest, { since }] of unfinished) {
-      if (size <= maxBytes && unfinished.size <= maxParts && now - since <= maxAge) break
+      if (size <= maxBytes && now - since <= maxAge) break
       forget(oldest)
     }
     return undefined
