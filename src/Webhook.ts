@@ -46,7 +46,8 @@
  *   the key.
  * - The platform repeats only requests that were not answered by 200. With `onEvent` an event is lost if its handler fails, or
  *   if the process ends while it is being handled.
- * - Without `onEvent` and without a consumer of `Events` every event is refused.
+ * - Without `onEvent` and without a consumer of `Events` every event is refused, and comes again. Tickets and the
+ *   verification of the request URL need neither. An app that wants only tickets subscribes to no events.
  * - It repeats after 15 seconds, 5 minutes, one hour and six hours. Whether it signs a repeated request anew is not
  *   documented; if it does not, requests that are repeated after `replayWindow` are refused.
  * - Provide `StoreApp.layer` outside of `HttpRouter.serve`, so that requests and webhook share one `AppTicket`.
@@ -214,7 +215,7 @@ const mount = <R, R2>(
         const { event } = message
         if (event.type === ticketType) yield* once.run(event.id, takeTicket(event))
         else if (!(yield* dispatch(event))) {
-          return yield* refuse(500, "the event was not taken; the platform will send it again")
+          return yield* refuse(500, "no consumer of Events took the event in time; the platform will send it again")
         }
         return accepted
       })
@@ -253,6 +254,10 @@ const keepTickets = Effect.gen(function*() {
 /**
  * Receives the events of a custom app. Fails with `InvalidLarkConfig` if a secret is missing or an option is invalid.
  *
+ * **Gotchas**
+ *
+ * Needs `onEvent` or a consumer of `Events`: an event that nobody takes is answered with 500.
+ *
  * @category layers
  */
 export const layer = <R = never>(
@@ -272,6 +277,10 @@ export const layerConfig = <R = never>(
 /**
  * Receives the tickets and events of a store app. Fails with `InvalidLarkConfig` if a secret is missing or an option is
  * invalid.
+ *
+ * **Gotchas**
+ *
+ * Events need `onEvent` or a consumer of `Events`: one that nobody takes is answered with 500. Tickets need neither.
  *
  * @category layers
  */

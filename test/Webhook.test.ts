@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, ConfigProvider, Context, Deferred, Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
-import { AppTicket, LarkConfig, LarkError, Webhook } from "effect-lark-meetings"
+import { AppTicket, Events, LarkConfig, LarkError, Webhook } from "effect-lark-meetings"
 import { HttpRouter } from "effect/http"
 import { TestClock } from "effect/testing"
 import * as delivery from "./fixtures/delivery.ts"
@@ -195,6 +195,35 @@ describe("the handler of events", () => {
       const silent = yield* HttpRouter.toHttpEffect(Webhook.layer(options))
       assert.deepStrictEqual(yield* send(silent, delivery.plain(ended())), refused(500))
       assert.deepStrictEqual(yield* send(silent, delivery.plain(challenge())), [200, `{"challenge":"challenge-1"}`])
+    }))
+
+  it.effect("is not needed for tickets, which are no events for consumers either", () =>
+    Effect.gen(function*() {
+      const tickets: Array<string> = []
+      const layer = Webhook.layerStore({ path, verificationToken: Redacted.make(verificationToken) }).pipe(
+        Layer.provide(Layer.succeed(AppTicket.AppTicket, {
+          get: Effect.die("not needed"),
+          put: (ticket) => Effect.sync(() => void tickets.push(Redacted.value(ticket))),
+          reject: () => Effect.void
+        })),
+        Layer.provide(LarkConfig.layer({ appId: "cli_store", appSecret: Redacted.make("secret") }))
+      )
+      const context = yield* Layer.build(Layer.provideMerge(layer, HttpRouter.layer))
+      const app = Context.get(context, HttpRouter.HttpRouter).asHttpEffect().pipe(Effect.orDie)
+      const post = (message: unknown) => send(app, delivery.plain(message))
+      const logged = yield* logs(Effect.gen(function*() {
+        assert.deepStrictEqual(yield* post(challenge()), [200, `{"challenge":"challenge-1"}`])
+        assert.deepStrictEqual(yield* post(appTicket("one", { uuid: "1" })), accepted)
+      }))
+      assert.deepStrictEqual(logged.levels, [])
+      const seen: Array<string> = []
+      yield* Effect.forkScoped(
+        Events.handle(({ type }) => Effect.sync(() => seen.push(type))).pipe(Effect.provideContext(context)),
+        { startImmediately: true }
+      )
+      assert.deepStrictEqual(yield* post(appTicket("two", { uuid: "2" })), accepted)
+      assert.deepStrictEqual(yield* post(ended()), accepted)
+      assert.deepStrictEqual([tickets, seen], [["one", "two"], ["vc.meeting.meeting_ended_v1"]])
     }))
 })
 
