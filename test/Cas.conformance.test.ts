@@ -1,11 +1,12 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Fiber, FileSystem, Layer, Ref, Semaphore } from "effect"
-import { Cas, Lark, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
+import { Cas, Lark, Meetings, MeetingUser } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
 import { DatabaseSync } from "node:sqlite"
+import { id } from "./fixtures/World.ts"
 import { fromResource, type Representation } from "./registers/etag.ts"
 import { makeServer } from "./registers/etagServer.ts"
 import { fromMeeting } from "./registers/host.ts"
@@ -71,17 +72,16 @@ const temporaryFiles = Layer.unwrap(
 
 suite("a KeyValueStore of files", keyValueStore(temporaryFiles))
 
-const meetingId = MeetingId.make("6911188411932033028")
 const names = ["a", "b", "c", ...Array.from({ length: 21 }, (_, n) => `${n}`)]
 
 suite("the host of a simulated meeting", {
   make: Effect.fnUntraced(function*(name) {
     const feishu = yield* Layer.build(Simulator.layer({
-      meetings: [{ id: meetingId, host: `ou_${name}`, participants: names.map((name) => `ou_${name}`) }]
+      meetings: [{ id, host: `ou_${name}`, participants: names.map((name) => `ou_${name}`) }]
     }))
     return {
       connect: Layer.build(Layer.fresh(Lark.layer(Simulator.defaultApp))).pipe(
-        Effect.map((services) => fromMeeting(Context.get(services, Meetings.Meetings), meetingId)),
+        Effect.map((services) => fromMeeting(Context.get(services, Meetings.Meetings), id)),
         Effect.provide(feishu),
         Effect.orDie
       )
@@ -303,7 +303,7 @@ describe("a KeyValueStore", () => {
 describe("the host of a simulated meeting", () => {
   it.effect("rotate passes over those who have left", () =>
     Effect.gen(function*() {
-      const register = fromMeeting(yield* Meetings.Meetings, meetingId)
+      const register = fromMeeting(yield* Meetings.Meetings, id)
       const [a, b, c] = [MeetingUser.openId("ou_a"), MeetingUser.openId("ou_b"), MeetingUser.openId("ou_c")]
       const report = yield* Cas.run(register, Cas.rotate([a, b, c]))
       assert.deepStrictEqual([report.outcome, report.after.id, report.swaps], ["swapped", "ou_c", 2])
@@ -312,13 +312,13 @@ describe("the host of a simulated meeting", () => {
     }).pipe(
       Effect.provide(Lark.layer(Simulator.defaultApp)),
       Effect.provide(Simulator.layer({
-        meetings: [{ id: meetingId, host: "ou_a", participants: [{ user: "ou_b", status: "left" }, "ou_c"] }]
+        meetings: [{ id, host: "ou_a", participants: [{ user: "ou_b", status: "left" }, "ou_c"] }]
       }))
     ))
 
   it.effect("a reply that the network loses is of unknown effect, a refusal to serve of none", () =>
     Effect.gen(function*() {
-      const register = fromMeeting(yield* Meetings.Meetings, meetingId)
+      const register = fromMeeting(yield* Meetings.Meetings, id)
       const simulator = yield* Simulator.Simulator
       const report = yield* elapse(Cas.run(register, Cas.ensure(MeetingUser.openId("ou_b"))))
       assert.deepStrictEqual([report.outcome, report.effect], ["converged", "unknown"])
@@ -333,7 +333,7 @@ describe("the host of a simulated meeting", () => {
     }).pipe(
       Effect.provide(Lark.layer(Simulator.defaultApp)),
       Effect.provide(Simulator.layer({
-        meetings: [{ id: meetingId, host: "ou_a", participants: ["ou_b"] }],
+        meetings: [{ id, host: "ou_a", participants: ["ou_b"] }],
         faults: [
           { endpoint: "get", nth: 0, fault: { _tag: "ServerError", status: 502, applied: false, body: "html" } },
           { endpoint: "set_host", nth: 0, fault: { _tag: "Throttle", reset: 1, status: 429 } },

@@ -1,7 +1,8 @@
 /** What the compiler knows of an operation. The compiler is the test; at run time these say nothing. */
 import { describe, expectTypeOf, it } from "@effect/vitest"
 import { Context, Data, type Duration, Effect, Schedule } from "effect"
-import { Cas, type LarkError, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
+import { Cas, type LarkError, Meetings, MeetingUser } from "effect-lark-meetings"
+import { alice, bob, id } from "./fixtures/World.ts"
 
 class Gone extends Data.TaggedError("Gone")<{ readonly why: string }> {}
 class Budget extends Data.TaggedError("Budget") {}
@@ -26,8 +27,6 @@ describe("Cas.run", () => {
     const many = Effect.all([Cas.run(register, Cas.ensure("bob")), Cas.run(register, Cas.ensure("carol"))])
     expectTypeOf<Effect.Error<typeof many>>().toEqualTypeOf<Effect.Error<typeof one>>()
     expectTypeOf<Effect.Services<typeof many>>().toEqualTypeOf<Effect.Services<typeof one>>()
-    const id = MeetingId.make("6911188411932033028")
-    const bob = MeetingUser.openId("ou_bob")
     const both = Effect.all([Meetings.setHost(id, bob), Meetings.setHost(id, bob)])
     expectTypeOf<Effect.Error<typeof both>>().toEqualTypeOf<Meetings.SetHostError<"open_id">>()
     expectTypeOf<Effect.Services<typeof both>>().toEqualTypeOf<Meetings.Meetings>()
@@ -205,9 +204,6 @@ describe("intents", () => {
 })
 
 describe("kinds of user id", () => {
-  const id = MeetingId.make("6911188411932033028")
-  const alice = MeetingUser.openId("ou_alice")
-  const bob = MeetingUser.openId("ou_bob")
   const unionBob = MeetingUser.unionId("on_bob")
 
   it("cannot be mixed in one operation", () => {

@@ -7,7 +7,6 @@ import {
   Lark,
   LarkConfig,
   LarkHttp,
-  MeetingId,
   Meetings,
   MeetingUser,
   StoreApp,
@@ -20,8 +19,7 @@ import { TestClock } from "effect/testing"
 import * as platform from "./fixtures/http/platform.ts"
 import * as prompt from "./fixtures/http/prompt.ts"
 import * as plainSeal from "./fixtures/plainSeal.ts"
-
-const id = MeetingId.make("6911188411932033028")
+import { alice, bob, carol, id } from "./fixtures/World.ts"
 
 const meeting = platform.ok({ meeting: { id } })
 
@@ -140,10 +138,6 @@ describe("asUser", () => {
       Effect.provide(Simulator.layer({ meetings: [{ id, host: "ou_alice" }] }))
     ))
 })
-
-const alice = MeetingUser.openId("ou_alice")
-const bob = MeetingUser.openId("ou_bob")
-const carol = MeetingUser.openId("ou_carol")
 
 const inStore = Layer.merge(KeyValueStore.layerMemory, plainSeal.layer)
 

@@ -1,11 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Cause, Duration, Effect, Exit, Fiber, Option, Schema } from "effect"
-import { Cas, Lark, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
+import { Cas, Lark, Meetings, MeetingUser } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
+import { id } from "./fixtures/World.ts"
 import { type Call, conflict, linearize, maybe, read, swap, write } from "./linearizable.ts"
-
-const id = MeetingId.make("6911188411932033028")
 
 /** The participants. Each contender makes another one of the first three host. */
 const contended = ["ou_alice", "ou_bob", "ou_carol"] as const

@@ -3,8 +3,8 @@ import { Effect, Fiber, Random, Result } from "effect"
 import { Cas, Lark, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
+import { id } from "./fixtures/World.ts"
 
-const id = MeetingId.make("6911188411932033028")
 const user = (name: string) => MeetingUser.openId(`ou_${name}`)
 
 const feishu =

@@ -18,9 +18,9 @@ import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { connect, discoveries, push, settle } from "./fixtures/connected.ts"
+import { alice } from "./fixtures/World.ts"
 
 const id = "6911188411932033028"
-const alice = MeetingUser.openId("ou_alice")
 
 const collect = Effect.gen(function*() {
   const events: Array<Events.Event> = []

@@ -20,6 +20,7 @@ import * as platform from "./fixtures/http/platform.ts"
 import * as prompt from "./fixtures/http/prompt.ts"
 import * as watched from "./fixtures/http/watched.ts"
 import * as plainSeal from "./fixtures/plainSeal.ts"
+import { id } from "./fixtures/World.ts"
 
 const auth = "/open-apis/auth/v3"
 const appPath = `${auth}/app_access_token`
@@ -200,7 +201,7 @@ describe("without a tenant", () => {
       const missing = { _tag: "InvalidTenant", reason: "missing" }
       assert.include<object>(yield* Effect.flip(service.get), missing)
       assert.include<object>(
-        yield* Effect.flip(Effect.provide(Meetings.get(MeetingId.make("6911188411932033028")), context)),
+        yield* Effect.flip(Effect.provide(Meetings.get(id), context)),
         missing
       )
       for (const key of ["", "  ", "\n"]) {
@@ -239,7 +240,7 @@ describe("a rejected token", () => {
             : platform.ok({ meeting: { id: "1" } })
         }
       })
-      const call = Effect.provide(Meetings.get(MeetingId.make("6911188411932033028")), context)
+      const call = Effect.provide(Meetings.get(id), context)
       yield* Lark.asTenant("tenant_a")(call)
       yield* Lark.asTenant("tenant_b")(call)
       yield* Lark.asTenant("tenant_a")(call)
@@ -320,7 +321,7 @@ describe("a ticket that is missing", () => {
     Effect.gen(function*() {
       const feishu = prompt.make(() => ({ body: { code: 0, msg: "ok" } }))
       const context = yield* Layer.build(StoreApp.layer(app).pipe(Layer.provide([feishu.layer, storage])))
-      const call = Effect.provide(Meetings.get(MeetingId.make("6911188411932033028")), context)
+      const call = Effect.provide(Meetings.get(id), context)
       const fibers = yield* Effect.forEach(
         Array.from({ length: 1000 }, (_, i) => `tenant_${i % 50}`),
         (tenant) => Effect.forkChild(Effect.flip(Lark.asTenant(tenant)(call)))

@@ -3,16 +3,15 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted } from "effect"
-import { AppTicket, Cas, Lark, MeetingId, Meetings, StoreApp } from "effect-lark-meetings"
+import { AppTicket, Cas, Lark, Meetings, StoreApp } from "effect-lark-meetings"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import * as platform from "./fixtures/http/platform.ts"
 import * as prompt from "./fixtures/http/prompt.ts"
 import * as plainSeal from "./fixtures/plainSeal.ts"
-import { alice, bob } from "./fixtures/World.ts"
+import { alice, bob, id } from "./fixtures/World.ts"
 
 const app = { appId: "cli_store", appSecret: Redacted.make("secret-of-the-app") }
-const meeting = MeetingId.make("6911188411932033028")
 
 /** A store app without a ticket; the platform accepts the request for one (`resend`), or fails it. */
 const install = (resend: platform.Reaction) =>
@@ -29,7 +28,7 @@ const install = (resend: platform.Reaction) =>
     const storage = Layer.merge(KeyValueStore.layerMemory, plainSeal.layer)
     const context = yield* Layer.build(StoreApp.layer(app).pipe(Layer.provide([feishu.layer, storage])))
     const setHost = (policy: Cas.Policy<unknown> = Cas.Policy.standard) =>
-      Meetings.setHost(meeting, bob, { hint: alice, policy }).pipe(Lark.asTenant("tenant_a"), Effect.provide(context))
+      Meetings.setHost(id, bob, { hint: alice, policy }).pipe(Lark.asTenant("tenant_a"), Effect.provide(context))
     const push = Effect.provide(AppTicket.AppTicket.use((tickets) => tickets.put(Redacted.make("g-1"))), context)
     return { setHost, push, calls: feishu.calls }
   })

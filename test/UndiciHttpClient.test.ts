@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Clock, Effect, Exit, Fiber, Layer, Option, Redacted, Schema, Stream, Tracer } from "effect"
-import { Lark, MeetingId, Meetings, UndiciHttpClient, UserToken } from "effect-lark-meetings"
+import { Lark, Meetings, UndiciHttpClient, UserToken } from "effect-lark-meetings"
 import { HttpClient, HttpClientRequest, UrlParams } from "effect/http"
 import { TestClock } from "effect/testing"
 import { countedClock } from "./fixtures/countedClock.ts"
+import { id } from "./fixtures/World.ts"
 
 type Dispatch = UndiciHttpClient.Dispatcher["dispatch"]
 type Handler = Parameters<Dispatch>[1]
@@ -50,7 +51,7 @@ const replying = (status: number, headers: Record<string, string | Array<string>
 const url = "http://127.0.0.1:1/a/b?c=d"
 
 const end = Lark.asUser(UserToken.fromAccessToken(Redacted.make("u-1")))(
-  Meetings.end(MeetingId.make("6911188411932033028"))
+  Meetings.end(id)
 )
 
 /** Provides the layer of the library on this client. */

@@ -3,11 +3,11 @@
  */
 import { assert, it } from "@effect/vitest"
 import { Context, DateTime, Effect, Fiber, Layer, Option, Redacted } from "effect"
-import { Cas, LarkConfig, MeetingUser, OAuth, SessionStore, UserSessions } from "effect-lark-meetings"
+import { Cas, LarkConfig, OAuth, SessionStore, UserSessions } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import * as plainSeal from "./fixtures/plainSeal.ts"
+import { alice } from "./fixtures/World.ts"
 
-const alice = MeetingUser.openId("ou_alice")
 const secret = (text: string) => Redacted.make(text)
 
 const grant = (n: number): OAuth.Grant => ({

@@ -9,17 +9,14 @@ import {
   type LarkConfig,
   LarkError,
   LarkHttp,
-  MeetingId,
   Meetings,
   MeetingUser,
   type TenantToken,
   UserToken
 } from "effect-lark-meetings"
 import type { HttpClient } from "effect/http"
+import { alice, bob, id } from "./fixtures/World.ts"
 
-const id = MeetingId.make("6911188411932033028")
-const alice = MeetingUser.openId("ou_alice")
-const bob = MeetingUser.openId("ou_bob")
 const unionBob = MeetingUser.unionId("on_bob")
 
 type TagsOf<T> = T extends Effect.Effect<infer _A, infer E extends { readonly _tag: string }, infer _R> ? E["_tag"]
