@@ -291,9 +291,9 @@ export const swapHost = <T extends MeetingUser.IdType>(
  *
  * The expected host is the hint, else the host that this service saw last, else the one that `get` reads. A conflict names
  * the host that the next swap expects, without a wait; one that does not costs a `get`. The report says what was done and
- * whether it took effect, on success and on every error. A user who is not the host gets `CasRefused` with the reason
- * `"OperatorNotHost"`. Users of different kinds of id, or no user, are refused with `InvalidParameter`. Scope
- * `vc:meeting`.
+ * whether it took effect, on success and on every error. A user who is not the host gets `NoPermission` of the platform, or
+ * `CasRefused` with the reason `"OperatorNotHost"` if a read or a conflict showed another host. Users of different kinds of
+ * id, or no user, are refused with `InvalidParameter`. Scope `vc:meeting`.
  *
  * @category accessors
  */
