@@ -48,7 +48,7 @@ export interface Status {
 }
 
 /**
- * What became of one address.
+ * The outcome of one address.
  *
  * @category models
  */
@@ -173,7 +173,7 @@ const mobiles: Kind = { list: "mobiles", echo: "mobile", toWire: plainMobile, ke
 
 type Found<T extends MeetingUser.IdType> = Omit<Match<T>, "address">
 
-/** At most, in one request. */
+/** The most addresses in one request. */
 const batchSize = 50
 
 const find = <const Addresses extends ReadonlyArray<string>, T extends MeetingUser.IdType = "open_id">(

@@ -14,7 +14,7 @@
  * - If the platform refuses the app for good, consumers fail with `Events.Refused`.
  * - An event is acknowledged within the three seconds that the platform waits, or refused: it comes again then.
  *
- * `state` tells how things are, `changes` how they go on.
+ * `state` is the state of the connection now, `changes` a stream of its states.
  *
  * Source: the official SDKs of Feishu.
  *
@@ -67,7 +67,7 @@ import { Lost } from "./LongConnection/Lost.ts"
 import * as Settings from "./LongConnection/settings.ts"
 
 /**
- * How a long connection is.
+ * The state of a long connection.
  *
  * **Details**
  *
@@ -200,7 +200,7 @@ export const layer: Layer.Layer<
 > = Layer.effectContext(make)
 
 /**
- * How the connection is.
+ * The state of the connection now.
  *
  * @category accessors
  */
@@ -228,7 +228,7 @@ export const connected: Effect.Effect<void, Events.Refused, LongConnection> = Ef
 )
 
 /**
- * How the connection is, and every later state.
+ * The state of the connection now, and every later one.
  *
  * @category accessors
  */

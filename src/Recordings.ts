@@ -69,7 +69,7 @@ export type Viewer<T extends MeetingUser.IdType = MeetingUser.IdType> =
   | "tenant"
   | "public"
 
-/** The platform does not publish how often a recording may be started or stopped; its 429 says. */
+/** The platform does not publish how often a recording may be started or stopped; a 429 says how long to wait. */
 const unknownLimits = { limits: [] } as const
 
 const controlErrors = [
@@ -240,7 +240,7 @@ const patience = Schedule.min([Schedule.exponential("5 seconds", 1.5), Schedule.
  * **Details**
  *
  * Asks again, as the schedule says, after `RecordProcessing` and after errors that may pass, such as a lost reply. When the
- * schedule ends, it fails with the last of them. `None` as of `get`. Scope `vc:record:readonly`.
+ * schedule ends, it fails with the last of them. `None` means the same as for `get`. Scope `vc:record:readonly`.
  *
  * @category accessors
  */
@@ -258,7 +258,7 @@ export const ready = <R = never>(
   const woken = Stream.mapEffect(wake, () => Effect.option(get(meetingId))).pipe(
     Stream.filter(Option.isSome),
     Stream.runHead,
-    // What stops the other is a recording, not the end of the events.
+    // Only a recording ends the polling; the end of the events does not.
     Effect.matchEffect({
       onFailure: () => Effect.never,
       onSuccess: Option.match({ onNone: () => Effect.never, onSome: ({ value }) => Effect.succeed(value) })
@@ -269,7 +269,7 @@ export const ready = <R = never>(
 
 const viewerTypes = { chat: 2, tenant: 3, public: 4 }
 
-/** To watch: there is no other. */
+/** To watch, the only documented permission. */
 const permission = 1
 
 const isUser = <T extends MeetingUser.IdType>(viewer: Viewer<T>): viewer is MeetingUser.MeetingUser<T> =>
@@ -283,7 +283,8 @@ const objectOf = (viewer: Viewer) =>
     : { id: viewer.id, type: 1, permission }
 
 /**
- * Lets people watch a recording that is ready, or no longer, as the owner of the meeting. Fails with `SetPermissionError`.
+ * Lets people watch a recording that is ready, or no longer lets them, as the owner of the meeting. Fails with
+ * `SetPermissionError`.
  *
  * **Details**
  *

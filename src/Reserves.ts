@@ -175,7 +175,9 @@ export interface Reserve<out T extends MeetingUser.IdType = MeetingUser.IdType> 
   /** Not in the answer of `get`. */
   readonly password: Option.Option<string>
   readonly url: string
-  /** Opens the app. Each `{?}` in it is to be replaced by 0 or 1: preview, microphone, speaker, camera. Not in that of `update`. */
+  /**
+   * Opens the app. Replace each `{?}` in it by 0 or 1: preview, microphone, speaker, camera. Not in the answer of `update`.
+   */
   readonly appLink: Option.Option<string>
   readonly liveLink: Option.Option<string>
   readonly endTime: Option.Option<DateTime.Utc>
@@ -490,7 +492,7 @@ export { delete_ as delete }
  *
  * **Details**
  *
- * Options as of `Meetings.get`. Scope `vc:reserve:readonly`.
+ * The options are those of `Meetings.get`. Scope `vc:reserve:readonly`.
  *
  * **Gotchas**
  *

@@ -61,7 +61,7 @@ export type InviteError = ErrorOf<typeof inviteEndpoint>
 export type KickoutError = ErrorOf<typeof kickoutEndpoint>
 
 /**
- * What became of one person.
+ * The outcome of one person.
  *
  * **Details**
  *
@@ -78,7 +78,7 @@ export type PersonOutcome<T extends MeetingUser.IdType, E> =
 
 type Users<T extends MeetingUser.IdType> = ReadonlyArray<MeetingUser.MeetingUser<T>>
 
-/** At most, in one request. Documented for `invite`; the official CLI has it for both. */
+/** The most people in one request. Documented for `invite`; the official CLI has it for both. */
 const batchSize = 10
 
 const documentedResults = new Map<unknown, "done" | "refused">([[1, "done"], [2, "refused"]])
@@ -222,13 +222,13 @@ export const invite = <T extends MeetingUser.IdType>(
  *
  * **Details**
  *
- * Batches and outcomes as of `invite`. Runs as the app, or as the user inside `Lark.asUser`, who must be host or co-host.
+ * Batches and outcomes are those of `invite`. Runs as the app, or as the user inside `Lark.asUser`, who must be host or co-host.
  * Scope `vc:meeting`.
  *
  * **Gotchas**
  *
- * The documentation has apps only, the official CLI users only. If one is refused with `NoPermission` or `TokenRejected`,
- * try the other.
+ * The documentation allows apps only; the official CLI calls it as users only. If one is refused with `NoPermission` or
+ * `TokenRejected`, try the other.
  *
  * @category accessors
  */
