@@ -9,13 +9,14 @@ import * as answers from "./answers.ts"
 import * as bounds from "./bounds.ts"
 import * as interruption from "./interruption.ts"
 import type { Mutant, Test } from "./Mutant.ts"
+import * as plugged from "./plugged.ts"
 import * as queue from "./queue.ts"
 import { forEach, type Tree } from "./trees.ts"
 import * as wire from "./wire.ts"
 
 const words = process.argv.slice(2)
 
-const mutants = [answers, bounds, interruption, queue, wire].flatMap(({ mutants }) => mutants).filter(
+const mutants = [answers, bounds, interruption, plugged, queue, wire].flatMap(({ mutants }) => mutants).filter(
   ({ file, killer, name }) =>
     words.length === 0 || words.some((word) => [name, file, killer.file, killer.title].join("\n").includes(word))
 )
