@@ -287,7 +287,7 @@ export const layer: Layer.Layer<LarkHttp, never, LarkConfig | TenantToken | Http
       return user ?? tenantToken
     }
 
-    const counted = ({ limits, name }: AnyEndpoint, { params = {} }: Request) =>
+    const admissionOf = ({ limits, name }: AnyEndpoint, { params = {} }: Request) =>
       Effect.map(Effect.serviceOption(Tenant), (tenant) => ({
         app: appId,
         endpoint: name,
@@ -301,7 +301,7 @@ export const layer: Layer.Layer<LarkHttp, never, LarkConfig | TenantToken | Http
       Cas.hold(
         limits === undefined ? get : Effect.gen(function*() {
           yield* get
-          const turn = limits.admit(yield* counted(endpoint, request))
+          const turn = limits.admit(yield* admissionOf(endpoint, request))
           yield* turn
           const [waited, token] = yield* Effect.timed(get)
           // If this token is rejected while the call waits again, the answer to the call tells.
@@ -323,7 +323,7 @@ export const layer: Layer.Layer<LarkHttp, never, LarkConfig | TenantToken | Http
         const guarded = breaker === undefined ? reply : breaker.guard({ app: appId, endpoint: name }, reply, isUp)
         if (limits === undefined) return guarded
         const heed = (answer: Parameters<RateLimits["heed"]>[1]) =>
-          Effect.flatMap(counted(endpoint, request), (admission) => limits.heed(admission, answer))
+          Effect.flatMap(admissionOf(endpoint, request), (admission) => limits.heed(admission, answer))
         return guarded.pipe(Effect.tap(heed), Effect.tapError(heed))
       })
     }

@@ -100,14 +100,14 @@ export const swap = <T extends MeetingUser.IdType>(
 ): Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>, TransientError>, SwapError> => {
   const reason = mixed(idType, [desired, expected])
   if (reason !== undefined) return Effect.fail(invalid(desired.idType === idType ? "expected" : "desired", reason))
-  const answer = lark.call(endpoint, {
+  const called = lark.call(endpoint, {
     params: { meeting_id: meetingId },
     query: { user_id_type: idType },
     body: { host_user: MeetingUser.toWire(desired), old_host_user: MeetingUser.toWire(expected) }
   })
   const hostIn = (data: unknown) => MeetingUser.fromWire(idType, wire.object(data)["host_user"])
   type Swapped = Effect.Effect<Cas.Outcome<MeetingUser.MeetingUser<T>, TransientError>, SwapError>
-  return Effect.matchEffect(answer, {
+  return Effect.matchEffect(called, {
     onSuccess: (data): Swapped => Effect.succeed({ _tag: "Applied", current: hostIn(data) }),
     onFailure: (error): Swapped =>
       error._tag === "DataConflict"
