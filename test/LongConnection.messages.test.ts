@@ -213,7 +213,7 @@ describe("a pong", () => {
       payload: new TextEncoder().encode(payload)
     })
 
-  it.effect("may change the interval of pings; what makes no sense in it changes nothing", () =>
+  it.effect("may change the interval of pings; invalid settings change nothing", () =>
     Effect.gen(function*() {
       const { message, server } = yield* collecting
       const pings = () => server.received.filter(({ method }) => method === 0).length

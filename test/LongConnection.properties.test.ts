@@ -11,7 +11,7 @@ import { connect, consume, discoveries, push, settle } from "./fixtures/connecte
 const between = (minimum: number, maximum: number) =>
   Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum, maximum })))
 
-/** Codes after which another attempt makes sense. */
+/** Codes after which another attempt may succeed. */
 const temporary = [1, 999, 1000040343, 1000040350]
 
 const connectionFaults = Arbitrary.array(

@@ -22,7 +22,7 @@ export const initial: Settings = {
 
 const maxSeconds = 3_600
 
-/** The settings in a `ClientConfig`; what is missing or makes no sense stays as it was. */
+/** The settings in a `ClientConfig`; what is missing or invalid stays as it was. */
 export const settingsIn = (config: unknown, before: Settings): Settings => {
   const given = Predicate.isObject(config) ? config : {}
   const seconds = (name: string, least: number, before: Duration.Duration) => {
