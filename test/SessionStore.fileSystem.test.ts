@@ -208,7 +208,7 @@ describe("the file system store", () => {
       const directory = yield* temporaryDirectory
       fs.writeFileSync(`${directory}/file`, "")
       const inFile = SessionStore.layerFileSystem({ directory: `${directory}/file/x` })
-      failsWith(yield* Effect.flip(build(inFile)), "unavailable", /file.*Nothing was sent/)
+      failsWith(yield* Effect.flip(build(inFile)), "unavailable", /file.*No call was sent/)
 
       const store = yield* build(SessionStore.layerFileSystem({ directory }))
       yield* store.swap("key", 0, "value")

@@ -72,7 +72,7 @@ export class SessionStoreError extends Classified<{
   message: ({ detail, endpoint, reason }) =>
     `The store (${endpoint}): ${detail}. ${
       reason === "unavailable"
-        ? "Nothing was sent; check the store."
+        ? "No call was sent; check the store."
         : "Put the key that it was sealed with into LARK_SEAL_KEY, or into LARK_SEAL_KEY_PREVIOUS; a new login or ticket replaces it."
     }`
 }) {}
