@@ -114,17 +114,21 @@ const make = Effect.gen(function*() {
   const become = (next: State) => SubscriptionRef.set(state, next)
 
   let settings = Settings.initial
-  const onSettings = (clientConfig: unknown): void => {
+  const takeSettings = (clientConfig: unknown): void => {
     settings = Settings.settingsIn(clientConfig, settings)
   }
 
   /** The attempts since there was a connection. */
   let attempts = 0
 
+  /** Whether this connection has answered a ping. To lose it then is the normal case. */
+  let isSound = false
+
   const attempt = Effect.gen(function*() {
+    isSound = false
     yield* become({ _tag: "Connecting" })
     const address = yield* discover(client, config)
-    onSettings(address.clientConfig)
+    takeSettings(address.clientConfig)
     return yield* converse(address, {
       deliver: sink.deliver,
       onConnected: Effect.suspend(() => {
@@ -132,7 +136,10 @@ const make = Effect.gen(function*() {
         return Effect.andThen(become({ _tag: "Connected" }), Effect.logDebug("Lark long connection established"))
       }),
       settings: () => settings,
-      onSettings
+      onPong: (clientConfig) => {
+        isSound = true
+        takeSettings(clientConfig)
+      }
     })
   }).pipe(
     Effect.scoped,
@@ -158,9 +165,7 @@ const make = Effect.gen(function*() {
             ? Duration.times(reconnectNonce, random)
             : reconnectInterval
         )
-        // To be disconnected is the normal case.
-        const wasConnected = (yield* SubscriptionRef.get(state))._tag === "Connected"
-        const log = wasConnected ? Effect.logDebug : Effect.logWarning
+        const log = isSound ? Effect.logDebug : Effect.logWarning
         attempts++
         yield* become({ _tag: "Waiting", reason, code, duration })
         yield* Effect.annotateLogs(log("Lark long connection lost"), {

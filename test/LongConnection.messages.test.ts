@@ -42,6 +42,16 @@ const collecting = Effect.gen(function*() {
 
 const half = (id: string, bytes: number) => eventFrame(new Uint8Array(bytes), { message_id: id, sum: "2", seq: "0" })
 
+const pong = (payload: string) =>
+  Frame.encode({
+    seqId: 0n,
+    logId: 0n,
+    service: 42,
+    method: 0,
+    headers: [["type", "pong"]],
+    payload: new TextEncoder().encode(payload)
+  })
+
 describe("a message", () => {
   it.effect("is acknowledged by its own frame, with the time that it took", () =>
     Effect.gen(function*() {
@@ -203,16 +213,6 @@ describe("a message", () => {
 })
 
 describe("a pong", () => {
-  const pong = (payload: string) =>
-    Frame.encode({
-      seqId: 0n,
-      logId: 0n,
-      service: 42,
-      method: 0,
-      headers: [["type", "pong"]],
-      payload: new TextEncoder().encode(payload)
-    })
-
   it.effect("may change the interval of pings; invalid settings change nothing", () =>
     Effect.gen(function*() {
       const { message, server } = yield* collecting
@@ -280,18 +280,24 @@ describe("a connection that cannot be made", () => {
       assert.isAbove(requests, 2)
     }))
 
-  it.effect("is a warning; one that ends is not", () =>
+  it.effect("is a warning, and so is one that ends before it answers a ping; one that ends later is not", () =>
     Effect.gen(function*() {
-      const server = makeSocket()
+      const [mute, sound] = [makeSocket(), makeSocket()]
       const { levels, text } = yield* logs(Effect.gen(function*() {
-        yield* connected(() => Effect.void, [server])
-        server.close(1001, "")
+        yield* connected(() => Effect.void, [mute, sound])
+        mute.close(1001, "")
         yield* settle
         yield* TestClock.adjust("2 seconds")
+        yield* settle
+        sound.message(pong(""))
+        yield* settle
+        sound.close(1001, "")
+        yield* TestClock.adjust("2 seconds")
+        yield* settle
       }))
-      assert.deepStrictEqual(levels.filter((level) => level === "Warn"), ["Warn"])
-      assert.include(text, "1001")
-      assert.include(text, "the address cannot be used")
+      // The second one could not be made: there is no third socket.
+      assert.lengthOf(levels.filter((level) => level === "Warn"), 2)
+      assert.lengthOf(text.match(/long connection lost/g) ?? [], 3)
     }))
 
   it.effect("says no more than that, if the WebSocket says no more", () =>

@@ -26,8 +26,8 @@ interface Surroundings {
   readonly deliver: Events.Sink["deliver"]
   readonly onConnected: Effect.Effect<void>
   readonly settings: () => Settings
-  /** Takes the settings in a pong. */
-  readonly onSettings: (clientConfig: unknown) => void
+  /** Takes the settings in a pong; it may have none. */
+  readonly onPong: (clientConfig: unknown) => void
 }
 
 const control = 0
@@ -57,7 +57,7 @@ const pongTimeout = (pingInterval: Duration.Duration): Duration.Duration =>
 /** Connects, and answers every message until the connection ends. Closes it with its scope, by code 1000. */
 export const converse = Effect.fnUntraced(function*(
   { secrets, serviceId, url }: Address,
-  { deliver, onConnected, onSettings, settings }: Surroundings
+  { deliver, onConnected, onPong, settings }: Surroundings
 ): Effect.fn.Return<never, Lost, Socket.WebSocketConstructor | Scope.Scope> {
   const clock = yield* Clock.Clock
   const redact = makeRedactor([url, ...secrets])
@@ -123,7 +123,7 @@ export const converse = Effect.fnUntraced(function*(
       const frame = typeof bytes === "string" ? Option.none() : decode(bytes)
       if (Option.isNone(frame)) return Effect.logDebug("A frame of the long connection cannot be read")
       const type = headerOf(frame.value, "type")
-      if (frame.value.method === control && type === "pong") onSettings(parse(frame.value.payload ?? new Uint8Array()))
+      if (frame.value.method === control && type === "pong") onPong(parse(frame.value.payload ?? new Uint8Array()))
       return frame.value.method === data && type === "event" ? receiveMessage(frame.value) : Effect.void
     })
 
