@@ -61,7 +61,7 @@ import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Events from "./Events.ts"
 import { LarkConfig } from "./LarkConfig.ts"
-import { converse } from "./LongConnection/converse.ts"
+import { runConnection } from "./LongConnection/connection.ts"
 import { discover, tooManyConnections } from "./LongConnection/discover.ts"
 import { Lost } from "./LongConnection/Lost.ts"
 import * as Settings from "./LongConnection/settings.ts"
@@ -111,7 +111,7 @@ const make = Effect.gen(function*() {
   const client = yield* HttpClient.HttpClient
   const sink = yield* Events.make
   const state = yield* SubscriptionRef.make<State>({ _tag: "Idle" })
-  const become = (next: State) => SubscriptionRef.set(state, next)
+  const setState = (next: State) => SubscriptionRef.set(state, next)
 
   let settings = Settings.initial
   const takeSettings = (clientConfig: unknown): void => {
@@ -121,23 +121,23 @@ const make = Effect.gen(function*() {
   /** The attempts since there was a connection. */
   let attempts = 0
 
-  /** Whether this connection has answered a ping. To lose it then is the normal case. */
-  let isSound = false
+  /** Whether the platform has answered a ping on this connection. To lose it later is the normal case. */
+  let hasPonged = false
 
   const attempt = Effect.gen(function*() {
-    isSound = false
-    yield* become({ _tag: "Connecting" })
+    hasPonged = false
+    yield* setState({ _tag: "Connecting" })
     const address = yield* discover(client, config)
     takeSettings(address.clientConfig)
-    return yield* converse(address, {
+    return yield* runConnection(address, {
       deliver: sink.deliver,
       onConnected: Effect.suspend(() => {
         attempts = 0
-        return Effect.andThen(become({ _tag: "Connected" }), Effect.logDebug("Lark long connection established"))
+        return Effect.andThen(setState({ _tag: "Connected" }), Effect.logDebug("Lark long connection established"))
       }),
       settings: () => settings,
       onPong: (clientConfig) => {
-        isSound = true
+        hasPonged = true
         takeSettings(clientConfig)
       }
     })
@@ -165,9 +165,9 @@ const make = Effect.gen(function*() {
             ? Duration.times(reconnectNonce, random)
             : reconnectInterval
         )
-        const log = isSound ? Effect.logDebug : Effect.logWarning
+        const log = hasPonged ? Effect.logDebug : Effect.logWarning
         attempts++
-        yield* become({ _tag: "Waiting", reason, code, duration })
+        yield* setState({ _tag: "Waiting", reason, code, duration })
         yield* Effect.annotateLogs(log("Lark long connection lost"), {
           "lark.reason": reason,
           "lark.retry_after_ms": Math.round(Duration.toMillis(duration))
@@ -178,7 +178,7 @@ const make = Effect.gen(function*() {
 
   yield* sink.wanted.pipe(
     Effect.andThen(connecting),
-    Effect.catch((error) => Effect.andThen(become({ _tag: "Refused", error }), sink.refuse(error))),
+    Effect.catch((error) => Effect.andThen(setState({ _tag: "Refused", error }), sink.refuse(error))),
     Effect.forkScoped
   )
 

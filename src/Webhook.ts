@@ -11,8 +11,7 @@
  * URL has no signature; its encryption proves where it comes from.
  *
  * A request is answered after the consumers of `Events` have taken its event. With `onEvent` it is answered before its event
- * is handled. Each handler runs in a fiber of its own. A handler that fails is logged with the name of its error, without its
- * message and without the data of the event.
+ * is handled.
  *
  * An event whose id is in `HandledEvents` gets 200 and is not handled. The id is added after the handler succeeded. A
  * duplicate that arrives while its event is handled waits for the outcome (its answer for two seconds at most); if the

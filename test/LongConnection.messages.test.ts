@@ -300,6 +300,15 @@ describe("a connection that cannot be made", () => {
       assert.lengthOf(text.match(/long connection lost/g) ?? [], 3)
     }))
 
+  it.effect("because the program ends is told to nobody", () =>
+    Effect.gen(function*() {
+      const { levels } = yield* logs(Effect.scoped(connected(() => Effect.void, [makeSocket()])))
+      assert.deepStrictEqual(levels.filter((level) => level !== "Debug"), [])
+      const { socket } = makeSocket()
+      const opening = { ...makeSocket(), socket: { ...socket, readyState: 0 } }
+      assert.deepStrictEqual((yield* logs(Effect.scoped(connected(() => Effect.void, [opening])))).levels, ["Debug"])
+    }))
+
   it.effect("says no more than that, if the WebSocket says no more", () =>
     Effect.gen(function*() {
       const { fail, socket } = makeSocket()

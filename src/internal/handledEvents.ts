@@ -35,7 +35,8 @@ export interface HandledEvents {
 }
 
 /**
- * The handled events of a webhook; in memory without a layer, for 8 hours after their last delivery (10,000 ids).
+ * The handled events of a webhook or a long connection; in memory without a layer, for 8 hours after their last delivery
+ * (10,000 ids).
  *
  * @category services
  */
@@ -66,7 +67,7 @@ const shared = Duration.hours(24)
  *
  * **Details**
  *
- * An id is kept for 24 hours under `storeId` (`lark-events` by default). Webhooks of different apps need different ids. SQL
+ * An id is kept for 24 hours under `storeId` (`lark-events` by default). Different apps need different ids. SQL
  * compares the clocks of the processes, Redis its own: clocks that differ by less than 16 hours forget no event too early.
  *
  * @category layers

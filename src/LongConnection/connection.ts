@@ -21,8 +21,8 @@ import type { Settings } from "./settings.ts"
 
 const openTimeout = "10 seconds"
 
-/** What the conversation needs of its surroundings. */
-interface Surroundings {
+/** What a connection tells, and asks, the program around it. */
+interface Hooks {
   readonly deliver: Events.Sink["deliver"]
   readonly onConnected: Effect.Effect<void>
   readonly settings: () => Settings
@@ -55,9 +55,9 @@ const pongTimeout = (pingInterval: Duration.Duration): Duration.Duration =>
   Duration.max(Duration.seconds(10), Duration.divideUnsafe(pingInterval, 3))
 
 /** Connects, and answers every message until the connection ends. Closes it with its scope, by code 1000. */
-export const converse = Effect.fnUntraced(function*(
+export const runConnection = Effect.fnUntraced(function*(
   { secrets, serviceId, url }: Address,
-  { deliver, onConnected, onPong, settings }: Surroundings
+  { deliver, onConnected, onPong, settings }: Hooks
 ): Effect.fn.Return<never, Lost, Socket.WebSocketConstructor | Scope.Scope> {
   const clock = yield* Clock.Clock
   const redact = makeRedactor([url, ...secrets])
