@@ -149,13 +149,15 @@ describe("safety", () => {
         assert.strictEqual(after._tag, "Read", "only a read tells whose doing the refusal is")
       }
       assert.deepStrictEqual(others, [])
-      const refused = report.attempts.findIndex((attempt) =>
-        attempt._tag === "Swap" && attempt.answer._tag === "Conflict" && attempt.expected !== attempt.desired
-      )
-      const since = refused === -1 ? [] : report.attempts.slice(refused)
-      const isDoubted = since.some((attempt) => Option.contains(shown(attempt), target))
-        || (since.length > 0 && since.every((attempt) => Option.isNone(shown(attempt)))
-          && !since.some(({ answer }) => answer._tag === "Observed"))
+      // Of each swap that met a conflict: what was shown by it and after it.
+      const isDoubted = report.attempts.some((attempt, index) => {
+        if (attempt._tag !== "Swap" || attempt.answer._tag !== "Conflict" || attempt.expected === attempt.desired) {
+          return false
+        }
+        const since = report.attempts.slice(index)
+        return since.some((attempt) => Option.contains(shown(attempt), target))
+          || since.every((attempt) => attempt.answer._tag !== "Observed" && Option.isNone(shown(attempt)))
+      })
       assert.strictEqual(
         report.effect,
         report.outcome === "swapped" ? "applied" : wasLost || isDoubted ? "unknown" : "none"
