@@ -326,7 +326,9 @@ describe("work", () => {
       const { deadline, minAttempt } = scenario.rules
       const answers = beforeTheEnd(report).flatMap((attempt) =>
         // After which no attempt could be made, the schedule is not asked.
-        isTransient(attempt) && endOf(attempt) + minAttempt <= deadline ? [attempt.answer] : []
+        isTransient(attempt) && endOf(attempt) < deadline && endOf(attempt) + minAttempt <= deadline
+          ? [attempt.answer]
+          : []
       )
       // What may not be sent again and cannot be read needs no delay.
       const unasked = error === "CasIndeterminate" && !scenario.canRead ? 1 : 0
