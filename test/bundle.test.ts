@@ -5,6 +5,7 @@ import { build } from "esbuild"
 import { readFileSync } from "node:fs"
 import * as path from "node:path"
 import { gzipSync } from "node:zlib"
+import { rolldown } from "rolldown"
 import { describe, expect, it } from "vitest"
 import { markPure } from "../scripts/markPure.ts"
 
@@ -78,6 +79,24 @@ describe("a bundle", () => {
     const { bytes } = await bundle(program)
     expect(bytes).toBeGreaterThan(1_000)
     expect(bytes).toBeLessThanOrEqual(most)
+  })
+
+  it("of setHost, imported from the index by a bundler that drops what a namespace does not use, is as small", async () => {
+    const entry = path.join(root, "entry.ts")
+    const build = await rolldown({
+      input: entry,
+      external: /^effect(\/|$)/,
+      treeshake: { moduleSideEffects: false },
+      plugins: [{
+        name: "pure",
+        resolveId: (id) =>
+          id === entry ? id : id === "effect-lark-meetings" ? path.join(root, "src/index.ts") : undefined,
+        load: (id) => id === entry ? fromIndex : id.endsWith(".ts") ? markPure(id, readFileSync(id, "utf8")) : undefined
+      }]
+    })
+    const { output: [{ code, modules }] } = await build.generate({ minify: true })
+    expect(Object.keys(modules)).toContain(path.join(root, "src/Meetings.ts"))
+    expect(gzipSync(code).byteLength).toBeLessThanOrEqual(25_000)
   })
 
   it("of one accessor is at most 500 bytes", async () => {
