@@ -96,7 +96,10 @@ export class Refused extends Classified<{
   readonly msg: string
 }>()("EventsRefused", {
   kind: "setup",
-  message: ({ code, msg, reason }) => `No events${code === undefined ? "" : `: [${code}]`} ${msg}. ${advice[reason]}`
+  message: ({ code, msg, reason }) => {
+    const said = [code === undefined ? "" : `[${code}]`, msg].filter(Boolean).join(" ")
+    return `No events${said && `: ${said}`}. ${advice[reason]}`
+  }
 }) {}
 
 const advice = {

@@ -279,6 +279,25 @@ describe("a lost connection", () => {
     ))
 })
 
+describe("an answer that is no address", () => {
+  it.effect("is quoted with its HTTP status", () =>
+    connect(
+      {
+        faults: [{
+          endpoint: "long_connection",
+          nth: 0,
+          fault: { _tag: "ServerError", status: 502, applied: false, body: "html" }
+        }]
+      },
+      Effect.gen(function*() {
+        yield* consume
+        const state = yield* LongConnection.state
+        assert(state._tag === "Waiting")
+        assert.match(state.reason, /^HTTP 502: the body is not JSON/)
+      })
+    ))
+})
+
 describe("a platform that refuses the app", () => {
   const refusals = [
     [403, "forbidden"],
@@ -303,6 +322,16 @@ describe("a platform that refuses the app", () => {
         assert.strictEqual(yield* Effect.flip(LongConnection.connected), error)
         assert.deepStrictEqual(yield* LongConnection.state, { _tag: "Refused", error })
         assert.deepStrictEqual(yield* discoveries, [0])
+      })
+    ))
+
+  it.effect("without a message is quoted by its code", () =>
+    connect(
+      { connectionFaults: [{ nth: 0, fault: { _tag: "Code", code: 514, msg: "" } }] },
+      Effect.gen(function*() {
+        const { fiber } = yield* consume
+        const { message } = yield* Effect.flip(Fiber.join(fiber))
+        assert.strictEqual(message, "No events: [514]. Check LARK_APP_ID and LARK_APP_SECRET.")
       })
     ))
 

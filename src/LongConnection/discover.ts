@@ -68,7 +68,9 @@ export const discover = Effect.fnUntraced(function*(
     // The official SDKs send it, for the gateway.
     Effect.map(HttpClientRequest.setHeader("locale", "zh")),
     Effect.flatMap((request) => exchange(client, endpoint, request, [appSecret], timeout)),
-    Effect.mapError(({ reason }) => new Lost({ reason }))
+    Effect.mapError((error) =>
+      new Lost({ reason: "status" in error ? `HTTP ${error.status}: ${error.reason}` : error.reason })
+    )
   )
   if (code !== 0) {
     const reason = status === 200 ? refusals[code] : undefined
