@@ -135,15 +135,15 @@ export class Events extends Context.Service<Events, {
 }>()("effect-lark-meetings/Events") {}
 
 /**
- * What a source of events needs.
+ * A source of events: what gives them to consumers, and the service through which those take them.
  *
  * @category models
  */
-export interface Sink {
+export interface Source {
   /** The service that the source provides. */
   readonly events: Events["Service"]
   /** Waits for the first consumer. */
-  readonly wanted: Effect.Effect<void>
+  readonly awaitConsumer: Effect.Effect<void>
   /** Whether the event is being handled. */
   readonly isRunning: (event: Event) => boolean
   /**
@@ -173,10 +173,10 @@ const maxAhead = 10_000
  *
  * @category constructors
  */
-export const make: Effect.Effect<Sink, never, Scope.Scope> = Effect.gen(function*() {
+export const make: Effect.Effect<Source, never, Scope.Scope> = Effect.gen(function*() {
   const scope = yield* Effect.scope
   const once = yield* makeOnce
-  const wanted = yield* Deferred.make<void>()
+  const firstConsumer = yield* Deferred.make<void>()
   const refused = yield* Deferred.make<never, Refused>()
   const consumers = new Set<Consumer>()
 
@@ -185,7 +185,7 @@ export const make: Effect.Effect<Sink, never, Scope.Scope> = Effect.gen(function
       Effect.suspend(() => {
         const consumer = { take, ahead: new Set<string>() }
         consumers.add(consumer)
-        return Effect.as(Deferred.succeed(wanted, undefined), consumer)
+        return Effect.as(Deferred.succeed(firstConsumer, undefined), consumer)
       }),
       (consumer) => Effect.sync(() => consumers.delete(consumer))
     )
@@ -264,7 +264,7 @@ export const make: Effect.Effect<Sink, never, Scope.Scope> = Effect.gen(function
 
   return {
     events: Events.of({ handle, stream }),
-    wanted: Deferred.await(wanted),
+    awaitConsumer: Deferred.await(firstConsumer),
     isRunning: ({ id }) => once.isRunning(id),
     deliver: (event) =>
       Effect.suspend(() =>

@@ -109,7 +109,7 @@ const slowPause = (random: number) => Duration.seconds(30 + 30 * random)
 const make = Effect.gen(function*() {
   const config = yield* LarkConfig
   const client = yield* HttpClient.HttpClient
-  const sink = yield* Events.make
+  const source = yield* Events.make
   const state = yield* SubscriptionRef.make<State>({ _tag: "Idle" })
   const setState = (next: State) => SubscriptionRef.set(state, next)
 
@@ -130,7 +130,7 @@ const make = Effect.gen(function*() {
     const address = yield* discover(client, config)
     takeSettings(address.clientConfig)
     return yield* runConnection(address, {
-      deliver: sink.deliver,
+      deliver: source.deliver,
       onConnected: Effect.suspend(() => {
         attempts = 0
         return Effect.andThen(setState({ _tag: "Connected" }), Effect.logDebug("Lark long connection established"))
@@ -176,16 +176,16 @@ const make = Effect.gen(function*() {
       }))
   )
 
-  yield* sink.wanted.pipe(
+  yield* source.awaitConsumer.pipe(
     Effect.andThen(connecting),
-    Effect.catch((error) => Effect.andThen(setState({ _tag: "Refused", error }), sink.refuse(error))),
+    Effect.catch((error) => Effect.andThen(setState({ _tag: "Refused", error }), source.refuse(error))),
     Effect.forkScoped
   )
 
   return Context.make(LongConnection, {
     state: SubscriptionRef.get(state),
     changes: SubscriptionRef.changes(state)
-  }).pipe(Context.add(Events.Events, sink.events))
+  }).pipe(Context.add(Events.Events, source.events))
 })
 
 /**

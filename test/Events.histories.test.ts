@@ -55,7 +55,7 @@ const play = (seed: number) =>
           return Effect.sync(value)
       }
     }
-    const sink = yield* Events.make.pipe(
+    const source = yield* Events.make.pipe(
       Effect.provideService(Events.HandledEvents, {
         has: (id) => breakdown(() => added.has(id)),
         add: (id) => breakdown(() => void added.add(id))
@@ -110,8 +110,8 @@ const play = (seed: number) =>
       }
       consumers.push(consumer)
       const run = isStream
-        ? Stream.runForEach(sink.events.stream({ capacity }), ({ id }) => succeed(consumer, id))
-        : sink.events.handle(handler(consumer), { capacity })
+        ? Stream.runForEach(source.events.stream({ capacity }), ({ id }) => succeed(consumer, id))
+        : source.events.handle(handler(consumer), { capacity })
       const fiber = yield* Effect.forkIn(run, scope, { startImmediately: true })
       if (chance(isCalm ? 1 : 0.5)) return
       yield* Effect.sleep(below(400_000))
@@ -131,7 +131,7 @@ const play = (seed: number) =>
               Effect.gen(function*() {
                 yield* Effect.sleep(after)
                 const at = yield* Clock.currentTimeMillis
-                const isTaken = yield* sink.deliver(eventOf(id))
+                const isTaken = yield* source.deliver(eventOf(id))
                 const answeredAt = yield* Clock.currentTimeMillis
                 deliveries.push({ id, at, answeredAt, isTaken })
                 return isTaken
@@ -173,7 +173,7 @@ const play = (seed: number) =>
     for (const id of ids) {
       // A handler may hang for ever, and its event is running then.
       const hangs = consumers.some(({ running }) => running.has(id))
-      if (!hangs) assert.isFalse(sink.isRunning(eventOf(id)), `${id} is stuck`)
+      if (!hangs) assert.isFalse(source.isRunning(eventOf(id)), `${id} is stuck`)
     }
   }))
 

@@ -23,7 +23,7 @@ const openTimeout = "10 seconds"
 
 /** What a connection tells, and asks, the program around it. */
 interface Hooks {
-  readonly deliver: Events.Sink["deliver"]
+  readonly deliver: Events.Source["deliver"]
   readonly onConnected: Effect.Effect<void>
   readonly settings: () => Settings
   /** Takes the settings in a pong; it may have none. */
