@@ -24,8 +24,8 @@ import { onMonotonicClock } from "./monotonicClock.ts"
  * An operation that fails, or takes longer than a second, is logged: the event is handled, perhaps once more.
  *
  * A set of your own keeps two pods from handling an event at the same moment if `has` claims the id in one step (`INSERT …
- * ON CONFLICT DO NOTHING`; no row inserted means `true`). Let the claim expire unless `add` confirms it: the event of a handler
- * that failed is handled again only after that.
+ * ON CONFLICT DO NOTHING`; no row inserted means `true`). Let the claim expire within 15 seconds unless `add` confirms it: an
+ * event that comes again while it is claimed is acknowledged, and lost if its handler had failed.
  *
  * @category models
  */
