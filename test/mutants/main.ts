@@ -7,6 +7,7 @@ import { Schema } from "effect"
 import { existsSync, readFileSync, rmSync } from "node:fs"
 import * as answers from "./answers.ts"
 import * as bounds from "./bounds.ts"
+import * as events from "./events.ts"
 import * as interruption from "./interruption.ts"
 import type { Mutant, Test } from "./Mutant.ts"
 import * as plugged from "./plugged.ts"
@@ -16,7 +17,7 @@ import * as wire from "./wire.ts"
 
 const words = process.argv.slice(2)
 
-const mutants = [answers, bounds, interruption, plugged, queue, wire].flatMap(({ mutants }) => mutants).filter(
+const mutants = [answers, bounds, events, interruption, plugged, queue, wire].flatMap(({ mutants }) => mutants).filter(
   ({ file, killer, name }) =>
     words.length === 0 || words.some((word) => [name, file, killer.file, killer.title].join("\n").includes(word))
 )
