@@ -194,7 +194,8 @@ const make = Effect.gen(function*() {
  * **Details**
  *
  * The WebSocket is that of the platform: `Socket.layerWebSocketConstructorGlobal` of `effect/socket` (Node 22 and later,
- * Deno, Bun), `NodeWS.layerWebSocketConstructor` of `@effect/platform-node`, or `Simulator.layer`.
+ * Deno, Bun), `NodeWS.layerWebSocketConstructor` of `@effect/platform-node`, or `Simulator.layer`. Node's own does not say why
+ * a connection cannot be made; `NodeWS` does.
  *
  * @category layers
  */
