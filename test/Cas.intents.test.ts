@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { Cas } from "effect-lark-meetings"
-import { failure, lost, make as scripted, plain, report, run } from "./fixtures/ScriptedRegister.ts"
+import { failure, Gone, lost, make as scripted, plain, report, run } from "./fixtures/ScriptedRegister.ts"
 
 const { applied, conflict, ensure, ensureUnless, handover, observed, Policy } = Cas
 
@@ -17,6 +17,7 @@ describe("an intent", () => {
       ensureUnless("bob", ["carol"]),
       ensureUnless("bob", () => false),
       Cas.rotate(["alice", "bob"]),
+      Cas.prefer(["alice", "bob"]),
       update
     ]
     assert.deepStrictEqual(intents.map(({ name, values }) => [name, ...values]), [
@@ -25,6 +26,7 @@ describe("an intent", () => {
       ["ensureUnless", "bob", "carol"],
       ["ensureUnless", "bob"],
       ["rotate", "alice", "bob"],
+      ["prefer", "alice", "bob"],
       ["update"]
     ])
   })
@@ -152,5 +154,40 @@ describe("ensureUnless", () => {
       const { register } = scripted([observed("bob")], { canRead: true })
       const { outcome } = yield* run(Cas.run(register, ensureUnless("bob", ["bob"])))
       assert.strictEqual(outcome, "already")
+    }))
+})
+
+describe("prefer", () => {
+  it("wants the first candidate that is not known to be unavailable, whatever is in place", () => {
+    const { decide } = Cas.prefer(["a", "b", "c"])
+    const equals = (x: string, y: string) => x === y
+    const cases: ReadonlyArray<readonly [observed: string, gone: ReadonlyArray<string>, Cas.Decision<string>]> = [
+      ["c", [], { _tag: "Swap", to: "a" }],
+      ["a", [], { _tag: "Keep" }],
+      ["stranger", ["a"], { _tag: "Swap", to: "b" }],
+      ["b", ["a"], { _tag: "Keep" }],
+      ["a", ["a"], { _tag: "Swap", to: "b" }],
+      ["c", ["a", "b", "c"], { _tag: "Refuse", reason: "NoCandidate" }]
+    ]
+    for (const [observed, gone, decision] of cases) {
+      assert.deepStrictEqual<unknown>(decide(observed, equals, gone), decision)
+    }
+  })
+
+  it.effect("asks for the next candidate when one is unavailable, and keeps the one in place if it is the next", () =>
+    Effect.gen(function*() {
+      const { calls, register } = scripted([new Gone({ why: "left" }), observed("b")], { canRead: true })
+      const missing = { ...register, classifyError: () => "unavailable" as const }
+      const { outcome, swaps } = yield* run(Cas.run(missing, Cas.prefer(["a", "b", "c"]), { hint: "b" }))
+      assert.deepStrictEqual([calls, outcome, swaps], [["0 b->a", "0 read"], "converged", 1])
+    }))
+
+  it.effect("keeps a candidate that was unavailable and is in place now", () =>
+    Effect.gen(function*() {
+      const answers = [new Gone({ why: "away" }), conflict("a"), observed("a")]
+      const { calls, register } = scripted(answers, { canRead: true })
+      const missing = { ...register, classifyError: () => "unavailable" as const }
+      const { after, swaps } = yield* run(Cas.run(missing, Cas.prefer(["a", "b"]), { hint: "c", policy: plain }))
+      assert.deepStrictEqual([calls, after, swaps], [["0 c->a", "0 c->b"], "a", 2])
     }))
 })

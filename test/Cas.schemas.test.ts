@@ -217,7 +217,9 @@ describe("an intent that is data", () => {
     Cas.ensureUnless(a, [b, c]),
     Cas.ensureUnless(a, []),
     Cas.rotate([a]),
-    Cas.rotate([a, b, c])
+    Cas.rotate([a, b, c]),
+    Cas.prefer([a]),
+    Cas.prefer([a, b, c])
   ]
 
   it("has the type of an intent", () => {
@@ -250,13 +252,15 @@ describe("an intent that is data", () => {
         encode(Cas.ensure("bob")),
         encode(Cas.handover("alice", "bob")),
         encode(Cas.ensureUnless("bob", ["carol"])),
-        encode(Cas.rotate(["alice", "bob"]))
+        encode(Cas.rotate(["alice", "bob"])),
+        encode(Cas.prefer(["alice", "bob"]))
       ],
       [
         { _tag: "Ensure", target: "bob", onUnknown: "reassert" },
         { _tag: "Handover", from: "alice", to: "bob", onUnknown: "reassert" },
         { _tag: "EnsureUnless", target: "bob", isProtected: ["carol"], onUnknown: "stopIfMoved" },
-        { _tag: "Rotate", candidates: ["alice", "bob"], onUnknown: "stopIfMoved" }
+        { _tag: "Rotate", candidates: ["alice", "bob"], onUnknown: "stopIfMoved" },
+        { _tag: "Prefer", candidates: ["alice", "bob"], onUnknown: "reassert" }
       ]
     )
   })

@@ -1,6 +1,6 @@
 /** What the compiler knows of an operation. The compiler is the test; at run time these say nothing. */
 import { describe, expectTypeOf, it } from "@effect/vitest"
-import { Context, Data, type Duration, Effect, Schedule } from "effect"
+import { Context, Data, type Duration, Effect, type Result, Schedule, Stream } from "effect"
 import { Cas, type LarkError, Meetings, MeetingUser } from "effect-lark-meetings"
 import { alice, bob, id } from "./fixtures/World.ts"
 
@@ -179,11 +179,47 @@ describe("Cas.Policy.make", () => {
   })
 })
 
+describe("Cas.maintain", () => {
+  const read = Effect.succeed(Cas.observed("alice"))
+
+  it("emits reports and the errors of rounds, and fails as they do, or contested", () => {
+    const maintained = Cas.maintain({ ...register, read }, Cas.ensure("bob"))
+    expectTypeOf(maintained).toEqualTypeOf<
+      Stream.Stream<Result.Result<Cas.Report<string>, Own>, Own | Cas.Contested<string>, Db>
+    >()
+  })
+
+  it("fails as schedules do, and needs what they and wake need", () => {
+    const maintained = Cas.maintain({ ...register, read }, Cas.ensure("bob"), {
+      poll: failing,
+      wake: Stream.fromEffect(Effect.andThen(Limiter, Effect.fail(new Closed())))
+    })
+    expectTypeOf<Stream.Error<typeof maintained>>().toEqualTypeOf<Own | Cas.Contested<string> | Budget>()
+    expectTypeOf<Stream.Services<typeof maintained>>().toEqualTypeOf<Db | Limiter>()
+  })
+
+  it("takes only a register that can be read, and gives it no hint", () => {
+    // @ts-expect-error nothing shows the value
+    void Cas.maintain(register, Cas.ensure("bob"))
+    // @ts-expect-error each round reads
+    void Cas.maintain({ ...register, read }, Cas.ensure("bob"), { hint: "alice" })
+  })
+
+  it("runs in a queue of its values only", () => {
+    void Cas.maintain({ ...register, read }, Cas.ensure("bob"), { queue: [Cas.makeQueue<number, string>(), 1] })
+    // @ts-expect-error the queue holds numbers
+    void Cas.maintain({ ...register, read }, Cas.ensure("bob"), { queue: [Cas.makeQueue<number, number>(), 1] })
+    // @ts-expect-error the keys are numbers
+    void Cas.maintain({ ...register, read }, Cas.ensure("bob"), { queue: [Cas.makeQueue<number, string>(), "1"] })
+  })
+})
+
 describe("intents", () => {
   it("hold values of one type", () => {
     expectTypeOf(Cas.ensure("bob")).toEqualTypeOf<Cas.DataIntent<string, "Ensure">>()
     expectTypeOf(Cas.handover("alice", "bob")).toEqualTypeOf<Cas.DataIntent<string, "Handover">>()
     expectTypeOf(Cas.rotate(["alice", "bob"])).toEqualTypeOf<Cas.DataIntent<string, "Rotate">>()
+    expectTypeOf(Cas.prefer(["alice", "bob"])).toEqualTypeOf<Cas.DataIntent<string, "Prefer">>()
     expectTypeOf(Cas.ensureUnless("bob", ["alice"])).toEqualTypeOf<Cas.DataIntent<string, "EnsureUnless">>()
     expectTypeOf(Cas.ensureUnless("bob", () => true)).toEqualTypeOf<Cas.Intent<string>>()
     expectTypeOf<Cas.DataIntent<string>>().toExtend<Cas.Intent<string>>()

@@ -23,8 +23,8 @@ export type Decision<A> =
  *
  * **Details**
  *
- * - `reassert` (`ensure`, `handover`): send the same swap again, and go on until the target holds. The target may be written
- *   twice, over a change that somebody else made in between.
+ * - `reassert` (`ensure`, `handover`, `prefer`): send the same swap again, and go on until the target holds. The target may
+ *   be written twice, over a change that somebody else made in between.
  * - `stopIfMoved` (the other intents): send the same swap again; if it meets a third value, end with `CasSuperseded`.
  * - `neverResend`: read, and send nothing. The target seen is `converged`; any other value ends with `CasIndeterminate`.
  *   Only with this policy does an operation take effect at most once.
@@ -47,7 +47,7 @@ export interface Intent<A> {
   readonly expects: Option.Option<A>
   /** Used unless the policy has its own. */
   readonly onUnknown: OnUnknown
-  /** The decision on an observed value, given the targets that were found to be unavailable. Pure. */
+  /** The decision on an observed value, given the targets, other than that, that were found to be unavailable. Pure. */
   readonly decide: (
     observed: A,
     equals: Equivalence.Equivalence<A>,
@@ -68,7 +68,8 @@ export type DataIntent<A, Tag extends string = string> =
     | { readonly _tag: "Ensure"; readonly target: A }
     | { readonly _tag: "Handover"; readonly from: A; readonly to: A }
     | { readonly _tag: "EnsureUnless"; readonly target: A; readonly isProtected: ReadonlyArray<A> }
-    | { readonly _tag: "Rotate"; readonly candidates: readonly [A, ...ReadonlyArray<A>] },
+    | { readonly _tag: "Rotate"; readonly candidates: readonly [A, ...ReadonlyArray<A>] }
+    | { readonly _tag: "Prefer"; readonly candidates: readonly [A, ...ReadonlyArray<A>] },
     { readonly _tag: Tag }
   >
 
@@ -183,6 +184,34 @@ export const rotate = <A>(candidates: readonly [A, ...ReadonlyArray<A>]): DataIn
       : current === -1
       ? { _tag: "Refuse", reason: "NoCandidate" }
       : keep
+  }
+})
+
+/**
+ * Make the first available candidate the value.
+ *
+ * **Details**
+ *
+ * Skips a candidate that the register classifies as `unavailable` (a user who is not in the meeting), and keeps the value in
+ * place if it is the first of the others. If none is left, ends with `CasRefused`, reason `NoCandidate`. Idempotent.
+ *
+ * @category constructors
+ */
+export const prefer = <A>(candidates: readonly [A, ...ReadonlyArray<A>]): DataIntent<A, "Prefer"> => ({
+  ...common,
+  _tag: "Prefer",
+  candidates,
+  name: "prefer",
+  values: candidates,
+  onUnknown: "reassert",
+  skipsUnavailable: true,
+  decide: (observed, equals, unavailable) => {
+    const first = candidates.find((candidate) => !unavailable.some((gone) => equals(gone, candidate)))
+    return first === undefined
+      ? { _tag: "Refuse", reason: "NoCandidate" }
+      : equals(observed, first)
+      ? keep
+      : { _tag: "Swap", to: first }
   }
 })
 

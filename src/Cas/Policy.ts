@@ -86,7 +86,7 @@ const bursts = (
     }
   }))
 
-const fullJitter = Schedule.modifyDelay(
+export const fullJitter = Schedule.modifyDelay(
   Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")]),
   ({ duration }) => Effect.map(Random.next, (random) => Duration.times(duration, random))
 )
@@ -200,6 +200,12 @@ export const describePolicy = <A, E, R>(
     }, ${inWords(bounds.attemptTimeout)} an attempt`
   })
 
+/** A duration in milliseconds, NaN if it is none. */
+export const millisIn = (input: Duration.Input): number =>
+  Number.isNaN(input)
+    ? Number.NaN
+    : Option.getOrElse(Option.map(Duration.fromInput(input), Duration.toMillis), () => Number.NaN)
+
 /** The bounds of a policy in milliseconds. */
 export type Bounds = Readonly<Record<"maxSwaps" | "deadline" | "minAttempt" | "attemptTimeout", number>>
 
@@ -208,14 +214,10 @@ export type Bounds = Readonly<Record<"maxSwaps" | "deadline" | "minAttempt" | "a
  * takes a fifth of an operation without conflicts.
  */
 export const boundsOf = memoize((policy: Policy<never, unknown, unknown>): Bounds | InvalidPolicy => {
-  const millisOf = (input: Duration.Input) =>
-    Number.isNaN(input)
-      ? Number.NaN
-      : Option.getOrElse(Option.map(Duration.fromInput(input), Duration.toMillis), () => Number.NaN)
   const { maxSwaps } = policy
-  const deadline = millisOf(policy.deadline)
-  const minAttempt = millisOf(policy.minAttempt)
-  const attemptTimeout = millisOf(policy.attemptTimeout)
+  const deadline = millisIn(policy.deadline)
+  const minAttempt = millisIn(policy.minAttempt)
+  const attemptTimeout = millisIn(policy.attemptTimeout)
   const invalid = (setting: keyof Bounds, expected: string) =>
     new InvalidPolicy({ setting, expected, received: String(policy[setting]) })
   if (!(Number.isSafeInteger(maxSwaps) && maxSwaps > 0)) return invalid("maxSwaps", "a whole number of at least 1")

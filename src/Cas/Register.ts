@@ -27,7 +27,8 @@ export interface Register<A, out E = never, out R = never, out Cause = unknown> 
   /**
    * What a terminal error of `swap` means beyond the ordinary, which is that the swap was not executed.
    *
-   * - `unavailable`: this target cannot be set, another may. `rotate` goes on with the next candidate.
+   * - `unavailable`: this target cannot be set, another may. `rotate` and `prefer` go on with the next
+   *   candidate.
    * - `uncertain`: the swap may have been executed.
    */
   classifyError?(error: E): "unavailable" | "uncertain" | undefined

@@ -130,7 +130,7 @@ export class Exhausted<out A = unknown, out Cause = unknown>
 
 /**
  * The intent refused the value in place. `reason` is `Changed` (`handover`), `Protected` (`ensureUnless`), `NoCandidate`
- * (`rotate`), or the intent's own.
+ * (`rotate`, `prefer`), or the intent's own.
  *
  * @category errors
  */

@@ -153,9 +153,13 @@ const withRoundTrip = <A, E>(state: State<A, E>, answer: Outcome<A> | Observatio
       roundTrip: state.roundTrip === undefined ? took : state.roundTrip + (took - state.roundTrip) / 8
     }
 
-/** The intent's decision on a value. A swap of a value for itself is Keep. */
+/**
+ * The intent's decision on a value. A swap of a value for itself is Keep. What was unavailable and is in place now has become
+ * available since.
+ */
 const decisionOn = <A, E>(rules: Rules<A>, state: State<A, E>, value: A): Decision<A> => {
-  const decision = rules.intent.decide(value, rules.equals, state.unavailable)
+  const unavailable = state.unavailable.filter((gone) => !rules.equals(gone, value))
+  const decision = rules.intent.decide(value, rules.equals, unavailable)
   return decision._tag === "Swap" && rules.equals(decision.to, value) ? { _tag: "Keep" } : decision
 }
 

@@ -178,7 +178,7 @@ const isConstructed = <A>(u: Intent.Intent<A>, constructed: Intent.Intent<A>): b
 }
 
 /**
- * The schema of the intents that are data (`ensure`, `handover`, `ensureUnless` with a list, `rotate`), from the schema of
+ * The schema of the intents that are data (`ensure`, `handover`, `ensureUnless` with a list, `rotate`, `prefer`), from the schema of
  * their values. A decoded intent decides as the encoded one did, and has its `onUnknown`. Encoding fails for an
  * intent that differs from its constructor's in anything else, such as `decide`.
  *
@@ -189,7 +189,8 @@ export const IntentSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) =>
     Schema.TaggedStruct("Ensure", { target: value, onUnknown }),
     Schema.TaggedStruct("Handover", { from: value, to: value, onUnknown }),
     Schema.TaggedStruct("EnsureUnless", { target: value, isProtected: Schema.Array(value), onUnknown }),
-    Schema.TaggedStruct("Rotate", { candidates: Schema.NonEmptyArray(value), onUnknown })
+    Schema.TaggedStruct("Rotate", { candidates: Schema.NonEmptyArray(value), onUnknown }),
+    Schema.TaggedStruct("Prefer", { candidates: Schema.NonEmptyArray(value), onUnknown })
   ])
   const construct = (fields: (typeof data)["Type"]): Intent.DataIntent<A> => {
     switch (fields._tag) {
@@ -201,6 +202,8 @@ export const IntentSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) =>
         return Intent.ensureUnless(fields.target, fields.isProtected)
       case "Rotate":
         return Intent.rotate(fields.candidates)
+      case "Prefer":
+        return Intent.prefer(fields.candidates)
     }
   }
   const isData = Schema.is(data)

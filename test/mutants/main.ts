@@ -9,6 +9,7 @@ import * as answers from "./answers.ts"
 import * as bounds from "./bounds.ts"
 import * as events from "./events.ts"
 import * as interruption from "./interruption.ts"
+import * as maintain from "./maintain.ts"
 import type { Mutant, Test } from "./Mutant.ts"
 import * as plugged from "./plugged.ts"
 import * as queue from "./queue.ts"
@@ -17,10 +18,13 @@ import * as wire from "./wire.ts"
 
 const words = process.argv.slice(2)
 
-const mutants = [answers, bounds, events, interruption, plugged, queue, wire].flatMap(({ mutants }) => mutants).filter(
-  ({ file, killer, name }) =>
-    words.length === 0 || words.some((word) => [name, file, killer.file, killer.title].join("\n").includes(word))
+const mutants = [answers, bounds, events, interruption, maintain, plugged, queue, wire].flatMap(({ mutants }) =>
+  mutants
 )
+  .filter(
+    ({ file, killer, name }) =>
+      words.length === 0 || words.some((word) => [name, file, killer.file, killer.title].join("\n").includes(word))
+  )
 
 const Results = Schema.fromJsonString(Schema.Struct({
   testResults: Schema.Array(Schema.Struct({
