@@ -6,6 +6,7 @@
  * - `setHost` moves the host role, however many others move it meanwhile, and reports what it did.
  * - `swapHost` is the bare call: one request, no retry, the conflict a value.
  * - `get` reads a meeting, `end` ends it.
+ * - `watch` is a stream of snapshots, `keepHost` a loop that keeps the host as an intent wants it.
  * - `listByNo` and `activeByNo` find a meeting by its number.
  * - `invite` and `kickout` take any number of people, and have an outcome for each.
  *
@@ -38,18 +39,22 @@
  * ```
  */
 import * as Cache from "effect/Cache"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
 import * as Cas from "./Cas.ts"
 import { mixed } from "./internal/idTypes.ts"
 import { withSpan } from "./internal/telemetry.ts"
 import { LarkHttp } from "./LarkHttp.ts"
-import type { Meeting } from "./Meeting.ts"
+import * as Meeting from "./Meeting.ts"
 import type { MeetingId } from "./MeetingId.ts"
 import * as endpoints from "./Meetings/endpoints.ts"
 import * as hostRegister from "./Meetings/hostRegister.ts"
+import * as presence from "./Meetings/presence.ts"
 import * as MeetingUser from "./MeetingUser.ts"
 import { Tenant } from "./TenantToken.ts"
 import { UserToken } from "./UserToken.ts"
@@ -143,6 +148,36 @@ export interface SetHostOptions<T extends MeetingUser.IdType, E = never, R = nev
   /** Called when an interruption or a defect leaves a `set_host` of unknown effect, in flight or unanswered. */
   readonly onAbandoned?: Cas.QueueOptions<MeetingUser.MeetingUser<T>>["onAbandoned"]
 }
+
+/**
+ * How to look at a meeting again and again.
+ *
+ * @category models
+ */
+export interface WatchOptions<T extends MeetingUser.IdType, E = never, R = never>
+  extends Cas.RoundsOptions<Meeting.Meeting<T>, ErrorOf<"get">, E, R>
+{
+  /** The kind of id that names users: `open_id` unless given. */
+  readonly idType?: T | undefined
+}
+
+/**
+ * How a round of `keepHost` fails: as `get`, or as `setHost`.
+ *
+ * @category errors
+ */
+export type KeepHostError<T extends MeetingUser.IdType> = ErrorOf<"get"> | SetHostError<T>
+
+/**
+ * How to keep the host role: when to look, and how to move it.
+ *
+ * @category models
+ */
+export interface KeepHostOptions<T extends MeetingUser.IdType, E = never, R = never>
+  extends
+    Cas.MaintainOptions<MeetingUser.MeetingUser<T>, KeepHostError<T>, E, R>,
+    Omit<SetHostOptions<T>, "hint" | "latest">
+{}
 
 /**
  * The meeting operations: each method has the input, the result and the errors of its endpoint.
@@ -266,7 +301,8 @@ export const layer: Layer.Layer<Meetings, never, LarkHttp> = Layer.effect(Meetin
 export const get = <T extends MeetingUser.IdType = "open_id">(
   meetingId: MeetingId,
   options?: GetOptions<T>
-): Effect.Effect<Meeting<T>, ErrorOf<"get">, Meetings> => Meetings.use((meetings) => meetings.get(meetingId, options))
+): Effect.Effect<Meeting.Meeting<T>, ErrorOf<"get">, Meetings> =>
+  Meetings.use((meetings) => meetings.get(meetingId, options))
 
 /**
  * Sends one `set_host`: `desired` becomes host if `expected` is. No retry; a conflict, a request that was not sent and a
@@ -333,3 +369,113 @@ export function setHost<T extends MeetingUser.IdType, E, R>(
  */
 export const end = (meetingId: MeetingId): Effect.Effect<void, ErrorOf<"end">, Meetings | UserToken> =>
   Meetings.use((meetings) => meetings.end(meetingId))
+
+/**
+ * The meeting as it is now, and again whenever it has changed: who is in it, who hosts it, and all else that `get` reads.
+ * Fails with `ErrorOf<"get">`.
+ *
+ * **Details**
+ *
+ * Reads with `get` as often as `poll` says: every 10 seconds unless given. Each element of `wake`, an event for example, leads
+ * to a read at once. What a read shows is the snapshot; an event is only the reason to look. A snapshot that shows the same as
+ * the last one is not emitted; the order of the participants means nothing. The first snapshot of a meeting that has ended
+ * is the last element.
+ *
+ * A read that fails is repeated as `retry` says: for ever, within 5 seconds, unless given. The stream fails when `retry` ends,
+ * and with errors that no retry can change, unless `ends` says otherwise.
+ *
+ * **Gotchas**
+ *
+ * - A snapshot is late by up to the wait of `poll`, and by more while reads fail. What came and went between two reads is not
+ *   seen. There is no event for a change of the host: a move while nobody joins or leaves is seen at the next poll.
+ * - The next read begins when the consumer has taken the last snapshot.
+ * - Every watch reads for itself: share one with `Stream.share` or `Stream.broadcast`.
+ *
+ * @category accessors
+ */
+export const watch = <T extends MeetingUser.IdType = "open_id", E = never, R = never>(
+  meetingId: MeetingId,
+  options: WatchOptions<T, E, R> = {}
+): Stream.Stream<Meeting.Meeting<T>, ErrorOf<"get"> | E, Meetings | R> =>
+  Cas.rounds(get(meetingId, { idType: options.idType, withParticipants: true }), {
+    ...options,
+    ends: options.ends ?? hostRegister.isFinal
+  }).pipe(
+    Stream.filterMap((read) => read),
+    Stream.changesWith(presence.isSame),
+    Stream.takeUntil(({ status }) => status === Meeting.Status.Ended)
+  )
+
+/** Whether an error ends `keepHost`. People come and go, so that one of them is missing does not. */
+const endsKeeping = <T extends MeetingUser.IdType>(error: KeepHostError<T>): boolean => {
+  switch (error._tag) {
+    case "CasExhausted":
+    case "CasRefused":
+    case "CasSuperseded":
+    case "CasIndeterminate":
+    case "CasConflictWithoutState":
+    case "TargetNotInMeeting":
+    case "ParticipantStatusNotExpected":
+    case "OperatorNotInMeeting":
+    case "CannotOperateSelf":
+    // The next snapshot tells whether it has ended.
+    case "MeetingStatusUnexpected":
+      return false
+    case "CasInvalidPolicy":
+    case "CasInconsistentRegister":
+      return true
+    default:
+      return hostRegister.isFinal(error)
+  }
+}
+
+/**
+ * Keeps the host role with a user, or as an intent of `Cas` decides, until the meeting ends. Emits the report of each move,
+ * and the error of each round that failed.
+ *
+ * **Details**
+ *
+ * Each round takes a snapshot as `watch` does. If it breaks the intent, `setHost` moves the role, with the host of the snapshot
+ * as its hint. `Cas.prefer([chair, deputy])` means the chair while she is in the meeting, and the deputy while she is not.
+ *
+ * - Only people whom the snapshot shows in the meeting are made host. If no one whom the intent wants is there, the round
+ *   does nothing.
+ * - A host whom the intent accepts is not moved. Somebody who became host after the snapshot counts as present.
+ * - The stream ends with the meeting. It fails with errors that no retry can change, unless `ends` says otherwise; that a
+ *   target left in the meantime, contention and lost replies are none.
+ * - After `maxMoves` moves in a row that others undid, it gives up with `CasContested`: see `Cas.maintain`.
+ *
+ * **Gotchas**
+ *
+ * - It is late as `watch` is.
+ * - Run it as the app: a user can move the role only while being the host, and `NoPermission` ends it.
+ * - A host who left and came back between the snapshot and the move may be moved, and is moved back at the next snapshot.
+ * - With `user_id` the platform lists no rooms and telephones, so a room counts as absent.
+ *
+ * @category accessors
+ */
+export const keepHost = <T extends MeetingUser.IdType, E = never, R = never>(
+  meetingId: MeetingId,
+  goal: MeetingUser.MeetingUser<T> | Cas.Intent<MeetingUser.MeetingUser<T>>,
+  options: KeepHostOptions<NoInfer<T>, E, R> = {}
+): Stream.Stream<
+  Result.Result<Cas.Report<MeetingUser.MeetingUser<T>>, KeepHostError<T>>,
+  KeepHostError<T> | Cas.Contested<MeetingUser.MeetingUser<T>> | E,
+  Meetings | R
+> => {
+  const { ends = endsKeeping, maxMoves, poll, retry, settled, wake, ...how } = options
+  const intent = "decide" in goal ? goal : Cas.ensure(goal)
+  const snapshot = get(meetingId, { idType: intent.values[0]?.idType, withParticipants: true })
+  return Cas.maintainWith<MeetingUser.MeetingUser<T>, KeepHostError<T>, Meetings, E, R>({
+    equals: MeetingUser.equals,
+    round: Effect.fnUntraced(function*(guard) {
+      const meeting = yield* snapshot
+      if (meeting.status === Meeting.Status.Ended) return yield* Cause.done()
+      const broken = presence.brokenIn(meeting, intent)
+      return broken && (yield* setHost(meetingId, guard(broken), {
+        ...how,
+        hint: Option.getOrUndefined(meeting.hostUser)
+      }))
+    })
+  }, { ends, maxMoves, poll, retry, settled, wake })
+}

@@ -2,13 +2,14 @@
  * What the compiler promises. These run under `tsc`; vitest only executes them.
  */
 import { describe, expectTypeOf, it } from "@effect/vitest"
-import { Effect, type Layer, type Option, Redacted, type Schedule, Schema } from "effect"
+import { Effect, type Layer, type Option, Redacted, type Result, type Schedule, Schema, type Stream } from "effect"
 import {
   Cas,
   Lark,
   type LarkConfig,
   LarkError,
   LarkHttp,
+  type Meeting,
   Meetings,
   MeetingUser,
   type TenantToken,
@@ -339,5 +340,37 @@ describe("errors", () => {
     expectTypeOf<LarkError.RateLimited["retry"]>().toEqualTypeOf<"wait">()
     expectTypeOf<LarkError.LarkError["kind"]>().toEqualTypeOf<LarkError.Kind>()
     expectTypeOf<LarkError.LarkError["retry"]>().toEqualTypeOf<LarkError.Retry>()
+  })
+})
+
+describe("watch and keepHost", () => {
+  type Fails<T> = T extends Stream.Stream<infer _A, infer E extends { readonly _tag: string }, infer _R> ? E["_tag"]
+    : never
+
+  it("name users by the kind of id asked for", () => {
+    const byUnion = () => Meetings.watch(id, { idType: "union_id" })
+    type Snapshot<T> = T extends Stream.Stream<infer A, infer _E, infer _R> ? A : never
+    expectTypeOf<Snapshot<ReturnType<typeof byUnion>>>().toEqualTypeOf<Meeting.Meeting<"union_id">>()
+    const kept = () => Meetings.keepHost(id, Cas.prefer([alice, bob]))
+    expectTypeOf<Snapshot<ReturnType<typeof kept>>>().toEqualTypeOf<
+      Result.Result<Cas.Report<MeetingUser.MeetingUser<"open_id">>, Meetings.KeepHostError<"open_id">>
+    >()
+  })
+
+  it("fail as get and setHost do, or contested", () => {
+    const watched = () => Meetings.watch(id)
+    const kept = () => Meetings.keepHost(id, bob)
+    expectTypeOf<Fails<ReturnType<typeof watched>>>().toEqualTypeOf<GetCodes | Generic>()
+    expectTypeOf<Fails<ReturnType<typeof kept>>>().toEqualTypeOf<TagsOf<Get> | TagsOf<SetHost> | "CasContested">()
+    expectTypeOf(watched).returns.toExtend<Stream.Stream<Meeting.Meeting<"open_id">, unknown, Meetings.Meetings>>()
+  })
+
+  it("mix no kinds of id, and take no hint", () => {
+    refused(
+      // @ts-expect-error a union id among open ids
+      () => Meetings.keepHost(id, Cas.prefer([alice, unionBob])),
+      // @ts-expect-error the snapshot is the hint
+      () => Meetings.keepHost(id, bob, { hint: alice })
+    )
   })
 })

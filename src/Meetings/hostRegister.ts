@@ -42,15 +42,16 @@ export type ReadError = Exclude<GetEndpointError, Transient> | Foreign
 /** The `cause` of a transient answer. */
 export type TransientError = MaybeTransient<SetHostEndpointError | GetEndpointError>
 
-/**
- * Fails with an error that no retry can change: a proxy or another server in place of the platform, too, would answer again.
- * Any other error is an answer that proves nothing about the host.
- */
+/** Whether no retry can change the error: a proxy or another server in place of the platform, too, would answer again. */
+export const isFinal = (error: SetHostEndpointError | GetEndpointError): boolean =>
+  error.retry === "never" || error.retry === "token" || (isForeign(error) && error.kind !== "platform")
+
+/** Fails with a final error. Any other is an answer that proves nothing about the host. */
 const transient = <E extends SetHostEndpointError | GetEndpointError>(
   endpoint: string,
   error: E
 ): Effect.Effect<Cas.Unsent<TransientError> | Cas.Unknown<TransientError>, Exclude<E, Transient> | Foreign> => {
-  if (error.retry === "never" || error.retry === "token" || (isForeign(error) && error.kind !== "platform")) {
+  if (isFinal(error)) {
     // No error of another class with such a retry is Transient.
     return Effect.fail(error as Exclude<E, Transient> | Foreign)
   }
