@@ -135,9 +135,11 @@ describe("an attempt that is held", () => {
     (mode) =>
       Effect.gen(function*() {
         const { register, sent } = heldFor(5_000)
-        // Thrown where the engine calls it: the effect that it returns runs detached.
-        const onAbandoned = () => {
-          throw new Error("nothing was sent")
+        const abandoned: Array<unknown> = []
+        // Noted where the engine calls it: the effect that it returns runs detached.
+        const onAbandoned = (swap: unknown) => {
+          abandoned.push(swap)
+          return Effect.void
         }
         const fiber = yield* start(register, { interruption: mode }, { onAbandoned })
         yield* TestClock.adjust("1 second")
@@ -147,6 +149,7 @@ describe("an attempt that is held", () => {
         yield* TestClock.adjust("1 minute")
         assert.isTrue(exit !== undefined && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
         assert.deepStrictEqual(sent, [])
+        assert.deepStrictEqual(abandoned, [])
       })
   )
 
