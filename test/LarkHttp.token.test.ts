@@ -190,12 +190,14 @@ describe.each(platform.clients)("through %s,", (client) => {
             reject: () => Effect.succeed(true),
             user: Option.none()
           })
+          const abandoned: Array<unknown> = []
           const setHost = (deadline: Duration.Input) =>
             on(feishu)(Meetings.setHost(id, bob, {
               hint: alice,
               policy: Cas.Policy.make({ attemptTimeout, deadline }),
-              onAbandoned: () => {
-                throw new Error("nothing was sent")
+              onAbandoned: (swap) => {
+                abandoned.push(swap)
+                return Effect.void
               }
             })).pipe(Lark.asUser(session))
           const patient = yield* Effect.forkChild(setHost("30 seconds"))
@@ -212,6 +214,7 @@ describe.each(platform.clients)("through %s,", (client) => {
           ])
           const error = yield* Fiber.join(short)
           assert.deepInclude<object>(error, { _tag: "CasExhausted", limit: "deadline" })
+          assert.deepStrictEqual(abandoned, [])
           assert("report" in error)
           assert.strictEqual(error.report.effect, "none")
           assert.deepStrictEqual(error.report.attempts.map(({ answer }) => answer._tag), ["Unsent"])
