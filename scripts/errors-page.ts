@@ -171,4 +171,7 @@ next swap may be refused (\`never\`), and the effect of the operation is still \
 | \`brand\` | 1000040351 | check \`LARK_BRAND\` |
 | \`forbidden\` | 403 | check that the app is a custom app, enabled, and receives events through a long connection |
 | \`attempts\` | none, or that of the last attempt | check the network and the proxy |
+
+They fail with \`EventsClosed\` after the layer of the source has ended, and with \`InvalidLarkConfig\` for a \`capacity\` that is not
+a whole number of at least 1, or \`Infinity\`.
 `

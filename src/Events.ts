@@ -58,7 +58,6 @@
  * console.log(host) // => ou_chair
  * ```
  */
-import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -71,6 +70,7 @@ import * as Stream from "effect/Stream"
 import type { Event } from "./Events/Event.ts"
 import { Classified } from "./internal/classified.ts"
 import { makeOnce, warn } from "./internal/handledEvents.ts"
+import { invalid, type InvalidLarkConfig } from "./internal/settings.ts"
 import { delivered, withSpan } from "./internal/telemetry.ts"
 
 export { type Envelope, Event, fromWire, type UnknownEvent } from "./Events/Event.ts"
@@ -102,6 +102,23 @@ export class Refused extends Classified<{
   }
 }) {}
 
+/**
+ * The source of events was closed: the scope of its layer ended. A consumer inside that scope is interrupted before.
+ *
+ * @category errors
+ */
+export class Closed extends Classified<{}>()("EventsClosed", {
+  kind: "caller",
+  message: () => "No more events: the layer of their source was closed. Consume them inside its scope."
+}) {}
+
+/**
+ * How `handle` and `stream` fail. `InvalidLarkConfig`: the `capacity` is not a whole number of at least 1, or `Infinity`.
+ *
+ * @category errors
+ */
+export type ConsumeError = Refused | Closed | InvalidLarkConfig
+
 const advice = {
   credentials: "Check LARK_APP_ID and LARK_APP_SECRET.",
   brand: "Check LARK_BRAND: a Feishu app does not exist on Lark, and a Lark app does not exist on Feishu.",
@@ -115,11 +132,14 @@ const advice = {
  * @category models
  */
 export interface Options {
-  /** How many events are buffered, or being handled, before more are refused; 1,000 by default. */
+  /** How many events are buffered, or being handled, before more are refused; 1,000 by default, `Infinity` for no limit. */
   readonly capacity?: number | undefined
 }
 
-const defaultCapacity = 1_000
+const capacityOf = ({ capacity = 1_000 }: Options = {}): Effect.Effect<number, InvalidLarkConfig> =>
+  capacity >= 1 && (Number.isSafeInteger(capacity) || capacity === Infinity)
+    ? Effect.succeed(capacity)
+    : invalid("capacity", `is ${capacity}; it must be a whole number of at least 1, or Infinity.`)
 
 /**
  * Consumes the events of one source.
@@ -130,8 +150,8 @@ export class Events extends Context.Service<Events, {
   readonly handle: <R>(
     handler: (event: Event) => Effect.Effect<unknown, unknown, R>,
     options?: Options
-  ) => Effect.Effect<never, Refused, R>
-  readonly stream: (options?: Options) => Stream.Stream<Event, Refused>
+  ) => Effect.Effect<never, ConsumeError, R>
+  readonly stream: (options?: Options) => Stream.Stream<Event, ConsumeError>
 }>()("effect-lark-meetings/Events") {}
 
 /**
@@ -177,7 +197,8 @@ export const make: Effect.Effect<Source, never, Scope.Scope> = Effect.gen(functi
   const scope = yield* Effect.scope
   const once = yield* makeOnce
   const firstConsumer = yield* Deferred.make<void>()
-  const refused = yield* Deferred.make<never, Refused>()
+  const end = yield* Deferred.make<never, Refused | Closed>()
+  yield* Effect.addFinalizer(() => Deferred.fail(end, new Closed({})))
   const consumers = new Set<Consumer>()
 
   const register = (take: Consumer["take"]): Effect.Effect<void, never, Scope.Scope> =>
@@ -217,9 +238,10 @@ export const make: Effect.Effect<Source, never, Scope.Scope> = Effect.gen(functi
 
   const handle = <R>(
     handler: (event: Event) => Effect.Effect<unknown, unknown, R>,
-    { capacity = defaultCapacity }: Options = {}
+    options?: Options
   ) =>
     Effect.scoped(Effect.gen(function*() {
+      const capacity = yield* capacityOf(options)
       const context = yield* Effect.context<R>()
       const running = yield* Effect.scope
       let inHand = 0
@@ -229,12 +251,8 @@ export const make: Effect.Effect<Source, never, Scope.Scope> = Effect.gen(functi
           "lark.event_type": event.type
         })).pipe(
           Effect.as(true),
-          Effect.catchCause((cause) =>
-            Effect.as(
-              Cause.hasInterruptsOnly(cause) ? Effect.void : warn("The handler of an event failed", cause, event),
-              false
-            )
-          ),
+          // The interruption of the consumer does not come here: only that of a handler by itself.
+          Effect.catchCause((cause) => Effect.as(warn("The handler of an event failed", cause, event), false)),
           Effect.provideContext(context)
         )
       yield* register((event) =>
@@ -249,15 +267,16 @@ export const make: Effect.Effect<Source, never, Scope.Scope> = Effect.gen(functi
           )
         })
       )
-      return yield* Deferred.await(refused)
+      return yield* Deferred.await(end)
     }))
 
-  const stream: Events["Service"]["stream"] = ({ capacity = defaultCapacity } = {}) =>
+  const stream: Events["Service"]["stream"] = (options) =>
     Stream.unwrap(Effect.gen(function*() {
-      const queue = yield* Effect.acquireRelease(Queue.dropping<Event, Refused>(capacity), Queue.shutdown)
+      const capacity = yield* capacityOf(options)
+      const queue = yield* Effect.acquireRelease(Queue.dropping<Event, Refused | Closed>(capacity), Queue.shutdown)
       yield* register((event) => Queue.offer(queue, event))
       yield* Effect.forkScoped(
-        Effect.catch(Deferred.await(refused), (error) => Queue.fail(queue, error))
+        Effect.catch(Deferred.await(end), (error) => Queue.fail(queue, error))
       )
       return Stream.fromQueue(queue)
     }))
@@ -278,12 +297,13 @@ export const make: Effect.Effect<Source, never, Scope.Scope> = Effect.gen(functi
           Effect.map(Option.exists(Exit.isSuccess))
         )
       ).pipe(Effect.tap((isTaken) => delivered(event.type, isTaken))),
-    refuse: (error) => Effect.asVoid(Deferred.fail(refused, error))
+    refuse: (error) => Effect.asVoid(Deferred.fail(end, error))
   }
 })
 
 /**
- * Handles each event, until it is interrupted or the platform refuses to send any. Fails with `Refused` then.
+ * Handles each event, until it is interrupted, the platform refuses to send any, or the source is closed. Fails with
+ * `ConsumeError` then.
  *
  * **Details**
  *
@@ -296,10 +316,10 @@ export const make: Effect.Effect<Source, never, Scope.Scope> = Effect.gen(functi
 export const handle = <R>(
   handler: (event: Event) => Effect.Effect<unknown, unknown, R>,
   options?: Options
-): Effect.Effect<never, Refused, R | Events> => Effect.flatMap(Events, (events) => events.handle(handler, options))
+): Effect.Effect<never, ConsumeError, R | Events> => Effect.flatMap(Events, (events) => events.handle(handler, options))
 
 /**
- * The events as a stream. Fails with `Refused` if the platform refuses to send any.
+ * The events as a stream. Fails with `ConsumeError` if the platform refuses to send any, or the source is closed.
  *
  * **Gotchas**
  *
@@ -307,5 +327,5 @@ export const handle = <R>(
  *
  * @category accessors
  */
-export const stream = (options?: Options): Stream.Stream<Event, Refused, Events> =>
+export const stream = (options?: Options): Stream.Stream<Event, ConsumeError, Events> =>
   Stream.unwrap(Effect.map(Events, (events) => events.stream(options)))

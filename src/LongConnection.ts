@@ -11,7 +11,7 @@
  *   time within `ReconnectNonce`, further ones after each `ReconnectInterval`, as the platform sets them.
  * - While there are too many connections (50 an app; dead ones are counted for a while), an attempt is made each half
  *   to whole minute.
- * - If the platform refuses the app for good, consumers fail with `Events.Refused`.
+ * - If the platform refuses the app for good, consumers fail with `Events.Refused`; with `Events.Closed` after the layer ended.
  * - An event is acknowledged within the three seconds that the platform waits, or refused: it comes again then.
  *
  * `state` is the state of the connection now, `changes` a stream of its states.
@@ -74,6 +74,7 @@ import * as Settings from "./LongConnection/settings.ts"
  * - `Idle`: nobody has consumed events yet.
  * - `Waiting`: for the next attempt. `reason` tells why there is no connection, `code` is that of the platform, if it sent one.
  * - `Refused`: the platform refuses the app; there will be no other attempt.
+ * - `Closed`: the layer ended. It is the last state.
  *
  * @category models
  */
@@ -88,6 +89,7 @@ export type State =
     readonly duration: Duration.Duration
   }
   | { readonly _tag: "Refused"; readonly error: Events.Refused }
+  | { readonly _tag: "Closed" }
 
 /**
  * Observes the long connection.
@@ -96,7 +98,7 @@ export type State =
  */
 export class LongConnection extends Context.Service<LongConnection, {
   readonly state: Effect.Effect<State>
-  /** The state and every later one. */
+  /** The state and every later one; ends after `Closed`. */
   readonly changes: Stream.Stream<State>
 }>()("effect-lark-meetings/LongConnection") {}
 
@@ -176,6 +178,9 @@ const make = Effect.gen(function*() {
       }))
   )
 
+  // Before the fork: finalizers run backward, and no attempt sets another state afterwards.
+  yield* Effect.addFinalizer(() => setState({ _tag: "Closed" }))
+
   yield* source.awaitConsumer.pipe(
     Effect.andThen(connecting),
     Effect.catch((error) => Effect.andThen(setState({ _tag: "Refused", error }), source.refuse(error))),
@@ -184,7 +189,7 @@ const make = Effect.gen(function*() {
 
   return Context.make(LongConnection, {
     state: SubscriptionRef.get(state),
-    changes: SubscriptionRef.changes(state)
+    changes: Stream.takeUntil(SubscriptionRef.changes(state), ({ _tag }) => _tag === "Closed")
   }).pipe(Context.add(Events.Events, source.events))
 })
 
@@ -216,7 +221,7 @@ export const state: Effect.Effect<State, never, LongConnection> = Effect.flatMap
 )
 
 /**
- * Waits until there is a connection. Fails if the platform refuses it for good.
+ * Waits until there is a connection. Fails if the platform refuses it for good, or the layer has ended.
  *
  * **Gotchas**
  *
@@ -224,17 +229,22 @@ export const state: Effect.Effect<State, never, LongConnection> = Effect.flatMap
  *
  * @category accessors
  */
-export const connected: Effect.Effect<void, Events.Refused, LongConnection> = Effect.flatMap(
+export const connected: Effect.Effect<void, Events.Refused | Events.Closed, LongConnection> = Effect.flatMap(
   LongConnection,
   ({ changes }) =>
     Stream.runForEachWhile(
       changes,
-      (state) => state._tag === "Refused" ? Effect.fail(state.error) : Effect.succeed(state._tag !== "Connected")
+      (state): Effect.Effect<boolean, Events.Refused | Events.Closed> =>
+        state._tag === "Refused"
+          ? Effect.fail(state.error)
+          : state._tag === "Closed"
+          ? Effect.fail(new Events.Closed({}))
+          : Effect.succeed(state._tag !== "Connected")
     )
 )
 
 /**
- * The state of the connection now, and every later one.
+ * The state of the connection now, and every later one; ends after `Closed`.
  *
  * @category accessors
  */

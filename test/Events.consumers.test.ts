@@ -2,7 +2,7 @@
  * Consumers of events, by webhook and by long connection.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Fiber, Layer, Option, Redacted, Stream } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Option, Redacted, Scope, Stream } from "effect"
 import { Events, Lark, LongConnection, Webhook } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpRouter } from "effect/http"
@@ -170,7 +170,7 @@ describe("a handler", () => {
       class Inbox extends Context.Service<Inbox, (id: string) => Effect.Effect<void>>()("test/Inbox") {}
       const { context, receive } = yield* webhook()
       const seen: Array<string> = []
-      const program: Effect.Effect<never, Events.Refused, Events.Events | Inbox> = Events.handle(({ id }) =>
+      const program: Effect.Effect<never, Events.ConsumeError, Events.Events | Inbox> = Events.handle(({ id }) =>
         Inbox.use((add) => add(id))
       )
       yield* inBackground(program.pipe(
@@ -204,6 +204,74 @@ describe("a handler", () => {
       yield* inBackground(broken.pipe(Effect.provideContext(context)))
       for (const id of ["1", "2", "3"]) assert.deepStrictEqual(yield* receive(id), refused(500))
     }))
+})
+
+describe("a handler that interrupts itself", () => {
+  it.effect("is logged as others are, and one that is interrupted with its consumer is not", () =>
+    Effect.gen(function*() {
+      const { context, receive } = yield* webhook()
+      const logged = yield* logs(Effect.gen(function*() {
+        const consumer = yield* inBackground(
+          Events.handle(({ id }) => id === "self" ? Effect.interrupt : Effect.never).pipe(
+            Effect.provideContext(context)
+          )
+        )
+        const answer = yield* receive("self")
+        yield* inBackground(receive("other"))
+        yield* settle
+        yield* Fiber.interrupt(consumer)
+        yield* settle
+        return answer
+      }))
+      assert.deepStrictEqual(logged.value, refused(500))
+      assert.include(logged.text, `"event_id":"self"`)
+      assert.include(logged.text, `"error":"InterruptError"`)
+      assert.notInclude(logged.text, `"event_id":"other"`)
+    }))
+})
+
+describe("a capacity", () => {
+  it.effect.each([NaN, -1, 0, 0.5, -Infinity])("of %d is refused", (capacity) =>
+    Effect.gen(function*() {
+      const { events } = yield* Events.make
+      const error = {
+        _tag: "InvalidLarkConfig",
+        message: `capacity is ${capacity}; it must be a whole number of at least 1, or Infinity.`
+      }
+      const handled = yield* Effect.flip(events.handle(() => Effect.void, { capacity }))
+      const streamed = yield* Effect.flip(Stream.runDrain(events.stream({ capacity })))
+      for (const { _tag, message } of [handled, streamed]) assert.deepStrictEqual({ _tag, message }, error)
+    }))
+
+  it.effect("may be infinite", () =>
+    Effect.gen(function*() {
+      const { deliver, events } = yield* Events.make
+      const seen = yield* inBackground(
+        Stream.runCollect(Stream.take(events.stream({ capacity: Infinity }), 3))
+      )
+      yield* settle
+      for (const id of ["1", "2", "3"]) assert.isTrue(yield* deliver(Option.getOrThrow(Events.fromWire(ended(id)))))
+      assert.lengthOf(yield* Fiber.join(seen), 3)
+    }))
+})
+
+describe("a source that is closed", () => {
+  it.effect("ends the consumers from outside, now and later", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const { events } = yield* Scope.provide(Events.make, scope)
+      const handling = yield* inBackground(Effect.flip(events.handle(() => Effect.void)))
+      const streaming = yield* inBackground(Effect.flip(Stream.runDrain(events.stream())))
+      yield* settle
+      yield* Scope.close(scope, Exit.void)
+      const errors = [
+        yield* Fiber.join(handling),
+        yield* Fiber.join(streaming),
+        yield* Effect.flip(events.handle(() => Effect.void)),
+        yield* Effect.flip(Stream.runDrain(events.stream()))
+      ]
+      assert.deepStrictEqual(errors.map(({ _tag }) => _tag), errors.map(() => "EventsClosed"))
+    }), 2_000)
 })
 
 describe("a source of your own", () => {

@@ -2,7 +2,7 @@
  * The conversation of a long connection, under the test clock.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, Duration, Effect, Fiber, Stream } from "effect"
+import { Clock, Deferred, Duration, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { Events, Lark, LongConnection } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
@@ -48,6 +48,29 @@ describe("a connection", () => {
         assert.deepStrictEqual(yield* LongConnection.state, { _tag: "Connected" })
       })
     ))
+
+  it.effect("is closed with its layer, and says so to those outside", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(LongConnection.layer, scope)
+      const { fiber } = yield* Effect.provideContext(consume, context)
+      const states = yield* Effect.forkChild(
+        Effect.provideContext(Stream.runCollect(LongConnection.changes), context),
+        {
+          startImmediately: true
+        }
+      )
+      yield* Effect.provideContext(LongConnection.connected, context)
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(yield* Effect.provideContext(LongConnection.state, context), { _tag: "Closed" })
+      assert.deepStrictEqual(tagsOf(yield* Fiber.join(states)), ["Connected", "Closed"])
+      assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "EventsClosed")
+      const error = yield* Effect.flip(Effect.provideContext(LongConnection.connected, context))
+      assert.strictEqual(error._tag, "EventsClosed")
+    }).pipe(
+      Effect.provide(Lark.layer(Simulator.defaultApp)),
+      Effect.provide(Simulator.layer())
+    ), 2_000)
 
   it.effect("pings at once and at every interval that the platform asks for", () =>
     Effect.gen(function*() {
@@ -212,7 +235,7 @@ describe("a lost connection", () => {
             const { fiber } = yield* consume
             yield* TestClock.adjust("1 hour")
             const error = yield* Effect.flip(Fiber.join(fiber))
-            assert.strictEqual(error.reason, "attempts")
+            assert.deepInclude(error, { _tag: "EventsRefused", reason: "attempts" })
             assert.lengthOf(yield* discoveries, 1 + reconnectCount)
           })
         )
@@ -315,6 +338,7 @@ describe("a platform that refuses the app", () => {
         const { fiber } = yield* consume
         yield* TestClock.adjust("1 day")
         const error = yield* Effect.flip(Fiber.join(fiber))
+        if (error._tag !== "EventsRefused") return assert.fail(error.message)
         assert.deepInclude(error, { _tag: "EventsRefused", reason, code, kind: "setup", retry: "never" })
         assert.strictEqual(yield* Effect.flip(Fiber.join(streaming)), error)
         assert.strictEqual(yield* Effect.flip(Events.handle(() => Effect.void)), error)

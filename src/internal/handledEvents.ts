@@ -108,7 +108,7 @@ export const warn = (
 ): Effect.Effect<void> =>
   Effect.logWarning(message).pipe(
     Effect.annotateLogs({
-      error: nameOf(Cause.squash(cause)),
+      error: Cause.hasInterruptsOnly(cause) ? "InterruptError" : nameOf(Cause.squash(cause)),
       ...(event && { event_id: event.id, event_type: event.type })
     })
   )
