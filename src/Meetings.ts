@@ -376,8 +376,8 @@ export const end = (meetingId: MeetingId): Effect.Effect<void, ErrorOf<"end">, M
  *
  * **Details**
  *
- * Reads with `get` as often as `poll` says: every 10 seconds unless given. Each element of `wake`, an event for example, leads
- * to a read at once. What a read shows is the snapshot; an event is only the reason to look. A snapshot that shows the same as
+ * Reads with `get` as often as `poll` says: every 10 seconds unless given. An element of `wake`, an event for example, leads
+ * to a read at once, or a second after the last one that did. What a read shows is the snapshot; an event is only the reason to look. A snapshot that shows the same as
  * the last one is not emitted; the order of the participants means nothing. The first snapshot of a meeting that has ended
  * is the last element.
  *

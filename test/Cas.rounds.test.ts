@@ -119,7 +119,15 @@ describe("rounds", () => {
       yield* Queue.offerAll(events, [2, 3, 4])
       yield* TestClock.adjust(20_000)
       yield* Fiber.interrupt(fiber)
-      assert.deepStrictEqual(began, [0, 3_000, 3_500, 13_500])
+      assert.deepStrictEqual(began, [0, 3_000, 4_000, 14_000])
+    }))
+
+  it.effect("are woken no more often than once a second, however many elements come", () =>
+    Effect.gen(function*() {
+      const { began, round } = scripted()
+      const wake = Stream.concat(Stream.never)(Stream.take(Stream.fromEffectRepeat(Effect.sleep(10)), 500))
+      yield* runFor(Cas.rounds(round, { wake, poll: Schedule.spaced(10_000) }), 17_000)
+      assert.deepStrictEqual(began, [0, 10, 1_010, 2_010, 3_010, 4_010, 5_010, 15_010])
     }))
 
   it.effect("are not woken after a failure before retry says so, and see then what woke them", () =>

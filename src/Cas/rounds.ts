@@ -27,13 +27,17 @@ export interface RoundsOptions<in A, in E, out XE = never, out XR = never> {
    */
   readonly retry?: Schedule.Schedule<unknown, E, XE, XR> | undefined
   /**
-   * Each element ends the wait of `poll`, not that of `retry`. Elements that come during a round, however many, lead to one
-   * more. When the stream ends or fails, the schedules alone count.
+   * Each element ends the wait of `poll`, not that of `retry`. Elements that come during a round, or within a second of the
+   * last one that ended a wait, lead to one round more, however many they are. When the stream ends or fails, the schedules
+   * alone count.
    */
   readonly wake?: Stream.Stream<unknown, unknown, XR> | undefined
   /** Whether the rounds fail with this error instead of going on. */
   readonly ends?: ((error: E) => boolean) | undefined
 }
+
+/** The milliseconds between two rounds that are woken: a flood of events must not become one of requests. */
+const betweenWoken = 1_000
 
 /**
  * Runs an effect again and again, and emits the result of each round, a failure included.
@@ -81,6 +85,13 @@ export const rounds = <A, E, R, XE = never, XR = never>(
       yield* Effect.forkScoped(waking, { startImmediately: true })
     }
 
+    let wokenAt = Number.NEGATIVE_INFINITY
+    const awake = Effect.gen(function*() {
+      yield* Queue.take(woken)
+      yield* Effect.sleep(Math.max(0, betweenWoken - millisOf(now(clock) - wokenAt)))
+      wokenAt = now(clock)
+    })
+
     const stepPoll = yield* Schedule.toStep(poll)
     const toRetry = Schedule.toStep(retry)
     let stepRetry: Effect.Success<typeof toRetry> | undefined
@@ -90,7 +101,7 @@ export const rounds = <A, E, R, XE = never, XR = never>(
       stepRetry = undefined
       wait = Effect.flatMap(
         Pull.catchDone(Effect.suspend(() => stepPoll(timeOfDay(), value)), () => Cause.done()),
-        ([, delay]) => Effect.raceFirst(Effect.sleep(delay), Queue.take(woken))
+        ([, delay]) => Effect.raceFirst(Effect.sleep(delay), awake)
       )
       return Result.succeed(value)
     }
