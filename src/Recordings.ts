@@ -224,8 +224,8 @@ export interface ReadyOptions<R = never> {
   /** When to ask again. Unless given: after five seconds, then less and less often, down to once a minute, for an hour. */
   readonly schedule?: Schedule.Schedule<unknown, GetError, never, R> | undefined
   /**
-   * Each element makes it ask at once: the `RecordingReady` events of the meeting. When the stream ends or fails, the schedule
-   * alone counts.
+   * Each element makes it ask at once: the `RecordingReady` events of the meeting. Elements that come while it asks lead to one
+   * more request. When the stream ends or fails, the schedule alone counts.
    */
   readonly wake?: Stream.Stream<unknown, unknown, R> | undefined
 }
@@ -255,7 +255,9 @@ export const ready = <R = never>(
     return onMonotonicClock(again)
   })
   if (wake === undefined) return polled
-  const woken = Stream.mapEffect(wake, () => Effect.option(get(meetingId))).pipe(
+  const woken = wake.pipe(
+    Stream.buffer({ capacity: 1, strategy: "sliding" }),
+    Stream.mapEffect(() => Effect.option(get(meetingId))),
     Stream.filter(Option.isSome),
     Stream.runHead,
     // Only a recording ends the polling; the end of the events does not.

@@ -229,11 +229,28 @@ describe("ready", () => {
           { endpoint: "recording_get", nth: 0, fault: { _tag: "DropBefore" } }
         ])
         yield* Queue.offer(events, "lost")
+        yield* TestClock.adjust("1 second")
         yield* Queue.offer(events, "ready")
         assert.isTrue(Option.isSome(yield* Fiber.join(fiber)))
         assert.strictEqual(yield* gets, 4)
       })
     ))
+
+  it.effect("asks once more for all events that come while it asks", () =>
+    Effect.gen(function*() {
+      const server = platform.make(() => Effect.delay(Effect.succeed(platform.failed(400, 124002)), 200))
+      const events = yield* Queue.unbounded<number>()
+      yield* Effect.gen(function*() {
+        const wake = Stream.fromQueue(events)
+        yield* Effect.forkChild(Recordings.ready(id, { schedule: Schedule.spaced("1 hour"), wake }))
+        yield* TestClock.adjust("10 seconds")
+        yield* Queue.offer(events, 0)
+        yield* TestClock.adjust(100)
+        yield* Queue.offerAll(events, Array.from({ length: 1_000 }, (_, nth) => nth))
+        yield* TestClock.adjust("10 minutes")
+      }).pipe(Effect.scoped, Effect.provide(Lark.layer(platform.app)), Effect.provide(server.layer))
+      assert.strictEqual(server.calls.length, 3)
+    }))
 
   it.effect("goes on by its schedule when the events end or fail", () =>
     Effect.forEach([Stream.make("early"), Stream.fail("refused")], (wake) =>
