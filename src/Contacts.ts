@@ -193,11 +193,14 @@ const find = <const Addresses extends ReadonlyArray<string>, T extends MeetingUs
       })
       const keys = new Set(batch.map(key))
       for (const row of user_list) {
-        const user = MeetingUser.fromWire(idType, { id: row["user_id"], user_type: MeetingUser.UserType.User })
-        if (Option.isNone(user)) continue
+        const id = row["user_id"]
+        if (id === undefined || id === null || id === "") continue
+        const user = MeetingUser.fromWire(idType, { id, user_type: MeetingUser.UserType.User })
         const address = key(wire.text(row[echo]))
-        if (!keys.has(address)) {
-          const reason = `a row names a user, but not by one of the ${list} that were sent`
+        if (Option.isNone(user) || !keys.has(address)) {
+          const reason = Option.isNone(user)
+            ? "a row has a user_id that is not a user id"
+            : `a row names a user, but not by one of the ${list} that were sent`
           return yield* new LarkError.MalformedResponse({ endpoint: batchGetId.name, status: 200, reason })
         }
         const status = statusOf(row["status"])

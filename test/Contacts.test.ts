@@ -144,9 +144,22 @@ describe("findByEmail", () => {
 
   it.effect("takes rows without an id, an answer without rows, and fields of other types", () =>
     Effect.gen(function*() {
-      for (const rows of [undefined, [], [{}], [{ email: "other@example.com" }], [{ user_id: null, email: 7 }]]) {
+      for (const rows of [undefined, null, [], [{}], [{ email: "other@example.com" }], [{ user_id: null, email: 7 }]]) {
         const { exit } = yield* answeredWith(rows, Contacts.findByEmail(["alice@example.com"]))
         assert.deepStrictEqual(idsOf(yield* exit), [["alice@example.com", undefined]])
+      }
+    }))
+
+  it.effect("loses nobody in silence: a row with an id that is none is an error", () =>
+    Effect.gen(function*() {
+      for (const user_id of [1001, 2 ** 60, "ou alice", ["ou_alice"]]) {
+        const { exit } = yield* answeredWith(
+          [{ user_id, email: "alice@example.com" }],
+          Effect.flip(Contacts.findByEmail(["alice@example.com"]))
+        )
+        const error = yield* exit
+        assert.strictEqual(error._tag, "MalformedResponse")
+        assert.notInclude(error.message, "alice")
       }
     }))
 

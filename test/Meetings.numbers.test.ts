@@ -100,6 +100,23 @@ describe("listByNo", () => {
       }
     }))
 
+  it.effect("takes null for what an answer leaves out", () =>
+    Effect.gen(function*() {
+      for (
+        const data of [
+          { has_more: false, page_token: null, meeting_briefs: null },
+          { has_more: null, page_token: null, meeting_briefs: [] },
+          null
+        ]
+      ) {
+        const found = yield* list().pipe(
+          Effect.provide(Lark.layer(platform.app)),
+          Effect.provide(platform.make(() => platform.ok(data)).layer)
+        )
+        assert.deepStrictEqual(found, [], JSON.stringify(data))
+      }
+    }))
+
   it.effect("is empty for a number that no meeting has", () =>
     on({ meetings: [] }, at(Effect.map(list(), (ids) => assert.deepStrictEqual(ids, [])))))
 
