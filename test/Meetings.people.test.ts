@@ -324,6 +324,46 @@ describe("an answer", () => {
     ))
 })
 
+describe("an answer with ids that are numbers", () => {
+  const removed = (ids: ReadonlyArray<string>, results: string) =>
+    Effect.map(
+      Meetings.kickout(id, ids.map((id) => MeetingUser.userId(id))).pipe(
+        Effect.provide(Lark.layer(platform.app)),
+        Effect.provide(
+          platform.make(() => ({ body: `{"code":0,"msg":"","data":{"kickout_results":[${results}]}}` })).layer
+        )
+      ),
+      shown
+    )
+  const result = (id: string, result: number) => `{"id":${id},"user_type":1,"result":${result}}`
+
+  it.effect("is matched by the number, in any order", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(
+        yield* removed(["1001", "1002"], `${result("1002", 2)},${result("1001", 1)}`),
+        ["1001 done", "1002 refused"]
+      )
+      const long = ["6911188411932033028", "7011188411932033028"]
+      assert.deepStrictEqual(
+        yield* removed(long, `${result("7011188411932033028", 2)},${result("6911188411932033028", 1)}`),
+        ["6911188411932033028 done", "7011188411932033028 refused"]
+      )
+    }))
+
+  it.effect("is not matched if the number may name either of two", () =>
+    Effect.gen(function*() {
+      const two = ["6911188411932033000", "6911188411932033028"]
+      assert.deepStrictEqual(
+        yield* removed(two, result("6911188411932033028", 1)),
+        ["6911188411932033000 unreported", "6911188411932033028 unreported"]
+      )
+      assert.deepStrictEqual(
+        yield* removed(two, `${result(two[1]!, 2)},${result(two[0]!, 1)}`),
+        ["6911188411932033000 unreported", "6911188411932033028 unreported"]
+      )
+    }))
+})
+
 /** A fault for each of five requests. */
 const faults = ["none", "DropBefore", "DropAfter", "Throttle", "ServerError"] as const
 

@@ -85,14 +85,21 @@ const documentedResults = new Map<unknown, "done" | "refused">([[1, "done"], [2,
 
 /** The outcomes that an answer reports, in its `field`. */
 const reported = <T extends MeetingUser.IdType>(users: Users<T>, results: ReadonlyArray<wire.Wire>, field: string) => {
-  // Numbers of this size lose digits in JSON, so only their position tells whom they name.
-  const isByPosition = results.length === users.length && results.every(({ id }) => typeof id === "number")
-  return users.map((user, index) => {
-    const result = results.find(({ id, user_type }, at) =>
-      (isByPosition ? at === index : String(id) === user.id) && (user_type ?? user.userType) === user.userType
+  const namedBy = ({ id, user_type }: wire.Wire) =>
+    users.filter((user) =>
+      (typeof id === "number" ? Number(user.id) === id : user.id === id)
+      && (user_type ?? user.userType) === user.userType
     )
-    return { user, outcome: documentedResults.get(result?.[field]) ?? ("unreported" as const) }
-  })
+  const found = new Map<MeetingUser.MeetingUser, unknown>()
+  for (const result of results) {
+    const [user, other] = namedBy(result)
+    // A long number has lost digits in JSON, so it may name two. The order of results is not documented.
+    if (user !== undefined && other === undefined) found.set(user, result[field])
+  }
+  return users.map((user) => ({
+    user,
+    outcome: documentedResults.get(found.get(user)) ?? ("unreported" as const)
+  }))
 }
 
 /** Refusals that may be due to one of the people of a request: the others get another chance, each alone. */
@@ -174,7 +181,9 @@ const forEveryone = <T extends MeetingUser.IdType, E extends InviteError | Kicko
  *
  * **Gotchas**
  *
- * `done` means that the platform calls them, not that they have joined.
+ * - `done` means that the platform calls them, not that they have joined.
+ * - An interruption loses the outcomes of the requests that were answered. With a time limit, call `invite` for ten people at
+ *   a time.
  *
  * **Example** (Whom the platform could not call)
  *
