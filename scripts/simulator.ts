@@ -93,19 +93,6 @@ ${curl(`${base}/callback/ws/endpoint`, { AppID: id, AppSecret: secret })}
 `
 })
 
-/** Somebody who joins and leaves, so that there are events. */
-const dave = Effect.gen(function*() {
-  const simulator = yield* Simulator.Simulator
-  yield* Effect.sleep("10 seconds")
-  yield* simulator.joinMeeting(meetingId, "ou_dave")
-  yield* Effect.sleep("10 seconds")
-  yield* simulator.leaveMeeting(meetingId, "ou_dave")
-}).pipe(
-  // When somebody has ended the meeting.
-  Effect.catchDefect(() => Effect.never),
-  Effect.forever
-)
-
 const codeOf = (cause: unknown): string | undefined =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined
 
@@ -119,7 +106,12 @@ const serve = Effect.fnUntraced(function*(port: number, minutes: number) {
     meetings: [{ id: meetingId, meetingNo, host: "ou_alice", participants: ["ou_bob", "ou_carol"] }],
     people: ["alice", "bob", "carol"].map((name) => ({ user: `ou_${name}`, email: `${name}@example.com` })),
     otherApps: [{ ...store, type: "store" }],
-    login: { user: "ou_alice" }
+    login: { user: "ou_alice" },
+    // So that there are events.
+    schedule: [
+      { _tag: "Join", millis: 10_000, everyMillis: 20_000, user: "ou_dave" },
+      { _tag: "Leave", millis: 20_000, everyMillis: 20_000, user: "ou_dave" }
+    ]
   }).pipe(
     Layer.provideMerge(NodeHttpServer.layer(createServer, {
       port,
@@ -129,7 +121,6 @@ const serve = Effect.fnUntraced(function*(port: number, minutes: number) {
   )
   const run = Effect.gen(function*() {
     yield* Console.log(yield* introduction)
-    yield* Effect.forkChild(dave)
     yield* Console.log(`It stops after ${minutes} min, or when you press Ctrl-C.`)
     yield* Effect.sleep(Duration.minutes(minutes))
     yield* Console.log(`The simulator has stopped after ${minutes} min.`)

@@ -17,8 +17,8 @@
  * `layer` is an `HttpClient` and the WebSockets of long connections: it opens no sockets, accepts any host name, and is
  * deterministic under `TestClock`. `layerServer` serves the same app on an `HttpServer`, for clients in any language.
  *
- * Faults (`Fault`, `EventFault`, `ConnectionFault`) and people who move the host meanwhile (`Rival`) are data with schemas,
- * so `Arbitrary.schema` generates and shrinks them. An endpoint that the simulator lacks is added with `endpoint`. The
+ * Faults (`Fault`, `EventFault`, `ConnectionFault`), people who move the host meanwhile (`Rival`), and meetings that change by
+ * the clock (`ScheduledChange`) are data with schemas, so `Arbitrary.schema` generates and shrinks them. An endpoint that the simulator lacks is added with `endpoint`. The
  * `Simulator` service shows the requests and their effects.
  *
  * A request that has arrived is executed even if its client disconnects or times out.
@@ -118,6 +118,7 @@ export { failure, json, type MeetingCode, type Reply, success } from "./Simulato
 export type { ReplyRecord, RequestRecord } from "./Simulator/RequestLog.ts"
 export type { Reserve } from "./Simulator/Reserve.ts"
 export { Rival } from "./Simulator/Rival.ts"
+export { ScheduledChange } from "./Simulator/ScheduledChange.ts"
 export type { SessionRecord } from "./Simulator/Sessions.ts"
 export type { Operators, TokenKind, TokenRecord, TokenRule } from "./Simulator/Tokens.ts"
 export { type User, UserInput } from "./Simulator/User.ts"

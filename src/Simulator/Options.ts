@@ -5,6 +5,7 @@ import type { FaultRule } from "./Fault.ts"
 import type { LongConnectionOptions } from "./LongConnections.ts"
 import type { WebhookOptions } from "./Push.ts"
 import type { Rival } from "./Rival.ts"
+import type { ScheduledChange } from "./ScheduledChange.ts"
 import type { WorldOptions } from "./World.ts"
 
 /**
@@ -24,6 +25,8 @@ export interface Options<Name extends string = never, R = never> extends WorldOp
   readonly endpoints?: ReadonlyArray<EndpointRow<Name, R>> | undefined
   readonly faults?: ReadonlyArray<FaultRule<NoInfer<Name>>> | undefined
   readonly rivals?: ReadonlyArray<Rival> | undefined
+  /** Meetings that start and end, and people who join and leave, by the clock. Default: none. */
+  readonly schedule?: ReadonlyArray<ScheduledChange> | undefined
   /** Where events and the tickets of store apps are pushed. Default: nowhere. */
   readonly webhook?: WebhookOptions | undefined
   readonly longConnection?: LongConnectionOptions | undefined

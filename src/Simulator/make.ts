@@ -18,6 +18,7 @@ import * as Pushes from "./Push.ts"
 import * as RateLimit from "./RateLimit.ts"
 import * as RequestLog from "./RequestLog.ts"
 import * as Rivals from "./Rival.ts"
+import * as Schedules from "./ScheduledChange.ts"
 import * as Server from "./Server.ts"
 import { makeConstructor } from "./WebSocket.ts"
 import * as World from "./World.ts"
@@ -69,6 +70,7 @@ export const make = Effect.fnUntraced(
 
     yield* controls.addFaults(options.faults ?? [])
     yield* controls.addRivals(options.rivals ?? [])
+    yield* Schedules.run(options.schedule ?? [], world, controls, inBackground)
     eventFaults.add(options.eventFaults ?? [])
     connectionFaults.add(options.connectionFaults ?? [])
     for (const { id, type } of world.apps.values()) {

@@ -1,0 +1,93 @@
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Controls from "./controls.ts"
+import { UserInput } from "./User.ts"
+import type { World } from "./World.ts"
+
+const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
+
+const when = { millis: between(0, 3_600_000), everyMillis: Schema.optionalKey(between(1_000, 3_600_000)) }
+const inMeeting = { ...when, meetingId: Schema.optionalKey(Schema.String) }
+
+/**
+ * A change of a meeting by the clock.
+ *
+ * **Details**
+ *
+ * It happens `millis` milliseconds after the start of the simulator, by the `Clock`, and then again every `everyMillis`, if
+ * that is given. It has the effects of the method of the `Simulator` service: events are pushed.
+ *
+ * - `Start`, `End`: the meeting starts, of a reservation if `reserveId` names one, and ends.
+ * - `Join`, `Leave`: the user joins or leaves.
+ * - `Lock`: the meeting is locked or unlocked.
+ *
+ * The meeting is the first one, unless `meetingId` names another. A `Rival` moves the host by the clock.
+ *
+ * **Gotchas**
+ *
+ * A change that the method refuses does nothing: in a meeting that does not exist or has ended, of a reservation that does not
+ * exist, or the start of a meeting that exists. Building the layer dies if `meetingId` is neither a meeting of the options nor
+ * one that a `Start` starts.
+ *
+ * @category schemas
+ */
+export const ScheduledChange = Schema.TaggedUnion({
+  Start: {
+    ...when,
+    meetingId: Schema.String,
+    host: Schema.optionalKey(UserInput),
+    participants: Schema.optionalKey(Schema.Array(UserInput)),
+    meetingNo: Schema.optionalKey(Schema.String),
+    reserveId: Schema.optionalKey(Schema.String)
+  },
+  End: inMeeting,
+  Join: { ...inMeeting, user: UserInput },
+  Leave: { ...inMeeting, user: UserInput },
+  Lock: { ...inMeeting, locked: Schema.Boolean }
+})
+
+/**
+ * A change of a meeting by the clock.
+ *
+ * @category models
+ */
+export type ScheduledChange = typeof ScheduledChange.Type
+
+type Controls = ReturnType<typeof Controls.make>
+
+const apply = (change: ScheduledChange, meetingId: string, controls: Controls): Effect.Effect<void> => {
+  switch (change._tag) {
+    case "Start":
+      return controls.startMeeting({ ...change, id: meetingId })
+    case "End":
+      return controls.endMeeting(meetingId)
+    case "Join":
+      return controls.joinMeeting(meetingId, change.user)
+    case "Leave":
+      return controls.leaveMeeting(meetingId, change.user)
+    case "Lock":
+      return controls.lock(meetingId, change.locked)
+  }
+}
+
+/** Starts the clocks of all changes. */
+export const run = (
+  schedule: ReadonlyArray<ScheduledChange>,
+  { meetings }: Pick<World, "meetings">,
+  controls: Controls,
+  inBackground: (effect: Effect.Effect<void>) => Effect.Effect<void>
+): Effect.Effect<void> => {
+  const [first] = meetings.keys()
+  const started = schedule.map((change) => change._tag === "Start" ? change.meetingId : undefined)
+  const known = new Set([...meetings.keys(), ...started])
+  return Effect.forEach(schedule, (change) => {
+    const { everyMillis, meetingId = first, millis } = change
+    if (meetingId === undefined || !known.has(meetingId)) {
+      return Effect.die(new Error(`The schedule of the simulator has no meeting ${meetingId ?? "at all"}`))
+    }
+    // What the method refuses is a defect. In the background, because they wait until the event is taken.
+    const once = inBackground(Effect.catchDefect(apply(change, meetingId, controls), () => Effect.void))
+    const again = everyMillis === undefined ? Effect.void : Effect.forever(Effect.delay(once, everyMillis))
+    return inBackground(Effect.andThen(Effect.delay(once, millis), again))
+  }, { discard: true })
+}
