@@ -220,9 +220,31 @@ describe("an added endpoint", () => {
           return [statuses.filter((status) => status === 429).length, (yield* many)[0]?.status]
         }).pipe(Effect.provide(Simulator.layer({ endpoints, rateLimits: true })))
       assert.deepStrictEqual(yield* requests([show("thing", "app")]), [1, 200])
-      assert.deepStrictEqual(yield* requests([{ ...show("thing", "app"), limited: false }]), [0, 200])
+      assert.deepStrictEqual(yield* requests([{ ...show("thing", "app"), limits: [] }]), [0, 200])
       assert.deepStrictEqual(yield* requests([show("thing", "none")]), [0, 200])
+      const limits = [{ requests: 40, window: "1 minute" }] as const
+      assert.deepStrictEqual(yield* requests([{ ...show("thing", "app"), limits }]), [11, 429])
     }))
+
+  it.effect("of the meetings of a number is limited to 100 requests a minute", () =>
+    Effect.gen(function*() {
+      const token = yield* tenantToken
+      const list = get(
+        `${open}/open-apis/vc/v1/meetings/list_by_no?meeting_no=123456789&start_time=0&end_time=1`,
+        token
+      )
+      for (let index = 0; index < 100; index++) {
+        assert.strictEqual((yield* list).status, 200)
+        yield* TestClock.adjust("100 millis")
+      }
+      const { headers, status } = yield* list
+      assert.deepStrictEqual(
+        [status, headers["x-ogw-ratelimit-limit"], headers["x-ogw-ratelimit-reset"]],
+        [429, "100", "50"]
+      )
+      yield* TestClock.adjust("50 seconds")
+      assert.strictEqual((yield* list).status, 200)
+    }).pipe(Effect.provide(Simulator.layer({ rateLimits: true }))))
 
   it.effect("is limited apart from other endpoints and other operators", () =>
     Effect.gen(function*() {

@@ -1,5 +1,6 @@
 import type * as Effect from "effect/Effect"
 import type { Arrival, ArrivedRequest } from "./ArrivedRequest.ts"
+import { type RequestLimit, tier4 } from "./RateLimit.ts"
 import * as Reply from "./Reply.ts"
 import type { TokenRule } from "./Tokens.ts"
 import type { World } from "./World.ts"
@@ -25,8 +26,8 @@ interface Declaration<Name extends string, Route extends Path, Rule extends Toke
   readonly path: Route
   /** Which token it takes: none, one of an app (a tenant token), one of a user, or either. */
   readonly token: Rule
-  /** Whether rate limits count its requests. Default: if it takes a token. */
-  readonly limited?: boolean | undefined
+  /** Its limits under `rateLimits`. Default: 50 requests a second and 1000 a minute if it takes a token, else none. */
+  readonly limits?: ReadonlyArray<RequestLimit> | undefined
   /** Whether it swaps the host: then rivals move just before and after it, and conflict faults apply. Default `false`. */
   readonly swaps?: boolean | undefined
   /** The reply to a user token that is not accepted, if it is not the gateway's 99991668 or 99991677. */
@@ -67,7 +68,7 @@ export interface EndpointRow<out Name extends string, out R = never> {
   readonly method: Method
   readonly path: Path
   readonly takesToken: boolean
-  readonly limited: boolean
+  readonly limits: ReadonlyArray<RequestLimit>
   readonly swaps: boolean
   readonly internalError: (status: number) => Reply.Reply
   /** Checks the token: the refusal of it, or what runs the handler. */
@@ -86,7 +87,7 @@ export const make = <const Name extends string, const Route extends Path, Rule e
     method: options.method,
     path: options.path,
     takesToken,
-    limited: options.limited ?? takesToken,
+    limits: options.limits ?? (takesToken ? tier4 : []),
     swaps: options.swaps ?? false,
     internalError: options.internalError ?? Reply.internalError(121001, "internal error"),
     admit: (arrival, world) => {

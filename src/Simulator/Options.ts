@@ -32,7 +32,7 @@ export interface Options<Name extends string = never, R = never> extends WorldOp
   readonly longConnection?: LongConnectionOptions | undefined
   readonly eventFaults?: ReadonlyArray<EventFaultRule> | undefined
   readonly connectionFaults?: ReadonlyArray<ConnectionFaultRule> | undefined
-  /** Limits each endpoint that takes a token to 50 requests a second and 1000 a minute, per app and tenant. Default `false`. */
+  /** Limits each endpoint as documented, per app and tenant: see `limits` of `EndpointOptions`. Default `false`. */
   readonly rateLimits?: boolean | undefined
   /** The round-trip time of every request. Half of it passes before the request is executed. Default zero. */
   readonly latency?: Duration.Input | undefined

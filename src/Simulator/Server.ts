@@ -59,12 +59,11 @@ const reply = <R>(
 ): Effect.Effect<Reply.Reply> => {
   const handle = row.admit(request, world)
   if (Reply.is(handle)) return Effect.succeed(handle)
-  if (row.limited) {
-    const excess = rateLimit?.take(`${row.name} ${world.tokens.ownerOf(request.authorization)}`, request.now)
-    if (excess !== undefined) {
-      const reset = Math.ceil(excess.wait / 1_000)
-      return Effect.succeed(FaultyReply.throttled({ reset, status: 429 }, request.logId, excess.count))
-    }
+  const operator = world.tokens.ownerOf(request.authorization)
+  const excess = rateLimit?.take(`${row.name} ${operator}`, row.limits, request.now)
+  if (excess !== undefined) {
+    const reset = Math.ceil(excess.wait / 1_000)
+    return Effect.succeed(FaultyReply.throttled({ reset, status: 429 }, request.logId, excess.requests))
   }
   if (row.swaps) rivals.before(request.now)
   const handled = handle()

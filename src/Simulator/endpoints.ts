@@ -65,6 +65,7 @@ export const endpoints = [
     method: "GET",
     path: "/open-apis/vc/v1/meetings/list_by_no",
     token: "either",
+    limits: [{ requests: 100, window: "1 minute" }],
     handle: listByNo
   }),
   EndpointRow.make({
@@ -250,7 +251,7 @@ export const endpoints = [
     method: "GET",
     path: "/open-apis/authen/v1/user_info",
     token: "user",
-    limited: false,
+    limits: [],
     invalidUserToken: userInfo.invalidUserToken,
     internalError: Reply.internalError(20050, "System error"),
     handle: userInfo.userInfo
