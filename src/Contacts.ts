@@ -34,18 +34,20 @@ import * as LarkError from "./LarkError.ts"
 import { call, endpoint, type ErrorOf, type LarkHttp } from "./LarkHttp.ts"
 import * as MeetingUser from "./MeetingUser.ts"
 
+const status = Schema.Struct({
+  isFrozen: Schema.Boolean,
+  isResigned: Schema.Boolean,
+  isActivated: Schema.Boolean,
+  isExited: Schema.Boolean,
+  isUnjoin: Schema.Boolean
+})
+
 /**
  * The state of a person's account.
  *
  * @category models
  */
-export interface Status {
-  readonly isFrozen: boolean
-  readonly isResigned: boolean
-  readonly isActivated: boolean
-  readonly isExited: boolean
-  readonly isUnjoin: boolean
-}
+export interface Status extends Schema.Schema.Type<typeof status> {}
 
 /**
  * The outcome of one address.
@@ -82,24 +84,33 @@ export interface FindOptions<T extends MeetingUser.IdType = MeetingUser.IdType> 
   readonly includeResigned?: boolean | undefined
 }
 
+const person = Schema.toType(Schema.Struct({
+  /** `user_id` only with the field scope `contact:user.employee_id:readonly`. */
+  ids: EventUser.EventUser,
+  /** Only with the field scope `contact:user.base:readonly`, as `enName`. */
+  name: Schema.Option(Schema.String),
+  enName: Schema.Option(Schema.String),
+  /** Only with the field scope `contact:user.email:readonly`. */
+  email: Schema.Option(Schema.String),
+  /** Only with the field scope `contact:user.phone:readonly`. */
+  mobile: Schema.Option(Schema.String),
+  /** Only with the field scope `contact:user.employee:readonly`. */
+  status: Schema.Option(status)
+}))
+
 /**
  * A person, as far as the scopes of the app show one.
  *
  * @category models
  */
-export interface Person {
-  /** `user_id` only with the field scope `contact:user.employee_id:readonly`. */
-  readonly ids: EventUser.EventUser
-  /** Only with the field scope `contact:user.base:readonly`, as `enName`. */
-  readonly name: Option.Option<string>
-  readonly enName: Option.Option<string>
-  /** Only with the field scope `contact:user.email:readonly`. */
-  readonly email: Option.Option<string>
-  /** Only with the field scope `contact:user.phone:readonly`. */
-  readonly mobile: Option.Option<string>
-  /** Only with the field scope `contact:user.employee:readonly`. */
-  readonly status: Option.Option<Status>
-}
+export interface Person extends Schema.Schema.Type<typeof person> {}
+
+/**
+ * The schema of a person. For JSON, use it with `Schema.toCodecJson`.
+ *
+ * @category schemas
+ */
+export const Person: Schema.Codec<Person> = person
 
 const Row = Schema.Record(Schema.String, Schema.Unknown)
 

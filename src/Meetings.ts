@@ -65,9 +65,16 @@ export {
   type ActiveByNoOptions,
   listByNo,
   type ListByNoError,
-  type MeetingBrief
+  MeetingBrief
 } from "./Meetings/numbers.ts"
-export { invite, type InviteError, kickout, type KickoutError, type PersonOutcome } from "./Meetings/people.ts"
+export {
+  invite,
+  type InviteError,
+  kickout,
+  type KickoutError,
+  type PersonOutcome,
+  PersonOutcomeSchema
+} from "./Meetings/people.ts"
 
 /**
  * How the method of an endpoint fails: with the errors documented for it, and the generic ones.

@@ -45,18 +45,27 @@ import type { MeetingId } from "./MeetingId.ts"
 import type * as MeetingUser from "./MeetingUser.ts"
 import type { UserToken } from "./UserToken.ts"
 
+const recording = Schema.toType(Schema.Struct({
+  /** The page on which people watch it. */
+  url: Schema.String,
+  /** The token of that page, for the minutes API. */
+  minuteToken: Schema.Option(Schema.String),
+  duration: Schema.Option(Schema.Duration)
+}))
+
 /**
  * A recording that is ready.
  *
  * @category models
  */
-export interface Recording {
-  /** The page on which people watch it. */
-  readonly url: string
-  /** The token of that page, for the minutes API. */
-  readonly minuteToken: Option.Option<string>
-  readonly duration: Option.Option<Duration.Duration>
-}
+export interface Recording extends Schema.Schema.Type<typeof recording> {}
+
+/**
+ * The schema of a recording. For JSON, use it with `Schema.toCodecJson`.
+ *
+ * @category schemas
+ */
+export const Recording: Schema.Codec<Recording> = recording
 
 /**
  * Who may watch a recording: a user, the people of a chat (`open_chat_id`), the whole tenant, or everybody who has the link.

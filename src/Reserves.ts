@@ -46,7 +46,7 @@ import * as LarkError from "./LarkError.ts"
 import { call, endpoint, type ErrorOf, type LarkHttp } from "./LarkHttp.ts"
 import type { Meeting } from "./Meeting.ts"
 import * as MeetingId from "./MeetingId.ts"
-import { isMeetingNo, type MeetingNo } from "./MeetingNo.ts"
+import { isMeetingNo, MeetingNo } from "./MeetingNo.ts"
 import * as MeetingUser from "./MeetingUser.ts"
 import { isReserveId, ReserveId } from "./ReserveId.ts"
 
@@ -85,60 +85,68 @@ export const InitialType = { Meeting: 1, Call: 2 } as const
  */
 export const ExpireStatus = { Valid: 1, Expired: 2 } as const
 
+const checker = Schema.Struct({
+  field: Schema.Finite,
+  mode: Schema.Finite,
+  /** User ids of the kind that the call uses, user types as digits, or tenant keys. */
+  values: Schema.Array(Schema.String)
+})
+
 /**
  * A rule on who may do something: those whose field is, or is not, among the values.
  *
  * @category models
  */
-export interface Checker {
-  readonly field: number
-  readonly mode: number
-  /** User ids of the kind that the call uses, user types as digits, or tenant keys. */
-  readonly values: ReadonlyArray<string>
-}
+export interface Checker extends Schema.Schema.Type<typeof checker> {}
+
+const permission = Schema.Struct({ action: Schema.Finite, checkers: Schema.Array(checker) })
 
 /**
  * Who may do what: a user who passes any of the checkers.
  *
  * @category models
  */
-export interface ActionPermission {
-  readonly action: number
-  readonly checkers: ReadonlyArray<Checker>
-}
+export interface ActionPermission extends Schema.Schema.Type<typeof permission> {}
 
-/**
- * The settings of the meeting that is reserved.
- *
- * @category models
- */
-export interface Settings<out T extends MeetingUser.IdType = MeetingUser.IdType> {
-  readonly topic?: string | undefined
-  readonly permissions?: ReadonlyArray<ActionPermission> | undefined
-  /** `InitialType.Meeting` unless given. */
-  readonly initialType?: number | undefined
-  /** Whether it connects several tenants. It cannot be updated. */
-  readonly meetingConnect?: boolean | undefined
-  /** The telephone to call, for `InitialType.Call`. */
-  readonly callee?: Callee | undefined
-  readonly autoRecord?: boolean | undefined
-  /** Users of the same tenant, ten at most, who may become host. */
-  readonly hosts?: ReadonlyArray<MeetingUser.MeetingUser<T>> | undefined
-  /** Four to nine digits, or empty for none. Unless given, the owner's own setting counts. */
-  readonly password?: string | undefined
-}
+const callee = Schema.Struct({
+  id: Schema.optional(Schema.String),
+  nickname: Schema.optional(Schema.String),
+  /** The telephone number. */
+  mainAddress: Schema.optional(Schema.String)
+})
 
 /**
  * A telephone to call.
  *
  * @category models
  */
-export interface Callee {
-  readonly id?: string | undefined
-  readonly nickname?: string | undefined
-  /** The telephone number. */
-  readonly mainAddress?: string | undefined
-}
+export interface Callee extends Schema.Schema.Type<typeof callee> {}
+
+const settingsOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.MeetingUser<T>>) =>
+  Schema.Struct({
+    topic: Schema.optional(Schema.String),
+    permissions: Schema.optional(Schema.Array(permission)),
+    /** `InitialType.Meeting` unless given. */
+    initialType: Schema.optional(Schema.Finite),
+    /** Whether it connects several tenants. It cannot be updated. */
+    meetingConnect: Schema.optional(Schema.Boolean),
+    /** The telephone to call, for `InitialType.Call`. */
+    callee: Schema.optional(callee),
+    autoRecord: Schema.optional(Schema.Boolean),
+    /** Users of the same tenant, ten at most, who may become host. */
+    hosts: Schema.optional(Schema.Array(user)),
+    /** Four to nine digits, or empty for none. Unless given, the owner's own setting counts. */
+    password: Schema.optional(Schema.String)
+  })
+
+/**
+ * The settings of the meeting that is reserved.
+ *
+ * @category models
+ */
+export interface Settings<out T extends MeetingUser.IdType = MeetingUser.IdType>
+  extends Schema.Schema.Type<ReturnType<typeof settingsOf<T>>>
+{}
 
 /**
  * What to reserve.
@@ -164,29 +172,42 @@ export interface UpdateOptions<out T extends MeetingUser.IdType = MeetingUser.Id
   readonly endTime?: DateTime.DateTime | undefined
 }
 
+const reserveOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.MeetingUser<T>>) =>
+  Schema.toType(Schema.Struct({
+    id: ReserveId,
+    meetingNo: Schema.Option(MeetingNo),
+    /** Not in the answer of `get`. */
+    password: Schema.Option(Schema.String),
+    url: Schema.String,
+    /**
+     * Opens the app. Replace each `{?}` in it by 0 or 1: preview, microphone, speaker, camera. Not in the answer of `update`.
+     */
+    appLink: Schema.Option(Schema.String),
+    liveLink: Schema.Option(Schema.String),
+    endTime: Schema.Option(Schema.DateTimeUtc),
+    /** Not in the answer of `apply`. */
+    expireStatus: Schema.Option(Schema.Finite),
+    /** Only in the answer of `get`, as `settings`. */
+    owner: Schema.Option(user),
+    settings: Schema.Option(settingsOf(user))
+  }))
+
 /**
  * A reservation. What an answer does not name is `None`, or empty.
  *
  * @category models
  */
-export interface Reserve<out T extends MeetingUser.IdType = MeetingUser.IdType> {
-  readonly id: ReserveId
-  readonly meetingNo: Option.Option<MeetingNo>
-  /** Not in the answer of `get`. */
-  readonly password: Option.Option<string>
-  readonly url: string
-  /**
-   * Opens the app. Replace each `{?}` in it by 0 or 1: preview, microphone, speaker, camera. Not in the answer of `update`.
-   */
-  readonly appLink: Option.Option<string>
-  readonly liveLink: Option.Option<string>
-  readonly endTime: Option.Option<DateTime.Utc>
-  /** Not in the answer of `apply`. */
-  readonly expireStatus: Option.Option<number>
-  /** Only in the answer of `get`, as `settings`. */
-  readonly owner: Option.Option<MeetingUser.MeetingUser<T>>
-  readonly settings: Option.Option<Settings<T>>
-}
+export interface Reserve<out T extends MeetingUser.IdType = MeetingUser.IdType>
+  extends Schema.Schema.Type<ReturnType<typeof reserveOf<T>>>
+{}
+
+/**
+ * The schema of reservations that name users by one kind of id. For JSON, use it with `Schema.toCodecJson`.
+ *
+ * @category schemas
+ */
+export const ReserveSchema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Reserve<T>> =>
+  reserveOf(MeetingUser.schema(idType))
 
 /**
  * A reservation that was made or changed.

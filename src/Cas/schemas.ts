@@ -7,6 +7,7 @@ import * as Struct from "effect/Struct"
 import * as errors from "./errors.ts"
 import { tagOf, withReport } from "./failure.ts"
 import * as Intent from "./Intent.ts"
+import { Contested } from "./maintain.ts"
 import type { Reported } from "./Register.ts"
 import type { FailureReport } from "./Report.ts"
 
@@ -137,6 +138,17 @@ export const ErrorSchema = <A, I, RD, RE, Cause = unknown, CI = typeof CauseSche
     classOf(errors.InvalidPolicy, Schema.TaggedStruct("CasInvalidPolicy", setting))
   ])
 }
+
+/**
+ * The schema of `Contested`, with which `maintain` fails, from the schema of its values.
+ *
+ * @category schemas
+ */
+export const ContestedSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) =>
+  classOf(
+    Contested<A>,
+    Schema.TaggedStruct("CasContested", { actual: value, moves: Schema.Int, settled: Schema.Finite })
+  )
 
 /**
  * The schema of the terminal errors of a register with the report of the operation that they ended, from the schema of the

@@ -14,7 +14,7 @@ import * as LarkError from "../LarkError.ts"
 import { endpoint, type ErrorOf, LarkHttp, paged, pages } from "../LarkHttp.ts"
 import * as Meeting from "../Meeting.ts"
 import * as MeetingId from "../MeetingId.ts"
-import type * as MeetingNo from "../MeetingNo.ts"
+import * as MeetingNo from "../MeetingNo.ts"
 import type * as MeetingUser from "../MeetingUser.ts"
 import type * as endpoints from "./endpoints.ts"
 import * as hostRegister from "./hostRegister.ts"
@@ -35,21 +35,30 @@ const listEndpoint = endpoint({
   })
 })
 
+const brief = Schema.toType(Schema.Struct({
+  id: MeetingId.MeetingId,
+  topic: Schema.String,
+  url: Schema.String,
+  meetingNo: MeetingNo.MeetingNo,
+  password: Schema.Option(Schema.String),
+  /** Whether it connects several tenants. */
+  meetingConnect: Schema.Boolean,
+  noteId: Schema.Option(Schema.String)
+}))
+
 /**
  * A meeting that has, or had, a number.
  *
  * @category models
  */
-export interface MeetingBrief {
-  readonly id: MeetingId.MeetingId
-  readonly topic: string
-  readonly url: string
-  readonly meetingNo: MeetingNo.MeetingNo
-  readonly password: Option.Option<string>
-  /** Whether it connects several tenants. */
-  readonly meetingConnect: boolean
-  readonly noteId: Option.Option<string>
-}
+export interface MeetingBrief extends Schema.Schema.Type<typeof brief> {}
+
+/**
+ * The schema of a `MeetingBrief`. For JSON, use it with `Schema.toCodecJson`.
+ *
+ * @category schemas
+ */
+export const MeetingBrief: Schema.Codec<MeetingBrief> = brief
 
 /**
  * How `listByNo` fails: with the errors documented for `GET /vc/v1/meetings/list_by_no`, and the generic ones.

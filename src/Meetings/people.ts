@@ -76,6 +76,22 @@ export type PersonOutcome<T extends MeetingUser.IdType, E> =
   | { readonly user: MeetingUser.MeetingUser<T>; readonly outcome: "done" | "refused" | "unreported" }
   | { readonly user: MeetingUser.MeetingUser<T>; readonly outcome: "failed"; readonly error: E }
 
+/**
+ * The schema of a `PersonOutcome`, from the kind of id and the schema of the errors, such as `LarkError.LarkError`.
+ *
+ * @category schemas
+ */
+export const PersonOutcomeSchema = <T extends MeetingUser.IdType, E, I>(
+  idType: T,
+  error: Schema.Codec<E, I>
+): Schema.Codec<PersonOutcome<T, E>, unknown> => {
+  const user = MeetingUser.schema(idType)
+  return Schema.Union([
+    Schema.Struct({ user, outcome: Schema.Literals(["done", "refused", "unreported"]) }),
+    Schema.Struct({ user, outcome: Schema.Literal("failed"), error })
+  ])
+}
+
 type Users<T extends MeetingUser.IdType> = ReadonlyArray<MeetingUser.MeetingUser<T>>
 
 /** The most people in one request. Documented for `invite`; the official CLI has it for both. */
