@@ -151,8 +151,8 @@ export class Simulator extends Context.Service<Simulator, {
   /** Makes a user the host, as a person in the meeting would. The new host joins the meeting. */
   readonly moveHost: (meetingId: string, user: UserInput) => Effect.Effect<void>
   /**
-   * Adds a meeting, of a reservation if `reserveId` names one. Pushes the event of it and waits for the first response, as the
-   * next four do.
+   * Adds a meeting, of a reservation if `reserveId` names one. Pushes the events of it and waits for the first responses, as
+   * the next four do.
    */
   readonly startMeeting: (options: MeetingOptions) => Effect.Effect<void>
   /** A user joins a meeting, or answers the call of an invitation. */

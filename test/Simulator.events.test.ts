@@ -54,6 +54,7 @@ describe("an event of a meeting", () => {
           "RecordingEnded",
           "RecordingStarted",
           "MeetingEnded",
+          "AllMeetingEnded",
           "RecordingEnded",
           "RecordingReady"
         ])
@@ -78,13 +79,18 @@ describe("an event of a meeting", () => {
         yield* simulator.endMeeting(id)
         assert.deepStrictEqual(events.map(({ _tag }) => _tag), [
           "MeetingStarted",
+          "AllMeetingStarted",
           "JoinMeeting",
           "LeaveMeeting",
-          "MeetingEnded"
+          "MeetingEnded",
+          "AllMeetingEnded"
         ])
-        const [started, joined, left] = events
+        const [started, ofAll, joined, left] = events
         assert(started?._tag === "MeetingStarted" && joined?._tag === "JoinMeeting" && left?._tag === "LeaveMeeting")
         assert.strictEqual(started.meeting.topic, "Weekly")
+        assert(ofAll?._tag === "AllMeetingStarted")
+        assert.deepStrictEqual(ofAll.meeting, started.meeting)
+        assert.notStrictEqual(ofAll.id, started.id)
         assert.isTrue(EventUser.is(started.meeting.hostUser, alice))
         assert.isTrue(EventUser.is(joined.operator, MeetingUser.unionId("on_bob")))
         assert.isFalse(EventUser.is(joined.operator, alice))
@@ -98,6 +104,29 @@ describe("an event of a meeting", () => {
       }).pipe(Effect.scoped)
     ))
 
+  it.effect("is pushed of one that the API did not reserve only when it starts and ends", () =>
+    connect(
+      {},
+      Effect.gen(function*() {
+        const simulator = yield* Simulator.Simulator
+        const events = yield* collect
+        yield* simulator.startMeeting({ id, host: "ou_alice", participants: ["ou_carol"], apiReserved: false })
+        yield* simulator.joinMeeting(id, "ou_bob")
+        yield* simulator.leaveMeeting(id, "ou_bob")
+        const session = UserToken.fromAccessToken(yield* simulator.userToken("ou_alice"))
+        yield* Effect.gen(function*() {
+          const meetingId = MeetingId.make(id)
+          yield* Meetings.kickout(meetingId, [MeetingUser.openId("ou_carol")])
+          yield* Recordings.start(meetingId)
+          yield* Recordings.stop(meetingId)
+          yield* Recordings.start(meetingId)
+          yield* Meetings.end(meetingId)
+        }).pipe(Lark.asUser(session))
+        yield* settle
+        assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["AllMeetingStarted", "AllMeetingEnded"])
+      }).pipe(Effect.scoped)
+    ))
+
   it.effect("is pushed when the host ends it", () =>
     Effect.gen(function*() {
       const simulator = yield* Simulator.Simulator
@@ -108,7 +137,7 @@ describe("an event of a meeting", () => {
         Effect.provide(Lark.layer(Simulator.defaultApp))
       )
       yield* settle
-      assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["MeetingEnded"])
+      assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["MeetingEnded", "AllMeetingEnded"])
     }).pipe(
       Effect.scoped,
       Effect.provide(LongConnection.layer),

@@ -62,9 +62,11 @@ describe("a schedule", () => {
         assert.strictEqual((yield* simulator.meeting(other)).status, "ended")
         assert.deepStrictEqual(events, [
           [1, "MeetingStarted"],
+          [1, "AllMeetingStarted"],
           [2, "JoinMeeting"],
           [4, "LeaveMeeting"],
-          [5, "MeetingEnded"]
+          [5, "MeetingEnded"],
+          [5, "AllMeetingEnded"]
         ])
       }).pipe(Effect.scoped)
     ))

@@ -58,6 +58,8 @@ export interface Meeting {
   readonly participants: ReadonlyArray<Participant>
   readonly startedAt: number
   readonly endedAt: number | undefined
+  /** Whether it was reserved by the API. */
+  readonly apiReserved: boolean
   /** The reservation that it belongs to. */
   readonly reserveId: string | undefined
   readonly recording: Recording | undefined
@@ -101,6 +103,11 @@ export interface MeetingOptions {
   readonly tenant?: string | undefined
   /** In milliseconds since 1970. Default: now. */
   readonly startedAt?: number | undefined
+  /**
+   * Whether it was reserved by the API, not in the calendar or by starting it. Otherwise only `all_meeting_started` and
+   * `all_meeting_ended` are pushed. Default `true`.
+   */
+  readonly apiReserved?: boolean | undefined
   /** The reservation that it belongs to: it has its number, topic and owner. */
   readonly reserveId?: string | undefined
   /** Whether nobody can be invited. Default `false`. */
@@ -132,6 +139,7 @@ export const make = (options: MeetingOptions, directory: Directory, home: string
     participants,
     startedAt: options.startedAt ?? now,
     endedAt: status === "ended" ? now : undefined,
+    apiReserved: options.apiReserved ?? true,
     reserveId: options.reserveId,
     recording: undefined,
     locked: options.locked ?? false,

@@ -83,8 +83,8 @@ export interface Pushes {
   /** Pushes a new ticket to the app and waits for the response. Redeliveries run in the background. */
   readonly ticket: (appId: string) => Effect.Effect<void>
   readonly verifyUrl: Effect.Effect<boolean>
-  /** Pushes an event to whatever receives events of the app, and waits for the first response of each. */
-  readonly event: (event: PushedEvent) => Effect.Effect<void>
+  /** Pushes events to whatever receives events of the app, and waits for the first response of each. */
+  readonly events: (events: ReadonlyArray<PushedEvent>) => Effect.Effect<void>
 }
 
 type Attempts = Array<PushRecord["attempts"][number]>
@@ -192,21 +192,23 @@ export const make = Effect.fnUntraced(function*(
     return status
   })
 
+  const push = Effect.fnUntraced(function*(event: PushedEvent) {
+    const id = event.id ?? nextUuid()
+    const pushes: Array<Effect.Effect<void>> = []
+    if (webhook !== undefined) {
+      const attempts = open(event.type, id)
+      const body = yield* wrap.body(yield* eventJson(event, id, token), key)
+      pushes.push(repeat(byWebhook(body, attempts)))
+    }
+    if (world.longConnections.isUsedBy(world.app.id)) {
+      const body = yield* eventJson(event, id, "")
+      pushes.push(repeat(byConnection(body, open(event.type, id, "long_connection"))))
+    }
+    yield* Effect.all(pushes, { concurrency: "unbounded", discard: true })
+  })
+
   return {
-    event: Effect.fnUntraced(function*(event) {
-      const id = event.id ?? nextUuid()
-      const pushes: Array<Effect.Effect<void>> = []
-      if (webhook !== undefined) {
-        const attempts = open(event.type, id)
-        const body = yield* wrap.body(yield* eventJson(event, id, token), key)
-        pushes.push(repeat(byWebhook(body, attempts)))
-      }
-      if (world.longConnections.isUsedBy(world.app.id)) {
-        const body = yield* eventJson(event, id, "")
-        pushes.push(repeat(byConnection(body, open(event.type, id, "long_connection"))))
-      }
-      yield* Effect.all(pushes, { concurrency: "unbounded", discard: true })
-    }),
+    events: (events) => Effect.forEach(events, push, { concurrency: "unbounded", discard: true }),
     all: () => records.map((record) => ({ ...record, attempts: [...record.attempts] })),
     deliverTo: (to) => {
       deliver = to

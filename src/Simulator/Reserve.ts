@@ -28,6 +28,7 @@ export const meetingNoOf = (count: number): string => String(900_000_000 + count
 
 /** What a meeting has from its reservation. */
 export const meetingOf = ({ meetingNo, owner, settings: { topic }, tenant }: Reserve): Partial<MeetingOptions> => ({
+  apiReserved: true,
   meetingNo,
   owner,
   tenant,

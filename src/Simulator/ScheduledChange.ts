@@ -38,6 +38,7 @@ export const ScheduledChange = Schema.TaggedUnion({
     host: Schema.optionalKey(UserInput),
     participants: Schema.optionalKey(Schema.Array(UserInput)),
     meetingNo: Schema.optionalKey(Schema.String),
+    apiReserved: Schema.optionalKey(Schema.Boolean),
     reserveId: Schema.optionalKey(Schema.String)
   },
   End: inMeeting,

@@ -73,8 +73,8 @@ export interface World {
   readonly writes: Array<Write>
   readonly digest: Digest.Digest["Service"]
   readonly longConnections: LongConnections
-  /** Pushes an event in the background, now or later. */
-  readonly push: (event: PushedEvent, after?: Duration.Duration) => Effect.Effect<void>
+  /** Pushes events in the background, now or later. */
+  readonly push: (events: ReadonlyArray<PushedEvent>, after?: Duration.Duration) => Effect.Effect<void>
   /** Pushes a new ticket to the app in the background. */
   readonly resendTicket: (appId: string) => Effect.Effect<void>
 }

@@ -7,7 +7,7 @@ import { authorize } from "./endpoints/authorize.ts"
 import type { ConnectionFaultRule, EventFaultRule } from "./EventFault.ts"
 import type { FaultRule } from "./Fault.ts"
 import * as Meetings from "./Meeting.ts"
-import { meetingEvent } from "./meetingEvent.ts"
+import { meetingEvents } from "./meetingEvent.ts"
 import type { Deliver, EventOptions, Pushes } from "./Push.ts"
 import type { PushedEvent } from "./PushedEvent.ts"
 import { recordingEvents } from "./recordingEvents.ts"
@@ -51,18 +51,18 @@ export const make = (
       return Effect.asVoid(Effect.forkIn(Effect.delay(move, rival.millis), scope, { startImmediately: true }))
     })
 
-  /** Changes a meeting that has not ended, and pushes the event of it. */
+  /** Changes a meeting that has not ended, and pushes the events of it. */
   const change = (
     meetingId: string,
     next: (meeting: Meetings.Meeting, now: number) => Meetings.Meeting,
-    eventOf: (after: Meetings.Meeting) => PushedEvent
+    eventsOf: (after: Meetings.Meeting) => ReadonlyArray<PushedEvent>
   ) =>
     Effect.flatMap(Effect.zip(meeting(meetingId), Clock.currentTimeMillis), ([found, now]) => {
       if (found.status === "ended") return mistake(`The meeting ${meetingId} has ended`)
       const after = next(found, now)
       world.meetings.set(found.id, after)
       return Effect.andThen(
-        pushes.event(eventOf(after)),
+        pushes.events(eventsOf(after)),
         after.status === "ended" ? recordingEvents(world, found, after, after.host) : Effect.void
       )
     })
@@ -72,13 +72,13 @@ export const make = (
     closeConnections: (code = 1006) => Effect.sync(() => world.longConnections.closeAll(code)),
     addEventFaults: (rules: ReadonlyArray<EventFaultRule>) => Effect.sync(() => eventFaults.add(rules)),
     addConnectionFaults: (rules: ReadonlyArray<ConnectionFaultRule>) => Effect.sync(() => connectionFaults.add(rules)),
-    pushEvent: (event: PushedEvent) => pushes.event(event),
+    pushEvent: (event: PushedEvent) => pushes.events([event]),
     joinMeeting: (meetingId: string, user: UserInput) => {
       const joiner = world.directory.resolve(user)
       return change(
         meetingId,
         (found, now) => Meetings.withParticipant(found, joiner, now),
-        (after) => meetingEvent("join_meeting", after, joiner)
+        (after) => meetingEvents("join_meeting", after, joiner)
       )
     },
     startMeeting: (options: Meetings.MeetingOptions) =>
@@ -95,18 +95,18 @@ export const make = (
           now
         )
         world.meetings.set(started.id, started)
-        return pushes.event(meetingEvent("meeting_started", started, started.host ?? started.owner))
+        return pushes.events(meetingEvents("meeting_started", started, started.host ?? started.owner))
       }),
     leaveMeeting: (meetingId: string, user: UserInput) => {
       const leaver = world.directory.resolve(user)
       return change(
         meetingId,
         (found) => Meetings.withoutParticipant(found, leaver),
-        (after) => meetingEvent("leave_meeting", after, leaver, { leave_reason: 1, leave_user: leaver })
+        (after) => meetingEvents("leave_meeting", after, leaver, { leave_reason: 1, leave_user: leaver })
       )
     },
     endMeeting: (meetingId: string) =>
-      change(meetingId, Meetings.ended, (after) => meetingEvent("meeting_ended", after, after.host)),
+      change(meetingId, Meetings.ended, (after) => meetingEvents("meeting_ended", after, after.host)),
     requests: Effect.sync(log.all),
     writes: Effect.sync(() => [...world.writes]),
     tokensMinted: Effect.sync(world.tokens.minted),

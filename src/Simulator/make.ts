@@ -47,8 +47,8 @@ export const make = Effect.fnUntraced(
     const world: World.World = World.make(options, yield* Clock.currentTimeMillis, {
       digest,
       longConnections,
-      push: (event, after = Duration.zero) =>
-        inBackground(Duration.isZero(after) ? pushes.event(event) : Effect.delay(pushes.event(event), after)),
+      push: (events, after = Duration.zero) =>
+        inBackground(Duration.isZero(after) ? pushes.events(events) : Effect.delay(pushes.events(events), after)),
       resendTicket: (appId) => inBackground(Effect.delay(pushes.ticket(appId), resendDelay))
     })
     const pushes = yield* Pushes.make(world, options.webhook, around?.execute, eventFaults, scope)

@@ -14,8 +14,15 @@ const view = (user: User) => ({
 const users = (named: Readonly<Record<string, User | undefined>>) =>
   Object.fromEntries(Object.entries(named).flatMap(([name, user]) => user === undefined ? [] : [[name, view(user)]]))
 
-/** An event of a meeting. Source: vc-v1, events of `meeting`. */
-export const meetingEvent = (
+/** Documented: pushed only if the meeting was reserved by the API. */
+export const ifReserved = (meeting: Meeting, event: PushedEvent): ReadonlyArray<PushedEvent> =>
+  meeting.apiReserved ? [event] : []
+
+/**
+ * The events of a change of a meeting. Most are pushed only if the API reserved it; the start and the end of every meeting
+ * have one more. Source: vc-v1, events of `meeting`.
+ */
+export const meetingEvents = (
   name:
     | "join_meeting"
     | "leave_meeting"
@@ -26,9 +33,9 @@ export const meetingEvent = (
   meeting: Meeting,
   operator: User | undefined,
   rest: { readonly leave_reason?: number; readonly leave_user?: User } = {}
-): PushedEvent => {
+): ReadonlyArray<PushedEvent> => {
   const { leave_user, ...others } = rest
-  return {
+  const event = (name: string): PushedEvent => ({
     type: `vc.meeting.${name}_v1`,
     tenant: meeting.tenant,
     event: {
@@ -36,7 +43,7 @@ export const meetingEvent = (
         id: meeting.id,
         topic: meeting.topic,
         meeting_no: meeting.meetingNo,
-        meeting_source: 2,
+        meeting_source: meeting.apiReserved ? 4 : 2,
         start_time: seconds(meeting.startedAt),
         end_time: seconds(meeting.endedAt),
         ...users({ host_user: meeting.host, owner: meeting.owner })
@@ -44,5 +51,7 @@ export const meetingEvent = (
       ...users({ operator, leave_user }),
       ...others
     }
-  }
+  })
+  const ofAll = name === "meeting_started" || name === "meeting_ended" ? [event(`all_${name}`)] : []
+  return [...ifReserved(meeting, event(name)), ...ofAll]
 }

@@ -1,7 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Meeting, Recording } from "./Meeting.ts"
-import { meetingEvent } from "./meetingEvent.ts"
+import { ifReserved, meetingEvents } from "./meetingEvent.ts"
 import type { PushedEvent } from "./PushedEvent.ts"
 import type { User } from "./User.ts"
 import type { World } from "./World.ts"
@@ -17,7 +17,7 @@ const readyEvent = (meeting: Meeting, recording: Recording): PushedEvent => ({
   type: "vc.meeting.recording_ready_v1",
   tenant: meeting.tenant,
   event: {
-    meeting: { id: meeting.id, topic: meeting.topic, meeting_no: meeting.meetingNo, meeting_source: 2 },
+    meeting: { id: meeting.id, topic: meeting.topic, meeting_no: meeting.meetingNo, meeting_source: 4 },
     ...fileOf(meeting, recording)
   }
 })
@@ -32,10 +32,10 @@ export const recordingEvents = (
   const { recording } = after
   if (recording === undefined) return Effect.void
   const ready = world.push(
-    readyEvent(after, recording),
+    ifReserved(after, readyEvent(after, recording)),
     Duration.seconds(world.behavior.recordingReadyAfter)
   )
   return before.recording?.stoppedAt === undefined
-    ? Effect.andThen(world.push(meetingEvent("recording_ended", after, operator)), ready)
+    ? Effect.andThen(world.push(meetingEvents("recording_ended", after, operator)), ready)
     : ready
 }

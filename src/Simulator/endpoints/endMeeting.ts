@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import type { ArrivedRequest } from "../ArrivedRequest.ts"
 import * as Meeting from "../Meeting.ts"
-import { meetingEvent } from "../meetingEvent.ts"
+import { meetingEvents } from "../meetingEvent.ts"
 import { recordingEvents } from "../recordingEvents.ts"
 import * as Reply from "../Reply.ts"
 import { same } from "../User.ts"
@@ -20,7 +20,7 @@ export const endMeeting = (
   if (meeting.host === undefined || !same(meeting.host, operator.user)) return Reply.failure(121005)
   const ended = Meeting.ended(meeting, now)
   world.meetings.set(meeting.id, ended)
-  return world.push(meetingEvent("meeting_ended", ended, operator.user)).pipe(
+  return world.push(meetingEvents("meeting_ended", ended, operator.user)).pipe(
     Effect.andThen(recordingEvents(world, meeting, ended, operator.user)),
     Effect.as(Reply.success({}))
   )

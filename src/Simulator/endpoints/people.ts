@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { type Arrival, type ArrivedRequest, idTypeOf, objectsIn } from "../ArrivedRequest.ts"
 import * as Meeting from "../Meeting.ts"
-import { meetingEvent } from "../meetingEvent.ts"
+import { meetingEvents } from "../meetingEvent.ts"
 import * as Person from "../Person.ts"
 import * as Reply from "../Reply.ts"
 import type { Operators } from "../Tokens.ts"
@@ -114,11 +114,11 @@ export const kickout = (
     result: present[index] === undefined ? 2 : 1
   }))
   // Who the operator is when somebody was removed is not documented.
-  const events = removed.map((leave_user) =>
-    meetingEvent("leave_meeting", after, leave_user, { leave_reason: 3, leave_user })
+  const events = removed.flatMap((leave_user) =>
+    meetingEvents("leave_meeting", after, leave_user, { leave_reason: 3, leave_user })
   )
   return Effect.as(
-    Effect.forEach(events, (event) => world.push(event)),
+    world.push(events),
     Reply.success({ kickout_results: inOrder(results, world) })
   )
 }

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { type ArrivedRequest, idTypeOf, objectsIn } from "../ArrivedRequest.ts"
 import * as Meeting from "../Meeting.ts"
-import { meetingEvent } from "../meetingEvent.ts"
+import { meetingEvents } from "../meetingEvent.ts"
 import { fileOf } from "../recordingEvents.ts"
 import * as Reply from "../Reply.ts"
 import { same, type User } from "../User.ts"
@@ -31,7 +31,7 @@ export const start = (request: AsUser, world: World.World): Reply.Reply | Effect
   const startedAt = meeting.recording?.startedAt ?? request.now
   const viewers = meeting.recording?.viewers ?? []
   world.meetings.set(meeting.id, { ...meeting, recording: { startedAt, stoppedAt: undefined, viewers } })
-  return Effect.as(world.push(meetingEvent("recording_started", meeting, request.operator.user)), Reply.success({}))
+  return Effect.as(world.push(meetingEvents("recording_started", meeting, request.operator.user)), Reply.success({}))
 }
 
 /** `PATCH /vc/v1/meetings/:meeting_id/recording/stop`. It takes no body, so a body is ignored. */
@@ -40,7 +40,7 @@ export const stop = (request: AsUser, world: World.World): Reply.Reply | Effect.
   if (Reply.is(meeting)) return meeting
   if (meeting.recording === undefined || !isRunning(meeting)) return Reply.failure(122001)
   world.meetings.set(meeting.id, { ...meeting, recording: { ...meeting.recording, stoppedAt: request.now } })
-  return Effect.as(world.push(meetingEvent("recording_ended", meeting, request.operator.user)), Reply.success({}))
+  return Effect.as(world.push(meetingEvents("recording_ended", meeting, request.operator.user)), Reply.success({}))
 }
 
 /** The recording, once it is ready. */
