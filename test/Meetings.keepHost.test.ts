@@ -152,6 +152,23 @@ describe("keepHost", () => {
       })
     ))
 
+  it.effect("keeps the wait that a throttled set_host asks for, longer than an operation lasts", () =>
+    on(
+      {
+        meetings: [{ id, host: carol, participants: [chair] }],
+        faults: [0, 1].map((nth) => fault({ _tag: "Throttle", reset: 45, status: 429 }, nth, "set_host"))
+      },
+      Effect.gen(function*() {
+        const { emitted, fiber } = yield* start(Meetings.keepHost(id, chair))
+        yield* TestClock.adjust("2 minutes")
+        yield* Fiber.interrupt(fiber)
+        assert.deepStrictEqual(emitted, ["CasExhausted", "CasExhausted", "swapped"])
+        const { requests } = yield* Simulator.Simulator
+        const moves = (yield* requests).filter(({ endpoint }) => endpoint === "set_host").map(({ at }) => at)
+        assert.deepStrictEqual(moves, [0, 45_000, 90_000])
+      })
+    ))
+
   it.effect("tries whom it wants if the platform lists nobody", () =>
     on(
       { meetings: [{ id, host: carol, participants: [chair] }] },

@@ -1,8 +1,9 @@
 /** How an operation fails, apart from the terminal errors of the register. */
 import type { YieldableError } from "effect/Cause"
 import * as Data from "effect/Data"
+import type * as Duration from "effect/Duration"
 import type * as Option from "effect/Option"
-import type { ExhaustedLimit } from "./reducer.ts"
+import { type ExhaustedLimit, waitOf } from "./reducer.ts"
 import { type FailureReport, inWords, neverBegan, plural } from "./Report.ts"
 
 /**
@@ -70,6 +71,8 @@ interface FailedError<Tag, K, R> extends YieldableError {
   readonly _tag: Tag
   readonly kind: K
   readonly retry: R | "unknown"
+  /** How long the last answer asked to wait. */
+  readonly retryAfter: Duration.Duration | undefined
 }
 
 /** What became of the swaps, and how many requests there were. */
@@ -88,6 +91,10 @@ const failed = <Tag extends string, K extends Kind, R extends Retry>(tag: Tag, k
     }
     get retry() {
       return this.report.effect === "unknown" ? "unknown" : retry
+    }
+    get retryAfter() {
+      const answer = this.report.attempts.at(-1)?.answer
+      return answer?._tag === "Unsent" || answer?._tag === "Unknown" ? waitOf(answer) : undefined
     }
     override get message() {
       return `${this.detail}; ${effectOf(this.report)} ${advice}`

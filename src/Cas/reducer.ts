@@ -227,7 +227,8 @@ const aged = <A, E>(state: State<A, E>): State<A, E> => ({
   known: state.known === undefined ? undefined : { ...state.known, isAged: true }
 })
 
-const waitOf = (answer: Unsent | Unknown): Duration.Duration | undefined =>
+/** The wait that an answer asked for. */
+export const waitOf = (answer: Unsent | Unknown): Duration.Duration | undefined =>
   answer._tag === "Unsent" ? Option.getOrUndefined(answer.after) : answer.after
 
 const stepTransient = <A, E>(
