@@ -152,7 +152,7 @@ export class Simulator extends Context.Service<Simulator, {
   readonly moveHost: (meetingId: string, user: UserInput) => Effect.Effect<void>
   /**
    * Adds a meeting, of a reservation if `reserveId` names one. Pushes the events of it and waits for the first responses, as
-   * the next four do.
+   * the next five do.
    */
   readonly startMeeting: (options: MeetingOptions) => Effect.Effect<void>
   /** A user joins a meeting, or answers the call of an invitation. */
@@ -160,6 +160,8 @@ export class Simulator extends Context.Service<Simulator, {
   /** A user leaves a meeting. A host who leaves stays its host. */
   readonly leaveMeeting: (meetingId: string, user: UserInput) => Effect.Effect<void>
   readonly endMeeting: (meetingId: string) => Effect.Effect<void>
+  /** Starts or stops the recording of a meeting. */
+  readonly record: (meetingId: string, running: boolean) => Effect.Effect<void>
   /** Pushes any event: to the webhook, and by long connection if the app has ever asked for one. */
   readonly pushEvent: (event: PushedEvent) => Effect.Effect<void>
   /** Every long connection, in the order in which they were opened. */

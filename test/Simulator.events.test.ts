@@ -127,6 +127,28 @@ describe("an event of a meeting", () => {
       }).pipe(Effect.scoped)
     ))
 
+  it.effect("is pushed when somebody in it records it, once for each start and stop", () =>
+    connect(
+      { meetings: [{ id, host: "ou_alice" }] },
+      Effect.gen(function*() {
+        const simulator = yield* Simulator.Simulator
+        const events = yield* collect
+        const refused = (running: boolean) =>
+          Effect.map(Effect.flip(Effect.sandbox(simulator.record(id, running))), String)
+        assert.include(yield* refused(false), "is not recorded")
+        yield* simulator.record(id, true)
+        assert.include(yield* refused(true), "is recorded already")
+        yield* TestClock.adjust("2 seconds")
+        yield* simulator.record(id, false)
+        assert.deepStrictEqual((yield* simulator.meeting(id)).recording, {
+          startedAt: 0,
+          stoppedAt: 2_000,
+          viewers: []
+        })
+        assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["RecordingStarted", "RecordingEnded"])
+      }).pipe(Effect.scoped)
+    ))
+
   it.effect("is pushed when the host ends it", () =>
     Effect.gen(function*() {
       const simulator = yield* Simulator.Simulator

@@ -40,7 +40,9 @@ describe("a schedule", () => {
           { _tag: "Start", millis: 1_000, meetingId: other, host: "ou_alice", meetingNo: "987654321" },
           { _tag: "Join", millis: 2_000, meetingId: other, user: "ou_bob" },
           { _tag: "Lock", millis: 3_000, meetingId: other, locked: true },
+          { _tag: "Record", millis: 3_000, meetingId: other, running: true },
           { _tag: "Leave", millis: 4_000, meetingId: other, user: "ou_bob" },
+          { _tag: "Record", millis: 4_000, meetingId: other, running: false },
           { _tag: "End", millis: 5_000, meetingId: other }
         ]
       },
@@ -64,9 +66,12 @@ describe("a schedule", () => {
           [1, "MeetingStarted"],
           [1, "AllMeetingStarted"],
           [2, "JoinMeeting"],
+          [3, "RecordingStarted"],
           [4, "LeaveMeeting"],
+          [4, "RecordingEnded"],
           [5, "MeetingEnded"],
-          [5, "AllMeetingEnded"]
+          [5, "AllMeetingEnded"],
+          [5, "RecordingReady"]
         ])
       }).pipe(Effect.scoped)
     ))

@@ -188,6 +188,19 @@ export const withoutParticipant = (meeting: Meeting, user: User): Meeting => ({
   participants: meeting.participants.map((one) => same(one.user, user) ? { ...one, status: "left" } : one)
 })
 
+export const isRecorded = ({ recording }: Meeting): boolean =>
+  recording !== undefined && recording.stoppedAt === undefined
+
+/** The recording starts, for the first time or again, or stops. */
+export const withRecording = (meeting: Meeting, running: boolean, now: number): Meeting => ({
+  ...meeting,
+  recording: {
+    startedAt: meeting.recording?.startedAt ?? now,
+    stoppedAt: running ? undefined : now,
+    viewers: meeting.recording?.viewers ?? []
+  }
+})
+
 export const ended = (meeting: Meeting, now: number): Meeting => ({
   ...meeting,
   status: "ended",

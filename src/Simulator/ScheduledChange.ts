@@ -19,6 +19,7 @@ const inMeeting = { ...when, meetingId: Schema.optionalKey(Schema.String) }
  *
  * - `Start`, `End`: the meeting starts, of a reservation if `reserveId` names one, and ends.
  * - `Join`, `Leave`: the user joins or leaves.
+ * - `Record`: the recording starts or stops.
  * - `Lock`: the meeting is locked or unlocked.
  *
  * The meeting is the first one, unless `meetingId` names another. A `Rival` moves the host by the clock.
@@ -44,6 +45,7 @@ export const ScheduledChange = Schema.TaggedUnion({
   End: inMeeting,
   Join: { ...inMeeting, user: UserInput },
   Leave: { ...inMeeting, user: UserInput },
+  Record: { ...inMeeting, running: Schema.Boolean },
   Lock: { ...inMeeting, locked: Schema.Boolean }
 })
 
@@ -66,6 +68,8 @@ const apply = (change: ScheduledChange, meetingId: string, controls: Controls): 
       return controls.joinMeeting(meetingId, change.user)
     case "Leave":
       return controls.leaveMeeting(meetingId, change.user)
+    case "Record":
+      return controls.record(meetingId, change.running)
     case "Lock":
       return controls.lock(meetingId, change.locked)
   }

@@ -107,6 +107,15 @@ export const make = (
     },
     endMeeting: (meetingId: string) =>
       change(meetingId, Meetings.ended, (after) => meetingEvents("meeting_ended", after, after.host)),
+    record: (meetingId: string, running: boolean) =>
+      Effect.flatMap(meeting(meetingId), (found) =>
+        Meetings.isRecorded(found) === running
+          ? mistake(`The meeting ${meetingId} is ${running ? "recorded already" : "not recorded"}`)
+          : change(
+            meetingId,
+            (before, now) => Meetings.withRecording(before, running, now),
+            (after) => meetingEvents(running ? "recording_started" : "recording_ended", after, after.host)
+          )),
     requests: Effect.sync(log.all),
     writes: Effect.sync(() => [...world.writes]),
     tokensMinted: Effect.sync(world.tokens.minted),

@@ -18,19 +18,14 @@ const hosted = ({ operator, params }: AsUser, world: World.World): Meeting.Meeti
   return meeting.host !== undefined && same(meeting.host, operator.user) ? meeting : Reply.failure(121005)
 }
 
-const isRunning = (meeting: Meeting.Meeting) =>
-  meeting.recording !== undefined && meeting.recording.stoppedAt === undefined
-
 /** `PATCH /vc/v1/meetings/:meeting_id/recording/start`. The body, and the time zone in it, may be left out. */
 export const start = (request: AsUser, world: World.World): Reply.Reply | Effect.Effect<Reply.Reply> => {
   const timezone = request.json?.["timezone"] ?? 0
   if (!Number.isInteger(timezone) || Math.abs(Number(timezone)) > 12) return Reply.failure(121003)
   const meeting = hosted(request, world)
   if (Reply.is(meeting)) return meeting
-  if (isRunning(meeting)) return Reply.failure(122001)
-  const startedAt = meeting.recording?.startedAt ?? request.now
-  const viewers = meeting.recording?.viewers ?? []
-  world.meetings.set(meeting.id, { ...meeting, recording: { startedAt, stoppedAt: undefined, viewers } })
+  if (Meeting.isRecorded(meeting)) return Reply.failure(122001)
+  world.meetings.set(meeting.id, Meeting.withRecording(meeting, true, request.now))
   return Effect.as(world.push(meetingEvents("recording_started", meeting, request.operator.user)), Reply.success({}))
 }
 
@@ -38,8 +33,8 @@ export const start = (request: AsUser, world: World.World): Reply.Reply | Effect
 export const stop = (request: AsUser, world: World.World): Reply.Reply | Effect.Effect<Reply.Reply> => {
   const meeting = hosted(request, world)
   if (Reply.is(meeting)) return meeting
-  if (meeting.recording === undefined || !isRunning(meeting)) return Reply.failure(122001)
-  world.meetings.set(meeting.id, { ...meeting, recording: { ...meeting.recording, stoppedAt: request.now } })
+  if (!Meeting.isRecorded(meeting)) return Reply.failure(122001)
+  world.meetings.set(meeting.id, Meeting.withRecording(meeting, false, request.now))
   return Effect.as(world.push(meetingEvents("recording_ended", meeting, request.operator.user)), Reply.success({}))
 }
 
