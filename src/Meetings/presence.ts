@@ -43,12 +43,11 @@ export const brokenIn = <T extends MeetingUser.IdType>(
   return isFutile ? undefined : forThem
 }
 
+/** Its participants, sorted by all of their fields: somebody may be listed twice. */
 const inOrder = <T extends MeetingUser.IdType>(meeting: Meeting.Meeting<T>): Meeting.Meeting<T> => {
-  const keyOf = ({ user }: Meeting.Participant<T>) => `${user.userType} ${user.id}`
-  return {
-    ...meeting,
-    participants: meeting.participants.toSorted((a, b) => keyOf(a) < keyOf(b) ? -1 : 1)
-  }
+  const keyed = meeting.participants.map((one) => [JSON.stringify(one), one] as const)
+  const sorted = keyed.toSorted(([a], [b]) => a < b ? -1 : a > b ? 1 : 0)
+  return { ...meeting, participants: sorted.map(([, one]) => one) }
 }
 
 /** Whether two snapshots show the same. The order of the participants means nothing. */
