@@ -149,7 +149,10 @@ const play = (seed: number, waves: number) =>
         {
           policy,
           latest: next() < 0.1,
-          onAbandoned: (_, effect) => Effect.sync(() => truth.abandoned.push(effect))
+          onAbandoned: (_, effect) => {
+            truth.abandoned.push(effect)
+            return Effect.void
+          }
         }
       )
       const fiber = yield* Effect.forkChild(

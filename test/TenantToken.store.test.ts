@@ -423,7 +423,8 @@ const grantOf = ({ answer, endedAt = Number.POSITIVE_INFINITY, path, startedAt }
     token: String(answer[path === appPath ? "app_access_token" : "tenant_access_token"]),
     issuedAt: endedAt,
     usableUntil: startedAt + life - Math.min(60_000, life / 10),
-    renewFrom: startedAt + life - Math.min(1_800_000, life / 4)
+    renewFrom: startedAt + life - Math.min(1_800_000, life / 4),
+    freshUntil: startedAt + 30_000
   }
 }
 
@@ -449,7 +450,7 @@ const mintsWrong = (identity: string, exchanges: ReadonlyArray<watched.Exchange>
     )
     if (!isRejected) wrong.push(`${identity}: a mint at ${at} without need`)
     const isInsisted = grants.at(-2)?.token === last.token
-    if (isInsisted && grants.length > 1 && at < last.issuedAt + 30_000) {
+    if (isInsisted && grants.length > 1 && at < last.freshUntil) {
       wrong.push(`${identity}: a mint at ${at} for a token that was just issued again`)
     }
   })
