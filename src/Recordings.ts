@@ -249,7 +249,8 @@ const patience = Schedule.min([Schedule.exponential("5 seconds", 1.5), Schedule.
  * **Details**
  *
  * Asks again, as the schedule says, after `RecordProcessing` and after errors that may pass, such as a lost reply. When the
- * schedule ends, it fails with the last of them. `None` means the same as for `get`. Scope `vc:record:readonly`.
+ * schedule ends, it fails with the last of them. The wait is at least the one that the platform asks for. `None` means the same as
+ * for `get`. Scope `vc:record:readonly`.
  *
  * @category accessors
  */
@@ -259,7 +260,13 @@ export const ready = <R = never>(
 ): Effect.Effect<Option.Option<Recording>, GetError, LarkHttp | R> => {
   const polled = Effect.clockWith((clock) => {
     const asked = Effect.provideService(get(meetingId), Clock.Clock, clock)
-    const again = Effect.retry(asked, { schedule, while: ({ retry }) => retry === "wait" || retry === "unknown" })
+    const again = Effect.retry(asked, {
+      schedule: Schedule.modifyDelay(schedule, ({ duration, input }) => {
+        const wait = "retryAfter" in input ? input.retryAfter : undefined
+        return Effect.succeed(wait === undefined ? duration : Duration.max(duration, wait))
+      }),
+      while: ({ retry }) => retry === "wait" || retry === "unknown"
+    })
     // Setting the wall clock does not change how long the schedule lasts.
     return onMonotonicClock(again)
   })

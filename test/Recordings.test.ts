@@ -176,6 +176,21 @@ describe("ready", () => {
       })
     ))
 
+  it.effect("waits as long as a throttled answer asks", () =>
+    on(
+      {
+        meetings,
+        faults: [{ endpoint: "recording_get", nth: 0, fault: { _tag: "Throttle", reset: 40, status: 429 } }]
+      },
+      Effect.gen(function*() {
+        yield* recorded
+        yield* elapse(Recordings.ready(id))
+        const { requests } = yield* Simulator.Simulator
+        const times = (yield* requests).filter(({ endpoint }) => endpoint === "recording_get").map(({ at }) => at)
+        assert.strictEqual(times[1]! - times[0]!, 40_000)
+      })
+    ))
+
   it.effect("gives up when its schedule ends, with the last error", () =>
     on(
       { meetings, recordingReadyAfter: 100_000 },
