@@ -293,8 +293,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "rotate not skipping",
     file: intent,
-    find: "skipsUnavailable: true",
-    replace: "skipsUnavailable: false",
+    find: "values: candidates,\n  skipsUnavailable: true",
+    replace: "values: candidates,\n  skipsUnavailable: false",
     killer: queued("rotate moves to the next candidate, around, and skips who is unavailable")
   },
   {
