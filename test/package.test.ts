@@ -69,7 +69,7 @@ beforeAll(() => {
       console.log(Effect.isEffect(program), apart.map(([name]) => name).join())
     `
   )
-}, 320_000)
+}, 300_000)
 
 afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
 
@@ -106,7 +106,7 @@ describe("the published package", () => {
 
   it.each([["NodeNext", "NodeNext"], ["ESNext", "Bundler"]])(
     "compiles with module %s and moduleResolution %s, its declarations included",
-    { timeout: 320_000 },
+    { timeout: 300_000 },
     (module, moduleResolution) => {
       write("tsconfig.json", {
         compilerOptions: {
@@ -126,7 +126,7 @@ describe("the published package", () => {
     }
   )
 
-  it("has types that declarations of other packages can name", { timeout: 320_000 }, () => {
+  it("has types that declarations of other packages can name", { timeout: 300_000 }, () => {
     const names = ["Lark", "LarkHttp", "Meetings", "TenantToken"]
     write(
       "copies.ts",
