@@ -21,7 +21,6 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as wire from "./internal/wire.ts"
 import { call, endpoint, type ErrorOf, type LarkHttp } from "./LarkHttp.ts"
@@ -87,5 +86,5 @@ export const info: Effect.Effect<Bot, InfoError, LarkHttp> = Effect.map(call(get
   openId: wire.someText(bot["open_id"]),
   activateStatus: wire.number(bot["activate_status"]),
   avatarUrl: wire.text(bot["avatar_url"]),
-  ipWhiteList: Array.isArray(bot["ip_white_list"]) ? bot["ip_white_list"].filter(Predicate.isString) : []
+  ipWhiteList: wire.texts(bot["ip_white_list"])
 }))

@@ -24,6 +24,7 @@
  * console.log(text) // => ou_alice, true
  * ```
  */
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -196,8 +197,7 @@ const find = <const Addresses extends ReadonlyArray<string>, T extends MeetingUs
   Effect.gen(function*() {
     const asked = [...new Set(addresses.map(toWire))].filter((address) => address !== "")
     const found = new Map<string, Found<T>>()
-    for (let at = 0; at < asked.length; at += batchSize) {
-      const batch = asked.slice(at, at + batchSize)
+    for (const batch of Arr.chunksOf(asked, batchSize)) {
       const { user_list = [] } = yield* call(batchGetId, {
         query: { user_id_type: idType },
         body: { [list]: batch, include_resigned: includeResigned }

@@ -11,8 +11,9 @@
  * - `invite` and `kickout` take any number of people, and have an outcome for each.
  *
  * An operation runs as the app, or as the user inside `Lark.asUser`. `end` and `invite` take users only, which the compiler
- * checks. `Meetings` is the service that `setHost`, `swapHost`, `get` and `end` use: replace or wrap it for tests and
- * policies of your own. The others use `LarkHttp`. Source: Feishu Open Platform, vc-v1 `meeting`.
+ * checks. `Meetings` is the service that `setHost`, `swapHost`, `get` and `end` use, and so do `watch` and `keepHost`:
+ * replace or wrap it for tests and policies of your own. The others use `LarkHttp`. Source: Feishu Open Platform, vc-v1
+ * `meeting`.
  *
  * **Gotchas**
  *
@@ -195,7 +196,7 @@ export class Meetings extends Context.Service<Meetings, Effect.Success<typeof ma
   "effect-lark-meetings/Meetings"
 ) {}
 
-/** A user can move the host role only while being the host: any other host ends the operation without another call. */
+/** The intent of a user: refused unless the user is host, since the platform would refuse the swap. */
 const asOperator = <T extends MeetingUser.IdType>(
   intent: Cas.Intent<MeetingUser.MeetingUser<T>>,
   operator: MeetingUser.MeetingUser<T>
@@ -384,9 +385,9 @@ export const end = (meetingId: MeetingId): Effect.Effect<void, ErrorOf<"end">, M
  * **Details**
  *
  * Reads with `get` as often as `poll` says: every 10 seconds unless given. An element of `wake`, an event for example, leads
- * to a read at once, or a second after the last one that did. What a read shows is the snapshot; an event is only the reason to look. A snapshot that shows the same as
- * the last one is not emitted; the order of the participants means nothing. The first snapshot of a meeting that has ended
- * is the last element.
+ * to a read at once, or a second after the last one that did. What a read shows is the snapshot; an event is only the reason
+ * to look. A snapshot that shows the same as the last one is not emitted; the order of the participants means nothing. The
+ * first snapshot of a meeting that has ended is the last element.
  *
  * A read that fails is repeated as `retry` says: for ever, within 5 seconds, unless given. The stream fails when `retry` ends,
  * and with errors that no retry can change, unless `ends` says otherwise.

@@ -249,8 +249,8 @@ const patience = Schedule.min([Schedule.exponential("5 seconds", 1.5), Schedule.
  * **Details**
  *
  * Asks again, as the schedule says, after `RecordProcessing` and after errors that may pass, such as a lost reply. When the
- * schedule ends, it fails with the last of them. The wait is at least the one that the platform asks for. `None` means the same as
- * for `get`. Scope `vc:record:readonly`.
+ * schedule ends, it fails with the last of them. The wait is at least the one that the platform asks for. `None` means the
+ * same as for `get`. Scope `vc:record:readonly`.
  *
  * @category accessors
  */
@@ -277,10 +277,8 @@ export const ready = <R = never>(
     Stream.filter(Option.isSome),
     Stream.runHead,
     // Only a recording ends the polling; the end of the events does not.
-    Effect.matchEffect({
-      onFailure: () => Effect.never,
-      onSuccess: Option.match({ onNone: () => Effect.never, onSome: ({ value }) => Effect.succeed(value) })
-    })
+    Effect.flatMap((head) => Effect.fromOption(Option.flatten(head))),
+    Effect.catch(() => Effect.never)
   )
   return Effect.raceFirst(polled, woken)
 }

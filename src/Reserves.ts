@@ -345,8 +345,6 @@ const settingsToWire = (settings: Settings) => ({
   password: settings.password
 })
 
-const isGiven = (value: unknown) => value !== undefined
-
 const settingsFromWire = <T extends MeetingUser.IdType>(idType: T, row: wire.Wire): Settings<T> => ({
   topic: wire.text(row["topic"]),
   permissions: wire.list(row["action_permissions"]).map((one) => ({
@@ -354,7 +352,7 @@ const settingsFromWire = <T extends MeetingUser.IdType>(idType: T, row: wire.Wir
     checkers: wire.list(one["permission_checkers"]).map((checker) => ({
       field: wire.number(checker["check_field"]),
       mode: wire.number(checker["check_mode"]),
-      values: texts(checker["check_list"])
+      values: wire.texts(checker["check_list"])
     }))
   })),
   initialType: wire.number(row["meeting_initial_type"]),
@@ -372,8 +370,6 @@ const settingsFromWire = <T extends MeetingUser.IdType>(idType: T, row: wire.Wir
     Option.toArray(MeetingUser.fromWire(idType, { user_type: MeetingUser.UserType.User, ...host }))
   )
 })
-
-const texts = (value: unknown): ReadonlyArray<string> => Array.isArray(value) ? value.filter(Predicate.isString) : []
 
 const userIn = <T extends MeetingUser.IdType>(idType: T, id: unknown) =>
   MeetingUser.fromWire(idType, { id, user_type: MeetingUser.UserType.User })
@@ -398,7 +394,7 @@ const idIn = (row: wire.Wire, asked: ReserveId): ReserveId => {
 }
 
 const invalidHostsIn = <T extends MeetingUser.IdType>(idType: T, info: unknown) =>
-  texts(wire.object(info)["invalid_host_id_list"]).flatMap((id) => Option.toArray(userIn(idType, id)))
+  wire.texts(wire.object(info)["invalid_host_id_list"]).flatMap((id) => Option.toArray(userIn(idType, id)))
 
 const secondsOf = (time: DateTime.DateTime | undefined): string | undefined =>
   time && String(Math.floor(DateTime.toEpochMillis(time) / 1_000))
@@ -464,7 +460,7 @@ export const update = <T extends MeetingUser.IdType = "open_id">(
       query: { user_id_type: idType },
       body: {
         end_time: secondsOf(options.endTime),
-        meeting_settings: Object.values(settings).some(isGiven) ? settings : undefined
+        meeting_settings: Object.values(settings).some(Predicate.isNotUndefined) ? settings : undefined
       }
     })
     return {
@@ -534,6 +530,6 @@ export const activeMeeting = <T extends MeetingUser.IdType = "open_id">(
     Effect.map(({ meeting }) =>
       Option.map(Option.fromUndefinedOr(meeting), (meeting) => Meeting_.fromWire(idType, meeting.id, meeting))
     ),
-    Effect.catchTag("DataNotExist", () => Effect.succeed(Option.none()))
+    Effect.catchTag("DataNotExist", () => Effect.succeedNone)
   )
 }

@@ -133,7 +133,7 @@ describe("findByEmail", () => {
       })
     ))
 
-  it.effect("loses nobody in silence: a row for an address that was not sent is an error", () =>
+  it.effect("fails for a row whose address was not sent", () =>
     Effect.gen(function*() {
       const rows = [{ user_id: "ou_alice", email: "alice@elsewhere.example" }]
       const { exit } = yield* answeredWith(rows, Effect.flip(Contacts.findByEmail(["alice@example.com"])))
@@ -150,7 +150,7 @@ describe("findByEmail", () => {
       }
     }))
 
-  it.effect("loses nobody in silence: a row with an id that is none is an error", () =>
+  it.effect("fails for a row whose user_id is not a user id", () =>
     Effect.gen(function*() {
       for (const user_id of [1001, 2 ** 60, "ou alice", ["ou_alice"]]) {
         const { exit } = yield* answeredWith(

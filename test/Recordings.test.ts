@@ -6,7 +6,7 @@ import { TestClock } from "effect/testing"
 import { connect, settle } from "./fixtures/connected.ts"
 import * as platform from "./fixtures/http/platform.ts"
 import { wallClock } from "./fixtures/wallClock.ts"
-import { asUser, bob, called, elapse, id, on } from "./fixtures/World.ts"
+import { asUser, bob, elapse, id, on } from "./fixtures/World.ts"
 
 const meetings: ReadonlyArray<Simulator.MeetingOptions> = [
   { id, host: "ou_alice", owner: "ou_alice", participants: ["ou_bob"] }
@@ -27,7 +27,12 @@ const bodies = (endpoint: string) =>
     Effect.map(requests, (all) => all.filter((one) => one.endpoint === endpoint).map(({ body }) => body))
   )
 
-const gets = Effect.map(called, (endpoints) => endpoints.filter((one) => one === "recording_get").length)
+/** When each `recording_get` was sent. */
+const getTimes = Simulator.Simulator.use(({ requests }) =>
+  Effect.map(requests, (all) => all.filter(({ endpoint }) => endpoint === "recording_get").map(({ at }) => at))
+)
+
+const gets = Effect.map(getTimes, (times) => times.length)
 
 describe("start and stop", () => {
   it.effect("record, as the host", () =>
@@ -150,8 +155,7 @@ describe("ready", () => {
         yield* recorded
         const recording = yield* elapse(Recordings.ready(id))
         assert.isTrue(Option.isSome(recording))
-        const { requests } = yield* Simulator.Simulator
-        const times = (yield* requests).filter(({ endpoint }) => endpoint === "recording_get").map(({ at }) => at)
+        const times = yield* getTimes
         const waits = times.slice(1).map((at, nth) => at - (times[nth] ?? 0))
         assert.deepStrictEqual(waits.slice(0, 3), [5_000, 7_500, 11_250])
         assert.strictEqual(waits.at(-1), 60_000)
@@ -185,8 +189,7 @@ describe("ready", () => {
       Effect.gen(function*() {
         yield* recorded
         yield* elapse(Recordings.ready(id))
-        const { requests } = yield* Simulator.Simulator
-        const times = (yield* requests).filter(({ endpoint }) => endpoint === "recording_get").map(({ at }) => at)
+        const times = yield* getTimes
         assert.strictEqual(times[1]! - times[0]!, 40_000)
       })
     ))

@@ -22,10 +22,6 @@ export interface Field<out A> {
   readonly read: (data: wire.Wire) => A | undefined
 }
 
-/** The ids of the levels above a room or a level. */
-const pathIn = ({ path }: wire.Wire): ReadonlyArray<string> =>
-  Array.isArray(path) ? path.filter(Predicate.isString) : []
-
 const Time = Schema.Option(Schema.DateTimeUtc)
 
 export const text = (name: string): Field<string> => ({
@@ -113,7 +109,7 @@ export const meeting: Field<Meeting> = {
         owner: EventUser.fromWire(meeting["owner"]),
         startTime: wire.time(meeting["start_time"]),
         endTime: wire.time(meeting["end_time"]),
-        calendarEventId: Option.liftPredicate(wire.text(meeting["calendar_event_id"]), (text) => text !== "")
+        calendarEventId: wire.someText(meeting["calendar_event_id"])
       }
       : undefined
   }
@@ -158,7 +154,7 @@ export const room: Field<Room> = {
       displayId: wire.text(room["display_id"]),
       customRoomId: wire.text(room["custom_room_id"]),
       roomLevelId: wire.text(room["room_level_id"]),
-      path: pathIn(room)
+      path: wire.texts(room["path"])
     }
   }
 }
@@ -200,7 +196,7 @@ export const roomLevel: Field<RoomLevel> = {
       roomLevelId,
       name: wire.text(level["name"]),
       parentId: wire.text(level["parent_id"]),
-      path: pathIn(level),
+      path: wire.texts(level["path"]),
       hasChild: wire.flag(level["has_child"]),
       customGroupId: wire.text(level["custom_group_id"])
     }

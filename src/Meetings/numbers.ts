@@ -7,6 +7,7 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Order from "effect/Order"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as wire from "../internal/wire.ts"
@@ -162,9 +163,8 @@ export interface ActiveByNoOptions<T extends MeetingUser.IdType = MeetingUser.Id
 /** The clock of this machine may be behind the platform's. */
 const skew = Duration.minutes(5)
 
-/** Ids grow with time. They have no leading zeros. */
-const newestFirst = (a: MeetingBrief, b: MeetingBrief) =>
-  b.id.length - a.id.length || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0)
+/** Ids grow with time. */
+const newestFirst = Order.mapInput(Order.flip(Order.BigInt), ({ id }: MeetingBrief) => BigInt(id))
 
 /**
  * Finds the meeting in progress that has a number, if there is one. Fails with `ActiveByNoError`.
@@ -214,12 +214,12 @@ export const activeByNo = <T extends MeetingUser.IdType = "open_id">(
       // Without an idType, T is "open_id".
       const read = hostRegister.get(lark, id, options.idType ?? "open_id" as T, options)
       const meeting = yield* read.pipe(
-        Effect.map(Option.some),
+        Effect.asSome,
         Effect.catchTags({
-          DataNotExist: () => Effect.succeed(Option.none()),
+          DataNotExist: () => Effect.succeedNone,
           NoPermission: (error) => {
             unreadable = error
-            return Effect.succeed(Option.none())
+            return Effect.succeedNone
           }
         })
       )

@@ -1,8 +1,9 @@
 /**
- * Inviting people to a meeting, and removing them from it: any number, with an outcome for each.
+ * `invite` and `kickout`: requests for up to ten people each, and the outcome of each person.
  *
  * Source: Feishu Open Platform, vc-v1 `meeting` (invite, kickout).
  */
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { oneIdType } from "../internal/idTypes.ts"
@@ -167,12 +168,12 @@ const forEveryone = <T extends MeetingUser.IdType, E extends InviteError | Kicko
       })
 
     const outcomes: Array<PersonOutcome<T, E>> = []
-    for (let at = 0; at < users.length; at += batchSize) {
-      const last = yield* attempt(users.slice(at, at + batchSize))
+    for (const batch of Arr.chunksOf(users, batchSize)) {
+      const last = yield* attempt(batch)
       outcomes.push(...last)
       const [error] = last.flatMap((one) => one.outcome === "failed" ? [one.error] : [])
       if (error !== undefined && last.every((one) => one.outcome === "failed" && isHopeless(one.error))) {
-        outcomes.push(...users.slice(at + batchSize).map((user) => ({ user, outcome: "failed" as const, error })))
+        outcomes.push(...users.slice(outcomes.length).map((user) => ({ user, outcome: "failed" as const, error })))
         break
       }
     }

@@ -1,6 +1,8 @@
 /** What a snapshot of a meeting says about an intent: who is absent, and whether the host should move. */
+import * as Arr from "effect/Array"
 import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
+import * as Order from "effect/Order"
 import type * as Cas from "../Cas.ts"
 import * as Meeting from "../Meeting.ts"
 import * as MeetingUser from "../MeetingUser.ts"
@@ -44,11 +46,10 @@ export const brokenIn = <T extends MeetingUser.IdType>(
 }
 
 /** Its participants, sorted by all of their fields: somebody may be listed twice. */
-const inOrder = <T extends MeetingUser.IdType>(meeting: Meeting.Meeting<T>): Meeting.Meeting<T> => {
-  const keyed = meeting.participants.map((one) => [JSON.stringify(one), one] as const)
-  const sorted = keyed.toSorted(([a], [b]) => a < b ? -1 : a > b ? 1 : 0)
-  return { ...meeting, participants: sorted.map(([, one]) => one) }
-}
+const inOrder = <T extends MeetingUser.IdType>(meeting: Meeting.Meeting<T>): Meeting.Meeting<T> => ({
+  ...meeting,
+  participants: Arr.sortWith(meeting.participants, (one) => JSON.stringify(one), Order.String)
+})
 
 /** Whether two snapshots show the same. The order of the participants means nothing. */
 export const isSame = <T extends MeetingUser.IdType>(a: Meeting.Meeting<T>, b: Meeting.Meeting<T>): boolean =>

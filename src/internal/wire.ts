@@ -28,5 +28,9 @@ export const object = (value: unknown): Wire => Predicate.isObject(value) ? valu
 
 export const someObject = (value: unknown): Option.Option<Wire> => Option.liftPredicate(value, Predicate.isObject)
 
+/** The texts in a list. */
+export const texts = (value: unknown): ReadonlyArray<string> =>
+  Array.isArray(value) ? value.filter(Predicate.isString) : []
+
 export const list = (value: unknown): ReadonlyArray<Wire> =>
   Array.isArray(value) ? value.filter(Predicate.isObject) : []
