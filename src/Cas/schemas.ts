@@ -79,13 +79,24 @@ const evidence = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) => {
 export const ReportSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) =>
   Schema.Struct({ outcome: Schema.Literals(["swapped", "converged", "already"]), ...evidence(value), after: value })
 
+const failureReport = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) =>
+  Schema.Struct({ outcome: Schema.Literal("failed"), ...evidence(value), observed: Schema.Option(value) })
+
+/**
+ * The type of `FailureReportSchema`.
+ *
+ * @category schemas
+ */
+export interface FailureReportSchema<A, I, RD, RE> extends ReturnType<typeof failureReport<A, I, RD, RE>> {}
+
 /**
  * The schema of a `FailureReport`, from the schema of its values. Causes cross as in `CauseSchema`.
  *
  * @category schemas
  */
-export const FailureReportSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) =>
-  Schema.Struct({ outcome: Schema.Literal("failed"), ...evidence(value), observed: Schema.Option(value) })
+export const FailureReportSchema = <A, I, RD, RE>(
+  value: Schema.Codec<A, I, RD, RE>
+): FailureReportSchema<A, I, RD, RE> => failureReport(value)
 
 /** The errors of one class, as the fields of the struct. */
 const classOf = <Fields extends Schema.Struct.Fields, T extends Schema.Struct<Fields>["Type"] & Error>(
@@ -150,13 +161,7 @@ export const ContestedSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>)
     Schema.TaggedStruct("CasContested", { actual: value, moves: Schema.Int, settled: Schema.Finite })
   )
 
-/**
- * The schema of the terminal errors of a register with the report of the operation that they ended, from the schema of the
- * errors and that of the values. Encoded: `{ error, report }`.
- *
- * @category schemas
- */
-export const ReportedSchema = <E extends object, EI, A, I, RD, RE>(
+const reported = <E extends object, EI, A, I, RD, RE>(
   error: Schema.Codec<E, EI>,
   value: Schema.Codec<A, I, RD, RE>
 ) => {
@@ -174,6 +179,26 @@ export const ReportedSchema = <E extends object, EI, A, I, RD, RE>(
   )
 }
 
+/**
+ * The type of `ReportedSchema`.
+ *
+ * @category schemas
+ */
+export interface ReportedSchema<E extends object, EI, A, I, RD, RE>
+  extends ReturnType<typeof reported<E, EI, A, I, RD, RE>>
+{}
+
+/**
+ * The schema of the terminal errors of a register with the report of the operation that they ended, from the schema of the
+ * errors and that of the values. Encoded: `{ error, report }`.
+ *
+ * @category schemas
+ */
+export const ReportedSchema = <E extends object, EI, A, I, RD, RE>(
+  error: Schema.Codec<E, EI>,
+  value: Schema.Codec<A, I, RD, RE>
+): ReportedSchema<E, EI, A, I, RD, RE> => reported(error, value)
+
 const onUnknown = Schema.optionalKey(Schema.Literals(["reassert", "stopIfMoved", "neverResend"]))
 
 const decides = <A>(u: object): u is Intent.Intent<A> => "decide" in u && typeof u.decide === "function"
@@ -190,8 +215,8 @@ const isConstructed = <A>(u: Intent.Intent<A>, constructed: Intent.Intent<A>): b
 }
 
 /**
- * The schema of the intents that are data (`ensure`, `handover`, `ensureUnless` with a list, `rotate`, `prefer`), from the schema of
- * their values. A decoded intent decides as the encoded one did, and has its `onUnknown`. Encoding fails for an
+ * The schema of the intents that are data (`ensure`, `handover`, `ensureUnless` with a list, `rotate`, `prefer`), from the
+ * schema of their values. A decoded intent decides as the encoded one did, and has its `onUnknown`. Encoding fails for an
  * intent that differs from its constructor's in anything else, such as `decide`.
  *
  * @category schemas
