@@ -292,8 +292,8 @@ describe("a fight", () => {
           (poll, i) => start(Cas.maintain(room.as(`${i}`), Cas.ensure(`${i}`), { ...every(poll), maxMoves }))
         )
         yield* TestClock.adjust("30 minutes")
-        const left = contenders.filter(({ fiber }) => fiber.pollUnsafe() === undefined)
-        assert.isAtMost(left.length, 1)
+        const left = contenders.flatMap(({ fiber }, i) => fiber.pollUnsafe() === undefined ? [`${i}`] : [])
+        assert.deepStrictEqual(left, [room.value()])
         for (const by of polls.keys()) {
           assert.isAtMost(room.moves.filter((move) => move.by === `${by}`).length, maxMoves)
         }
