@@ -310,7 +310,7 @@ describe("after an attempt of unknown effect", () => {
       assert.deepStrictEqual(calls, ["0 alice->bob", "50 read", "100 read"])
     }))
 
-  it.effect("neverResend only reads: any other value is CasIndeterminate, the expected one too", () =>
+  it.effect("neverResend only reads: any other value, even the expected one, is CasIndeterminate", () =>
     Effect.gen(function*() {
       for (const value of ["alice", "carol"]) {
         const { calls, register } = scripted([lost, observed(value)], { canRead: true })

@@ -116,13 +116,13 @@ describe("a terminal error", () => {
         }
       }
       const denied = new Denied()
-      const retryAfter = (answers: ReadonlyArray<Answer<string, Denied>>) =>
+      const retryOf = (answers: ReadonlyArray<Answer<string, Denied>>) =>
         Effect.map(
           Effect.flip(Cas.run(scripted<string, Denied>(answers).register, ensure("bob"), { hint: "alice" })),
           (error): unknown => error._tag === "Denied" && error.retry
         )
-      assert.strictEqual(yield* run(retryAfter([denied])), "never")
-      assert.strictEqual(yield* run(retryAfter([lost, denied])), "unknown")
+      assert.strictEqual(yield* run(retryOf([denied])), "never")
+      assert.strictEqual(yield* run(retryOf([lost, denied])), "unknown")
       assert.strictEqual(denied.retry, "never")
     }))
 

@@ -14,4 +14,6 @@ export interface Test {
   readonly title: string
 }
 
-export const testOf = (subject: string) => (title: string): Test => ({ file: `test/Cas.${subject}.test.ts`, title })
+export const testIn = (file: string) => (title: string): Test => ({ file: `test/${file}.test.ts`, title })
+
+export const testOf = (subject: string) => testIn(`Cas.${subject}`)

@@ -191,7 +191,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: reducer,
     find: "return settleUnknown(rules, next, answer.value.value) ?? decide(rules, next)",
     replace: "return decide(rules, next)",
-    killer: answers("neverResend only reads: any other value is CasIndeterminate, the expected one too")
+    killer: answers("neverResend only reads: any other value, even the expected one, is CasIndeterminate")
   },
   {
     name: "effect none after unknown",

@@ -1,12 +1,10 @@
 /** What loses an event, handles it twice, or leaves its consumers waiting. */
-import type { Mutant, Test } from "./Mutant.ts"
+import { type Mutant, testIn } from "./Mutant.ts"
 
 const events = "src/Events.ts"
 const handled = "src/internal/handledEvents.ts"
 const longConnection = "src/LongConnection.ts"
 const join = "src/LongConnection/join.ts"
-
-const testIn = (file: string) => (title: string): Test => ({ file: `test/${file}.test.ts`, title })
 
 const history = testIn("Events.histories")(
   "that is taken was handled by each consumer, and once as far as the set knows"

@@ -1,5 +1,5 @@
 /** When a loop that keeps a value looks, what it leaves alone, and when it yields. */
-import { type Mutant, type Test, testOf } from "./Mutant.ts"
+import { type Mutant, testIn, testOf } from "./Mutant.ts"
 
 const maintain = "src/Cas/maintain.ts"
 const rounds = "src/Cas/rounds.ts"
@@ -7,7 +7,7 @@ const presence = "src/Meetings/presence.ts"
 
 const maintains = testOf("maintain")
 const looks = testOf("rounds")
-const keeps = (title: string): Test => ({ file: "test/Meetings.keepHost.test.ts", title })
+const keeps = testIn("Meetings.keepHost")
 
 export const mutants: ReadonlyArray<Mutant> = [
   {

@@ -1,5 +1,5 @@
 /** What stores, sets and hooks of the application may do, and what a wall clock that is wrong may change. */
-import { type Mutant, type Test, testOf } from "./Mutant.ts"
+import { type Mutant, testIn, testOf } from "./Mutant.ts"
 
 const renewing = "src/internal/renewing.ts"
 const handled = "src/internal/handledEvents.ts"
@@ -10,8 +10,6 @@ const recordings = "src/Recordings.ts"
 const envelope = "src/internal/envelope.ts"
 const failure = "src/Cas/failure.ts"
 const recorder = "src/Cas/Recorder.ts"
-
-const testIn = (file: string) => (title: string): Test => ({ file: `test/${file}.test.ts`, title })
 
 export const mutants: ReadonlyArray<Mutant> = [
   {

@@ -1,5 +1,5 @@
 /** What a request or a reply proves, how much of a reply is read, and what of it is shown. */
-import type { Mutant, Test } from "./Mutant.ts"
+import { type Mutant, testIn } from "./Mutant.ts"
 
 const exchange = "src/internal/exchange.ts"
 const execute = "src/internal/execute.ts"
@@ -8,7 +8,6 @@ const secrets = "src/internal/secrets.ts"
 const generic = "src/LarkError/generic.ts"
 const undici = "src/UndiciHttpClient.ts"
 
-const testIn = (file: string) => (title: string): Test => ({ file: `test/${file}.test.ts`, title })
 const answer = testIn("LarkHttp.answer")
 const bodies = testIn("LarkHttp.bounds")
 const http2 = testIn("http2")
