@@ -39,9 +39,10 @@ export interface Options<A, out E = never, out R = never> {
   readonly budget?: RetryBudget | undefined
   /**
    * Runs, once, when an interruption, a defect or an error of a schedule ends the operation after a swap that was executed
-   * (`applied`; only `interruption: "drain"` waits to see it) or may have been (`unknown`): then no report can show it. Not for a swap that
-   * `hold` kept from leaving, nor for an interruption that comes after the operation has ended: its caller gets no report
-   * then, although there is one. It runs on a fiber of its own, for which neither the interruption nor the queue waits.
+   * (`applied`; only `interruption: "drain"` waits to see it) or may have been (`unknown`): then no report can show it. Not
+   * for a swap that `hold` kept from leaving, nor for an interruption that comes after the operation has ended: its caller
+   * gets no report then, although there is one. It runs on a fiber of its own, for which neither the interruption nor the
+   * queue waits.
    */
   readonly onAbandoned?:
     | ((

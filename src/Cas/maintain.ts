@@ -186,7 +186,7 @@ const verdictOn = (error: unknown): "ends" | "passes" | undefined =>
  *   next round finds another value than it left. After `maxMoves` moves in a row were undone, the value is left alone and the
  *   stream fails with `CasContested`. The row begins anew after a round that has nothing to do `settled` after the last move.
  *   So in any time T at most `maxMoves × (1 + T / settled)` moves are undone, and of two loops that contradict each other
- *   and look more often than each `settled`, one gives up after `maxMoves` moves. `Stream.retry` comes back later.
+ *   and look more than once per `settled`, one gives up after `maxMoves` moves. `Stream.retry` comes back later.
  *
  * **Gotchas**
  *
