@@ -265,6 +265,33 @@ describe("keepHost", () => {
       })
     ))
 
+  it.effect("leaves a host alone to whom the intent would move the role", () =>
+    on(
+      { meetings: [{ id, host: carol, participants: [chair] }] },
+      Effect.gen(function*() {
+        const same = Cas.update<MeetingUser.MeetingUser<"open_id">>((host) => ({ _tag: "Swap", to: host }))
+        const { emitted, fiber } = yield* start(Meetings.keepHost(id, same, poll))
+        yield* TestClock.adjust("10 seconds")
+        yield* Fiber.interrupt(fiber)
+        assert.deepStrictEqual([emitted, yield* called], [[], ["get", "get"]])
+      })
+    ))
+
+  it.effect("goes on after a refusal that may not be repeated in the next round", () =>
+    Effect.forEach([122001, 122003, 122004, 122005, 122009], (code) =>
+      on(
+        {
+          meetings: [{ id, host: carol, participants: [chair] }],
+          faults: [fault({ _tag: "GarbageBody", body: JSON.stringify({ code, msg: "" }), status: 400, applied: false })]
+        },
+        Effect.gen(function*() {
+          const { emitted, fiber } = yield* start(Meetings.keepHost(id, chair, poll))
+          yield* TestClock.adjust("10 seconds")
+          yield* Fiber.interrupt(fiber)
+          assert.deepStrictEqual([emitted.length, emitted.at(-1)], [2, "swapped"], String(code))
+        })
+      )))
+
   it.effect("reports that a meeting has no host, and goes on", () =>
     on(
       { meetings: [{ id, participants: [chair] }] },

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Schema } from "effect"
+import { Effect, Exit, Redacted, Schema } from "effect"
 import { Lark, type LarkError, type LarkHttp, Meetings, MeetingUser, UserToken } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import * as platform from "./fixtures/http/platform.ts"
@@ -153,6 +153,36 @@ describe("invite", () => {
       Effect.map(invite([people[0]!, alice, people[1]!]), (outcomes) =>
         assert.deepStrictEqual(shown(outcomes), ["ou_guest0 done", "ou_alice CannotOperateSelf", "ou_guest1 done"]))
     ))
+
+  it.effect("sends each person again, alone, after an error that one of them may have caused", () =>
+    Effect.forEach(
+      [121003, 121005, 122005, 122006, 122007, 99991674, 99992361, 99992402],
+      (code) =>
+        Effect.gen(function*() {
+          const server = platform.make(({ body = "" }) =>
+            body.includes("ou_carol") ? platform.failed(400, code) : platform.ok({ invite_results: [] })
+          )
+          const outcomes = yield* Meetings.invite(id, [bob, carol]).pipe(
+            Lark.asUser(UserToken.fromAccessToken(Redacted.make("u-alice"))),
+            Effect.provide(Lark.layer(platform.app)),
+            Effect.provide(server.layer)
+          )
+          assert.deepStrictEqual(outcomes.map(({ outcome }) => outcome), ["unreported", "failed"], String(code))
+          assert.strictEqual(server.calls.length, 3)
+        })
+    ))
+
+  it.effect("sends nothing more after a rejected token", () =>
+    Effect.gen(function*() {
+      const server = platform.make(() => platform.failed(400, 99991668))
+      const error = yield* Effect.flip(Meetings.invite(id, people)).pipe(
+        Lark.asUser(UserToken.fromAccessToken(Redacted.make("u-alice"))),
+        Effect.provide(Lark.layer(platform.app)),
+        Effect.provide(server.layer)
+      )
+      assert.strictEqual(error._tag, "TokenRejected")
+      assert.strictEqual(server.calls.length, 1)
+    }))
 
   it.effect("tells the reasons apart if nobody was invited for several", () =>
     on(

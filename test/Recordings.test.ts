@@ -212,8 +212,19 @@ describe("ready", () => {
     ([, hours]) =>
       Effect.gen(function*() {
         const wall = yield* wallClock
+        const askedAt: Array<number> = []
+        const server = platform.make(() =>
+          Effect.map(Clock.currentTimeMillis, (now) => {
+            askedAt.push(now)
+            return platform.failed(400, 124002)
+          })
+        )
         const waiting = yield* Effect.forkChild(
-          Effect.provideService(Effect.flip(Recordings.ready(id)), Clock.Clock, wall.clock),
+          Effect.flip(Recordings.ready(id)).pipe(
+            Effect.provide(Lark.layer(platform.app)),
+            Effect.provide(server.layer),
+            Effect.provideService(Clock.Clock, wall.clock)
+          ),
           { startImmediately: true }
         )
         yield* TestClock.adjust("10 seconds")
@@ -222,10 +233,9 @@ describe("ready", () => {
         assert.isUndefined(waiting.pollUnsafe())
         for (let minute = 0; minute < 3; minute++) yield* TestClock.adjust("1 minute")
         assert.strictEqual((yield* Fiber.join(waiting))._tag, "RecordProcessing")
-      }).pipe(
-        Effect.provide(Lark.layer(platform.app)),
-        Effect.provide(platform.make(() => platform.failed(400, 124002)).layer)
-      )
+        // The requests themselves see the wall clock.
+        assert.strictEqual(Math.round(askedAt.at(-1)! / 3_600_000), 1 + hours)
+      })
   )
 
   it.effect("is woken by an event, also by one that is early or of a lost reply", () =>

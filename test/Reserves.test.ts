@@ -79,6 +79,10 @@ describe("apply", () => {
             password: ""
           }
         })
+        yield* apply({ callee: { id: "ou_dave" } })
+        assert.deepInclude(yield* lastBody, {
+          meeting_settings: { call_setting: { callee: { id: "ou_dave", user_type: 6 } } }
+        })
       })
     ))
 
@@ -174,7 +178,7 @@ describe("update", () => {
       { people },
       Effect.gen(function*() {
         const before = yield* applied
-        const endTime = DateTime.add(yield* DateTime.now, { days: 30 })
+        const endTime = DateTime.add(yield* DateTime.now, { days: 30, milliseconds: 999 })
         const { invalidHosts, reserve } = yield* Reserves.update(before.id, { endTime })
         assert.deepStrictEqual(yield* lastBody, { end_time: String(30 * 86_400) })
         assert.deepStrictEqual(invalidHosts, [])
