@@ -332,7 +332,7 @@ export class Operation<A, E, R, C, PE, PR> {
     return budget === undefined
       ? stepped
       : Effect.flatMap(
-        // Too late, the schedule's turn ends the operation.
+        // At the deadline the step of the schedule ends the operation.
         this.inDeadline(budget.withdraw, true),
         (paid) => paid ? stepped : Effect.sync(() => this.step({ _tag: "NoMoreDelays", limit: "budget" }))
       )

@@ -63,15 +63,9 @@ export interface MaintainOptions<A, in E, out XE = never, out XR = never>
 /** The reason of a refusal of `guard`. */
 const contested = "CasContested"
 
-/** A round that had nothing to do is emitted to nobody. */
-const isWorthTelling = <A, E>(
-  result: Result.Result<Report<A> | undefined, E>
-): Result.Result<Result.Result<Report<A>, E>, void> =>
-  Result.isFailure(result)
-    ? Result.succeed(Result.fail(result.failure))
-    : result.success === undefined || result.success.outcome === "already"
-    ? Result.failVoid
-    : Result.succeed(Result.succeed(result.success))
+/** A round that had nothing to do is not emitted. */
+const isEmitted = <A, E>(round: Result.Result<Report<A> | undefined, E>): round is Result.Result<Report<A>, E> =>
+  Result.isFailure(round) || (round.success !== undefined && round.success.outcome !== "already")
 
 /**
  * The loop of `maintain` around a round of your own, which observes and moves as it likes.
@@ -144,7 +138,7 @@ export const maintainWith = <A, E, R, XE = never, XR = never>(
       Effect.mapError(yields)
     )
     return rounds(noted, options).pipe(
-      Stream.filterMap(isWorthTelling),
+      Stream.filter(isEmitted),
       Stream.concat(Stream.suspend(() => yielded === undefined ? Stream.empty : Stream.fail(yielded)))
     )
   }))
