@@ -100,6 +100,7 @@ import * as Events from "./Events.ts"
 import { makeOnce } from "./internal/handledEvents.ts"
 import { invalid, type InvalidLarkConfig, requiredSecret, secretVariable } from "./internal/settings.ts"
 import { sameText } from "./internal/text.ts"
+import * as wire from "./internal/wire.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import { makeReader } from "./Webhook/encryption.ts"
 import { readMessage, refuse, type Refused } from "./Webhook/message.ts"
@@ -239,9 +240,9 @@ const keepTickets = Effect.gen(function*() {
   const { appId } = yield* LarkConfig
   const tickets = yield* AppTicket
   return (event: Events.Event): Effect.Effect<void, Refused> => {
-    const ticket = event.data["app_ticket"]
+    const ticket = wire.text(event.data["app_ticket"])
     if (!Option.contains(event.appId, appId)) return refuse(403, "the app_ticket belongs to another app")
-    if (typeof ticket !== "string" || ticket === "") return refuse(400, "the event has no app_ticket")
+    if (ticket === "") return refuse(400, "the event has no app_ticket")
     const createdAt = Option.getOrUndefined(event.createdAt)
     return tickets.put(Redacted.make(ticket, { label: ticketType }), { createdAt }).pipe(
       Effect.timeout(answerTimeout),

@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Types from "effect/Types"
+import * as wire from "../internal/wire.ts"
 import * as field from "./fields.ts"
 
 /**
@@ -156,14 +157,9 @@ const rowOf = (type: string): Row<Event> | undefined => {
   return Object.hasOwn(rows, name) ? rows[name as keyof typeof rows] : undefined
 }
 
-const textIn = (record: Readonly<Record<string, unknown>>, field: string): string | undefined => {
-  const text = record[field]
-  return typeof text === "string" && text !== "" ? text : undefined
-}
-
 /** A time in seconds, milliseconds or microseconds, told apart by its size: each is a time after 1973. */
-const instant = (text: string | undefined): Option.Option<DateTime.Utc> => {
-  if (text === undefined || !/^\d+(\.\d+)?$/.test(text)) return Option.none()
+const instant = (text: string): Option.Option<DateTime.Utc> => {
+  if (!/^\d+(\.\d+)?$/.test(text)) return Option.none()
   const time = Number(text)
   return DateTime.make(time < 1e11 ? time * 1_000 : time < 1e14 ? time : time / 1_000)
 }
@@ -173,25 +169,25 @@ const instant = (text: string | undefined): Option.Option<DateTime.Utc> => {
  *
  * @category decoding
  */
-export const fromWire = (wire: unknown): Option.Option<Event> => {
-  if (!Predicate.isObject(wire)) return Option.none()
-  const isSecond = wire["schema"] === "2.0"
-  const header = isSecond ? wire["header"] : wire
-  const data = wire["event"]
+export const fromWire = (message: unknown): Option.Option<Event> => {
+  if (!Predicate.isObject(message)) return Option.none()
+  const isSecond = message["schema"] === "2.0"
+  const header = isSecond ? message["header"] : message
+  const data = message["event"]
   if (!Predicate.isObject(header) || !Predicate.isObject(data)) return Option.none()
   if (!isSecond && header["type"] !== "event_callback") return Option.none()
   // Schema 1 has in the event what schema 2 has in the header.
   const about = isSecond ? header : data
-  const id = textIn(header, isSecond ? "event_id" : "uuid")
-  const type = textIn(about, isSecond ? "event_type" : "type")
-  if (id === undefined || type === undefined) return Option.none()
+  const id = wire.text(header[isSecond ? "event_id" : "uuid"])
+  const type = wire.text(about[isSecond ? "event_type" : "type"])
+  if (id === "" || type === "") return Option.none()
   const envelope: Envelope = {
     id,
     type,
     schema: isSecond ? "2.0" : "1.0",
-    appId: Option.fromUndefinedOr(textIn(about, "app_id")),
-    tenantKey: Option.fromUndefinedOr(textIn(about, "tenant_key")),
-    createdAt: instant(textIn(header, isSecond ? "create_time" : "ts")),
+    appId: wire.someText(about["app_id"]),
+    tenantKey: wire.someText(about["tenant_key"]),
+    createdAt: instant(wire.text(header[isSecond ? "create_time" : "ts"])),
     data
   }
   return Option.orElse(

@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Events from "../Events.ts"
+import * as wire from "../internal/wire.ts"
 
 /** A request that the webhook refuses: the sender gets the status; the reason is logged. */
 export class Refused extends Data.TaggedError("Refused")<{
@@ -35,12 +36,10 @@ export const readMessage = (body: Uint8Array): Effect.Effect<Message, Refused> =
   const message = Option.getOrElse(parseObject(body), (): Readonly<Record<string, unknown>> => ({}))
   const isSecond = message["schema"] === "2.0"
   const header = isSecond && Predicate.isObject(message["header"]) ? message["header"] : message
-  const token = Predicate.isString(header["token"]) ? header["token"] : ""
+  const token = wire.text(header["token"])
   if (!isSecond && message["type"] === "url_verification") {
-    const { challenge } = message
-    return Predicate.isString(challenge) && challenge !== ""
-      ? Effect.succeed({ _tag: "Challenge", token, challenge })
-      : malformed
+    const challenge = wire.text(message["challenge"])
+    return challenge === "" ? malformed : Effect.succeed({ _tag: "Challenge", token, challenge })
   }
   return Option.match(Events.fromWire(message), {
     onNone: () => malformed,
