@@ -1,8 +1,5 @@
 import * as Schema from "effect/Schema"
-
-const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
-
-const Nth = between(0, 9_999)
+import { between, Millis, Nth } from "./bounded.ts"
 
 /**
  * What happens to one attempt to push an event.
@@ -18,7 +15,7 @@ const Nth = between(0, 9_999)
  * @category schemas
  */
 export const EventFault = Schema.TaggedUnion({
-  Late: { millis: between(0, 3_600_000) },
+  Late: { millis: Millis },
   Twice: {},
   Lost: {},
   Split: { parts: between(1, 50), order: Schema.Literals(["forward", "backward"]) },
@@ -62,7 +59,7 @@ export type EventFaultRule = typeof EventFaultRule.Type
 export const ConnectionFault = Schema.TaggedUnion({
   Code: { code: Schema.Int, msg: Schema.optionalKey(Schema.String) },
   Handshake: { status: between(400, 599), code: Schema.optionalKey(Schema.Int) },
-  Stall: { pings: between(0, 9_999) },
+  Stall: { pings: Nth },
   Close: { millis: between(0, 86_400_000), code: Schema.Literals([1000, 1001, 1006, 1011, 1012]) }
 })
 
@@ -86,24 +83,3 @@ export const ConnectionFaultRule = Schema.Struct({ nth: Nth, fault: ConnectionFa
  * @category models
  */
 export type ConnectionFaultRule = typeof ConnectionFaultRule.Type
-
-export interface Plan<F> {
-  readonly add: (rules: ReadonlyArray<{ readonly nth: number; readonly fault: F }>) => void
-  /** Counts one more attempt: the fault that hits it. */
-  readonly take: () => F | undefined
-}
-
-export const makePlan = <F>(): Plan<F> => {
-  const waiting = new Map<number, F>()
-  let count = 0
-  return {
-    add: (rules) => {
-      for (const { fault, nth } of rules) if (!waiting.has(count + nth)) waiting.set(count + nth, fault)
-    },
-    take: () => {
-      const fault = waiting.get(count)
-      waiting.delete(count++)
-      return fault
-    }
-  }
-}

@@ -1,10 +1,9 @@
 import * as Schema from "effect/Schema"
+import { between, Millis, Nth } from "./bounded.ts"
 import { names } from "./endpoints.ts"
+import { makePlan as makeEndpointPlan, type Plan } from "./Plan.ts"
 
-// The bounds keep generated values useful: no test reaches request 10^12 or a delay of a year.
-const Nth = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 9_999 }))
-const Millis = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 3_600_000 }))
-const Status = Schema.Int.check(Schema.isBetween({ minimum: 200, maximum: 599 }))
+const Status = between(200, 599)
 
 /**
  * The name of an endpoint.
@@ -61,7 +60,7 @@ export const Fault = Schema.TaggedUnion({
     body: Schema.Literals(["envelope", "html"])
   },
   Throttle: {
-    reset: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 3_600 })),
+    reset: between(0, 3_600),
     status: Schema.Literals([429, 400])
   },
   RejectToken: { status: Schema.Literals([400, 200]), revoked: Schema.optionalKey(Schema.Boolean) },
@@ -107,18 +106,16 @@ export interface FaultPlan {
 }
 
 export const makePlan = (): FaultPlan => {
-  const seen = new Map<string, number>()
-  const count = (endpoint: string): number => seen.get(endpoint) ?? 0
-  const waiting: Array<{ readonly endpoint: string; readonly at: number; readonly fault: Fault }> = []
+  const plans = new Map<string, Plan<Fault>>()
+  const planOf = (endpoint: string): Plan<Fault> => {
+    const plan = plans.get(endpoint) ?? makeEndpointPlan()
+    plans.set(endpoint, plan)
+    return plan
+  }
   return {
     add: (rules) => {
-      for (const { endpoint, fault, nth } of rules) waiting.push({ endpoint, at: count(endpoint) + nth, fault })
+      for (const rule of rules) planOf(rule.endpoint).add([rule])
     },
-    take: (endpoint) => {
-      const at = count(endpoint)
-      seen.set(endpoint, at + 1)
-      const index = waiting.findIndex((rule) => rule.endpoint === endpoint && rule.at === at)
-      return index === -1 ? undefined : waiting.splice(index, 1)[0]?.fault
-    }
+    take: (endpoint) => planOf(endpoint).take()
   }
 }

@@ -4,8 +4,9 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { type JsonObject, parseJson } from "./ArrivedRequest.ts"
-import type { ConnectionFault, EventFault, Plan } from "./EventFault.ts"
+import type { ConnectionFault, EventFault } from "./EventFault.ts"
 import * as Frame from "./frame.ts"
+import type { Plan } from "./Plan.ts"
 
 /**
  * How long connections behave.
@@ -99,8 +100,6 @@ const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes)
 
 const serviceId = 33_554_678
 
-const isAt = (record: Open, deviceId: string | null) => record.deviceId === deviceId
-
 export const make = (
   options: LongConnectionOptions,
   faults: Plan<ConnectionFault>,
@@ -179,7 +178,7 @@ export const make = (
         const given = tickets.get(ticket)
         tickets.delete(ticket)
         const deviceId = url.searchParams.get("device_id")
-        if (given === undefined || deviceId === null || connections.some((one) => isAt(one, deviceId))) {
+        if (given === undefined || deviceId === null || connections.some((one) => one.deviceId === deviceId)) {
           return { status: 403, headers: { "handshake-status": "514", "handshake-msg": "auth failed" } }
         }
         const { appId, fault } = given

@@ -1,7 +1,7 @@
 import * as Schema from "effect/Schema"
+import { Millis, Nth } from "./bounded.ts"
 import { UserInput } from "./User.ts"
 
-const Nth = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 9_999 }))
 const move = { host: UserInput, meetingId: Schema.optionalKey(Schema.String) }
 
 /**
@@ -21,7 +21,7 @@ const move = { host: UserInput, meetingId: Schema.optionalKey(Schema.String) }
 export const Rival = Schema.TaggedUnion({
   BeforeSwap: { nth: Nth, ...move },
   AfterSwap: { nth: Nth, ...move },
-  At: { millis: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 3_600_000 })), ...move }
+  At: { millis: Millis, ...move }
 })
 
 /**

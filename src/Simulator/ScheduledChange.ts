@@ -1,12 +1,11 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { between, Millis } from "./bounded.ts"
 import type * as Controls from "./controls.ts"
 import { UserInput } from "./User.ts"
 import type { World } from "./World.ts"
 
-const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
-
-const when = { millis: between(0, 3_600_000), everyMillis: Schema.optionalKey(between(1_000, 3_600_000)) }
+const when = { millis: Millis, everyMillis: Schema.optionalKey(between(1_000, 3_600_000)) }
 const inMeeting = { ...when, meetingId: Schema.optionalKey(Schema.String) }
 
 /**
