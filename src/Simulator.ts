@@ -18,8 +18,8 @@
  * deterministic under `TestClock`. `layerServer` serves the same app on an `HttpServer`, for clients in any language.
  *
  * Faults (`Fault`, `EventFault`, `ConnectionFault`), people who move the host meanwhile (`Rival`), and meetings that change by
- * the clock (`ScheduledChange`) are data with schemas, so `Arbitrary.schema` generates and shrinks them. An endpoint that the simulator lacks is added with `endpoint`. The
- * `Simulator` service shows the requests and their effects.
+ * the clock (`ScheduledChange`) are data with schemas, so `Arbitrary.schema` generates and shrinks them. An endpoint that the
+ * simulator lacks is added with `endpoint`. The `Simulator` service shows the requests and their effects.
  *
  * A request that has arrived is executed even if its client disconnects or times out.
  *

@@ -46,6 +46,9 @@ export interface Operators {
   readonly either: AppOperator | UserOperator
 }
 
+export const tenantOf = (operator: Operators["either"]): string =>
+  operator._tag === "App" ? operator.tenant : operator.user.tenant
+
 /**
  * Which token an endpoint takes.
  *
@@ -278,7 +281,7 @@ export const make = (): Tokens => {
       revokeAll((entry) => entry.kind === "tenant" && (tenant === undefined || entry.tenant === tenant))
     },
     revokeUser: (user) => {
-      revokeAll((entry) => entry.user !== undefined && same(entry.user, user))
+      revokeAll((entry) => same(entry.user, user))
     },
     minted: () =>
       [...entries.values()].filter((entry) => entry.requested).map(

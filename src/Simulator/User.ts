@@ -86,7 +86,7 @@ export const toWire = (user: User, idType: IdType): WireUser => ({ id: idOf(user
 export const isUser = (user: User, wire: WireUser, idType: IdType): boolean =>
   wire.id !== "" && idOf(user, idType) === wire.id && user.userType === wire.user_type
 
-export const same = (a: User, b: User): boolean => a.openId === b.openId && a.userType === b.userType
+export const same = (a: User | undefined, b: User): boolean => a?.openId === b.openId && a.userType === b.userType
 
 export interface Directory {
   readonly resolve: (input: UserInput) => User

@@ -1,7 +1,8 @@
 import { type ArrivedRequest, idTypeOf, textsIn } from "../ArrivedRequest.ts"
 import * as Person from "../Person.ts"
 import * as Reply from "../Reply.ts"
-import { idOf, type IdType } from "../User.ts"
+import { tenantOf } from "../Tokens.ts"
+import { idOf } from "../User.ts"
 import type { World } from "../World.ts"
 
 const contactErrors = {
@@ -61,11 +62,10 @@ export const batchGetId = (request: ArrivedRequest<"app">, world: World): Reply.
 /** `GET /contact/v3/users/:user_id`. */
 export const getUser = (request: ArrivedRequest<"either", "user_id">, world: World): Reply.Reply => {
   const { operator, params } = request
-  const idType: IdType | Reply.Reply = idTypeOf(request, world.behavior.userIdScope)
+  const idType = idTypeOf(request, world.behavior.userIdScope)
   if (Reply.is(idType)) return idType
   const user = world.directory.find(params.user_id, idType)
-  const tenant = operator._tag === "App" ? operator.tenant : operator.user.tenant
-  if (user === undefined || user.tenant !== tenant) return failure(41012)
+  if (user === undefined || user.tenant !== tenantOf(operator)) return failure(41012)
   const person = Person.of(world.people, user)
   if (!person.visible) return failure(41050)
   return Reply.success({

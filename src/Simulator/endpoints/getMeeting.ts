@@ -29,7 +29,7 @@ const participantView = (meeting: Meeting, participant: Participant, idType: IdT
     final_leave_time: participant.status === "left" ? seconds(until) : "0",
     in_meeting_duration: seconds(until - participant.joinedAt),
     user_type: participant.user.userType,
-    is_host: meeting.host !== undefined && same(meeting.host, participant.user),
+    is_host: same(meeting.host, participant.user),
     is_cohost: participant.isCohost,
     is_external: participant.isExternal,
     status: participantStatus[participant.status]
@@ -73,12 +73,12 @@ export const meetingView = (meeting: Meeting, request: Asked, idType: IdType) =>
     : {})
 })
 
-/** Whether the meeting belongs to the operator: any of the tenant to an app. */
-export const isOwn = (meeting: Meeting, operator: Operators["either"]): boolean =>
+/** Whether the operator may read the meeting: an app of the same tenant, or a user who owns it or is a participant. */
+export const isReadableBy = (meeting: Meeting, operator: Operators["either"]): boolean =>
   operator._tag === "App"
     ? operator.tenant === meeting.tenant
     : participantOf(meeting, operator.user) !== undefined ||
-      (meeting.owner !== undefined && same(meeting.owner, operator.user))
+      same(meeting.owner, operator.user)
 
 /** `GET /vc/v1/meetings/:meeting_id`. */
 export const getMeeting = (request: ArrivedRequest<"either", "meeting_id">, world: World.World): Reply.Reply => {
@@ -91,7 +91,7 @@ export const getMeeting = (request: ArrivedRequest<"either", "meeting_id">, worl
   const meeting = World.meetingFor(world, operator, params.meeting_id)
   if (meeting === undefined) return Reply.failure(121004)
   if (meeting === "foreign") return Reply.failure(121005)
-  if (!isOwn(meeting, operator)) return Reply.failure(121005)
+  if (!isReadableBy(meeting, operator)) return Reply.failure(121005)
 
   return mode === "1"
     ? Reply.success({ related_artifacts: { note_doc_token: "", verbatim_doc_token: "" } })

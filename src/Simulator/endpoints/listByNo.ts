@@ -1,7 +1,7 @@
 import type { ArrivedRequest } from "../ArrivedRequest.ts"
 import * as Reply from "../Reply.ts"
 import type { World } from "../World.ts"
-import { isOwn } from "./getMeeting.ts"
+import { isReadableBy } from "./getMeeting.ts"
 
 const keptMillis = 90 * 86_400_000
 
@@ -22,7 +22,7 @@ export const listByNo = ({ now, operator, query }: ArrivedRequest<"either">, wor
   if (size === undefined || size < 1 || size > 50 || page === undefined || page < 1) return Reply.failure(121003)
 
   const found = [...world.meetings.values()]
-    .filter((meeting) => meeting.meetingNo === number && isOwn(meeting, operator))
+    .filter((meeting) => meeting.meetingNo === number && isReadableBy(meeting, operator))
     .filter(({ startedAt }) => startedAt >= from * 1000 && startedAt <= until * 1000 && startedAt >= now - keptMillis)
     .toSorted((a, b) => b.startedAt - a.startedAt || (a.id < b.id ? 1 : -1))
   if (world.behavior.briefOrder === "oldestFirst") found.reverse()

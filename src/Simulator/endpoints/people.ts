@@ -42,7 +42,7 @@ const meetingOf = (
 }
 
 const isOperator = (operator: Operators["either"], user: User | undefined): boolean =>
-  operator._tag === "User" && user !== undefined && same(operator.user, user)
+  operator._tag === "User" && same(user, operator.user)
 
 const inOrder = <A>(results: ReadonlyArray<A>, world: World.World): ReadonlyArray<A> =>
   world.behavior.resultOrder === "asked" ? results : results.toReversed()
@@ -90,8 +90,9 @@ export const kickout = (
   const meeting = meetingOf(world, operator, request.params.meeting_id)
   if (Reply.is(meeting)) return meeting
   if (operator._tag === "User") {
-    const isHost = meeting.host !== undefined && same(meeting.host, operator.user)
-    if (!isHost && Meeting.participantOf(meeting, operator.user)?.isCohost !== true) return Reply.failure(121005)
+    if (!same(meeting.host, operator.user) && Meeting.participantOf(meeting, operator.user)?.isCohost !== true) {
+      return Reply.failure(121005)
+    }
   }
 
   // One result for each distinct person.
@@ -100,8 +101,7 @@ export const kickout = (
   )
   const users = targets.map(({ id, user_type }) => world.directory.find(id, batch.idType, user_type))
   if (users.some((user) => isOperator(operator, user))) return Reply.failure(122005)
-  const { host } = meeting
-  if (host !== undefined && users.some((user) => user !== undefined && same(user, host))) return Reply.failure(121005)
+  if (users.some((user) => user !== undefined && same(meeting.host, user))) return Reply.failure(121005)
   const present = users.map((user) => user !== undefined && statusIn(meeting, user) !== "left" ? user : undefined)
   if (world.behavior.absentTarget === "targetNotInMeeting" && present.includes(undefined)) return Reply.failure(122004)
 

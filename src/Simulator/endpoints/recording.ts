@@ -6,23 +6,15 @@ import { fileOf } from "../recordingEvents.ts"
 import * as Reply from "../Reply.ts"
 import { same, type User } from "../User.ts"
 import * as World from "../World.ts"
+import { hostedMeeting } from "./hostedMeeting.ts"
 
 type AsUser = ArrivedRequest<"user", "meeting_id">
-
-/** The meeting in progress whose host is the operator, or the refusal. */
-const hosted = ({ operator, params }: AsUser, world: World.World): Meeting.Meeting | Reply.Reply => {
-  const meeting = world.meetings.get(params.meeting_id)
-  if (meeting === undefined) return Reply.failure(122002)
-  if (meeting.status !== "in_progress") return Reply.failure(122001)
-  if (Meeting.participantOf(meeting, operator.user)?.status !== "in_meeting") return Reply.failure(122003)
-  return meeting.host !== undefined && same(meeting.host, operator.user) ? meeting : Reply.failure(121005)
-}
 
 /** `PATCH /vc/v1/meetings/:meeting_id/recording/start`. The body, and the time zone in it, may be left out. */
 export const start = (request: AsUser, world: World.World): Reply.Reply | Effect.Effect<Reply.Reply> => {
   const timezone = request.json?.["timezone"] ?? 0
   if (!Number.isInteger(timezone) || Math.abs(Number(timezone)) > 12) return Reply.failure(121003)
-  const meeting = hosted(request, world)
+  const meeting = hostedMeeting(request, world)
   if (Reply.is(meeting)) return meeting
   if (Meeting.isRecorded(meeting)) return Reply.failure(122001)
   world.meetings.set(meeting.id, Meeting.withRecording(meeting, true, request.now))
@@ -31,7 +23,7 @@ export const start = (request: AsUser, world: World.World): Reply.Reply | Effect
 
 /** `PATCH /vc/v1/meetings/:meeting_id/recording/stop`. It takes no body, so a body is ignored. */
 export const stop = (request: AsUser, world: World.World): Reply.Reply | Effect.Effect<Reply.Reply> => {
-  const meeting = hosted(request, world)
+  const meeting = hostedMeeting(request, world)
   if (Reply.is(meeting)) return meeting
   if (!Meeting.isRecorded(meeting)) return Reply.failure(122001)
   world.meetings.set(meeting.id, Meeting.withRecording(meeting, false, request.now))
@@ -44,15 +36,13 @@ const readyIn = (meeting: Meeting.Meeting, world: World.World, now: number): Mee
     ? meeting.recording
     : undefined
 
-const isOwner = (meeting: Meeting.Meeting, user: User) => meeting.owner !== undefined && same(meeting.owner, user)
-
 /** `GET /vc/v1/meetings/:meeting_id/recording`. */
 export const get = (request: ArrivedRequest<"either", "meeting_id">, world: World.World): Reply.Reply => {
   const { now, operator, params } = request
   const meeting = World.meetingFor(world, operator, params.meeting_id)
   if (meeting === undefined) return Reply.failure(122002)
   if (meeting === "foreign") return Reply.failure(121005)
-  if (operator._tag === "User" && !isOwner(meeting, operator.user)) return Reply.failure(121005)
+  if (operator._tag === "User" && !same(meeting.owner, operator.user)) return Reply.failure(121005)
   if (meeting.recording === undefined && meeting.endedAt !== undefined) {
     switch (world.behavior.neverRecorded) {
       case "dataNotExist":
@@ -99,7 +89,7 @@ export const setPermission = (request: AsUser, world: World.World): Reply.Reply 
 
   const meeting = world.meetings.get(params.meeting_id)
   if (meeting === undefined) return Reply.failure(122002)
-  if (!isOwner(meeting, operator.user)) return Reply.failure(121005)
+  if (!same(meeting.owner, operator.user)) return Reply.failure(121005)
   const recording = readyIn(meeting, world, now)
   if (recording === undefined) return Reply.failure(121004)
   const others = recording.viewers.filter((viewer) => !viewers.includes(viewer))

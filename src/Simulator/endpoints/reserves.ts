@@ -1,7 +1,7 @@
 import { type Arrival, type ArrivedRequest, idTypeOf, isRecord, type JsonObject, objectsIn } from "../ArrivedRequest.ts"
 import * as Reply from "../Reply.ts"
 import { idOf as reserveIdOf, meetingNoOf, type Reserve } from "../Reserve.ts"
-import type { Operators } from "../Tokens.ts"
+import { type Operators, tenantOf } from "../Tokens.ts"
 import { idOf, type IdType, larkUserType, same, type User } from "../User.ts"
 import type { World } from "../World.ts"
 import { meetingView, seconds } from "./getMeeting.ts"
@@ -17,8 +17,6 @@ interface Wanted {
   readonly hosts: ReadonlyArray<User> | undefined
   readonly invalidHosts: ReadonlyArray<string>
 }
-
-const tenantOf = (operator: Operators["either"]) => operator._tag === "App" ? operator.tenant : operator.user.tenant
 
 /** What a body asks for, or the refusal of it. */
 const wantedIn = (

@@ -27,7 +27,7 @@ export const setHost = (request: ArrivedRequest<"either", "meeting_id">, world: 
   const targetIsHost = host !== undefined && isUser(host, wanted, idType)
   if (operator._tag === "User") {
     if (Meeting.participantOf(meeting, operator.user)?.status !== "in_meeting") return Reply.failure(122003)
-    if (host === undefined || !same(host, operator.user)) return Reply.failure(121005)
+    if (!same(host, operator.user)) return Reply.failure(121005)
     if (targetIsHost) return Reply.failure(122005)
   } else {
     if (meeting.owner !== undefined && !world.behavior.tenantTokenMayMoveAnyHost) return Reply.failure(121005)
