@@ -55,7 +55,7 @@ App id       ${id}
 App secret   ${secret}
 Meeting      ${meetingId} (number ${meetingNo})
 Users        ou_alice (the host, logged in in every browser), ou_bob, ou_carol (alice@example.com, …)
-Events       by long connection, also of the official SDKs: ou_dave joins and leaves every ten seconds
+Events       by long connection, also of the official SDKs: ou_dave joins or leaves every ten seconds
 User token   ${token} (ou_alice)
 
 Get a tenant token:
