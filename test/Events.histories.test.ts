@@ -156,7 +156,7 @@ const play = (seed: number) =>
     for (const { answeredAt, at, id, isTaken } of deliveries) {
       assert.isAtMost(answeredAt - at, 2_500, "the answer is late")
       if (!isTaken) continue
-      // Whoever consumed from before the first delivery on has handled it.
+      // Each consumer that ran from before the first delivery until this answer has handled the event.
       const first = Math.min(...deliveries.flatMap((one) => one.id === id ? [one.at] : []))
       for (const { name, since, successes, until } of consumers) {
         if (since >= first || until <= answeredAt) continue

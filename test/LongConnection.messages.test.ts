@@ -309,7 +309,7 @@ describe("a connection that cannot be made", () => {
       assert.deepStrictEqual((yield* logs(Effect.scoped(connected(() => Effect.void, [opening])))).levels, ["Debug"])
     }))
 
-  it.effect("says no more than that, if the WebSocket says no more", () =>
+  it.effect("has a reason without details if the error of the WebSocket has none", () =>
     Effect.gen(function*() {
       const { fail, socket } = makeSocket()
       const { state } = yield* connected(() => Effect.void, [{ ...makeSocket(), socket }])

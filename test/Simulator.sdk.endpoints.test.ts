@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as lark from "@larksuiteoapi/node-sdk"
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { asUser, id, rejected, withSdk as withClient } from "./fixtures/sdk.ts"
 
@@ -41,8 +41,11 @@ const reply = <A>(call: () => Promise<A>) => Effect.promise(call)
 const codeOf = (call: () => Promise<unknown>) =>
   Effect.map(rejected(call), ({ response }) => [response?.status, response?.data.code])
 
-/** Unix seconds, some seconds from now, in a string. */
-const inSeconds = (seconds: number) => String(Math.floor(Date.now() / 1_000) + seconds)
+/** Gives Unix seconds, some seconds from now, in a string. */
+const fromNow = Effect.map(
+  Clock.currentTimeMillis,
+  (now) => (seconds: number) => String(Math.floor(now / 1_000) + seconds)
+)
 
 describe("the official SDK", () => {
   it.live("finds people by e-mail and mobile, and reads them", () =>
@@ -81,6 +84,7 @@ describe("the official SDK", () => {
     withSdk(
       (client) =>
         Effect.gen(function*() {
+          const inSeconds = yield* fromNow
           const page = (page_token?: string) =>
             reply(() =>
               client.vc.v1.meeting.listByNo({
@@ -147,6 +151,7 @@ describe("the official SDK", () => {
       Effect.gen(function*() {
         const simulator = yield* Simulator.Simulator
         const { reserve } = client.vc.v1
+        const inSeconds = yield* fromNow
         const applied = yield* reply(() =>
           reserve.apply({
             data: {
