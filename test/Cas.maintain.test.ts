@@ -147,6 +147,20 @@ describe("maintain", () => {
       assert.deepStrictEqual(room.moves, [])
     }))
 
+  it.effect("fails with a register that contradicts itself, whatever the register classifies", () =>
+    Effect.gen(function*() {
+      const register = {
+        ...makeRoom("carol").as("us"),
+        swap: (value: string) => Effect.succeed(Cas.conflict(value)),
+        classifyError: () => "uncertain" as const
+      }
+      const { emitted, fiber } = yield* start(Cas.maintain(register, Cas.ensure("alice"), every(1_000)))
+      yield* TestClock.adjust(1_000)
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "CasInconsistentRegister")
+      assert.deepStrictEqual(emitted, [])
+    }))
+
   it.effect("runs its operations in a queue, in turn with others", () =>
     Effect.gen(function*() {
       const room = makeRoom("carol")
@@ -197,6 +211,34 @@ describe("a fight", () => {
       }
       assert.strictEqual(fiber.pollUnsafe(), undefined)
       assert.strictEqual(room.moves.filter(({ by }) => by === "us").length, 20)
+    }))
+
+  it.effect("is none if each move stood for settled, where the rounds of maintainWith found nothing to do", () =>
+    Effect.gen(function*() {
+      const room = makeRoom("alice")
+      const us = room.as("us")
+      const { fiber } = yield* start(Cas.maintainWith({
+        equals: us.equals,
+        round: (guard) =>
+          Effect.suspend(() => room.value() === "alice" ? Effect.undefined : Cas.run(us, guard(Cas.ensure("alice"))))
+      }, { ...every(1_000), maxMoves: 2, settled: "10 seconds" }))
+      for (let i = 0; i < 5; i++) {
+        yield* room.write("them", "bob")
+        yield* TestClock.adjust("12 seconds")
+      }
+      assert.deepStrictEqual([fiber.pollUnsafe(), room.value()], [undefined, "alice"])
+    }))
+
+  it.effect("ends after five moves unless maxMoves says otherwise", () =>
+    Effect.gen(function*() {
+      const room = makeRoom("carol")
+      const { emitted, fiber } = yield* start(Cas.maintain(room.as("us"), Cas.ensure("alice"), every(1_000)))
+      for (let i = 0; i < 10; i++) {
+        yield* TestClock.adjust(1_000)
+        yield* room.write("them", "bob")
+      }
+      assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "CasContested")
+      assert.lengthOf(emitted, 5)
     }))
 
   it.effect("is none if the intent itself moves on", () =>

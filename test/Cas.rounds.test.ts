@@ -6,6 +6,7 @@ import { Cause, Clock, Duration, Effect, Exit, Fiber, Queue, Result, Schedule, S
 import { Cas } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import { listed } from "./fixtures/Scenario.ts"
+import { wallClock } from "./fixtures/wallClock.ts"
 
 type Step = Effect.Effect<string, string | Cause.Done>
 
@@ -150,15 +151,35 @@ describe("rounds", () => {
       }
     }))
 
-  it.effect("wait as long as the error asks", () =>
-    Effect.gen(function*() {
-      const began: Array<number> = []
-      const round = Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        began.push(now)
-        return Effect.fail({ retryAfter: Duration.seconds(3) })
+  it.effect.each([[1_000, [0, 3_000, 6_000]], [4_000, [0, 4_000]]] as const)(
+    "wait as long as the error asks, and at least as long as retry says (%s ms)",
+    ([millis, expected]) =>
+      Effect.gen(function*() {
+        const began: Array<number> = []
+        const round = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          began.push(now)
+          return Effect.fail({ retryAfter: Duration.seconds(3) })
+        })
+        yield* runFor(Cas.rounds(round, { retry: Schedule.spaced(millis) }), 7_000)
+        assert.deepStrictEqual<ReadonlyArray<number>>(began, expected)
       })
-      yield* runFor(Cas.rounds(round, { retry: Schedule.spaced(1_000) }), 7_000)
-      assert.deepStrictEqual(began, [0, 3_000, 6_000])
+  )
+
+  it.effect("keep to a schedule that reads the time when the wall clock is set back", () =>
+    Effect.gen(function*() {
+      const wall = yield* wallClock
+      let began = 0
+      const round = Effect.sync(() => {
+        began++
+        if (began === 2) wall.setBy(-3_600_000)
+      })
+      const poll = Schedule.upTo(Schedule.spaced(1_000), { duration: 2_500 })
+      const fiber = yield* Stream.runDrain(Cas.rounds(round, { poll })).pipe(
+        Effect.provideService(Clock.Clock, wall.clock),
+        Effect.forkChild
+      )
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual([began, fiber.pollUnsafe()], [4, Exit.void])
     }))
 
   it.effect("wait for their consumer", () =>
