@@ -2,7 +2,7 @@
  * Terminal errors, and the errors of the engine.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Data, Effect, Fiber, Redacted, Schedule } from "effect"
+import { Data, Duration, Effect, Fiber, Redacted, Schedule } from "effect"
 import { Cas } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
@@ -16,6 +16,7 @@ import {
   make as scripted,
   report,
   run,
+  throttled,
   unsent,
   withPlain
 } from "./fixtures/ScriptedRegister.ts"
@@ -339,6 +340,21 @@ describe("kind and retry", () => {
       const register: Cas.Register<string> = scripted<string, never>(script).register
       const error = yield* failure(Cas.run(register, intent, options))
       assert.deepStrictEqual<ReadonlyArray<string>>([error._tag, error.kind, error.retry], expected)
+    }))
+
+  it.effect("come with the wait that the last answer asked for, if it did", () =>
+    Effect.gen(function*() {
+      const retryAfter = (...script: ReadonlyArray<Answer<string, never>>) =>
+        Effect.map(
+          failure(Cas.run(scripted<string, never>(script).register, ensure("bob"), {
+            hint: "alice",
+            policy: withPlain({ maxSwaps: 2 })
+          })),
+          (error) => error._tag === "CasExhausted" && error.retryAfter
+        )
+      assert.deepStrictEqual(yield* retryAfter(throttled("1 second"), throttled("2 seconds")), Duration.seconds(2))
+      assert.deepStrictEqual(yield* retryAfter(unsent, Cas.unknown("503", Duration.seconds(3))), Duration.seconds(3))
+      assert.strictEqual(yield* retryAfter(throttled("1 second"), conflict("carol")), undefined)
     }))
 })
 

@@ -48,6 +48,18 @@ describe("the deadline", () => {
       assert.deepStrictEqual([attempts.length, elapsed], [1, Duration.seconds(1)])
     }))
 
+  it.effect("is passed by 50 ms at most for a request that cannot be interrupted", () =>
+    Effect.gen(function*() {
+      const register: Cas.Register<string> = {
+        equals: Object.is,
+        swap: () => Effect.uninterruptible(Effect.delay(Effect.succeed(applied), "1 minute"))
+      }
+      const policy = Policy.make({ deadline: "1 second" })
+      const operation = Cas.run(register, ensure("bob"), { hint: "alice", policy })
+      const { effect, elapsed } = yield* report(operation, "CasExhausted")
+      assert.deepStrictEqual([effect, elapsed], ["unknown", Duration.millis(1_050)])
+    }))
+
   it.effect("counts a wait that the server asked for", () =>
     Effect.gen(function*() {
       const { calls, register } = scripted([throttled("2 hours")])
