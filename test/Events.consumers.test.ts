@@ -2,7 +2,7 @@
  * Consumers of events, by webhook and by long connection.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, Option, Redacted, Scope, Stream } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Logger, Option, Redacted, Scope, Stream } from "effect"
 import { Events, Lark, LongConnection, Webhook } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpRouter } from "effect/http"
@@ -291,7 +291,49 @@ describe("a source of your own", () => {
     }))
 })
 
+describe("an event that one consumer refuses", () => {
+  const eventOf = (id: string) => Option.getOrThrow(Events.fromWire(ended(id)))
+
+  it.effect("is not given again to one that took it, until 10,000 later ones are refused", () =>
+    Effect.gen(function*() {
+      const { deliver, events } = yield* Events.make
+      let times = 0
+      yield* inBackground(events.handle(({ id }) => Effect.sync(() => id === "x" && times++)))
+      const refusing = ({ id }: Events.Event) =>
+        id === "x" || id.startsWith("refused") ? Effect.fail("down") : Effect.void
+      yield* inBackground(Effect.provide(events.handle(refusing), Logger.layer([])))
+      const deliverMany = (prefix: string, count: number) =>
+        Effect.forEach(Array.from({ length: count }, (_, index) => `${prefix}${index}`), (id) => deliver(eventOf(id)))
+
+      assert.isFalse(yield* deliver(eventOf("x")))
+      yield* deliverMany("taken", 10_000)
+      assert.isFalse(yield* deliver(eventOf("x")))
+      assert.strictEqual(times, 1)
+      yield* deliverMany("refused", 9_999)
+      yield* deliver(eventOf("x"))
+      assert.strictEqual(times, 1)
+      yield* deliver(eventOf("refused again"))
+      yield* deliver(eventOf("x"))
+      assert.strictEqual(times, 2)
+    }))
+})
+
 describe("the set of handled events", () => {
+  it.effect("is not asked while nobody consumes events: it may claim them", () =>
+    Effect.gen(function*() {
+      const claimed = new Set<string>()
+      const { deliver, events } = yield* Effect.provideService(Events.make, Events.HandledEvents, {
+        has: (id) => Effect.sync(() => claimed.size === claimed.add(id).size),
+        add: () => Effect.void
+      })
+      const event = Option.getOrThrow(Events.fromWire(ended("1")))
+      const seen: Array<string> = []
+      assert.isFalse(yield* deliver(event))
+      yield* inBackground(events.handle(({ id }) => Effect.sync(() => seen.push(id))))
+      assert.isTrue(yield* deliver(event))
+      assert.deepStrictEqual(seen, ["1"])
+    }))
+
   it.effect("is shared by processes, and by both sources", () =>
     Effect.gen(function*() {
       const store = Layer.succeedContext(yield* Layer.build(Persistence.layerBackingMemory))

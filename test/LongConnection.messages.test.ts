@@ -232,6 +232,20 @@ describe("a pong", () => {
       yield* TestClock.adjust("10 seconds")
       assert.strictEqual(pings(), before + 1)
     }))
+
+  it.effect("does not make an interval longer than an hour", () =>
+    Effect.gen(function*() {
+      const { message, server } = yield* collecting
+      const pings = () => server.received.filter(({ method }) => method === 0).length
+      yield* message(pong(`{"PingInterval":100000}`))
+      yield* TestClock.adjust("120 seconds")
+      const before = pings()
+      yield* message(pong(""))
+      yield* TestClock.adjust("3599 seconds")
+      assert.strictEqual(pings(), before)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(pings(), before + 1)
+    }))
 })
 
 describe("a connection that cannot be made", () => {
