@@ -197,7 +197,8 @@ export const withRecording = (meeting: Meeting, running: boolean, now: number): 
   recording: {
     startedAt: meeting.recording?.startedAt ?? now,
     stoppedAt: running ? undefined : now,
-    viewers: meeting.recording?.viewers ?? []
+    // They can be set only after the meeting, when nobody records it any more.
+    viewers: []
   }
 })
 
