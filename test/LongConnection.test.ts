@@ -359,6 +359,17 @@ describe("a platform that refuses the app", () => {
       })
     ))
 
+  it.effect("because it is a store app, says so", () =>
+    connect(
+      { app: { ...Simulator.defaultApp, type: "store" } },
+      Effect.gen(function*() {
+        yield* consume
+        const state = yield* LongConnection.state
+        assert(state._tag === "Refused")
+        assert.deepInclude(state.error, { reason: "forbidden", code: 403 })
+      })
+    ))
+
   it.effect("because of a wrong secret, says so", () =>
     connect(
       { app: { ...Simulator.defaultApp, appSecret: "another" } },
