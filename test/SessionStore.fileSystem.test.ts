@@ -23,6 +23,8 @@ describe("the file system store", () => {
   ) =>
     it.effect(title, () =>
       Effect.gen(function*() {
+        // The times of files are those of the wall clock.
+        yield* TestClock.setTime(Date.now())
         const services = yield* Effect.context<Files>()
         const directory = `${yield* temporaryDirectory}/a/b`
         const layer = SessionStore.layerFileSystem({ directory })
@@ -60,7 +62,6 @@ describe("the file system store", () => {
     "deletes versions that were replaced more than an hour ago, in ascending order, never the latest",
     (directory, connect) =>
       Effect.gen(function*() {
-        yield* TestClock.setTime(Date.now())
         const store = yield* connect
         yield* write(store, 0, 4)
         assert.deepStrictEqual(files(directory), ["0", "1", "2", "3", "4"])
@@ -80,7 +81,6 @@ describe("the file system store", () => {
     "deletes temporary files of crashed processes after an hour",
     (directory, connect) =>
       Effect.gen(function*() {
-        yield* TestClock.setTime(Date.now())
         const store = yield* connect
         yield* write(store, 0, 1)
         fs.writeFileSync(`${recordIn(directory)}/old.tmp`, "half")
@@ -128,7 +128,6 @@ describe("the file system store", () => {
     "does not apply a swap that was suspended until its version was deleted",
     (directory, connect) =>
       Effect.gen(function*() {
-        yield* TestClock.setTime(Date.now())
         const store = yield* connect
         yield* write(store, 0, 3)
         const late = yield* suspended(directory, "link", writeAndDelete(store, directory, 3, 7))
@@ -143,7 +142,6 @@ describe("the file system store", () => {
     "does not apply a suspended swap whose version another suspended process linked again",
     (directory, connect) =>
       Effect.gen(function*() {
-        yield* TestClock.setTime(Date.now())
         const store = yield* connect
         yield* write(store, 0, 3)
         const linked = Effect.sync(() => fs.writeFileSync(`${recordIn(directory)}/3`, "late"))
@@ -169,7 +167,6 @@ describe("the file system store", () => {
     "returns the latest version to a reader that was suspended until its version was deleted",
     (directory, connect) =>
       Effect.gen(function*() {
-        yield* TestClock.setTime(Date.now())
         const store = yield* connect
         yield* write(store, 0, 2)
         const reader = yield* suspended(directory, "readFile", writeAndDelete(store, directory, 2, 5))
