@@ -135,7 +135,7 @@ ${section("generic", "session")}
 | tag | when | \`kind\` | \`retry\` |
 | --- | --- | --- | --- |
 | \`UnknownApiError\` | a code that is not documented for the endpoint | \`platform\` with HTTP 408, 429 or 5xx, else \`caller\` | \`wait\` if it is the reply to the request for the call's token, else \`unknown\` |
-| \`TransportError\` | no reply: connection failed or lost, nothing within 10 seconds (9 for a token), or no token in time to send it | \`platform\` | \`wait\` if it was certainly not executed, else \`unknown\` |
+| \`TransportError\` | no reply: connection failed or lost, nothing within 10 seconds (9 for a token), or the circuit is open | \`platform\` | \`wait\` if it was certainly not executed, else \`unknown\` |
 | \`MalformedResponse\` | not JSON, no \`code\`, a gateway's page, a success without its data, more than 10 MiB | \`setup\` with a 4xx but 408 and 429, else \`platform\` | \`wait\` if it is the reply to the request for the call's token, else \`unknown\` |
 | \`InvalidParameter\` | a path parameter is empty or dots, a parameter has half of a surrogate pair in it, the body is not JSON, the users of a call have different kinds of id, \`setHost\` is given no user, or the time of \`listByNo\` is empty, backwards or too long | \`caller\` | \`never\` |
 | \`ReauthorizationRequired\` | the session of a user has ended: \`reason\` says how, \`code\` is there if the platform refused it | \`caller\` | \`never\` |
