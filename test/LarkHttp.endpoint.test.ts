@@ -394,6 +394,7 @@ describe("the pages of an endpoint", () => {
       const feishu = platform.make(() => platform.ok({ items: [0], page_token: "p1" }))
       const { error } = yield* streamed(feishu)
       assert.match(error?.message ?? "", /names a page_token, but does not say whether more follow/)
+      assert.lengthOf(feishu.calls, 1)
     }))
 
   it.effect("fail where the first names the token that it was asked for with", () =>

@@ -87,6 +87,15 @@ describe.each(platform.clients)("through %s,", (client) => {
         ])
       }))
 
+    it.effect("claims nothing where that happens in each call", () =>
+      Effect.gen(function*() {
+        const answers = (nth: number) => nth % 2 === 0 ? reset : platform.failed(403, 121005, "no permission")
+        const program = Effect.replicateEffect(Effect.flip(setHost), 3)
+        const { calls, value } = yield* through(again, answers, program)
+        assert.lengthOf(calls, 6)
+        for (const error of value) assert.strictEqual("report" in error && error.report.effect, "unknown")
+      }))
+
     it.effect("claims what it proves in each of the retries of a caller", () =>
       Effect.gen(function*() {
         const retried = Effect.retry(end, { times: 2 })

@@ -90,6 +90,18 @@ describe("a message", () => {
       assert.notInclude(inspect(error), token.slice(0, 20))
     }).pipe(Effect.provide(Lark.layer(app)), Effect.provide(feishu.layer))
   })
+
+  it.effect("has no rest of a token that begins with another one", () => {
+    const tokens = ["t-SECRET-rest", "t-SECRET"]
+    const feishu = platform.make(
+      (_, nth) => nth === 0 ? platform.failed(400, 99991663, "no") : platform.failed(400, 121005, `no: ${tokens[0]}!`),
+      (nth) => platform.minted(tokens[nth] ?? "")
+    )
+    return Effect.gen(function*() {
+      const error = yield* Effect.flip(Meetings.get(id))
+      assert.include(error.message, "no: <redacted>!")
+    }).pipe(Effect.provide(Lark.layer(app)), Effect.provide(feishu.layer))
+  })
 })
 
 describe("a log id, a content type and a link", () => {
