@@ -16,7 +16,7 @@ import { AttemptCut, type CasError, InvalidPolicy } from "./errors.ts"
 import { errorOf, tagOf } from "./failure.ts"
 import { closed, CurrentDeparture, type Departure } from "./hold.ts"
 import type { Intent } from "./Intent.ts"
-import { millisOf, now } from "./monotonic.ts"
+import { makeTimeOfDay, millisOf, now } from "./monotonic.ts"
 import { type Observation, type Outcome, type Unknown, unknown, type Unsent, unsent } from "./Outcome.ts"
 import { type Bounds, boundsOf, type FreshConflict, Policy, type Transient } from "./Policy.ts"
 import { type Begun, type Link, Recorder } from "./Recorder.ts"
@@ -82,7 +82,7 @@ export class Operation<A, E, R, C, PE, PR> {
   // Most operations step no schedule: its state is made when it is needed.
   private conflictStep: Stepper<FreshConflict<A>, PE, PR> | undefined = undefined
   private transientStep: Stepper<Transient, PE, PR> | undefined = undefined
-  private calledAt: number | undefined = undefined
+  private timeOfDay: (() => number) | undefined = undefined
 
   constructor(fiber: Fiber.Fiber<unknown, unknown>, plan: Plan<A, E, R, C, PE, PR>, link: Link<A>) {
     const { bounds, intent, policy, register } = plan
@@ -308,13 +308,6 @@ export class Operation<A, E, R, C, PE, PR> {
     return unsent({ cause: new AttemptCut({ reason: "held", millis: this.plan.bounds.deadline }) })
   }
 
-  /** The time of day of the call, and the monotonic time since: schedules never see the clock set back. */
-  private timeOfDay(): number {
-    const elapsed = this.recorder.elapsed()
-    this.calledAt ??= this.clock.currentTimeMillisUnsafe() - elapsed
-    return this.calledAt + elapsed
-  }
-
   private stepConflict({ actual, desired, expected }: Command<"StepConflict", A, E>) {
     const { roundTrip = 0, swaps } = this.state
     const step = this.conflictStep === undefined
@@ -343,7 +336,8 @@ export class Operation<A, E, R, C, PE, PR> {
     stepper: Effect.Effect<Stepper<I, PE, PR>, never, PR>,
     input: I
   ): Effect.Effect<reducer.Command<A, E>, PE, PR> {
-    const pull = Effect.flatMap(stepper, (step) => step(this.timeOfDay(), input))
+    const timeOfDay = this.timeOfDay ??= makeTimeOfDay(this.clock)
+    const pull = Effect.flatMap(stepper, (step) => step(timeOfDay(), input))
     const delayed = Pull.catchDone(Effect.map(pull, ([, wait]) => Duration.toMillis(wait)), () => Effect.undefined)
     // At the deadline the reducer finds no time for another attempt.
     return Effect.map(

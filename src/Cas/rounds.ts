@@ -9,7 +9,7 @@ import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { millisOf, now } from "./monotonic.ts"
+import { makeTimeOfDay, millisOf, now } from "./monotonic.ts"
 import { fullJitter } from "./Policy.ts"
 
 /**
@@ -74,10 +74,7 @@ export const rounds = <A, E, R, XE = never, XR = never>(
   Stream.unwrap(Effect.gen(function*() {
     const { ends, poll = Schedule.spaced("10 seconds"), retry = fullJitter, wake } = options
     const clock = yield* Clock.Clock
-    const begunAt = now(clock)
-    const calledAt = clock.currentTimeMillisUnsafe()
-    // The time of day that schedules see is never set back.
-    const timeOfDay = () => calledAt + millisOf(now(clock) - begunAt)
+    const timeOfDay = makeTimeOfDay(clock)
 
     const woken = yield* Queue.sliding<void>(1)
     if (wake !== undefined) {

@@ -195,9 +195,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "schedules on the wall clock",
-    file: operation,
-    find: "return this.calledAt + elapsed",
-    replace: "return elapsed > 0 ? this.clock.currentTimeMillisUnsafe() : this.calledAt",
+    file: "src/Cas/monotonic.ts",
+    find: "calledAt + millisOf(now(clock) - begunAt)",
+    replace: "clock.currentTimeMillisUnsafe() + 0 * (calledAt + begunAt)",
     killer: schedules("is not disturbed by a wall clock that is set forward")
   },
   {
