@@ -80,14 +80,14 @@ describe("the ready policies", () => {
     assert.strictEqual(transient, Policy.standard.transient)
   })
 
-  it("bound every operation: 20 swaps, 30 seconds, 10 seconds an attempt", () => {
-    for (const policy of [Policy.standard, Policy.eager, Policy.thrifty, { ...Policy.once, maxSwaps: 20 }]) {
+  it("bound every operation: 32 swaps, 30 seconds, 10 seconds an attempt", () => {
+    for (const policy of [Policy.standard, Policy.eager, Policy.thrifty, { ...Policy.once, maxSwaps: 32 }]) {
       const { attemptTimeout, deadline, interruption, maxSwaps, minAttempt, onUnknown } = policy
       assert.deepStrictEqual({ attemptTimeout, deadline, interruption, maxSwaps, minAttempt, onUnknown }, {
         attemptTimeout: "10 seconds",
         deadline: "30 seconds",
         interruption: "abort",
-        maxSwaps: 20,
+        maxSwaps: 32,
         minAttempt: "100 millis",
         onUnknown: undefined
       })
@@ -161,7 +161,7 @@ describe("describePolicy", () => {
       assert.strictEqual(
         yield* described(Policy.standard),
         "conflicts: at once, at once, at once, at once, 800 ms, at once, 1.6 s, at once, 2.4 s, at once, …; "
-          + "transient: 200 ms, 400 ms, 800 ms, 1.6 s, then give up; at most 20 swaps, 30 s, 10 s an attempt"
+          + "transient: 200 ms, 400 ms, 800 ms, 1.6 s, then give up; at most 32 swaps, 30 s, 10 s an attempt"
       )
     }))
 

@@ -191,7 +191,7 @@ describe("a policy, described", () => {
       const longest = Effect.provideService(Random.Random, { nextDoubleUnsafe: () => 1, nextIntUnsafe: () => 1 })
       const describe = (policy: Cas.Policy<string>) => longest(Cas.describePolicy(policy, { value: "a", steps: 7 }))
       const transient =
-        "transient: 200 ms, 400 ms, 800 ms, 1.6 s, then give up; at most 20 swaps, 30 s, 10 s an attempt"
+        "transient: 200 ms, 400 ms, 800 ms, 1.6 s, then give up; at most 32 swaps, 30 s, 10 s an attempt"
       assert.strictEqual(
         yield* describe(Cas.Policy.standard),
         `conflicts: at once, at once, at once, at once, 800 ms, at once, 1.6 s, …; ${transient}`

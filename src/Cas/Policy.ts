@@ -94,7 +94,7 @@ export const fullJitter = Schedule.modifyDelay(
 const standard: Policy<unknown> = {
   conflict: bursts({ first: 5, next: 3, window: 8, cap: 100 }),
   transient: Schedule.upTo(fullJitter, { times: 4 }),
-  maxSwaps: 20,
+  maxSwaps: 32,
   deadline: "30 seconds",
   minAttempt: "100 millis",
   attemptTimeout: "10 seconds",
@@ -120,7 +120,7 @@ const make = <A = unknown, E1 = never, R1 = never, E2 = never, R2 = never>(
  * **Details**
  *
  * - `standard`: the default, for any number of contenders. Up to five swaps back to back, then sleeps of growing random
- *   length, in units of the measured round trip, each followed by a burst of three. At most 20 swaps, 30 seconds, 10 seconds
+ *   length, in units of the measured round trip, each followed by a burst of three. At most 32 swaps, 30 seconds, 10 seconds
  *   an attempt; four transient retries.
  * - `eager`: never sleeps between conflicts; for steady traffic and few contenders.
  * - `thrifty`: fewer calls and longer waits; for strict quotas.
@@ -155,7 +155,7 @@ export const Policy = {
  *
  * const longest = Effect.provideService(Random.Random, { nextDoubleUnsafe: () => 1, nextIntUnsafe: () => 1 })
  * console.log(await Effect.runPromise(Cas.describePolicy(Cas.Policy.eager, { value: "alice", steps: 3 }).pipe(longest)))
- * // => conflicts: at once, at once, at once, …; transient: 200 ms, 400 ms, 800 ms, …; at most 20 swaps, 30 s, 10 s an attempt
+ * // => conflicts: at once, at once, at once, …; transient: 200 ms, 400 ms, 800 ms, …; at most 32 swaps, 30 s, 10 s an attempt
  * ```
  *
  * @category rendering

@@ -142,7 +142,7 @@ export const bounded: ReadonlyArray<Named> = [
   ["Spring shape, 3 attempts", peer(readAgain(Backoff.oneSecond, 3))],
   ["p-retry shape, 11 attempts", peer(readAgain(Backoff.promiseRetry, 11))],
   ["Effect.retry and a Ref, 50 ms, 11 attempts", peer(refreshThenSleep(Backoff.effectExponential(50), 11))],
-  ["ours, standard, 20 swaps, 30 s", ours(Cas.Policy.standard)]
+  ["ours, standard, 32 swaps, 30 s", ours(Cas.Policy.standard)]
 ]
 
 /** A caller's schedule between the conflict and the next swap, where every other engine puts it. */

@@ -51,13 +51,18 @@ export const goals = (at: At): ReadonlyArray<Goal> => {
       { what: `${what}: time`, measured: measured.time, atMost: atMost[1], peers: of(peers, "time") }
     ]
   }
-  const givingUp = (contenders: number, atMost: number): Goal => {
+  const givingUp = (
+    contenders: number,
+    atMost: number,
+    what = `N = ${contenders}`,
+    make = ours(Cas.Policy.standard)
+  ): Goal => {
     const share = (make: MakeClient) =>
       100 * race(make, { contenders, runs: Math.ceil(4_000 / contenders), seed: 13 }).gaveUp
     const peer = bounded.find(([name]) => name === give)?.[1]
     return {
-      what: `gives up with the default bounds, N = ${contenders}, %`,
-      measured: share(ours(Cas.Policy.standard)),
+      what: `gives up with the default bounds, ${what}, %`,
+      measured: share(make),
       atMost,
       peers: peer === undefined ? "" : `${give} ${short(share(peer))}`
     }
@@ -119,6 +124,8 @@ export const goals = (at: At): ReadonlyArray<Goal> => {
     givingUp(10, 0),
     givingUp(20, 0),
     givingUp(50, 0.5),
+    givingUp(100, 0.5),
+    givingUp(100, 0.5, "10 processes of 10", queued(10, Cas.Policy.standard)),
     user(5),
     user(10),
     user(20),
