@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config"
+import { leftOut } from "./test/leftOut.ts"
 
 // One seed per run for all property tests. `SEED=… npm test` repeats a run.
 const seed = process.env["SEED"] ?? String(Math.trunc(Math.random() * 2 ** 32))
@@ -15,6 +16,6 @@ export default defineConfig({
     // Only for a test that hangs: on a busy machine everything takes twenty times as long, and is right all the same.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    reporters: ["default", { onTestRunEnd: () => console.log(`  Properties  SEED=${seed}`) }]
+    reporters: ["default", leftOut, { onTestRunEnd: () => console.log(`  Properties  SEED=${seed}`) }]
   }
 })

@@ -21,20 +21,6 @@ describe("the Redis store", () => {
       assert.deepStrictEqual([...server.hashes.keys()], ["lark:session:key", "app:key"])
     }))
 
-  it.effect("sends the script that was verified with Redis 7.0; verify it again after a change", () =>
-    Effect.gen(function*() {
-      const server = FakeRedis.server()
-      yield* Effect.flatMap(client(server), (store) => store.swap("key", 0, "value"))
-      assert.deepStrictEqual([...server.scripts.values()], [`
-local version = redis.call("HGET", KEYS[1], "version")
-if tonumber(version or "0") ~= tonumber(ARGV[1]) then
-  return redis.call("HMGET", KEYS[1], "version", "value")
-end
-redis.call("HSET", KEYS[1], "version", tonumber(ARGV[1]) + 1, "value", ARGV[2])
-return {}
-`])
-    }))
-
   it.effect("loads the script again if the server lost it", () =>
     Effect.gen(function*() {
       const server = FakeRedis.server()

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Option, type Scope } from "effect"
 import { SessionStore } from "effect-lark-meetings"
 import { SqlClient } from "effect/sql"
+import * as servers from "./fixtures/servers.ts"
 import { build, failsWith, type Files, temporaryDirectory } from "./fixtures/sessionStores.ts"
 import * as SqliteClient from "./fixtures/SqliteClient.ts"
 
@@ -38,6 +39,17 @@ describe("the SQL store", () => {
       )
       assert.deepStrictEqual(yield* inside, Option.some({ version: 1, value: "value" }))
     })))
+
+  it.effect("keeps what was written when a transaction of the caller is rolled back", () =>
+    Effect.gen(function*() {
+      const context = yield* Layer.build(yield* servers.postgres)
+      const sql = Context.get(context, SqlClient.SqlClient)
+      const store = yield* build(SessionStore.layerSql().pipe(Layer.provide(Layer.succeedContext(context))))
+      const written = Effect.andThen(store.swap("key", 0, "value"), sql`CREATE TABLE of_the_caller (id TEXT)`)
+      yield* Effect.flip(sql.withTransaction(Effect.andThen(written, Effect.fail("rolled back"))))
+      assert.deepStrictEqual(yield* store.get("key"), Option.some({ version: 1, value: "value" }))
+      assert.strictEqual((yield* Effect.flip(sql`SELECT * FROM of_the_caller`)).reason._tag, "SqlSyntaxError")
+    }), servers.needs("PostgreSQL"))
 
   it.effect("fails with a typed error if the table is missing or holds other data", () =>
     run(Effect.gen(function*() {

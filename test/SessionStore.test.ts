@@ -4,6 +4,8 @@ import { Effect, Layer, Option, Schema, type Scope } from "effect"
 import { Cas, SessionStore } from "effect-lark-meetings"
 import { KeyValueStore, Redis } from "effect/persistence"
 import * as FakeRedis from "./fixtures/FakeRedis.ts"
+import * as servers from "./fixtures/servers.ts"
+import { needs } from "./fixtures/servers.ts"
 import { build, expectApplied, type Files, type Store, temporaryDirectory } from "./fixtures/sessionStores.ts"
 import * as SqliteClient from "./fixtures/SqliteClient.ts"
 
@@ -38,7 +40,7 @@ const backends: Readonly<Record<string, Backend>> = {
       Effect.orDie
     )
   }),
-  Redis: Effect.sync(() => {
+  "a simulated Redis": Effect.sync(() => {
     const server = FakeRedis.server()
     return build(
       Layer.provide(SessionStore.layerRedis(), Layer.effect(Redis.Redis, FakeRedis.connect(server)))
@@ -91,7 +93,7 @@ const Step = Schema.Struct({
   client: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
 })
 
-describe.each(Object.entries(backends))("%s", (_, backend) => {
+const conforms = (backend: Backend) => {
   const test = (title: string, run: (connect: Effect.Success<Backend>) => Effect.Effect<void, unknown, Scope.Scope>) =>
     it.effect(title, () => Effect.flatMap(backend, run).pipe(Effect.provide(NodeServices.layer)))
 
@@ -224,4 +226,18 @@ describe.each(Object.entries(backends))("%s", (_, backend) => {
       }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),
     { arbitrary: { runs: 20 } }
   )
-})
+}
+
+describe.each(Object.entries(backends))("%s", (_, backend) => conforms(backend))
+
+describe("PostgreSQL", needs("PostgreSQL"), () =>
+  conforms(Effect.map(
+    servers.postgres,
+    (client) => Effect.orDie(build(Layer.provide(SessionStore.layerSql(), client)))
+  )))
+
+describe("Redis", needs("Redis"), () =>
+  conforms(Effect.map(
+    servers.redis,
+    ({ layer, prefix }) => build(Layer.provide(SessionStore.layerRedis({ prefix }), layer))
+  )))

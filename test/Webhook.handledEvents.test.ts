@@ -1,15 +1,22 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, DateTime, Deferred, Effect, Fiber, Layer, Option, Redacted } from "effect"
-import { Webhook } from "effect-lark-meetings"
+import { Clock, Context, DateTime, Deferred, Effect, Fiber, Layer, Option, Redacted, type Scope } from "effect"
+import { type AppTicket, LarkError, Webhook } from "effect-lark-meetings"
 import { HttpRouter, HttpServerRequest } from "effect/http"
-import { Persistence } from "effect/persistence"
+import { Persistence, Redis } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import * as delivery from "./fixtures/delivery.ts"
+import * as servers from "./fixtures/servers.ts"
 import * as SqliteClient from "./fixtures/SqliteClient.ts"
 import { wallClock } from "./fixtures/wallClock.ts"
-import { accepted, appTicket, ended, logs, mount, path, verificationToken } from "./fixtures/webhook.ts"
+import { accepted, appTicket, ended, logs, mount, path, refused, verificationToken } from "./fixtures/webhook.ts"
 
 const event = delivery.plain(ended())
+
+/** A store of several pods, and an id of it that no other test uses. */
+interface Shared {
+  readonly layer: Layer.Layer<Persistence.BackingPersistence>
+  readonly storeId: string
+}
 
 /** A handler that ends when the test says so. */
 const gated = Effect.gen(function*() {
@@ -165,6 +172,63 @@ describe("the set of handled events", () => {
         assert.lengthOf([...first.events, ...second.events], 1)
       })
   )
+
+  const onServer = (server: servers.ServerName, store: Effect.Effect<Shared, never, Scope.Scope>) =>
+    it.live(
+      `of two pods that share ${server} holds what either has handled`,
+      () =>
+        Effect.gen(function*() {
+          const { layer, storeId } = yield* store
+          const ticket = delivery.plain(appTicket())
+          const pod = Effect.fnUntraced(function*(id: string, put?: AppTicket.AppTicket["Service"]["put"]) {
+            const set = Layer.provide(Webhook.layerHandledEvents({ storeId: id }), Layer.fresh(layer))
+            return yield* Effect.provide(mount(put === undefined ? {} : { put }), yield* Layer.build(set))
+          })
+          const failing = yield* pod(
+            storeId,
+            () => new LarkError.SessionStoreError({ endpoint: "put", reason: "unavailable", detail: "down" })
+          )
+          const [first, second, otherApp] = [yield* pod(storeId), yield* pod(storeId), yield* pod(`${storeId} other`)]
+          assert.deepStrictEqual(yield* failing.receive(ticket), refused(500))
+          for (const webhook of [first, second, otherApp]) {
+            assert.deepStrictEqual(yield* webhook.receive(ticket), accepted)
+          }
+          assert.deepStrictEqual(
+            [first, second, otherApp].map(({ tickets }) => tickets.length),
+            [1, 0, 1]
+          )
+        }),
+      servers.needs(server)
+    )
+
+  onServer(
+    "PostgreSQL",
+    Effect.map(servers.postgres, (client) => ({
+      layer: Layer.orDie(Layer.provide(Persistence.layerBackingSql, client)),
+      storeId: "app"
+    }))
+  )
+  onServer(
+    "Redis",
+    Effect.map(servers.redis, ({ layer, prefix }) => ({
+      layer: Layer.provide(Persistence.layerBackingRedis, layer),
+      storeId: prefix
+    }))
+  )
+
+  it.live("that pods share in Redis forgets an event after a day", () =>
+    Effect.gen(function*() {
+      const { layer, prefix } = yield* servers.redis
+      const set = Layer.provide(Webhook.layerHandledEvents({ storeId: prefix }), Persistence.layerBackingRedis)
+      const { receive } = yield* Effect.provide(mount(), yield* Layer.build(Layer.provide(set, layer)))
+      yield* receive(delivery.plain(appTicket()))
+      const redis = Context.get(yield* Layer.build(layer), Redis.Redis)
+      const keys = yield* redis.send<Array<string>>("KEYS", `*${prefix}*`)
+      assert.lengthOf(keys, 1)
+      const millis = yield* redis.send<number>("PTTL", keys[0] ?? "")
+      assert.isAbove(millis, 23.9 * 3_600_000)
+      assert.isAtMost(millis, 24 * 3_600_000)
+    }), servers.needs("Redis"))
 
   const claims = Layer.sync(Webhook.HandledEvents, () => {
     const claimed = new Set<string>()
