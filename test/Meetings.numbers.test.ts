@@ -130,6 +130,15 @@ describe("listByNo", () => {
         })
         assert.strictEqual(yield* refused(today, today), "until is not after from")
         assert.strictEqual(yield* refused(today, week.from), "until is not after from")
+        const invalid = DateTime.mapEpochMillis(today, () => Number.NaN)
+        assert.strictEqual(yield* refused(invalid, today), "from is not a valid time")
+        assert.strictEqual(yield* refused(today, invalid), "until is not a valid time")
+        const never = DateTime.addDuration(today, Duration.infinity)
+        assert.strictEqual(yield* refused(today, never), "until is not a valid time")
+        assert.strictEqual(
+          yield* refused(DateTime.subtractDuration(today, Duration.infinity), today),
+          "from is not a valid time"
+        )
         const long = DateTime.subtract(today, { days: 90, seconds: 1 })
         assert.strictEqual(yield* refused(long, today), "from is more than 90 days before until")
         assert.deepStrictEqual(yield* called, [])
@@ -190,6 +199,22 @@ describe("activeByNo", () => {
         assert.isUndefined(yield* active())
         assert.strictEqual(yield* active({ since: "2 days" }), idOf(1))
         assert.strictEqual(yield* active({ since: "365 days" }), idOf(1))
+      }))
+    ))
+
+  it.effect("refuses a since that is not above zero, by its name, and sends nothing", () =>
+    on(
+      { meetings: [meeting(1, 0)] },
+      at(Effect.gen(function*() {
+        // What the compiler refuses is refused for those who get around it.
+        const untyped = "soon" as Duration.Input
+        for (const since of [Number.NaN, 0, -1, "-1 hours", "-Infinity", untyped] as const) {
+          const error = yield* Effect.flip(active({ since }))
+          assert(error._tag === "InvalidParameter", String(since))
+          assert.deepStrictEqual([error.parameter, error.reason], ["since", "is not a duration above zero"])
+        }
+        assert.deepStrictEqual(yield* called, [])
+        assert.strictEqual(yield* active({ since: "Infinity" }), idOf(1))
       }))
     ))
 

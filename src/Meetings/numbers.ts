@@ -93,8 +93,8 @@ const refused = (parameter: string, reason: string) =>
  * **Details**
  *
  * One number may have had many meetings: a recurring meeting keeps its number, and that of an expired reservation is used
- * again. The platform keeps meetings for 90 days: a span that is longer, empty or backwards is refused with
- * `InvalidParameter`, and nothing is sent. The order is not documented. A page that fails is an error, never an early end.
+ * again. The platform keeps meetings for 90 days: a span that is longer, empty or backwards, or a time that is invalid, is refused
+ * with `InvalidParameter`, and nothing is sent. The order is not documented. A page that fails is an error, never an early end.
  * Scope `vc:meeting:readonly` or `vc:meeting.meetingid:read`; 100 requests a minute.
  *
  * **Example** (The ids behind a number)
@@ -123,6 +123,8 @@ export const listByNo = (
   meetingNo: MeetingNo.MeetingNo,
   { from, until }: { readonly from: DateTime.DateTime; readonly until: DateTime.DateTime }
 ): Stream.Stream<MeetingBrief, ListByNoError, LarkHttp> => {
+  const invalid = Object.entries({ from, until }).find(([, time]) => !Number.isFinite(DateTime.toEpochMillis(time)))
+  if (invalid !== undefined) return Stream.fail(refused(invalid[0], "is not a valid time"))
   const span = DateTime.distance(from, until)
   if (!Duration.isGreaterThan(span, Duration.zero)) return Stream.fail(refused("until", "is not after from"))
   if (Duration.isGreaterThan(span, kept)) return Stream.fail(refused("from", "is more than 90 days before until"))
@@ -156,7 +158,7 @@ export interface ActiveByNoOptions<T extends MeetingUser.IdType = MeetingUser.Id
   /** The kind of id that names users: `open_id` unless given. */
   readonly idType?: T | undefined
   readonly withParticipants?: boolean | undefined
-  /** How long ago the meeting can have started: 24 hours unless given, 90 days at most. */
+  /** How long ago the meeting can have started: 24 hours unless given. More than 90 days are taken for 90 days. */
   readonly since?: Duration.Input | undefined
 }
 
@@ -172,7 +174,8 @@ const newestFirst = Order.mapInput(Order.flip(Order.BigInt), ({ id }: MeetingBri
  * **Details**
  *
  * Lists the meetings of the number that started in the last 24 hours, or `since`, and reads them, newest first, until one
- * is in progress. A meeting that no longer exists is passed over. One that the caller may not read is passed over, too, but
+ * is in progress. The list reaches five minutes into the future, since the platform's clock may be ahead of this machine's. A
+ * `since` that is not above zero is refused with `InvalidParameter`, and nothing is sent. A meeting that no longer exists is passed over. One that the caller may not read is passed over, too, but
  * if then none is in progress, the call fails with `NoPermission`. The scopes of `listByNo` and `get`.
  *
  * **Example** (From a number to the host)
@@ -203,10 +206,10 @@ export const activeByNo = <T extends MeetingUser.IdType = "open_id">(
   Effect.gen(function*() {
     const lark = yield* LarkHttp
     const now = yield* DateTime.now
-    const since = Duration.min(
-      Duration.fromInputUnsafe(options.since ?? Duration.days(1)),
-      Duration.subtract(kept, skew)
-    )
+    // NaN becomes zero.
+    const given = Option.filter(Duration.fromInput(options.since ?? Duration.days(1)), Duration.isPositive)
+    if (Option.isNone(given)) return yield* refused("since", "is not a duration above zero")
+    const since = Duration.min(given.value, Duration.subtract(kept, skew))
     const range = { from: DateTime.subtractDuration(now, since), until: DateTime.addDuration(now, skew) }
     const briefs = yield* Stream.runCollect(listByNo(meetingNo, range))
     let unreadable: LarkError.NoPermission | undefined
