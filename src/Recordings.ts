@@ -33,11 +33,12 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { oneIdType } from "./internal/idTypes.ts"
-import { onMonotonicClock } from "./internal/monotonicClock.ts"
+import { monotonicMillis, onMonotonicClock } from "./internal/monotonicClock.ts"
 import * as wire from "./internal/wire.ts"
 import * as LarkError from "./LarkError.ts"
 import { call, endpoint, type ErrorOf, type LarkHttp } from "./LarkHttp.ts"
@@ -233,8 +234,9 @@ export interface ReadyOptions<R = never> {
   /** When to ask again. Unless given: after five seconds, then less and less often, down to once a minute, for an hour. */
   readonly schedule?: Schedule.Schedule<unknown, GetError, never, R> | undefined
   /**
-   * Each element makes it ask at once: the `RecordingReady` events of the meeting. Elements that come while it asks lead to one
-   * more request. When the stream ends or fails, the schedule alone counts.
+   * Each element makes it ask at once, or when a wait that the platform asked for has passed: the `RecordingReady` events of
+   * the meeting. Elements that come while it asks or waits lead to one more request. When the stream ends, fails or dies, the
+   * schedule alone counts.
    */
   readonly wake?: Stream.Stream<unknown, unknown, R> | undefined
 }
@@ -249,39 +251,51 @@ const patience = Schedule.min([Schedule.exponential("5 seconds", 1.5), Schedule.
  * **Details**
  *
  * Asks again, as the schedule says, after `RecordProcessing` and after errors that may pass, such as a lost reply. When the
- * schedule ends, it fails with the last of them. The wait is at least the one that the platform asks for. `None` means the
- * same as for `get`. Scope `vc:record:readonly`.
+ * schedule ends, it fails with the last of them. Nothing is sent before a wait that the platform asks for has passed. `None`
+ * means the same as for `get`. Scope `vc:record:readonly`.
  *
  * @category accessors
  */
 export const ready = <R = never>(
   meetingId: MeetingId,
   { schedule = patience, wake }: ReadyOptions<R> = {}
-): Effect.Effect<Option.Option<Recording>, GetError, LarkHttp | R> => {
-  const polled = Effect.clockWith((clock) => {
-    const asked = Effect.provideService(get(meetingId), Clock.Clock, clock)
-    const again = Effect.retry(asked, {
-      schedule: Schedule.modifyDelay(schedule, ({ duration, input }) => {
-        const wait = "retryAfter" in input ? input.retryAfter : undefined
-        return Effect.succeed(wait === undefined ? duration : Duration.max(duration, wait))
-      }),
+): Effect.Effect<Option.Option<Recording>, GetError, LarkHttp | R> =>
+  Effect.clockWith((clock) => {
+    /** Until when the platform asked to send nothing. */
+    let notBefore = 0
+    const heed = Effect.suspend(() => Effect.sleep(Math.max(0, notBefore - monotonicMillis(clock))))
+    const asked = heed.pipe(
+      Effect.andThen(get(meetingId)),
+      Effect.tapError((error) =>
+        Effect.sync(() => {
+          const wait = "retryAfter" in error ? error.retryAfter : undefined
+          if (wait !== undefined) notBefore = monotonicMillis(clock) + Duration.toMillis(wait)
+        })
+      )
+    )
+    const onWallClock = Effect.provideService(asked, Clock.Clock, clock)
+    const again = Effect.retry(onWallClock, {
+      schedule,
       while: ({ retry }) => retry === "wait" || retry === "unknown"
     })
     // Setting the wall clock does not change how long the schedule lasts.
-    return onMonotonicClock(again)
+    const polled = onMonotonicClock(again)
+    if (wake === undefined) return polled
+    const woken = Effect.gen(function*() {
+      const wakes = yield* Queue.sliding<void>(1)
+      const waking = Stream.runForEach(wake, () => Queue.offer(wakes, undefined))
+      yield* Effect.forkChild(waking, { startImmediately: true })
+      while (true) {
+        yield* Queue.take(wakes)
+        yield* heed
+        // What woke it before this request is seen by this request.
+        yield* Queue.clear(wakes)
+        const answer = yield* Effect.option(asked)
+        if (Option.isSome(answer)) return answer.value
+      }
+    })
+    return Effect.raceFirst(polled, woken)
   })
-  if (wake === undefined) return polled
-  const woken = wake.pipe(
-    Stream.buffer({ capacity: 1, strategy: "sliding" }),
-    Stream.mapEffect(() => Effect.option(get(meetingId))),
-    Stream.filter(Option.isSome),
-    Stream.runHead,
-    // Only a recording ends the polling; the end of the events does not.
-    Effect.flatMap((head) => Effect.fromOption(Option.flatten(head))),
-    Effect.catch(() => Effect.never)
-  )
-  return Effect.raceFirst(polled, woken)
-}
 
 const viewerTypes = { chat: 2, tenant: 3, public: 4 }
 

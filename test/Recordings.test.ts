@@ -194,6 +194,38 @@ describe("ready", () => {
       })
     ))
 
+  it.effect("waits as long as a throttled answer asks, whatever wakes it, and then asks once for all that did", () =>
+    on(
+      {
+        meetings,
+        faults: [{ endpoint: "recording_get", nth: 0, fault: { _tag: "Throttle", reset: 40, status: 429 } }],
+        recordingReadyAfter: 60
+      },
+      Effect.gen(function*() {
+        yield* recorded
+        const wake = Stream.fromSchedule(Schedule.spaced("3 seconds")).pipe(Stream.take(10))
+        yield* elapse(Recordings.ready(id, { schedule: Schedule.spaced("50 seconds"), wake }))
+        const [first = 0, ...times] = yield* getTimes
+        assert.deepStrictEqual(times.map((at) => at - first), [40_000, 50_000, 100_000])
+      })
+    ))
+
+  it.effect("waits as long as an answer asks that a wake led to", () =>
+    on(
+      {
+        meetings,
+        faults: [{ endpoint: "recording_get", nth: 1, fault: { _tag: "Throttle", reset: 40, status: 429 } }],
+        recordingReadyAfter: 20
+      },
+      Effect.gen(function*() {
+        yield* recorded
+        const wake = Stream.fromEffect(Effect.sleep("1 second"))
+        yield* elapse(Recordings.ready(id, { wake }))
+        const [first = 0, ...times] = yield* getTimes
+        assert.deepStrictEqual(times.map((at) => at - first), [1_000, 41_000])
+      })
+    ))
+
   it.effect("gives up when its schedule ends, with the last error", () =>
     on(
       { meetings, recordingReadyAfter: 100_000 },
@@ -280,8 +312,8 @@ describe("ready", () => {
       assert.strictEqual(server.calls.length, 3)
     }))
 
-  it.effect("goes on by its schedule when the events end or fail", () =>
-    Effect.forEach([Stream.make("early"), Stream.fail("refused")], (wake) =>
+  it.effect("goes on by its schedule when the events end, fail or die", () =>
+    Effect.forEach([Stream.make("early"), Stream.fail("refused"), Stream.die("broken")], (wake) =>
       on(
         { meetings, recordingReadyAfter: 60 },
         Effect.gen(function*() {
