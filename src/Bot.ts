@@ -20,7 +20,6 @@
  * ```
  */
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as wire from "./internal/wire.ts"
 import { call, endpoint, type ErrorOf, type LarkHttp } from "./LarkHttp.ts"
@@ -40,20 +39,29 @@ export const ActivateStatus = {
   PlanExpired: 6
 } as const
 
+const bot = Schema.toType(Schema.Struct({
+  appName: Schema.String,
+  /** What messages call it. */
+  openId: Schema.Option(Schema.String),
+  activateStatus: Schema.Finite,
+  avatarUrl: Schema.String,
+  /** The addresses from which the app may call; empty if it may from any. */
+  ipWhiteList: Schema.Array(Schema.String)
+}))
+
 /**
  * A bot.
  *
  * @category models
  */
-export interface Bot {
-  readonly appName: string
-  /** What messages call it. */
-  readonly openId: Option.Option<string>
-  readonly activateStatus: number
-  readonly avatarUrl: string
-  /** The addresses from which the app may call; empty if it may from any. */
-  readonly ipWhiteList: ReadonlyArray<string>
-}
+export interface Bot extends Schema.Schema.Type<typeof bot> {}
+
+/**
+ * The schema of a bot. For JSON, use it with `Schema.toCodecJson`.
+ *
+ * @category schemas
+ */
+export const Bot: Schema.Codec<Bot> = bot
 
 const getInfo = endpoint({
   name: "bot.v3.info.get",

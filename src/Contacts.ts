@@ -51,18 +51,38 @@ const status = Schema.Struct({
 export interface Status extends Schema.Schema.Type<typeof status> {}
 
 /**
+ * The schema of the state of an account.
+ *
+ * @category schemas
+ */
+export const Status: Schema.Codec<Status> = status
+
+const matchOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.MeetingUser<T>>) =>
+  Schema.toType(Schema.Struct({
+    /** The e-mail address or mobile number, as it was given. */
+    address: Schema.String,
+    /** `None`: the platform knows nobody with it, or the app may not see who it is. */
+    user: Schema.Option(user),
+    /** Only with the field scope `contact:user.employee:readonly`. */
+    status: Schema.Option(status)
+  }))
+
+/**
  * The outcome of one address.
  *
  * @category models
  */
-export interface Match<out T extends MeetingUser.IdType = MeetingUser.IdType> {
-  /** The e-mail address or mobile number, as it was given. */
-  readonly address: string
-  /** `None`: the platform knows nobody with it, or the app may not see who it is. */
-  readonly user: Option.Option<MeetingUser.MeetingUser<T>>
-  /** Only with the field scope `contact:user.employee:readonly`. */
-  readonly status: Option.Option<Status>
-}
+export interface Match<out T extends MeetingUser.IdType = MeetingUser.IdType>
+  extends Schema.Schema.Type<ReturnType<typeof matchOf<T>>>
+{}
+
+/**
+ * The schema of a `Match` whose user is named by one kind of id. For JSON, use it with `Schema.toCodecJson`.
+ *
+ * @category schemas
+ */
+export const MatchSchema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Match<T>> =>
+  matchOf(MeetingUser.schema(idType))
 
 /**
  * A match for each address, in order: a tuple for a tuple.

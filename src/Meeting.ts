@@ -83,7 +83,7 @@ const meetingOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.
     url: Schema.String,
     /** What people dial; `None` if the platform sends none, or something other than nine digits. */
     meetingNo: Schema.Option(MeetingNo.MeetingNo),
-    password: Schema.Option(Schema.String),
+    password: Schema.Option(Schema.Redacted(Schema.String)),
     status: Schema.Finite,
     hostUser: Schema.Option(user),
     createTime: Schema.Option(Schema.DateTimeUtc),
@@ -108,7 +108,7 @@ const meetingOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.
  *
  * **Gotchas**
  *
- * `password` is what people type to join. `hostUser` is `None` when nobody is host, or when the app may not see who is.
+ * `password` is what people type to join: `Redacted`, but in clear in the JSON of the schemas. `hostUser` is `None` when nobody is host, or when the app may not see who is.
  *
  * @category models
  */

@@ -38,6 +38,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { oneIdType } from "./internal/idTypes.ts"
 import * as Meeting_ from "./internal/meeting.ts"
@@ -110,6 +111,7 @@ export interface ActionPermission extends Schema.Schema.Type<typeof permission> 
 
 const callee = Schema.Struct({
   id: Schema.optional(Schema.String),
+  /** Only with `mainAddress`. */
   nickname: Schema.optional(Schema.String),
   /** The telephone number. */
   mainAddress: Schema.optional(Schema.String)
@@ -136,7 +138,7 @@ const settingsOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser
     /** Users of the same tenant, ten at most, who may become host. */
     hosts: Schema.optional(Schema.Array(user)),
     /** Four to nine digits, or empty for none. Unless given, the owner's own setting counts. */
-    password: Schema.optional(Schema.String)
+    password: Schema.optional(Schema.Redacted(Schema.String))
   })
 
 /**
@@ -177,7 +179,7 @@ const reserveOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.
     id: ReserveId,
     meetingNo: Schema.Option(MeetingNo),
     /** Not in the answer of `get`. */
-    password: Schema.Option(Schema.String),
+    password: Schema.Option(Schema.Redacted(Schema.String)),
     url: Schema.String,
     /**
      * Opens the app. Replace each `{?}` in it by 0 or 1: preview, microphone, speaker, camera. Not in the answer of `update`.
@@ -202,23 +204,38 @@ export interface Reserve<out T extends MeetingUser.IdType = MeetingUser.IdType>
 {}
 
 /**
- * The schema of reservations that name users by one kind of id. For JSON, use it with `Schema.toCodecJson`.
+ * The schema of reservations that name users by one kind of id. For JSON, use it with `Schema.toCodecJson`; the JSON holds
+ * the password.
  *
  * @category schemas
  */
 export const ReserveSchema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Reserve<T>> =>
   reserveOf(MeetingUser.schema(idType))
 
+const reservedOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.MeetingUser<T>>) =>
+  Schema.toType(Schema.Struct({
+    reserve: reserveOf(user),
+    /** The hosts that the platform ignored, without an error: unknown, or of another tenant. */
+    invalidHosts: Schema.Array(user)
+  }))
+
 /**
  * A reservation that was made or changed.
  *
  * @category models
  */
-export interface Reserved<out T extends MeetingUser.IdType = MeetingUser.IdType> {
-  readonly reserve: Reserve<T>
-  /** The hosts that the platform ignored, without an error: unknown, or of another tenant. */
-  readonly invalidHosts: ReadonlyArray<MeetingUser.MeetingUser<T>>
-}
+export interface Reserved<out T extends MeetingUser.IdType = MeetingUser.IdType>
+  extends Schema.Schema.Type<ReturnType<typeof reservedOf<T>>>
+{}
+
+/**
+ * The schema of reservations that were made or changed, and name users by one kind of id. For JSON, use it with
+ * `Schema.toCodecJson`; the JSON holds the password.
+ *
+ * @category schemas
+ */
+export const ReservedSchema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Reserved<T>> =>
+  reservedOf(MeetingUser.schema(idType))
 
 const Row = Schema.Record(Schema.String, Schema.Unknown)
 
@@ -319,6 +336,23 @@ export type GetError = ErrorOf<typeof getEndpoint>
  */
 export type ActiveMeetingError = Exclude<ErrorOf<typeof activeMeetingEndpoint>, LarkError.DataNotExist>
 
+const isNonEmpty = (text: string | undefined): text is string => text !== undefined && text !== ""
+
+/** The platform takes a nickname only beside a telephone number. */
+const checkCallee = (
+  { name }: typeof applyEndpoint | typeof updateEndpoint,
+  { callee = {} }: Settings
+): Effect.Effect<void, LarkError.InvalidParameter> =>
+  isNonEmpty(callee.nickname) && !isNonEmpty(callee.mainAddress)
+    ? Effect.fail(
+      new LarkError.InvalidParameter({
+        endpoint: name,
+        parameter: "callee",
+        reason: "has a nickname, which the platform takes only with a mainAddress"
+      })
+    )
+    : Effect.void
+
 const settingsToWire = (settings: Settings) => ({
   topic: settings.topic,
   action_permissions: settings.permissions?.map(({ action, checkers }) => ({
@@ -335,14 +369,14 @@ const settingsToWire = (settings: Settings) => ({
     callee: {
       id: settings.callee.id,
       user_type: MeetingUser.UserType.Pstn,
-      pstn_sip_info: settings.callee.mainAddress === undefined
-        ? undefined
-        : { nickname: settings.callee.nickname, main_address: settings.callee.mainAddress }
+      pstn_sip_info: isNonEmpty(settings.callee.mainAddress)
+        ? { nickname: settings.callee.nickname, main_address: settings.callee.mainAddress }
+        : undefined
     }
   },
   auto_record: settings.autoRecord,
   assign_host_list: settings.hosts?.map(MeetingUser.toWire),
-  password: settings.password
+  password: settings.password && Redacted.value(settings.password)
 })
 
 const settingsFromWire = <T extends MeetingUser.IdType>(idType: T, row: wire.Wire): Settings<T> => ({
@@ -377,7 +411,7 @@ const userIn = <T extends MeetingUser.IdType>(idType: T, id: unknown) =>
 const fromWire = <T extends MeetingUser.IdType>(idType: T, id: ReserveId, row: wire.Wire): Reserve<T> => ({
   id,
   meetingNo: Option.liftPredicate(wire.text(row["meeting_no"]), isMeetingNo),
-  password: wire.someText(row["password"]),
+  password: wire.someSecret(row["password"]),
   url: wire.text(row["url"]),
   appLink: wire.someText(row["app_link"]),
   liveLink: wire.someText(row["live_link"]),
@@ -405,7 +439,7 @@ const secondsOf = (time: DateTime.DateTime | undefined): string | undefined =>
  * **Details**
  *
  * Ids are of the kind of the owner and the hosts; the answer is, too. Users of different kinds are refused with
- * `InvalidParameter`, and nothing is sent. Scope `vc:reserve`.
+ * `InvalidParameter`, and nothing is sent; so is a callee who has a nickname but no telephone number. Scope `vc:reserve`.
  *
  * **Gotchas**
  *
@@ -419,6 +453,7 @@ export const apply = <T extends MeetingUser.IdType = "open_id">(
 ): Effect.Effect<Reserved<T>, ApplyError, LarkHttp> =>
   Effect.gen(function*() {
     const { endTime, hosts = [], owner } = options
+    yield* checkCallee(applyEndpoint, options)
     const named = yield* oneIdType(applyEndpoint.name, "owner and hosts", owner ? [owner, ...hosts] : hosts)
     // Without a user, T is "open_id".
     const idType = named ?? "open_id" as T
@@ -438,7 +473,7 @@ export const apply = <T extends MeetingUser.IdType = "open_id">(
  * **Details**
  *
  * What is left out stays as it is. An empty topic or password, and an empty list of hosts or permissions, clear the field.
- * Scope `vc:reserve`.
+ * Users of different kinds and a callee are refused as by `apply`. Scope `vc:reserve`.
  *
  * **Gotchas**
  *
@@ -451,6 +486,7 @@ export const update = <T extends MeetingUser.IdType = "open_id">(
   options: UpdateOptions<T>
 ): Effect.Effect<Reserved<T>, UpdateError, LarkHttp> =>
   Effect.gen(function*() {
+    yield* checkCallee(updateEndpoint, options)
     const named = yield* oneIdType(updateEndpoint.name, "hosts", options.hosts ?? [])
     // Without a user, T is "open_id".
     const idType = named ?? "open_id" as T

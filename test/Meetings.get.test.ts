@@ -1,5 +1,5 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { DateTime, Effect, Option, Schema } from "effect"
+import { DateTime, Effect, Option, Redacted, Schema } from "effect"
 import { Lark, Meeting, MeetingId, MeetingNo, Meetings, MeetingUser } from "effect-lark-meetings"
 import * as platform from "./fixtures/http/platform.ts"
 import { alice, asUser, bob, id, on, room } from "./fixtures/World.ts"
@@ -56,7 +56,7 @@ describe("get", () => {
         topic: "my meeting",
         url: "https://vc.feishu.cn/j/337736498",
         meetingNo: Option.some(MeetingNo.make("123456789")),
-        password: Option.some("971024"),
+        password: Option.some(Redacted.make("971024")),
         createTime: at(1608885566),
         startTime: at(1608883322),
         endTime: at(1608888867),

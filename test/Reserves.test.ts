@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect, Option } from "effect"
+import { DateTime, Effect, Option, Redacted } from "effect"
 import { Lark, Meetings, MeetingUser, ReserveId, Reserves } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
@@ -17,7 +17,10 @@ const tomorrow = Effect.map(DateTime.now, (now) => DateTime.add(now, { days: 1 }
 const apply = (options: Omit<Reserves.ApplyOptions<"open_id">, "endTime"> = {}) =>
   Effect.flatMap(tomorrow, (endTime) => Reserves.apply({ owner: alice, ...options, endTime }))
 
-const applied = Effect.map(apply({ topic: "Weekly", hosts: [bob, carol], password: "1234" }), ({ reserve }) => reserve)
+const applied = Effect.map(
+  apply({ topic: "Weekly", hosts: [bob, carol], password: Redacted.make("1234") }),
+  ({ reserve }) => reserve
+)
 
 const lastBody = Simulator.Simulator.use(({ requests }) => Effect.map(requests, (all) => all.at(-1)?.body))
 
@@ -29,11 +32,15 @@ describe("apply", () => {
     on(
       { people },
       Effect.gen(function*() {
-        const { invalidHosts, reserve } = yield* apply({ topic: "Weekly", hosts: [bob], password: "1234" })
+        const { invalidHosts, reserve } = yield* apply({
+          topic: "Weekly",
+          hosts: [bob],
+          password: Redacted.make("1234")
+        })
         assert.isTrue(ReserveId.isReserveId(reserve.id))
         const no = Option.getOrThrow(reserve.meetingNo)
         assert.strictEqual(reserve.url, `https://vc.feishu.cn/j/${no}`)
-        assert.deepStrictEqual(reserve.password, Option.some("1234"))
+        assert.deepStrictEqual(reserve.password, Option.some(Redacted.make("1234")))
         assert.strictEqual(DateTime.toEpochMillis(Option.getOrThrow(reserve.endTime)), 86_400_000)
         assert.include(Option.getOrThrow(reserve.appLink), "{?}")
         assert.deepStrictEqual(reserve.settings, Option.none())
@@ -58,7 +65,7 @@ describe("apply", () => {
           callee: { mainAddress: "+86-02187654321", nickname: "Dave" },
           autoRecord: false,
           hosts: [bob],
-          password: ""
+          password: Redacted.make("")
         })
         assert.deepStrictEqual(yield* lastBody, {
           end_time: "86400",
@@ -104,7 +111,7 @@ describe("apply", () => {
         assert.strictEqual(yield* tagOf(Reserves.apply({ owner: alice })), "ParamError")
         assert.strictEqual(yield* tagOf(apply({ owner: undefined })), "ParamError")
         assert.strictEqual(yield* tagOf(apply({ owner: stranger })), "ParamError")
-        assert.strictEqual(yield* tagOf(apply({ password: "12" })), "InvalidPassword")
+        assert.strictEqual(yield* tagOf(apply({ password: Redacted.make("12") })), "InvalidPassword")
         assert.strictEqual(yield* tagOf(apply({ initialType: 2, autoRecord: true })), "RecordParamError")
         const eleven = Array.from({ length: 11 }, (_, nth) => MeetingUser.openId(`ou_${nth}`))
         assert.strictEqual(yield* tagOf(apply({ hosts: eleven })), "AssignHostExceedMaxLimit")
@@ -117,6 +124,29 @@ describe("apply", () => {
     on(
       { people, unknownHost: "assignHostError" },
       Effect.map(tagOf(apply({ hosts: [nobody] })), (tag) => assert.strictEqual(tag, "AssignHostError"))
+    ))
+
+  it.effect("refuses the nickname of a callee without a telephone number, and sends nothing", () =>
+    on(
+      { people },
+      Effect.gen(function*() {
+        const { id: reserveId } = yield* applied
+        const before = yield* called
+        for (const callee of [{ nickname: "Dave" }, { id: "ou_dave", nickname: "Dave", mainAddress: "" }]) {
+          for (const call of [apply({ callee }), Reserves.update(reserveId, { callee })]) {
+            const error = yield* Effect.flip(call)
+            assert(error._tag === "InvalidParameter")
+            assert.strictEqual(error.parameter, "callee")
+            assert.include(error.message, "only with a mainAddress")
+          }
+        }
+        assert.deepStrictEqual(yield* called, before)
+        // As `get` returns a callee without a telephone.
+        yield* apply({ callee: { id: "ou_dave", nickname: "", mainAddress: "" } })
+        assert.deepInclude(yield* lastBody, {
+          meeting_settings: { call_setting: { callee: { id: "ou_dave", user_type: 6 } } }
+        })
+      })
     ))
 
   it.effect("names users by the kind of their ids, and refuses two kinds", () =>
@@ -167,7 +197,7 @@ describe("update", () => {
         assert.deepStrictEqual(yield* lastBody, { meeting_settings: { auto_record: true } })
         assert.deepInclude(yield* settings, { topic: "Weekly", hosts: [bob, carol], autoRecord: true })
 
-        const { reserve } = yield* Reserves.update(reserveId, { topic: "", hosts: [], password: "" })
+        const { reserve } = yield* Reserves.update(reserveId, { topic: "", hosts: [], password: Redacted.make("") })
         assert.deepStrictEqual(reserve.password, Option.none())
         assert.deepInclude(yield* settings, { topic: "", hosts: [], autoRecord: true })
       })
@@ -204,8 +234,8 @@ describe("update", () => {
       { people, emptyInUpdate: "ignored" },
       Effect.gen(function*() {
         const { id: reserveId } = yield* applied
-        const { reserve } = yield* Reserves.update(reserveId, { topic: "", hosts: [], password: "" })
-        assert.deepStrictEqual(reserve.password, Option.some("1234"))
+        const { reserve } = yield* Reserves.update(reserveId, { topic: "", hosts: [], password: Redacted.make("") })
+        assert.deepStrictEqual(reserve.password, Option.some(Redacted.make("1234")))
       })
     ))
 })

@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
-import { Cas, Contacts, LarkError, Meetings, MeetingUser, Recordings, Reserves } from "effect-lark-meetings"
+import { Bot, Cas, Contacts, LarkError, Meetings, MeetingUser, Recordings, Reserves } from "effect-lark-meetings"
 
 /** Through JSON text. */
 const cross = <T, E>(schema: Schema.Codec<T, E>, value: T): T => {
@@ -25,7 +25,11 @@ describe("the same after the crossing is", () => {
   describe("a recording", () => isSame(Recordings.Recording))
   describe("a brief of a meeting", () => isSame(Meetings.MeetingBrief))
   describe("a person", () => isSame(Contacts.Person))
+  describe("the state of an account", () => isSame(Contacts.Status))
+  describe("the outcome of an address", () => isSame(Contacts.MatchSchema("user_id")))
   describe("a reservation", () => isSame(Reserves.ReserveSchema("union_id")))
+  describe("a reservation that was made", () => isSame(Reserves.ReservedSchema("union_id")))
+  describe("a bot", () => isSame(Bot.Bot))
 
   it("the outcome of a person, with its error", () => {
     const schema = Meetings.PersonOutcomeSchema("open_id", LarkError.LarkError)

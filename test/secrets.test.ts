@@ -5,6 +5,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import {
   Cause,
+  DateTime,
   Effect,
   Exit,
   Fiber,
@@ -15,9 +16,22 @@ import {
   Redacted,
   References,
   Schema,
+  Stream,
   Tracer
 } from "effect"
-import { Cas, Lark, LarkError, Meetings, type MeetingUser, UndiciHttpClient, UserToken } from "effect-lark-meetings"
+import {
+  Cas,
+  Lark,
+  LarkError,
+  Meeting,
+  MeetingNo,
+  Meetings,
+  type MeetingUser,
+  ReserveId,
+  Reserves,
+  UndiciHttpClient,
+  UserToken
+} from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { FetchHttpClient, type HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
@@ -310,6 +324,64 @@ describe("no secret is shown by the simulator or its client", () => {
           assert.isUndefined(texts.find((text) => text.includes(token)), JSON.stringify(fault))
         }
       }
+    }))
+})
+
+describe("no password of a meeting is shown", () => {
+  const password = `${mark}-password`
+  const reserveId = ReserveId.make("6911188411932033029")
+  const withPassword = { password: Redacted.make(password) }
+  const range = { from: DateTime.makeUnsafe(0), until: DateTime.makeUnsafe(86_400_000) }
+  const byNo = Meetings.listByNo(MeetingNo.make("123456789"), range)
+
+  /** By what they call, and whether they send the password. */
+  const calls: Readonly<Record<string, readonly [call: Operation, sends: boolean]>> = {
+    "Meetings.get": [Meetings.get(id), false],
+    "Meetings.listByNo": [Stream.runCollect(byNo), false],
+    "Reserves.apply": [Reserves.apply({ owner: alice, ...withPassword }), true],
+    "Reserves.update": [Reserves.update(reserveId, withPassword), true],
+    "Reserves.get": [Reserves.get(reserveId), false],
+    "Reserves.activeMeeting": [Reserves.activeMeeting(reserveId), false],
+    "Reserves.apply that is refused here": [
+      Reserves.apply({ owner: alice, ...withPassword, callee: { nickname: "Dave" } }),
+      false
+    ]
+  }
+
+  const answered = platform.ok({
+    has_more: false,
+    meeting: { id, password },
+    meeting_briefs: [{ id, password }],
+    reserve: { id: reserveId, password }
+  })
+
+  const answers: Readonly<Record<string, platform.Answer | platform.Lost>> = {
+    "a success that holds it": answered,
+    "a refusal": platform.failed(400, 123006, "invalid password"),
+    "a refusal with the answer of a success": platform.failed(400, 123006, "", { data: answered.body }),
+    "no reply": new platform.Lost(new TypeError("fetch failed")),
+    "half a reply": { body: JSON.stringify(answered.body).slice(0, -3) },
+    "a success of another shape": platform.ok({ reserve: password, meeting: password, meeting_briefs: password })
+  }
+
+  it.effect.each(Object.entries(answers))("by %s", ([how, answer]) =>
+    Effect.gen(function*() {
+      for (const [name, [call, sends]] of Object.entries(calls)) {
+        const feishu = platform.make(() => answer, (n) => platform.minted(tenantToken(n)))
+        const { texts } = yield* observed(on(feishu.layer)(call))
+        assertNoSecret(texts, `${name}, ${how}`)
+        assert.strictEqual(feishu.calls.some(({ body }) => body?.includes(password) === true), sends, name)
+        assert.isFalse(feishu.calls.some(({ url }) => url.includes(mark)), name)
+      }
+    }))
+
+  it.effect("and those who read it can use it", () =>
+    Effect.gen(function*() {
+      const feishu = platform.make(() => answered)
+      const meeting = yield* on(feishu.layer)(Meetings.get(id)).pipe(
+        Effect.flatMap(Schema.decodeUnknownEffect(Meeting.Meeting))
+      )
+      assert.deepStrictEqual(Option.map(meeting.password, Redacted.value), Option.some(password))
     }))
 })
 

@@ -41,7 +41,7 @@ const brief = Schema.toType(Schema.Struct({
   topic: Schema.String,
   url: Schema.String,
   meetingNo: MeetingNo.MeetingNo,
-  password: Schema.Option(Schema.String),
+  password: Schema.Option(Schema.Redacted(Schema.String)),
   /** Whether it connects several tenants. */
   meetingConnect: Schema.Boolean,
   noteId: Schema.Option(Schema.String)
@@ -55,7 +55,7 @@ const brief = Schema.toType(Schema.Struct({
 export interface MeetingBrief extends Schema.Schema.Type<typeof brief> {}
 
 /**
- * The schema of a `MeetingBrief`. For JSON, use it with `Schema.toCodecJson`.
+ * The schema of a `MeetingBrief`. For JSON, use it with `Schema.toCodecJson`; the JSON holds the password.
  *
  * @category schemas
  */
@@ -142,7 +142,7 @@ export const listByNo = (
         topic: wire.text(brief["topic"]),
         url: wire.text(brief["url"]),
         meetingNo,
-        password: wire.someText(brief["password"]),
+        password: wire.someSecret(brief["password"]),
         meetingConnect: wire.flag(brief["meeting_connect"]),
         noteId: wire.someText(brief["note_id"])
       })))

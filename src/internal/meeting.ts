@@ -37,7 +37,7 @@ export const fromWire = <T extends MeetingUser.IdType>(idType: T, asked: Meeting
     topic: wire.text(meeting["topic"]),
     url: wire.text(meeting["url"]),
     meetingNo: Option.liftPredicate(wire.text(meeting["meeting_no"]), isMeetingNo),
-    password: wire.someText(meeting["password"]),
+    password: wire.someSecret(meeting["password"]),
     status: wire.number(meeting["status"]),
     hostUser: MeetingUser.fromWire(idType, meeting["host_user"]),
     createTime: wire.time(meeting["create_time"]),

@@ -5,6 +5,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
 
 export type Wire = Readonly<Record<string, unknown>>
 
@@ -13,6 +14,10 @@ export const text = (value: unknown): string => Predicate.isString(value) ? valu
 /** A text that has at least one character. */
 export const someText = (value: unknown): Option.Option<string> =>
   Option.liftPredicate(text(value), (text) => text !== "")
+
+/** A secret that has at least one character. */
+export const someSecret = (value: unknown): Option.Option<Redacted.Redacted> =>
+  Option.map(someText(value), (text) => Redacted.make(text))
 
 export const flag = (value: unknown): boolean => value === true
 
