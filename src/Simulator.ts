@@ -5,7 +5,7 @@
  *
  * It has apps, tenants, users and meetings, and replies with the documented envelopes, codes and HTTP statuses:
  *
- * - Meetings: `get`, `set_host`, `end`, `list_by_no`, `invite`, `kickout`; recordings; reservations.
+ * - Meetings: `get`, `set_host`, `end`, `list_by_no`, `invite`, `kickout`, subscriptions; recordings; reservations.
  * - Contacts: `batch_get_id`, and reading one user. `bot/v3/info`.
  * - `auth/v3`: tenant and app tokens for custom and store apps, and `app_ticket/resend`. A token is issued again while it is
  *   valid for half an hour; after that a new one is issued and both are valid.
@@ -87,7 +87,7 @@ import type { Options } from "./Simulator/Options.ts"
 import type { Deliver, EventOptions, PushRecord } from "./Simulator/Push.ts"
 import type { PushedEvent } from "./Simulator/PushedEvent.ts"
 import type { RequestRecord } from "./Simulator/RequestLog.ts"
-import type { Reserve } from "./Simulator/Reserve.ts"
+import type { Reserve, ReserveOptions } from "./Simulator/Reserve.ts"
 import type { Rival } from "./Simulator/Rival.ts"
 import type { SessionRecord } from "./Simulator/Sessions.ts"
 import type { TokenRecord, TokenRule } from "./Simulator/Tokens.ts"
@@ -117,7 +117,7 @@ export type { PushedEvent } from "./Simulator/PushedEvent.ts"
 export type { RequestLimit } from "./Simulator/RateLimit.ts"
 export { failure, json, type MeetingCode, type Reply, success } from "./Simulator/Reply.ts"
 export type { ReplyRecord, RequestRecord } from "./Simulator/RequestLog.ts"
-export type { Reserve } from "./Simulator/Reserve.ts"
+export type { Reserve, ReserveOptions } from "./Simulator/Reserve.ts"
 export { Rival } from "./Simulator/Rival.ts"
 export { ScheduledChange } from "./Simulator/ScheduledChange.ts"
 export type { SessionRecord } from "./Simulator/Sessions.ts"
@@ -130,7 +130,8 @@ export type { WorldOptions, Write } from "./Simulator/World.ts"
  *
  * **Gotchas**
  *
- * The id of a meeting that does not exist is a defect, and so is the name of an endpoint that does not exist.
+ * The id of a meeting that does not exist is a defect, and so is the name of an endpoint that does not exist, or a change that
+ * the state of a meeting does not allow.
  *
  * @category services
  */
@@ -152,24 +153,30 @@ export class Simulator extends Context.Service<Simulator, {
   readonly moveHost: (meetingId: string, user: UserInput) => Effect.Effect<void>
   /**
    * Adds a meeting, of a reservation if `reserveId` names one. Pushes the events of it and waits for the first responses, as
-   * the next five do.
+   * the next seven do.
    */
   readonly startMeeting: (options: MeetingOptions) => Effect.Effect<void>
-  /** A user joins a meeting, or answers the call of an invitation. */
+  /** A user joins a meeting, or answers the call of an invitation. A locked meeting takes only its host. */
   readonly joinMeeting: (meetingId: string, user: UserInput) => Effect.Effect<void>
   /** A user leaves a meeting. A host who leaves stays its host. */
   readonly leaveMeeting: (meetingId: string, user: UserInput) => Effect.Effect<void>
+  /** Removes a user from a meeting in progress. The host cannot be removed. */
+  readonly kickout: (meetingId: string, user: UserInput) => Effect.Effect<void>
   readonly endMeeting: (meetingId: string) => Effect.Effect<void>
-  /** Starts or stops the recording of a meeting. */
+  /** Starts or stops the recording of a meeting in progress. */
   readonly record: (meetingId: string, running: boolean) => Effect.Effect<void>
+  /** A user in a meeting in progress starts or stops sharing a screen. One screen is shared at a time. */
+  readonly share: (meetingId: string, user: UserInput, running: boolean) => Effect.Effect<void>
   /** Pushes any event: to the webhook, and by long connection if the app has ever asked for one. */
   readonly pushEvent: (event: PushedEvent) => Effect.Effect<void>
   /** Every long connection, in the order in which they were opened. */
   readonly connections: Effect.Effect<ReadonlyArray<ConnectionRecord>>
   /** Closes all long connections; with 1006, the default, they break off. */
   readonly closeConnections: (code?: number) => Effect.Effect<void>
-  /** Locks a meeting, so that nobody can be invited, or unlocks it. */
+  /** Locks a meeting, so that nobody can be invited (122008) and nobody but its host can join, or unlocks it. */
   readonly lock: (meetingId: string, locked: boolean) => Effect.Effect<void>
+  /** Reserves a meeting as the app. It starts by `startMeeting` with the id as its `reserveId`. */
+  readonly reserve: (options: ReserveOptions) => Effect.Effect<Reserve>
   /** Every reservation that was not deleted. */
   readonly reserves: Effect.Effect<ReadonlyArray<Reserve>>
   /** A user access token. It is valid for two hours by default. */

@@ -310,6 +310,8 @@ describe("names of endpoints", () => {
       "list_by_no",
       "invite",
       "kickout",
+      "subscription",
+      "unsubscription",
       "recording_start",
       "recording_stop",
       "recording_get",

@@ -55,6 +55,7 @@ describe("an event of a meeting", () => {
           "RecordingStarted",
           "MeetingEnded",
           "AllMeetingEnded",
+          "LeaveMeeting",
           "RecordingEnded",
           "RecordingReady"
         ])
@@ -83,7 +84,8 @@ describe("an event of a meeting", () => {
           "JoinMeeting",
           "LeaveMeeting",
           "MeetingEnded",
-          "AllMeetingEnded"
+          "AllMeetingEnded",
+          "LeaveMeeting"
         ])
         const [started, ofAll, joined, left] = events
         assert(started?._tag === "MeetingStarted" && joined?._tag === "JoinMeeting" && left?._tag === "LeaveMeeting")
@@ -159,7 +161,7 @@ describe("an event of a meeting", () => {
         Effect.provide(Lark.layer(Simulator.defaultApp))
       )
       yield* settle
-      assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["MeetingEnded", "AllMeetingEnded"])
+      assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["MeetingEnded", "AllMeetingEnded", "LeaveMeeting"])
     }).pipe(
       Effect.scoped,
       Effect.provide(LongConnection.layer),

@@ -2,15 +2,20 @@
  * What the endpoints of the simulator beside `get`, `set_host` and `end` refuse, as plain HTTP.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Clock, Effect, Schema } from "effect"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpClientRequest } from "effect/http"
+import { TestClock } from "effect/testing"
 import * as simulated from "./fixtures/simulated.ts"
 import { urlOf, wire } from "./fixtures/simulatedMeeting.ts"
 import { id } from "./fixtures/World.ts"
 
 const ended = "6911188411932033029"
 const foreign = "6911188411932033030"
+
+const Briefs = Schema.Struct({
+  meeting_briefs: Schema.optionalKey(Schema.Array(Schema.Struct({ id: Schema.String })))
+})
 
 const options: Simulator.Options = {
   otherApps: [{ appId: "cli_other", appSecret: "secret", tenants: ["tenant_other"] }],
@@ -68,6 +73,39 @@ describe("list_by_no", () => {
     ["has at least one on a page", list({ page_size: "0" }), [400, 121003]],
     ["knows its page tokens", list({ page_token: "x" }), [400, 121003]]
   ])
+})
+
+describe("a meeting that ended", () => {
+  const day = 86_400
+  const list = Effect.gen(function*() {
+    const now = yield* Clock.currentTimeMillis
+    const query = new URLSearchParams({
+      meeting_no: "123456789",
+      start_time: "0",
+      end_time: String(Math.floor(now / 1_000) + 1)
+    })
+    const { json } = yield* simulated.get(
+      `${api}/vc/v1/meetings/list_by_no?${query}`,
+      yield* simulated.tenantToken
+    )
+    const briefs = Schema.decodeUnknownSync(Briefs)(json["data"]).meeting_briefs ?? []
+    return briefs.map((brief) => brief.id)
+  })
+  const read = (meetingId: string) => send("GET", urlOf(meetingId))
+
+  it.effect("is listed and read for ninety days, and one that goes on for longer", () =>
+    simulated.on(
+      { meetings: [{ id, meetingNo: "123456789" }, { id: ended, meetingNo: "123456789" }] },
+      Effect.gen(function*() {
+        yield* TestClock.adjust(day * 1_000)
+        yield* (yield* Simulator.Simulator).endMeeting(ended)
+        yield* TestClock.adjust(90 * day * 1_000)
+        assert.sameMembers([...yield* list], [id, ended])
+        assert.deepStrictEqual(yield* read(ended), [200, 0])
+        yield* TestClock.adjust(1)
+        assert.deepStrictEqual([yield* list, yield* read(id), yield* read(ended)], [[id], [200, 0], [404, 121004]])
+      })
+    ))
 })
 
 describe("invite", () => {

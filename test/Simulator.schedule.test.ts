@@ -71,6 +71,7 @@ describe("a schedule", () => {
           [4, "RecordingEnded"],
           [5, "MeetingEnded"],
           [5, "AllMeetingEnded"],
+          [5, "LeaveMeeting"],
           [5, "RecordingReady"]
         ])
       }).pipe(Effect.scoped)
@@ -159,7 +160,7 @@ describe("a schedule", () => {
     ({ plan }) => {
       // The generated ids name no meeting.
       const schedule = plan.map((change): Simulator.ScheduledChange => {
-        if (change._tag === "Start") return change
+        if (change._tag === "Start" || change._tag === "Reserve" || change._tag === "Push") return change
         const { meetingId: _, ...inFirst } = change
         return inFirst
       })

@@ -28,6 +28,8 @@ export interface Behavior {
   readonly resultIds: "string" | "number"
   /** The order of the meetings of a number. Default `"newestFirst"`. */
   readonly briefOrder: "newestFirst" | "oldestFirst"
+  /** Whether the end of a meeting pushes `leave_meeting`, with reason 2, for each who is in it. Default `true`. */
+  readonly leaveAtEnd: boolean
   /** How long after the end of a meeting its recording is ready, in seconds. Default 0. */
   readonly recordingReadyAfter: number
   /** The result of reading the recording of a meeting that was not recorded. Default `"dataNotExist"`. */
@@ -72,6 +74,7 @@ const likeliest: Behavior = {
   resultOrder: "asked",
   resultIds: "string",
   briefOrder: "newestFirst",
+  leaveAtEnd: true,
   recordingReadyAfter: 0,
   neverRecorded: "dataNotExist",
   unknownHost: "ignored",

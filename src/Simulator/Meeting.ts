@@ -62,8 +62,12 @@ export interface Meeting {
   readonly apiReserved: boolean
   /** The reservation that it belongs to. */
   readonly reserveId: string | undefined
+  /** The event of the calendar that it belongs to. */
+  readonly calendarEventId: string | undefined
   readonly recording: Recording | undefined
-  /** Whether nobody can be invited. */
+  /** Who shares a screen. */
+  readonly sharedBy: User | undefined
+  /** Whether nobody can be invited, and nobody but the host can join. */
   readonly locked: boolean
   /** How many people it has room for. */
   readonly capacity: number
@@ -105,12 +109,16 @@ export interface MeetingOptions {
   readonly startedAt?: number | undefined
   /**
    * Whether it was reserved by the API, not in the calendar or by starting it. Otherwise only `all_meeting_started` and
-   * `all_meeting_ended` are pushed. Default `true`.
+   * `all_meeting_ended` are pushed, and what users subscribed to. Default `true`, unless there is a `calendarEventId`.
    */
   readonly apiReserved?: boolean | undefined
-  /** The reservation that it belongs to: it has its number, topic and owner. */
+  /** The reservation that it belongs to: it has its number, topic and owner, and records by itself if that says so. */
   readonly reserveId?: string | undefined
-  /** Whether nobody can be invited. Default `false`. */
+  /** The event of the calendar that it belongs to. Default: none. */
+  readonly calendarEventId?: string | undefined
+  /** Whether it is recorded from its start. Default `false`. */
+  readonly recorded?: boolean | undefined
+  /** Whether nobody can be invited, and nobody but the host can join. Default `false`. */
   readonly locked?: boolean | undefined
   /** How many people it has room for. Default 1000. */
   readonly capacity?: number | undefined
@@ -139,17 +147,26 @@ export const make = (options: MeetingOptions, directory: Directory, home: string
     participants,
     startedAt: options.startedAt ?? now,
     endedAt: status === "ended" ? now : undefined,
-    apiReserved: options.apiReserved ?? true,
+    apiReserved: options.apiReserved ?? options.calendarEventId === undefined,
     reserveId: options.reserveId,
+    calendarEventId: options.calendarEventId,
     recording: undefined,
+    sharedBy: undefined,
     locked: options.locked ?? false,
     capacity: options.capacity ?? 1000
   }
-  return options.host === undefined ? meeting : withHost(meeting, directory.resolve(options.host), now)
+  const hosted = options.host === undefined ? meeting : withHost(meeting, directory.resolve(options.host), now)
+  return options.recorded === true && status === "in_progress" ? withRecording(hosted, true, now) : hosted
 }
 
 export const participantOf = (meeting: Meeting, user: User): Participant | undefined =>
   meeting.participants.find((participant) => same(participant.user, user))
+
+export const isIn = (meeting: Meeting, user: User): boolean => participantOf(meeting, user)?.status === "in_meeting"
+
+/** Whether a user can join. Of a locked meeting it is documented that only its host can. */
+export const isOpenTo = (meeting: Meeting, user: User): boolean =>
+  !meeting.locked || same(meeting.host, user) || isIn(meeting, user)
 
 /** Makes a user the host, who joins the meeting if necessary. */
 export const withHost = (meeting: Meeting, host: User, now: number): Meeting => {
@@ -185,8 +202,15 @@ export const withParticipant = (
 /** A user leaves. The host role stays with a host who leaves: how the platform passes it on is not documented. */
 export const withoutParticipant = (meeting: Meeting, user: User): Meeting => ({
   ...meeting,
+  sharedBy: same(meeting.sharedBy, user) ? undefined : meeting.sharedBy,
   participants: meeting.participants.map((one) => same(one.user, user) ? { ...one, status: "left" } : one)
 })
+
+const keptMillis = 90 * 86_400_000
+
+/** Documented: meetings can be listed and read for 90 days. */
+export const isKept = ({ endedAt }: Meeting, now: number): boolean =>
+  endedAt === undefined || now - endedAt <= keptMillis
 
 export const isRecorded = ({ recording }: Meeting): boolean =>
   recording !== undefined && recording.stoppedAt === undefined
@@ -206,6 +230,7 @@ export const ended = (meeting: Meeting, now: number): Meeting => ({
   ...meeting,
   status: "ended",
   endedAt: now,
+  sharedBy: undefined,
   recording: meeting.recording && { ...meeting.recording, stoppedAt: meeting.recording.stoppedAt ?? now },
   participants: meeting.participants.map((participant) => ({ ...participant, status: "left" }))
 })

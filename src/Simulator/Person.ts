@@ -21,6 +21,8 @@ export interface PersonOptions {
   readonly visible?: boolean | undefined
   /** Whether the person is in another call, and cannot be invited. Default `false`. */
   readonly busy?: boolean | undefined
+  /** Whether the person subscribed to the `participant_meeting` events of the own meetings. Default `false`. */
+  readonly subscribed?: boolean | undefined
   /** Default `"active"`. */
   readonly status?: PersonStatus | undefined
 }

@@ -1,6 +1,6 @@
 import type { JsonObject } from "./ArrivedRequest.ts"
 import type { MeetingOptions } from "./Meeting.ts"
-import type { User } from "./User.ts"
+import type { Directory, User, UserInput } from "./User.ts"
 
 /**
  * A reservation. Times are in milliseconds since 1970.
@@ -21,16 +21,79 @@ export interface Reserve {
   readonly hosts: ReadonlyArray<User>
 }
 
-/** The ids and numbers are counted, not random, so that tests are reproducible. */
-export const idOf = (count: number): string => String(7_000_000_000_000_000_000n + BigInt(count))
+/**
+ * A reservation of the app.
+ *
+ * @category models
+ */
+export interface ReserveOptions {
+  readonly owner: UserInput
+  /** Default: counted from `"7000000000000000001"`. */
+  readonly id?: string | undefined
+  /** Default: counted from `"900000001"`. */
+  readonly meetingNo?: string | undefined
+  readonly topic?: string | undefined
+  /** In milliseconds since 1970. Default: in 30 days. */
+  readonly endsAt?: number | undefined
+  /** Whether the meeting is recorded from its start. Default `false`. */
+  readonly autoRecord?: boolean | undefined
+  readonly hosts?: ReadonlyArray<UserInput> | undefined
+}
 
-export const meetingNoOf = (count: number): string => String(900_000_000 + count)
+/** Documented: how far ahead the end can be. */
+export const longestMillis = 30 * 86_400_000
+
+export interface Reserves {
+  readonly reserves: Map<string, Reserve>
+  /** Counts reservations, deleted ones too. */
+  reservesMade: number
+}
+
+type Chosen = Omit<Reserve, "id" | "meetingNo" | "password"> & Partial<Pick<Reserve, "id" | "meetingNo" | "password">>
+
+/** Adds a reservation. Ids and numbers are counted, not random, so that tests are reproducible. */
+export const add = (world: Reserves, chosen: Chosen): Reserve => {
+  const count = ++world.reservesMade
+  const reserve: Reserve = {
+    ...chosen,
+    id: chosen.id ?? String(7_000_000_000_000_000_000n + BigInt(count)),
+    meetingNo: chosen.meetingNo ?? String(900_000_000 + count),
+    password: chosen.password ?? String(100_000 + count)
+  }
+  world.reserves.set(reserve.id, reserve)
+  return reserve
+}
+
+/** A reservation as an app of the owner's tenant makes it. */
+export const fromOptions = (
+  { autoRecord, endsAt, hosts, id, meetingNo, owner: input, topic }: ReserveOptions,
+  directory: Directory,
+  now: number
+): Chosen => {
+  const owner = directory.resolve(input)
+  return {
+    ...(id === undefined ? {} : { id }),
+    ...(meetingNo === undefined ? {} : { meetingNo }),
+    tenant: owner.tenant,
+    owner,
+    appliedBy: "app",
+    endsAt: endsAt ?? now + longestMillis,
+    settings: {
+      ...(topic === undefined ? {} : { topic }),
+      ...(autoRecord === undefined ? {} : { auto_record: autoRecord })
+    },
+    hosts: (hosts ?? []).map(directory.resolve)
+  }
+}
 
 /** What a meeting has from its reservation. */
-export const meetingOf = ({ meetingNo, owner, settings: { topic }, tenant }: Reserve): Partial<MeetingOptions> => ({
+export const meetingOf = (
+  { meetingNo, owner, settings: { auto_record, topic }, tenant }: Reserve
+): Partial<MeetingOptions> => ({
   apiReserved: true,
   meetingNo,
   owner,
   tenant,
+  ...(auto_record === true ? { recorded: true } : {}),
   ...(typeof topic === "string" && topic !== "" ? { topic } : {})
 })

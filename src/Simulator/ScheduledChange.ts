@@ -17,16 +17,19 @@ const inMeeting = { ...when, meetingId: Schema.optionalKey(Schema.String) }
  * that is given. It has the effects of the method of the `Simulator` service: events are pushed.
  *
  * - `Start`, `End`: the meeting starts, of a reservation if `reserveId` names one, and ends.
- * - `Join`, `Leave`: the user joins or leaves.
+ * - `Join`, `Leave`, `Kickout`: the user joins, leaves or is removed.
  * - `Record`: the recording starts or stops.
+ * - `Share`: the user starts or stops sharing a screen.
  * - `Lock`: the meeting is locked or unlocked.
+ * - `Reserve`: a reservation is made, for the `reserveId` of a later `Start`.
+ * - `Push`: an event of any type is pushed, such as one of a room.
  *
  * The meeting is the first one, unless `meetingId` names another. A `Rival` moves the host by the clock.
  *
  * **Gotchas**
  *
  * A change that the method refuses does nothing: in a meeting that does not exist or has ended, of a reservation that does not
- * exist, or the start of a meeting that exists. Building the layer dies if `meetingId` is neither a meeting of the options nor
+ * exist, the start of a meeting that exists, or somebody's joining a locked one. Building the layer dies if `meetingId` is neither a meeting of the options nor
  * one that a `Start` starts.
  *
  * @category schemas
@@ -44,8 +47,19 @@ export const ScheduledChange = Schema.TaggedUnion({
   End: inMeeting,
   Join: { ...inMeeting, user: UserInput },
   Leave: { ...inMeeting, user: UserInput },
+  Kickout: { ...inMeeting, user: UserInput },
   Record: { ...inMeeting, running: Schema.Boolean },
-  Lock: { ...inMeeting, locked: Schema.Boolean }
+  Share: { ...inMeeting, user: UserInput, running: Schema.Boolean },
+  Lock: { ...inMeeting, locked: Schema.Boolean },
+  Reserve: {
+    ...when,
+    reserveId: Schema.String,
+    owner: UserInput,
+    meetingNo: Schema.optionalKey(Schema.String),
+    topic: Schema.optionalKey(Schema.String),
+    autoRecord: Schema.optionalKey(Schema.Boolean)
+  },
+  Push: { ...when, type: Schema.String, event: Schema.JsonObject }
 })
 
 /**
@@ -57,7 +71,11 @@ export type ScheduledChange = typeof ScheduledChange.Type
 
 type Controls = ReturnType<typeof Controls.make>
 
-const apply = (change: ScheduledChange, meetingId: string, controls: Controls): Effect.Effect<void> => {
+/** The id of its meeting; `undefined` if it is a change of none. */
+const meetingOf = (change: ScheduledChange, first: string): string | undefined =>
+  change._tag === "Reserve" || change._tag === "Push" ? undefined : change.meetingId ?? first
+
+const apply = (change: ScheduledChange, meetingId: string, controls: Controls): Effect.Effect<unknown> => {
   switch (change._tag) {
     case "Start":
       return controls.startMeeting({ ...change, id: meetingId })
@@ -67,10 +85,18 @@ const apply = (change: ScheduledChange, meetingId: string, controls: Controls): 
       return controls.joinMeeting(meetingId, change.user)
     case "Leave":
       return controls.leaveMeeting(meetingId, change.user)
+    case "Kickout":
+      return controls.kickout(meetingId, change.user)
+    case "Share":
+      return controls.share(meetingId, change.user, change.running)
     case "Record":
       return controls.record(meetingId, change.running)
     case "Lock":
       return controls.lock(meetingId, change.locked)
+    case "Reserve":
+      return controls.reserve({ ...change, id: change.reserveId })
+    case "Push":
+      return controls.pushEvent(change)
   }
 }
 
@@ -81,16 +107,17 @@ export const run = (
   controls: Controls,
   inBackground: (effect: Effect.Effect<void>) => Effect.Effect<void>
 ): Effect.Effect<void> => {
-  const [first] = meetings.keys()
+  const [first = ""] = meetings.keys()
   const started = schedule.map((change) => change._tag === "Start" ? change.meetingId : undefined)
   const known = new Set([...meetings.keys(), ...started])
   return Effect.forEach(schedule, (change) => {
-    const { everyMillis, meetingId = first, millis } = change
-    if (meetingId === undefined || !known.has(meetingId)) {
-      return Effect.die(new Error(`The schedule of the simulator has no meeting ${meetingId ?? "at all"}`))
+    const { everyMillis, millis } = change
+    const meetingId = meetingOf(change, first)
+    if (meetingId !== undefined && !known.has(meetingId)) {
+      return Effect.die(new Error(`The schedule of the simulator has no meeting ${meetingId || "at all"}`))
     }
-    // What the method refuses is a defect. In the background, because they wait until the event is taken.
-    const once = inBackground(Effect.catchDefect(apply(change, meetingId, controls), () => Effect.void))
+    // In the background, because it waits until the event is taken, and is a defect if the method refuses it.
+    const once = inBackground(Effect.asVoid(apply(change, meetingId ?? first, controls)))
     const again = everyMillis === undefined ? Effect.void : Effect.forever(Effect.delay(once, everyMillis))
     return inBackground(Effect.andThen(Effect.delay(once, millis), again))
   }, { discard: true })

@@ -7,8 +7,9 @@ import type { LongConnections } from "./LongConnections.ts"
 import * as Meeting from "./Meeting.ts"
 import * as Person from "./Person.ts"
 import type { PushedEvent } from "./PushedEvent.ts"
-import type { Reserve } from "./Reserve.ts"
+import * as Reserve from "./Reserve.ts"
 import * as Sessions from "./Sessions.ts"
+import * as Subscriptions from "./Subscriptions.ts"
 import { makeTickets, type Tickets } from "./Tickets.ts"
 import * as Tokens from "./Tokens.ts"
 import { type Directory, makeDirectory, type User, type UserInput } from "./User.ts"
@@ -24,6 +25,7 @@ export interface WorldOptions extends Behavior.BehaviorOptions {
   /** More apps, each with its own tokens. */
   readonly otherApps?: ReadonlyArray<App.AppOptions> | undefined
   readonly meetings?: ReadonlyArray<Meeting.MeetingOptions> | undefined
+  readonly reserves?: ReadonlyArray<Reserve.ReserveOptions> | undefined
   /** The people in the contacts. Users who are named elsewhere are in them, too, without an address. */
   readonly people?: ReadonlyArray<Person.PersonOptions> | undefined
   /** The user who is logged in in every browser and consents to every login. Default: none. */
@@ -53,7 +55,7 @@ export interface Write {
  * The state of the platform, and the effects that its endpoints use. Only synchronous code changes the state, so every
  * change is atomic.
  */
-export interface World {
+export interface World extends Reserve.Reserves {
   /** The app of `options.app`. */
   readonly app: App.App
   /** Every app, by its id. */
@@ -66,10 +68,8 @@ export interface World {
   readonly tickets: Tickets
   readonly sessions: Sessions.Sessions
   readonly people: ReadonlyArray<Person.Person>
+  readonly subscriptions: Subscriptions.Subscriptions
   readonly meetings: Map<string, Meeting.Meeting>
-  readonly reserves: Map<string, Reserve>
-  /** Counts reservations, deleted ones too. */
-  reservesMade: number
   readonly writes: Array<Write>
   readonly digest: Digest.Digest["Service"]
   readonly longConnections: LongConnections
@@ -95,7 +95,12 @@ export const make = (
   }
   const people = (options.people ?? []).map((person) => Person.make(person, directory))
   const meetings = (options.meetings ?? []).map((meeting) => Meeting.make(meeting, directory, home, now))
-  return {
+  const subscriptions = Subscriptions.make()
+  for (const { subscribed, user } of options.people ?? []) {
+    if (subscribed !== true) continue
+    for (const name of Subscriptions.names) subscriptions.add(name, directory.resolve(user))
+  }
+  const world: World = {
     ...effects,
     app,
     apps: new Map([...others.map(App.make), app].map((known) => [known.id, known])),
@@ -106,11 +111,14 @@ export const make = (
     tickets,
     sessions: Sessions.make(),
     people,
+    subscriptions,
     reserves: new Map(),
     reservesMade: 0,
     meetings: new Map(meetings.map((meeting) => [meeting.id, meeting])),
     writes: []
   }
+  for (const reserve of options.reserves ?? []) Reserve.add(world, Reserve.fromOptions(reserve, directory, now))
+  return world
 }
 
 export const moveHost = (

@@ -7,19 +7,28 @@ import { authorize } from "./endpoints/authorize.ts"
 import type { ConnectionFaultRule, EventFaultRule } from "./EventFault.ts"
 import type { FaultRule } from "./Fault.ts"
 import * as Meetings from "./Meeting.ts"
-import { meetingEvents } from "./meetingEvent.ts"
+import {
+  endEvents,
+  joinEvents,
+  leaveEvents,
+  pushWhenReady,
+  recordEvents,
+  shareEvents,
+  startEvents
+} from "./meetingEvent.ts"
 import type { Deliver, EventOptions, Pushes } from "./Push.ts"
 import type { PushedEvent } from "./PushedEvent.ts"
-import { recordingEvents } from "./recordingEvents.ts"
 import * as Reply from "./Reply.ts"
 import * as Reserve from "./Reserve.ts"
 import type { Rival } from "./Rival.ts"
 import type { Parts } from "./Server.ts"
-import { same, type UserInput } from "./User.ts"
+import { same, type User, type UserInput } from "./User.ts"
 import * as World from "./World.ts"
 
 /** The test is wrong, so it is a defect. */
 const mistake = (message: string) => Effect.die(new Error(message))
+
+const absent = ({ openId }: User): string => `lacks a person: ${openId} is not in the meeting`
 
 /** The members of the `Simulator` service. */
 export const make = (
@@ -51,21 +60,26 @@ export const make = (
       return Effect.asVoid(Effect.forkIn(Effect.delay(move, rival.millis), scope, { startImmediately: true }))
     })
 
-  /** Changes a meeting that has not ended, and pushes the events of it. */
+  /** Changes a meeting that has not ended, and pushes the events of it. A change that is a text is a mistake. */
   const change = (
     meetingId: string,
-    next: (meeting: Meetings.Meeting, now: number) => Meetings.Meeting,
-    eventsOf: (after: Meetings.Meeting) => ReadonlyArray<PushedEvent>
+    next: (meeting: Meetings.Meeting, now: number) => Meetings.Meeting | string,
+    eventsOf: (before: Meetings.Meeting, after: Meetings.Meeting) => ReadonlyArray<PushedEvent>
   ) =>
     Effect.flatMap(Effect.zip(meeting(meetingId), Clock.currentTimeMillis), ([found, now]) => {
-      if (found.status === "ended") return mistake(`The meeting ${meetingId} has ended`)
-      const after = next(found, now)
+      const after = found.status === "ended" ? "has ended" : next(found, now)
+      if (typeof after === "string") return mistake(`The meeting ${meetingId} ${after}`)
       world.meetings.set(found.id, after)
       return Effect.andThen(
-        pushes.events(eventsOf(after)),
-        after.status === "ended" ? recordingEvents(world, found, after, after.host) : Effect.void
+        pushes.events(eventsOf(found, after)),
+        after.status === "ended" ? pushWhenReady(world, after) : Effect.void
       )
     })
+
+  /** A change that is documented for meetings in progress only. */
+  const inProgress =
+    (next: (meeting: Meetings.Meeting, now: number) => Meetings.Meeting | string): typeof next => (found, now) =>
+      found.status === "in_progress" ? next(found, now) : "is not in progress"
 
   return {
     connections: Effect.sync(world.longConnections.all),
@@ -77,8 +91,9 @@ export const make = (
       const joiner = world.directory.resolve(user)
       return change(
         meetingId,
-        (found, now) => Meetings.withParticipant(found, joiner, now),
-        (after) => meetingEvents("join_meeting", after, joiner)
+        (found, now) =>
+          Meetings.isOpenTo(found, joiner) ? Meetings.withParticipant(found, joiner, now) : "is locked (122008)",
+        (_, after) => joinEvents(world, after, joiner)
       )
     },
     startMeeting: (options: Meetings.MeetingOptions) =>
@@ -95,27 +110,63 @@ export const make = (
           now
         )
         world.meetings.set(started.id, started)
-        return pushes.events(meetingEvents("meeting_started", started, started.host ?? started.owner))
+        return pushes.events(startEvents(world, started))
       }),
     leaveMeeting: (meetingId: string, user: UserInput) => {
       const leaver = world.directory.resolve(user)
       return change(
         meetingId,
         (found) => Meetings.withoutParticipant(found, leaver),
-        (after) => meetingEvents("leave_meeting", after, leaver, { leave_reason: 1, leave_user: leaver })
+        (before, after) => leaveEvents(before, after, leaver, "left")
+      )
+    },
+    kickout: (meetingId: string, user: UserInput) => {
+      const removed = world.directory.resolve(user)
+      return change(
+        meetingId,
+        inProgress((found) =>
+          same(found.host, removed)
+            ? `cannot lose ${removed.openId}, because ${removed.openId} is the host`
+            : Meetings.isIn(found, removed)
+            ? Meetings.withoutParticipant(found, removed)
+            : absent(removed)
+        ),
+        (before, after) => leaveEvents(before, after, removed, "kickedOut")
       )
     },
     endMeeting: (meetingId: string) =>
-      change(meetingId, Meetings.ended, (after) => meetingEvents("meeting_ended", after, after.host)),
+      change(meetingId, Meetings.ended, (before, after) => endEvents(world, before, after, after.host)),
     record: (meetingId: string, running: boolean) =>
-      Effect.flatMap(meeting(meetingId), (found) =>
-        Meetings.isRecorded(found) === running
-          ? mistake(`The meeting ${meetingId} is ${running ? "recorded already" : "not recorded"}`)
-          : change(
-            meetingId,
-            (before, now) => Meetings.withRecording(before, running, now),
-            (after) => meetingEvents(running ? "recording_started" : "recording_ended", after, after.host)
-          )),
+      change(
+        meetingId,
+        inProgress((found, now) =>
+          Meetings.isRecorded(found) === running
+            ? running ? "is recorded already" : "is not recorded"
+            : Meetings.withRecording(found, running, now)
+        ),
+        (_, after) => recordEvents(after, after.host, running)
+      ),
+    share: (meetingId: string, user: UserInput, running: boolean) => {
+      const sharer = world.directory.resolve(user)
+      return change(
+        meetingId,
+        inProgress((found) => {
+          if (!running) {
+            return same(found.sharedBy, sharer)
+              ? { ...found, sharedBy: undefined }
+              : `has another screen or none: ${sharer.openId} does not share one`
+          }
+          if (found.sharedBy !== undefined) return `has a screen already: ${found.sharedBy.openId} shares one`
+          return Meetings.isIn(found, sharer) ? { ...found, sharedBy: sharer } : absent(sharer)
+        }),
+        (_, after) => shareEvents(after, sharer, running)
+      )
+    },
+    reserve: (options: Reserve.ReserveOptions) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        world.reserves.has(options.id ?? "")
+          ? mistake(`The simulator has a reservation ${options.id} already`)
+          : Effect.succeed(Reserve.add(world, Reserve.fromOptions(options, world.directory, now)))),
     requests: Effect.sync(log.all),
     writes: Effect.sync(() => [...world.writes]),
     tokensMinted: Effect.sync(world.tokens.minted),
@@ -129,10 +180,7 @@ export const make = (
         ([found, at]) =>
           World.moveHost(world, found, world.directory.resolve(user), { by: "control", request: undefined, at })
       ),
-    lock: (meetingId: string, locked: boolean) =>
-      Effect.map(meeting(meetingId), (found) => {
-        world.meetings.set(found.id, { ...found, locked })
-      }),
+    lock: (meetingId: string, locked: boolean) => change(meetingId, (found) => ({ ...found, locked }), () => []),
     reserves: Effect.sync(() => [...world.reserves.values()]),
     userToken: (user: UserInput, options?: { readonly expiresIn?: Duration.Input | undefined }) =>
       Effect.map(Clock.currentTimeMillis, (now) => {

@@ -14,6 +14,7 @@ import * as recording from "./endpoints/recording.ts"
 import { resendAppTicket } from "./endpoints/resendAppTicket.ts"
 import * as reserves from "./endpoints/reserves.ts"
 import { setHost } from "./endpoints/setHost.ts"
+import * as subscription from "./endpoints/subscription.ts"
 import * as tenantAccessToken from "./endpoints/tenantAccessToken.ts"
 import * as userInfo from "./endpoints/userInfo.ts"
 import { oauthFailure } from "./OAuthError.ts"
@@ -81,6 +82,20 @@ export const endpoints = [
     path: "/open-apis/vc/v1/meetings/:meeting_id/kickout",
     token: "either",
     handle: people.kickout
+  }),
+  EndpointRow.make({
+    name: "subscription",
+    method: "POST",
+    path: "/open-apis/vc/v1/meetings/subscription",
+    token: "user",
+    handle: subscription.change("add")
+  }),
+  EndpointRow.make({
+    name: "unsubscription",
+    method: "POST",
+    path: "/open-apis/vc/v1/meetings/unsubscription",
+    token: "user",
+    handle: subscription.change("remove")
   }),
   EndpointRow.make({
     name: "recording_start",

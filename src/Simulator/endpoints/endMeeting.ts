@@ -1,13 +1,12 @@
 import * as Effect from "effect/Effect"
 import type { ArrivedRequest } from "../ArrivedRequest.ts"
 import * as Meeting from "../Meeting.ts"
-import { meetingEvents } from "../meetingEvent.ts"
-import { recordingEvents } from "../recordingEvents.ts"
+import { endEvents, pushWhenReady } from "../meetingEvent.ts"
 import * as Reply from "../Reply.ts"
 import type { World } from "../World.ts"
 import { hostedMeeting } from "./hostedMeeting.ts"
 
-/** `PATCH /vc/v1/meetings/:meeting_id/end`. It takes no body, so a body is ignored. Pushes the event of it. */
+/** `PATCH /vc/v1/meetings/:meeting_id/end`. It takes no body, so a body is ignored. Pushes the events of it. */
 export const endMeeting = (
   request: ArrivedRequest<"user", "meeting_id">,
   world: World
@@ -20,8 +19,8 @@ export const endMeeting = (
   if (Reply.is(meeting)) return meeting
   const ended = Meeting.ended(meeting, now)
   world.meetings.set(meeting.id, ended)
-  return world.push(meetingEvents("meeting_ended", ended, operator.user)).pipe(
-    Effect.andThen(recordingEvents(world, meeting, ended, operator.user)),
+  return world.push(endEvents(world, meeting, ended, operator.user)).pipe(
+    Effect.andThen(pushWhenReady(world, ended)),
     Effect.as(Reply.success({}))
   )
 }

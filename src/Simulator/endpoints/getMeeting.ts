@@ -1,5 +1,6 @@
 import { type ArrivedRequest, idTypeOf } from "../ArrivedRequest.ts"
 import {
+  isKept,
   type Meeting,
   type MeetingStatus,
   type Participant,
@@ -82,14 +83,14 @@ export const isReadableBy = (meeting: Meeting, operator: Operators["either"]): b
 
 /** `GET /vc/v1/meetings/:meeting_id`. */
 export const getMeeting = (request: ArrivedRequest<"either", "meeting_id">, world: World.World): Reply.Reply => {
-  const { operator, params, query } = request
+  const { now, operator, params, query } = request
   const idType = idTypeOf(request, world.behavior.userIdScope)
   if (Reply.is(idType)) return idType
   const mode = query["query_mode"] ?? "0"
   if (mode !== "0" && mode !== "1") return Reply.failure(121003)
 
   const meeting = World.meetingFor(world, operator, params.meeting_id)
-  if (meeting === undefined) return Reply.failure(121004)
+  if (meeting === undefined || (meeting !== "foreign" && !isKept(meeting, now))) return Reply.failure(121004)
   if (meeting === "foreign") return Reply.failure(121005)
   if (!isReadableBy(meeting, operator)) return Reply.failure(121005)
 

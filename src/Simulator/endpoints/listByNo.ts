@@ -1,9 +1,8 @@
 import type { ArrivedRequest } from "../ArrivedRequest.ts"
+import { isKept } from "../Meeting.ts"
 import * as Reply from "../Reply.ts"
 import type { World } from "../World.ts"
 import { isReadableBy } from "./getMeeting.ts"
-
-const keptMillis = 90 * 86_400_000
 
 /** A whole number that is not negative. */
 const whole = (text: string | undefined): number | undefined =>
@@ -22,8 +21,8 @@ export const listByNo = ({ now, operator, query }: ArrivedRequest<"either">, wor
   if (size === undefined || size < 1 || size > 50 || page === undefined || page < 1) return Reply.failure(121003)
 
   const found = [...world.meetings.values()]
-    .filter((meeting) => meeting.meetingNo === number && isReadableBy(meeting, operator))
-    .filter(({ startedAt }) => startedAt >= from * 1000 && startedAt <= until * 1000 && startedAt >= now - keptMillis)
+    .filter((meeting) => meeting.meetingNo === number && isReadableBy(meeting, operator) && isKept(meeting, now))
+    .filter(({ startedAt }) => startedAt >= from * 1000 && startedAt <= until * 1000)
     .toSorted((a, b) => b.startedAt - a.startedAt || (a.id < b.id ? 1 : -1))
   if (world.behavior.briefOrder === "oldestFirst") found.reverse()
   const briefs = found.slice((page - 1) * size, page * size).map(({ id, meetingNo, topic }) => ({

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { type Arrival, type ArrivedRequest, idTypeOf, objectsIn } from "../ArrivedRequest.ts"
 import * as Meeting from "../Meeting.ts"
-import { meetingEvents } from "../meetingEvent.ts"
+import { leaveEvents } from "../meetingEvent.ts"
 import * as Person from "../Person.ts"
 import * as Reply from "../Reply.ts"
 import type { Operators } from "../Tokens.ts"
@@ -113,10 +113,9 @@ export const kickout = (
     id: world.behavior.resultIds === "number" && /^\d+$/.test(target.id) ? Number(target.id) : target.id,
     result: present[index] === undefined ? 2 : 1
   }))
-  // Who the operator is when somebody was removed is not documented.
-  const events = removed.flatMap((leave_user) =>
-    meetingEvents("leave_meeting", after, leave_user, { leave_reason: 3, leave_user })
-  )
+  // Whoever is only called has not been in the meeting.
+  const events = removed.filter((user) => statusIn(meeting, user) === "in_meeting")
+    .flatMap((user) => leaveEvents(meeting, after, user, "kickedOut"))
   return Effect.as(
     world.push(events),
     Reply.success({ kickout_results: inOrder(results, world) })

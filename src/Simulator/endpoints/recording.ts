@@ -1,8 +1,7 @@
 import * as Effect from "effect/Effect"
 import { type ArrivedRequest, idTypeOf, objectsIn } from "../ArrivedRequest.ts"
 import * as Meeting from "../Meeting.ts"
-import { meetingEvents } from "../meetingEvent.ts"
-import { fileOf } from "../recordingEvents.ts"
+import { fileOf, recordEvents } from "../meetingEvent.ts"
 import * as Reply from "../Reply.ts"
 import { same, type User } from "../User.ts"
 import * as World from "../World.ts"
@@ -18,7 +17,7 @@ export const start = (request: AsUser, world: World.World): Reply.Reply | Effect
   if (Reply.is(meeting)) return meeting
   if (Meeting.isRecorded(meeting)) return Reply.failure(122001)
   world.meetings.set(meeting.id, Meeting.withRecording(meeting, true, request.now))
-  return Effect.as(world.push(meetingEvents("recording_started", meeting, request.operator.user)), Reply.success({}))
+  return Effect.as(world.push(recordEvents(meeting, request.operator.user, true)), Reply.success({}))
 }
 
 /** `PATCH /vc/v1/meetings/:meeting_id/recording/stop`. It takes no body, so a body is ignored. */
@@ -27,7 +26,7 @@ export const stop = (request: AsUser, world: World.World): Reply.Reply | Effect.
   if (Reply.is(meeting)) return meeting
   if (!Meeting.isRecorded(meeting)) return Reply.failure(122001)
   world.meetings.set(meeting.id, Meeting.withRecording(meeting, false, request.now))
-  return Effect.as(world.push(meetingEvents("recording_ended", meeting, request.operator.user)), Reply.success({}))
+  return Effect.as(world.push(recordEvents(meeting, request.operator.user, false)), Reply.success({}))
 }
 
 /** The recording, once it is ready. */

@@ -1,12 +1,10 @@
 import { type Arrival, type ArrivedRequest, idTypeOf, isRecord, type JsonObject, objectsIn } from "../ArrivedRequest.ts"
 import * as Reply from "../Reply.ts"
-import { idOf as reserveIdOf, meetingNoOf, type Reserve } from "../Reserve.ts"
+import { add, longestMillis, type Reserve } from "../Reserve.ts"
 import { type Operators, tenantOf } from "../Tokens.ts"
 import { idOf, type IdType, larkUserType, same, type User } from "../User.ts"
 import type { World } from "../World.ts"
 import { meetingView, seconds } from "./getMeeting.ts"
-
-const longestMillis = 30 * 86_400_000
 
 /** The settings of a body. What it does not name is `undefined`. */
 interface Wanted {
@@ -89,19 +87,15 @@ export const apply = (request: ArrivedRequest<"either">, world: World): Reply.Re
     : world.directory.find(String(json?.["owner_id"]), wanted.idType)
   if (owner === undefined || owner.tenant !== tenant) return Reply.failure(121003)
 
-  const count = ++world.reservesMade
-  const reserve: Reserve = {
-    id: reserveIdOf(count),
+  const reserve = add(world, {
     tenant,
     owner,
     appliedBy: operator._tag === "App" ? "app" : "user",
-    meetingNo: meetingNoOf(count),
-    password: wanted.password ?? String(100_000 + count),
+    ...(wanted.password === undefined ? {} : { password: wanted.password }),
     endsAt: wanted.endsAt ?? now + longestMillis,
     settings: wanted.settings,
     hosts: wanted.hosts ?? []
-  }
-  world.reserves.set(reserve.id, reserve)
+  })
   return Reply.success({
     reserve: { ...view(reserve), ...appLink(reserve), password: reserve.password },
     ...check(wanted)
