@@ -1,10 +1,11 @@
 /**
- * The official SDK calls the endpoints of the simulator beside `get`, `set_host` and `end`.
+ * The official SDK calls every endpoint of the simulator.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as lark from "@larksuiteoapi/node-sdk"
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Schema } from "effect"
 import * as Simulator from "effect-lark-meetings/Simulator"
+import { endpoints } from "../src/Simulator/endpoints.ts"
 import { asUser, id, rejected, withSdk as withClient } from "./fixtures/sdk.ts"
 
 const path = { meeting_id: id }
@@ -22,6 +23,13 @@ const meetings: ReadonlyArray<Simulator.MeetingOptions> = [
 
 const options = { people, meetings }
 
+/** The method and the path of the endpoint that took a request. */
+const rowOf = ({ method, params, path }: Simulator.RequestRecord): string => {
+  const isTaken = (row: typeof endpoints[number]) =>
+    row.method === method && row.path.replaceAll(/:(\w+)/g, (_, name: string) => params[name] ?? "") === path
+  return `${method} ${endpoints.find(isTaken)?.path}`
+}
+
 const called = new Set<string>()
 
 const withSdk: typeof withClient = (use, options) =>
@@ -30,7 +38,7 @@ const withSdk: typeof withClient = (use, options) =>
       Effect.tap(use(client), () =>
         Simulator.Simulator.use(({ requests }) =>
           Effect.map(requests, (all) => {
-            for (const { endpoint } of all) called.add(endpoint)
+            for (const request of all) called.add(rowOf(request))
           })
         )),
     options
@@ -244,11 +252,62 @@ describe("the official SDK", () => {
       })
     ))
 
-  it("has called every endpoint of the simulator, here or in Simulator.sdk.test.ts", () => {
-    const there = ["set_host", "get", "end", "tenant_access_token", "app_access_token"]
-    // The first is called by the SDK's `WSClient`, which has tests of its own. The SDK has no methods for the others.
-    const byOthers = ["long_connection", "authorize", "oauth_token"]
-    const missing = Simulator.Endpoint.literals.filter((name) => !called.has(name) && !there.includes(name))
-    assert.sameMembers(missing, byOthers)
+  it.live("subscribes to the events of meetings of a user", () =>
+    withSdk((client) =>
+      Effect.gen(function*() {
+        const { meeting } = client.vc.v1
+        const alice = yield* asUser("ou_alice")
+        const data = { event_type: "vc.meeting.participant_meeting_ended_v1" }
+        assert.strictEqual((yield* reply(() => meeting.subscription({ data }, alice))).code, 0)
+        assert.strictEqual((yield* reply(() => meeting.unsubscription({ data }, alice))).code, 0)
+        const unknown = yield* codeOf(() => meeting.subscription({ data: { event_type: "ended" } }, alice))
+        assert.deepStrictEqual(unknown, [400, 121003])
+      })
+    ))
+
+  it.live("reads a meeting, moves its host, and ends it", () =>
+    withSdk((client) =>
+      Effect.gen(function*() {
+        const { meeting } = client.vc.v1
+        assert.strictEqual((yield* reply(() => meeting.get({ path }))).data?.meeting?.id, id)
+        assert.deepStrictEqual((yield* reply(() => meeting.setHost({ path, data: { host_user: bob } }))).data, {
+          host_user: bob
+        })
+        const asBob = yield* asUser("ou_bob")
+        assert.strictEqual((yield* reply(() => meeting.end({ path }, asBob))).code, 0)
+      }), options))
+
+  it.live("gets the tokens of a custom app and of a store app", () =>
+    withSdk((client) =>
+      Effect.gen(function*() {
+        const { appAccessToken, tenantAccessToken } = client.auth.v3
+        const custom = { data: { app_id: client.appId, app_secret: client.appSecret } }
+        assert.strictEqual((yield* reply(() => appAccessToken.internal(custom))).code, 0)
+        assert.strictEqual((yield* reply(() => tenantAccessToken.internal(custom))).code, 0)
+
+        const store = { app_id: "cli_store", app_secret: "secret", app_ticket: "ticket" }
+        const ofStore: unknown = yield* reply(() => appAccessToken.create({ data: store }))
+        const { app_access_token } = Schema.decodeUnknownSync(Schema.Struct({ app_access_token: Schema.String }))(
+          ofStore
+        )
+        const ofTenant = yield* reply(() =>
+          tenantAccessToken.create({ data: { app_access_token, tenant_key: "tenant_a" } })
+        )
+        assert.strictEqual(ofTenant.code, 0)
+      }), {
+      otherApps: [{ appId: "cli_store", appSecret: "secret", type: "store", ticket: "ticket", tenants: ["tenant_a"] }]
+    }))
+
+  it("has called every endpoint of the simulator", () => {
+    const uncalled = endpoints.map(({ method, path }) => `${method} ${path}`).filter((row) => !called.has(row))
+    assert.sameMembers(uncalled, [
+      // Called by the SDK's `WSClient`, which has tests of its own.
+      "POST /callback/ws/endpoint",
+      // The page of a login is for browsers.
+      "GET /open-apis/authen/v1/authorize",
+      // The SDK has no methods for OAuth.
+      "POST /open-apis/authen/v2/oauth/token",
+      "POST /oauth/v3/token"
+    ])
   })
 })
