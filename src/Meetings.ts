@@ -153,6 +153,8 @@ export interface SetHostOptions<T extends MeetingUser.IdType, E = never, R = nev
   readonly latest?: boolean | undefined
   /** What pays for transient retries: unless given, a budget that all calls of this app share; `undefined` is none. */
   readonly budget?: Cas.RetryBudget | undefined
+  /** Records the swaps, so that another process can run the operation again. */
+  readonly journal?: Cas.Journal<MeetingUser.MeetingUser<T>> | undefined
   /** Called when an interruption or a defect leaves a `set_host` of unknown effect, in flight or unanswered. */
   readonly onAbandoned?: Cas.QueueOptions<MeetingUser.MeetingUser<T>>["onAbandoned"]
 }
@@ -184,7 +186,7 @@ export type KeepHostError<T extends MeetingUser.IdType> = ErrorOf<"get"> | SetHo
 export interface KeepHostOptions<T extends MeetingUser.IdType, E = never, R = never>
   extends
     Cas.MaintainOptions<MeetingUser.MeetingUser<T>, KeepHostError<T>, E, R>,
-    Omit<SetHostOptions<T>, "hint" | "latest">
+    Omit<SetHostOptions<T>, "hint" | "journal" | "latest">
 {}
 
 /**

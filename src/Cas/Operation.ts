@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { identity } from "effect/Function"
+import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import { AttemptCut, type CasError, InvalidPolicy } from "./errors.ts"
@@ -37,6 +38,8 @@ export interface Options<A, out E = never, out R = never> {
   readonly policy?: Policy<A, E, R> | undefined
   /** Pays for transient retries. Without one the policy alone bounds them. */
   readonly budget?: RetryBudget | undefined
+  /** Lets another process run the operation again. Without one, swaps are not recorded. */
+  readonly journal?: Journal<A> | undefined
   /**
    * Runs, once, when an interruption, a defect or an error of a schedule ends the operation after a swap that was executed
    * (`applied`; only `interruption: "drain"` waits to see it) or may have been (`unknown`): then no report can show it. Not
@@ -50,6 +53,43 @@ export interface Options<A, out E = never, out R = never> {
       effect: "applied" | "unknown"
     ) => Effect.Effect<void>)
     | undefined
+}
+
+/**
+ * A record of the swaps of an operation, so that another process can run it again after this one died.
+ *
+ * **Example** (An operation that is run again)
+ *
+ * ```ts
+ * import { Effect, Ref } from "effect"
+ * import { Cas } from "effect-lark-meetings"
+ *
+ * const host = Ref.makeUnsafe("bob")
+ * const register: Cas.Register<string> = {
+ *   equals: (a, b) => a === b,
+ *   read: Effect.map(Ref.get(host), Cas.observed),
+ *   swap: () => Effect.die("not needed")
+ * }
+ * // The process that recorded this swap died, nobody knows whether before or after it was sent.
+ * const journal = { last: { expected: "alice", desired: "bob" }, record: () => Effect.void }
+ * const again = Cas.run(register, Cas.ensure("bob"), { journal, policy: Cas.Policy.make({ onUnknown: "neverResend" }) })
+ * const report = await Effect.runPromise(again)
+ * console.log(report.outcome, report.effect, report.swaps) // => converged unknown 0
+ * ```
+ *
+ * @category models
+ */
+export interface Journal<A> {
+  /**
+   * The last swap that earlier runs of the operation recorded, if they recorded any. Its effect is unknown, and the operation
+   * begins as after a lost reply to it: see `OnUnknown`.
+   */
+  readonly last?: reducer.Swap<A> | undefined
+  /**
+   * Runs before each swap, which is not sent before it has succeeded. It counts towards the deadline. If the record cannot be
+   * written, interrupt the operation.
+   */
+  readonly record: (swap: reducer.Swap<A>) => Effect.Effect<void>
 }
 
 export interface Plan<A, E, R, C, PE, PR> {
@@ -85,17 +125,23 @@ export class Operation<A, E, R, C, PE, PR> {
   private timeOfDay: (() => number) | undefined = undefined
 
   constructor(fiber: Fiber.Fiber<unknown, unknown>, plan: Plan<A, E, R, C, PE, PR>, link: Link<A>) {
-    const { bounds, intent, policy, register } = plan
+    const { bounds, intent, options: { journal }, policy, register } = plan
     this.plan = plan
     this.link = link
     this.clock = fiber.getRef(Clock.Clock)
     this.recorder = new Recorder(fiber, link)
+    const last = journal?.last
     this.rules = {
       ...bounds,
-      intent,
+      // Sent again, the last swap shows whether it took effect.
+      intent: last === undefined ? intent : { ...intent, expects: Option.some(last.expected) },
       equals: register.equals,
       canRead: register.read !== undefined,
       onUnknown: policy.onUnknown ?? intent.onUnknown
+    }
+    if (last !== undefined) {
+      this.state = { ...reducer.initial, uncertain: Option.some(last.desired) }
+      this.recorder.becomeUncertain(last)
     }
   }
 
@@ -178,12 +224,15 @@ export class Operation<A, E, R, C, PE, PR> {
   private sendSwap(
     { desired, expected, fresh }: Command<"SendSwap", A, E>
   ): Effect.Effect<reducer.Command<A, E>, never, R> {
-    const { policy, register } = this.plan
+    const { options: { journal }, policy, register } = this.plan
     const begun = { _tag: "Swap", expected, desired, fresh } as const
     const departure = this.departure()
     const ended = (answer: Outcome<A, C | AttemptCut> | Terminal) =>
       this.recorder.ended({ _tag: "Swap", expected, desired, fresh, answer }, departure, this.state.roundTrip)
-    const sent = Effect.match(this.inTime(begun, departure, () => register.swap(expected, desired)), {
+    const record = journal && Effect.map(journal.record({ expected, desired }), () => {
+      departure.leftAt = now(this.clock)
+    })
+    const sent = Effect.match(this.inTime(begun, departure, () => register.swap(expected, desired), record), {
       onFailure: (error) => {
         ended({ _tag: "Terminal", error: tagOf(error) })
         const meaning = register.classifyError?.(error)
@@ -225,13 +274,14 @@ export class Operation<A, E, R, C, PE, PR> {
     }
   }
 
-  /** Runs a request until its time is over. */
+  /** Runs a request until its time is over. Until `before` has ended, it is held. */
   private inTime<X>(
     begun: Begun<A>,
     departure: Departure,
-    request: () => Effect.Effect<X, E, R>
+    request: () => Effect.Effect<X, E, R>,
+    before: Effect.Effect<void> = Effect.void
   ): Effect.Effect<X | Cut, E, R> {
-    const sent = Effect.suspend(() => {
+    const sent = Effect.flatMap(before, () => {
       if (departure.latest === closed) return Effect.interrupt
       this.recorder.sending(begun, departure)
       return request()

@@ -40,7 +40,7 @@ export interface State<A, out E = never> {
   readonly after: "decide" | "read"
   /** The wait that the server asks for, which is added to the schedule's. */
   readonly serverWait: number
-  /** The target of the last swap whose effect is unknown. */
+  /** The target of the last swap whose effect is unknown: of this run, or of an earlier one that a journal tells of. */
   readonly uncertain: Option.Option<A>
   /** The last swap that met a conflict. */
   readonly refused: Sent<A> | undefined
@@ -165,7 +165,7 @@ const decisionOn = <A, E>(rules: Rules<A>, state: State<A, E>, value: A): Decisi
 
 const reached = <A, E>(state: State<A, E>, value: A): Transition<A, E> => [state, {
   _tag: "Succeed",
-  outcome: state.swaps === 0 ? "already" : "converged",
+  outcome: state.swaps === 0 && Option.isNone(state.uncertain) ? "already" : "converged",
   effect: effectOf(state),
   before: Option.none(),
   after: value
@@ -343,7 +343,11 @@ export const step = <A, E>(
       // A witness comes before what the intent expects, which comes before a hint.
       const expected = event.known?.isWitness === true ? Option.none() : rules.intent.expects
       const known = Option.isSome(expected) ? { value: expected.value, isWitness: false, isAged: true } : event.known
-      return decide(rules, { ...state, known })
+      const next = { ...state, known }
+      // An earlier run sent a swap: this one goes on as if the reply to that swap was lost.
+      if (known?.isWitness === true) return settleUnknown(rules, next, known.value) ?? decide(rules, next)
+      if (Option.isNone(state.uncertain) || rules.onUnknown !== "neverResend") return decide(rules, next)
+      return rules.canRead ? sendRead(rules, next) : fail(next, { _tag: "Indeterminate" })
     }
     case "Swapped": {
       const { answer, isAged = false, took } = event

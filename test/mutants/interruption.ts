@@ -7,6 +7,7 @@ const failure = "src/Cas/failure.ts"
 
 const errors = testOf("errors")
 const interruption = testOf("interruption")
+const journal = testOf("journal")
 const queued = testOf("queue")
 const report = testOf("report")
 const telemetry = testOf("telemetry")
@@ -102,5 +103,57 @@ export const mutants: ReadonlyArray<Mutant> = [
     find: "const copy = Object.defineProperties(emptyLike(error), {",
     replace: "const copy = Object.defineProperties(error, {",
     killer: errors("is reported on a copy, which otherwise equals the caller's object")
+  },
+
+  // Journal.
+  {
+    name: "a swap is sent before it is recorded",
+    file: operation,
+    find: "register.swap(expected, desired), record)",
+    replace: "register.swap(expected, desired))",
+    killer: journal("is recorded before it is sent, and again before each further one")
+  },
+  {
+    name: "the time of the record is part of the answer's",
+    file: operation,
+    find:
+      "const record = journal && Effect.map(journal.record({ expected, desired }), () => {\n      departure.leftAt = now(this.clock)\n    })",
+    replace: "const record = journal?.record({ expected, desired })",
+    killer: journal("whose record takes longer than a round trip expects a value of that age: its conflict is stale")
+  },
+  {
+    name: "a run after another knows that nothing was changed",
+    file: operation,
+    find: "this.state = { ...reducer.initial, uncertain: Option.some(last.desired) }",
+    replace: "this.state = reducer.initial",
+    killer: journal("that gets no turn in the queue does not know what became of its swap")
+  },
+  {
+    name: "a run after another begins with a hint",
+    file: operation,
+    find: "{ ...intent, expects: Option.some(last.expected) }",
+    replace: "intent",
+    killer: journal("that reasserts sends the last swap again")
+  },
+  {
+    name: "a run after another says already",
+    file: "src/Cas/reducer.ts",
+    find: "state.swaps === 0 && Option.isNone(state.uncertain)",
+    replace: "state.swaps === 0",
+    killer: journal("never says that nothing was changed, nor that the target was in place before")
+  },
+  {
+    name: "a run after another resends, whatever the policy",
+    file: "src/Cas/reducer.ts",
+    find: "if (Option.isNone(state.uncertain) || rules.onUnknown !== \"neverResend\") return decide(rules, next)",
+    replace: "if (rules.canRead) return decide(rules, next)",
+    killer: journal("that never resends only reads, and without a read sends nothing")
+  },
+  {
+    name: "an abandoned run forgets the swap of the run before",
+    file: operation,
+    find: "this.recorder.becomeUncertain(last)",
+    replace: "void last",
+    killer: journal("that is interrupted abandons the swap of the run before")
   }
 ]
