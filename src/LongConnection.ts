@@ -8,7 +8,8 @@
  * - A ping is sent as often as the platform asks for. A connection is lost if nothing is heard for a third of that time after a
  *   ping, and for ten seconds at least.
  * - A lost connection is the normal case: the platform ends them, too. The first attempt to connect again comes at a random
- *   time within `ReconnectNonce`, further ones after each `ReconnectInterval`, as the platform sets them.
+ *   time within `ReconnectNonce`, further ones after each `ReconnectInterval`, as the platform sets them, and a second later
+ *   at least. A connection that ends before it has answered a ping is one that did not come about.
  * - While there are too many connections (50 an app; dead ones are counted for a while), an attempt is made each half
  *   to whole minute.
  * - If the platform refuses the app for good, consumers fail with `Events.Refused`; with `Events.Closed` after the layer ended.
@@ -54,16 +55,19 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type { WebSocketConstructor } from "effect/socket/Socket"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as Tracer from "effect/Tracer"
 import * as Events from "./Events.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import { runConnection } from "./LongConnection/connection.ts"
 import { discover, tooManyConnections } from "./LongConnection/discover.ts"
 import { Lost } from "./LongConnection/Lost.ts"
+import * as metrics from "./LongConnection/metrics.ts"
 import * as Settings from "./LongConnection/settings.ts"
 
 /**
@@ -120,26 +124,36 @@ const make = Effect.gen(function*() {
     settings = Settings.settingsIn(clientConfig, settings)
   }
 
-  /** The attempts since there was a connection. */
+  /** The attempts since the platform has answered a ping: it may accept a connection and end it at once. */
   let attempts = 0
+
+  let isConnected = false
 
   /** Whether the platform has answered a ping on this connection. To lose it later is the normal case. */
   let hasPonged = false
 
   const attempt = Effect.gen(function*() {
     hasPonged = false
+    isConnected = false
     yield* setState({ _tag: "Connecting" })
     const address = yield* discover(client, config)
     takeSettings(address.clientConfig)
     return yield* runConnection(address, {
       deliver: source.deliver,
-      onConnected: Effect.suspend(() => {
-        attempts = 0
-        return Effect.andThen(setState({ _tag: "Connected" }), Effect.logDebug("Lark long connection established"))
+      onConnected: Effect.gen(function*() {
+        isConnected = true
+        yield* Effect.acquireRelease(
+          Metric.modify(metrics.connections, 1),
+          () => Metric.modify(metrics.connections, -1)
+        )
+        yield* Metric.update(metrics.attempts.connected, 1)
+        yield* setState({ _tag: "Connected" })
+        yield* Effect.logDebug("Lark long connection established")
       }),
       settings: () => settings,
       onPong: (clientConfig) => {
         hasPonged = true
+        attempts = 0
         takeSettings(clientConfig)
       }
     })
@@ -148,6 +162,9 @@ const make = Effect.gen(function*() {
     // A defect, such as that of an HTTP client, would end all attempts, and leave consumers waiting.
     Effect.catchCause((cause) =>
       Effect.fail(Option.getOrElse(Cause.findErrorOption(cause), () => new Lost({ reason: "an attempt broke off" })))
+    ),
+    Effect.tapError(({ _tag }) =>
+      isConnected ? Effect.void : Metric.update(metrics.attempts[_tag === "Lost" ? "failed" : "refused"], 1)
     )
   )
 
@@ -184,6 +201,8 @@ const make = Effect.gen(function*() {
   yield* source.awaitConsumer.pipe(
     Effect.andThen(connecting),
     Effect.catch((error) => Effect.andThen(setState({ _tag: "Refused", error }), source.refuse(error))),
+    // All requests of the process would otherwise be in the trace in which the layer was built.
+    Effect.updateContext((context: Context.Context<WebSocketConstructor>) => Context.omit(Tracer.ParentSpan)(context)),
     Effect.forkScoped
   )
 

@@ -214,12 +214,58 @@ describe("a lost connection", () => {
     connect(
       {
         longConnection: { reconnectNonce: 0, reconnectInterval: 0 },
-        connectionFaults: Array.from({ length: 100 }, (_, nth) => closed(nth, 0))
+        connectionFaults: Array.from({ length: 100 }, (_, nth) => closed(nth, 500))
       },
       Effect.gen(function*() {
         yield* consume
-        yield* TestClock.adjust("10 seconds")
+        yield* TestClock.adjust("15 seconds")
         assert.lengthOf(yield* discoveries, 11)
+      })
+    ))
+
+  it.effect("that ends before it answers a ping is opened again at every interval, as one that does not come about", () =>
+    connect(
+      { connectionFaults: Array.from({ length: 5 }, (_, nth) => closed(nth, 0)) },
+      Effect.gen(function*() {
+        yield* consume
+        yield* TestClock.adjust("10 minutes")
+        assert.deepStrictEqual(yield* discoveries, [0, 12.5, 102.5, 192.5, 282.5, 372.5])
+        assert.strictEqual((yield* LongConnection.state)._tag, "Connected")
+      })
+    ))
+
+  const refusedHandshakes = Array.from({ length: 10 }, (_, nth): Simulator.ConnectionFaultRule => ({
+    nth,
+    fault: { _tag: "Handshake", status: nth % 2 === 0 ? 403 : 514 }
+  }))
+
+  it.effect("is opened again slowly while the handshake is refused, which its state shows", () =>
+    connect(
+      { connectionFaults: refusedHandshakes },
+      Effect.gen(function*() {
+        const states = yield* statesOf
+        yield* consume
+        yield* TestClock.adjust("1 hour")
+        assert.deepStrictEqual(waits(states), [12.5, ...Array.from({ length: 9 }, () => 90)])
+        assert.deepStrictEqual(
+          yield* discoveries,
+          [0, ...Array.from({ length: 10 }, (_, nth) => 12.5 + 90 * nth)]
+        )
+        assert.deepStrictEqual(
+          states.flatMap((state) => state._tag === "Waiting" ? [/\d+$/.exec(state.reason)?.[0]] : []),
+          Array.from({ length: 10 }, (_, nth) => nth % 2 === 0 ? "403" : "514")
+        )
+        assert.strictEqual(states.at(-1)?._tag, "Connected")
+      })
+    ))
+
+  it.effect("is opened again once a second at most, whatever the platform asks for", () =>
+    connect(
+      { longConnection: { reconnectNonce: 0, reconnectInterval: 1 }, connectionFaults: refusedHandshakes },
+      Effect.gen(function*() {
+        yield* consume
+        yield* TestClock.adjust("1 hour")
+        assert.deepStrictEqual(yield* discoveries, Array.from({ length: 11 }, (_, nth) => nth))
       })
     ))
 

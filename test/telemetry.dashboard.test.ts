@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Option } from "effect"
-import { Events, Lark, LarkError, Meetings } from "effect-lark-meetings"
+import { Effect, Exit, Layer, Option, Redacted } from "effect"
+import { Events, Lark, LarkConfig, LarkError, LongConnection, Meetings } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { readFileSync } from "node:fs"
+import { consume, settle } from "./fixtures/connected.ts"
+import { eventFrame, makeSocket, platform } from "./fixtures/frameServer.ts"
 import { observe } from "./fixtures/observe.ts"
 import { ended } from "./fixtures/webhook.ts"
 import { bob, id, meetings } from "./fixtures/World.ts"
@@ -40,8 +42,22 @@ describe("the Grafana dashboard", () => {
         yield* deliver(Option.getOrThrow(Events.fromWire(ended())))
         yield* Meetings.setHost(id, bob)
       }).pipe(Effect.scoped)
+      const server = makeSocket()
+      const connecting = Effect.gen(function*() {
+        yield* consume
+        server.message(eventFrame("not JSON"))
+        yield* settle
+      }).pipe(
+        Effect.provide(Layer.provide(LongConnection.layer, [
+          LarkConfig.layer({ appId: "cli_a", appSecret: Redacted.make("secret") }),
+          platform([() => server.socket])
+        ]))
+      )
       const { exit, prometheus } = yield* observe(
-        program.pipe(Effect.provide(Lark.layer(Simulator.defaultApp)), Effect.provide(simulated))
+        Effect.andThen(connecting, program).pipe(
+          Effect.provide(Lark.layer(Simulator.defaultApp)),
+          Effect.provide(simulated)
+        )
       )
       assert(Exit.isSuccess(exit))
       const shown = prometheus.split("\n")
@@ -88,6 +104,9 @@ describe("the Grafana dashboard", () => {
       "lark_token_mints_total",
       "lark_tokens_rejected_total",
       "lark_events_total",
+      "lark_long_connections",
+      "lark_long_connection_attempts_total",
+      "lark_long_connection_frames_refused_total",
       "cas_operations_total",
       "cas_swaps_total",
       "cas_wait",

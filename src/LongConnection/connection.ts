@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
@@ -17,6 +18,7 @@ import type { Address } from "./discover.ts"
 import { decode, encode, type Frame, headerOf } from "./frame.ts"
 import { makeJoin } from "./join.ts"
 import { Lost } from "./Lost.ts"
+import { refusedFrames } from "./metrics.ts"
 import type { Settings } from "./settings.ts"
 
 const openTimeout = "10 seconds"
@@ -24,7 +26,8 @@ const openTimeout = "10 seconds"
 /** What a connection tells, and asks, the program around it. */
 interface Hooks {
   readonly deliver: Events.Source["deliver"]
-  readonly onConnected: Effect.Effect<void>
+  /** Runs in the scope of the connection. */
+  readonly onConnected: Effect.Effect<void, never, Scope.Scope>
   readonly settings: () => Settings
   /** Takes the settings in a pong; it may have none. */
   readonly onPong: (clientConfig: unknown) => void
@@ -107,7 +110,11 @@ export const runConnection = Effect.fnUntraced(function*(
     if (payload === undefined) return Effect.void
     const receivedAt = heardAt
     return Option.match(Events.fromWire(parse(payload)), {
-      onNone: () => Effect.as(Effect.logWarning("A message of the long connection is not an event"), false),
+      onNone: () =>
+        Effect.logWarning("A message of the long connection is not an event").pipe(
+          Effect.andThen(Metric.update(refusedFrames.notEvent, 1)),
+          Effect.as(false)
+        ),
       onSome: deliver
     }).pipe(
       Effect.flatMap((isTaken) => acknowledge(frame, receivedAt, isTaken)),
@@ -121,7 +128,12 @@ export const runConnection = Effect.fnUntraced(function*(
     Effect.suspend(() => {
       heardAt = monotonicMillis(clock)
       const frame = typeof bytes === "string" ? Option.none() : decode(bytes)
-      if (Option.isNone(frame)) return Effect.logDebug("A frame of the long connection cannot be read")
+      if (Option.isNone(frame)) {
+        return Effect.andThen(
+          Effect.logDebug("A frame of the long connection cannot be read"),
+          Metric.update(refusedFrames.unreadable, 1)
+        )
+      }
       const type = headerOf(frame.value, "type")
       if (frame.value.method === control && type === "pong") onPong(parse(frame.value.payload ?? new Uint8Array()))
       return frame.value.method === data && type === "event" ? receiveMessage(frame.value) : Effect.void
