@@ -9,8 +9,9 @@
  * - `stream` gives the events to your stream. An event is acknowledged when it enters the buffer of the stream.
  *
  * An event that is not acknowledged within three seconds is sent again: after 15 seconds, 5 minutes, one hour and six
- * hours. So it is when a handler fails, when a buffer is full, and while nobody consumes events. A handler that takes longer
- * goes on; when the event comes again, it is acknowledged if the handler has succeeded by then.
+ * hours. So it is when a handler fails or a buffer is full. While nobody consumes events, an event waits for a consumer for
+ * 2.5 seconds and is refused then; so is each further one at once while 1,000 wait. A handler that takes longer goes on; when
+ * the event comes again, it is acknowledged if the handler has succeeded by then.
  *
  * Each event is handled once, as far as `HandledEvents` knows: the platform may send an event again after it was
  * acknowledged. Several consumers each get every event; it is acknowledged when all have taken it.
@@ -63,15 +64,18 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
+import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import type { Event } from "./Events/Event.ts"
 import { Classified } from "./internal/classified.ts"
 import { makeOnce, warn } from "./internal/handledEvents.ts"
 import { invalid, type InvalidLarkConfig } from "./internal/settings.ts"
-import { delivered, withSpan } from "./internal/telemetry.ts"
+import { delivered, isTraced } from "./internal/telemetry.ts"
 
 export { type Envelope, Event, fromWire, type UnknownEvent } from "./Events/Event.ts"
 export type { Meeting, Room, RoomLevel } from "./Events/fields.ts"
@@ -136,7 +140,9 @@ export interface Options {
   readonly capacity?: number | undefined
 }
 
-const capacityOf = ({ capacity = 1_000 }: Options = {}): Effect.Effect<number, InvalidLarkConfig> =>
+const defaultCapacity = 1_000
+
+const capacityOf = ({ capacity = defaultCapacity }: Options = {}): Effect.Effect<number, InvalidLarkConfig> =>
   capacity >= 1 && (Number.isSafeInteger(capacity) || capacity === Infinity)
     ? Effect.succeed(capacity)
     : invalid("capacity", `is ${capacity}; it must be a whole number of at least 1, or Infinity.`)
@@ -162,13 +168,13 @@ export class Events extends Context.Service<Events, {
 export interface Source {
   /** The service that the source provides. */
   readonly events: Events["Service"]
-  /** Waits for the first consumer. */
+  /** Waits until there is a consumer. */
   readonly awaitConsumer: Effect.Effect<void>
   /** Whether the event is being handled. */
   readonly isRunning: (event: Event) => boolean
   /**
-   * Gives an event to every consumer. Returns whether each has taken it; `false` after 2.5 seconds, while the handling goes
-   * on.
+   * Gives an event to every consumer; if there is none, waits for one. Returns whether each has taken it; `false` after
+   * 2.5 seconds, while the handling goes on.
    */
   readonly deliver: (event: Event) => Effect.Effect<boolean>
   /** Ends every consumer, now and later. */
@@ -188,6 +194,20 @@ const answerTimeout = "2500 millis"
 const maxAhead = 10_000
 
 /**
+ * The root of a trace: a child of the consumer's span would make its trace grow for ever. It is linked to the spans in which
+ * the event came and its consumer runs.
+ */
+const handlerSpan = ({ id, type }: Event, contexts: ReadonlyArray<Context.Context<never>>) => {
+  const spans = new Set(contexts.flatMap((context) => Option.toArray(Context.getOption(context, Tracer.ParentSpan))))
+  return Effect.withSpan("Events.handle", {
+    kind: "consumer",
+    root: true,
+    links: Array.from(spans, (span) => ({ span, attributes: {} })),
+    attributes: { "lark.event_id": id, "lark.event_type": type }
+  })
+}
+
+/**
  * Makes the `Events` of a source of your own, such as a queue that another service fills from its webhook. `fromWire` reads
  * the envelopes of the platform.
  *
@@ -196,7 +216,8 @@ const maxAhead = 10_000
 export const make: Effect.Effect<Source, never, Scope.Scope> = Effect.gen(function*() {
   const scope = yield* Effect.scope
   const once = yield* makeOnce
-  const firstConsumer = yield* Deferred.make<void>()
+  /** Open while there is a consumer. */
+  const consumed = Latch.makeUnsafe()
   const end = yield* Deferred.make<never, Refused | Closed>()
   yield* Effect.addFinalizer(() => Deferred.fail(end, new Closed({})))
   const consumers = new Set<Consumer>()
@@ -206,9 +227,13 @@ export const make: Effect.Effect<Source, never, Scope.Scope> = Effect.gen(functi
       Effect.suspend(() => {
         const consumer = { take, ahead: new Set<string>() }
         consumers.add(consumer)
-        return Effect.as(Deferred.succeed(firstConsumer, undefined), consumer)
+        return Effect.as(consumed.open, consumer)
       }),
-      (consumer) => Effect.sync(() => consumers.delete(consumer))
+      (consumer) =>
+        Effect.sync(() => {
+          consumers.delete(consumer)
+          if (consumers.size === 0) consumed.closeUnsafe()
+        })
     )
 
   const offer = ({ ahead, take }: Consumer, event: Event): Effect.Effect<boolean> =>
@@ -246,14 +271,15 @@ export const make: Effect.Effect<Source, never, Scope.Scope> = Effect.gen(functi
       const running = yield* Effect.scope
       let inHand = 0
       const handling = (event: Event) =>
-        withSpan(Effect.suspend(() => handler(event)), "Events.handle", () => ({
-          "lark.event_id": event.id,
-          "lark.event_type": event.type
-        })).pipe(
-          Effect.as(true),
-          // The interruption of the consumer does not come here: only that of a handler by itself.
-          Effect.catchCause((cause) => Effect.as(warn("The handler of an event failed", cause, event), false)),
-          Effect.provideContext(context)
+        Effect.contextWith((delivery: Context.Context<never>) =>
+          Effect.suspend(() => handler(event)).pipe(
+            // The interruption of the consumer does not come here: only that of a handler by itself.
+            Effect.tapCause((cause) => warn("The handler of an event failed", cause, event)),
+            isTraced(context) ? handlerSpan(event, [delivery, context]) : identity,
+            Effect.as(true),
+            Effect.catchCause(() => Effect.succeed(false)),
+            Effect.provideContext(context)
+          )
         )
       yield* register((event) =>
         Effect.suspend(() => {
@@ -281,22 +307,48 @@ export const make: Effect.Effect<Source, never, Scope.Scope> = Effect.gen(functi
       return Stream.fromQueue(queue)
     }))
 
+  /** The second delivery of an event whose first one is still being handled. Later ones share its outcome. */
+  const second = new Map<string, Fiber.Fiber<void, void>>()
+
+  const give = (event: Event): Effect.Effect<boolean> =>
+    Effect.gen(function*() {
+      // A set that claims an event in `has` must not claim one that nobody consumes.
+      if (consumers.size === 0) return false
+      const isRepeated = once.isRunning(event.id)
+      let fiber = second.get(event.id)
+      if (fiber === undefined) {
+        fiber = yield* Effect.forkIn(once.run(event.id, offerAll(event)), scope, { startImmediately: true })
+        if (isRepeated) {
+          second.set(event.id, fiber)
+          fiber.addObserver(() => second.delete(event.id))
+        }
+      }
+      return Exit.isSuccess(yield* Fiber.await(fiber))
+    })
+
+  let held = 0
+
+  /** Gives an event to the next consumer, if there will be any. */
+  const hold = (event: Event): Effect.Effect<boolean> =>
+    Effect.suspend(() => {
+      if (held >= defaultCapacity) return Effect.succeed(false)
+      held++
+      return Effect.raceFirst(consumed.await, Effect.ignore(Deferred.await(end))).pipe(
+        Effect.ensuring(Effect.sync(() => held--)),
+        Effect.andThen(give(event))
+      )
+    })
+
   return {
     events: Events.of({ handle, stream }),
-    awaitConsumer: Deferred.await(firstConsumer),
+    awaitConsumer: consumed.await,
     isRunning: ({ id }) => once.isRunning(id),
     deliver: (event) =>
-      Effect.suspend(() =>
-        // A set that claims an event in `has` must not claim one that nobody consumes.
-        consumers.size === 0 ? Effect.succeed(false) : Effect.forkIn(
-          once.run(event.id, offerAll(event)),
-          scope,
-          { startImmediately: true }
-        ).pipe(
-          Effect.flatMap((fiber) => Effect.timeoutOption(Fiber.await(fiber), answerTimeout)),
-          Effect.map(Option.exists(Exit.isSuccess))
-        )
-      ).pipe(Effect.tap((isTaken) => delivered(event.type, isTaken))),
+      Effect.suspend(() => consumers.size === 0 ? hold(event) : give(event)).pipe(
+        Effect.timeoutOption(answerTimeout),
+        Effect.map(Option.getOrElse(() => false)),
+        Effect.tap((isTaken) => delivered(event.type, isTaken))
+      ),
     refuse: (error) => Effect.asVoid(Deferred.fail(end, error))
   }
 })
@@ -309,7 +361,11 @@ export const make: Effect.Effect<Source, never, Scope.Scope> = Effect.gen(functi
  *
  * The event is acknowledged after the handler succeeded. A handler that fails is logged with the name of its error, without
  * its message and without the data of the event, and the event comes again. Each handler runs in a fiber of its own, and is
- * interrupted with this effect.
+ * interrupted with this effect. Its span is the root of a trace, linked to the spans of the delivery and of this effect.
+ *
+ * **Gotchas**
+ *
+ * An interruption waits for a handler that is uninterruptible. Its event counts as not handled and comes again.
  *
  * @category accessors
  */

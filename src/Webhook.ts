@@ -25,6 +25,16 @@
  *
  * A process that ends forgets the set in memory.
  *
+ * | without `onEvent` | an event gets |
+ * | --- | --- |
+ * | each consumer takes it within 2.5 seconds | 200 |
+ * | a consumer refuses it, or takes longer | 500 |
+ * | nobody consumes events, yet or for the moment | 200 if a consumer starts and takes it within 2.5 seconds, else 500 |
+ * | nobody consumes events, and 1,000 others wait | 500 |
+ * | **with `onEvent`** | |
+ * | in any case | 200, before it is handled |
+ * | `onEvent: () => Effect.void`: no events wanted | 200, and is dropped |
+ *
  * | status | reason |
  * | --- | --- |
  * | 200 | accepted, or a duplicate |
@@ -45,8 +55,9 @@
  *   the key.
  * - The platform repeats only requests that were not answered by 200. With `onEvent` an event is lost if its handler fails, or
  *   if the process ends while it is being handled.
- * - Without `onEvent` and without a consumer of `Events` every event is refused, and comes again. Tickets and the
- *   verification of the request URL need neither. An app that wants only tickets subscribes to no events.
+ * - Without `onEvent` an event waits 2.5 seconds for a consumer of `Events`, is refused then, and comes again. An app that
+ *   wants no events, but is subscribed to some, sets `onEvent: () => Effect.void`. Tickets and the verification of the
+ *   request URL need neither.
  * - It repeats after 15 seconds, 5 minutes, one hour and six hours. Whether it signs a repeated request anew is not
  *   documented; if it does not, requests that are repeated after `replayWindow` are refused.
  * - Provide `StoreApp.layer` outside of `HttpRouter.serve`, so that requests and webhook share one `AppTicket`.
@@ -215,7 +226,11 @@ const mount = <R, R2>(
         const { event } = message
         if (event.type === ticketType) yield* once.run(event.id, takeTicket(event))
         else if (!(yield* dispatch(event))) {
-          return yield* refuse(500, "no consumer of Events took the event in time; the platform will send it again")
+          return yield* refuse(
+            500,
+            "no consumer of Events took the event within 2.5 seconds; the platform will send it again. Start "
+              + "Events.handle, or set onEvent to () => Effect.void if the app wants no events"
+          )
         }
         return accepted
       })
@@ -256,7 +271,8 @@ const keepTickets = Effect.gen(function*() {
  *
  * **Gotchas**
  *
- * Needs `onEvent` or a consumer of `Events`: an event that nobody takes is answered with 500.
+ * Needs `onEvent` or a consumer of `Events`: an event that nobody takes is answered with 500. `onEvent: () => Effect.void`
+ * drops every event.
  *
  * @category layers
  */
@@ -280,7 +296,8 @@ export const layerConfig = <R = never>(
  *
  * **Gotchas**
  *
- * Events need `onEvent` or a consumer of `Events`: one that nobody takes is answered with 500. Tickets need neither.
+ * Events need `onEvent` or a consumer of `Events`: one that nobody takes is answered with 500. `onEvent: () => Effect.void`
+ * drops every event. Tickets need neither.
  *
  * @category layers
  */

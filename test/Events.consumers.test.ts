@@ -48,19 +48,72 @@ describe("a webhook without a handler of its own", () => {
       assert.lengthOf(seen, 2)
     }))
 
-  it.effect("answers 500 while nobody consumes events, before and after", () =>
+  it.effect("answers 500 after 2.5 seconds while nobody consumes events, before and after", () =>
     Effect.gen(function*() {
       const { context, receive } = yield* webhook()
-      assert.deepStrictEqual(yield* receive("1"), refused(500))
+      const refusal = (id: string) =>
+        Effect.gen(function*() {
+          const answer = yield* inBackground(receive(id))
+          yield* TestClock.adjust("2499 millis")
+          assert.isUndefined(answer.pollUnsafe())
+          yield* TestClock.adjust("1 millis")
+          assert.deepStrictEqual(yield* Fiber.join(answer), refused(500))
+        })
+      yield* refusal("1")
       const consumer = yield* inBackground(
         Events.handle(() => Effect.void).pipe(Effect.provideContext(context))
       )
       assert.deepStrictEqual(yield* receive("1"), accepted)
       yield* Fiber.interrupt(consumer)
-      assert.deepStrictEqual(yield* receive("2"), refused(500))
+      yield* refusal("2")
       yield* inBackground(Stream.runDrain(Events.stream()).pipe(Effect.provideContext(context)))
       yield* settle
       assert.deepStrictEqual(yield* receive("2"), accepted)
+    }))
+
+  it.effect("holds an event for a consumer that starts, or starts again, within 2.5 seconds", () =>
+    Effect.gen(function*() {
+      const { context, receive } = yield* webhook()
+      const seen: Array<string> = []
+      const consume = inBackground(
+        Events.handle(({ id }) => Effect.sync(() => seen.push(id))).pipe(Effect.provideContext(context))
+      )
+      for (const id of ["first", "again"]) {
+        const answer = yield* inBackground(receive(id))
+        yield* TestClock.adjust("2 seconds")
+        const consumer = yield* consume
+        assert.deepStrictEqual(yield* Fiber.join(answer), accepted)
+        yield* Fiber.interrupt(consumer)
+      }
+      assert.deepStrictEqual(seen, ["first", "again"])
+    }))
+
+  it.effect("has 2.5 seconds in all, with the time that an event is held", () =>
+    Effect.gen(function*() {
+      const { context, receive } = yield* webhook()
+      const answer = yield* inBackground(receive("1"))
+      yield* TestClock.adjust("2 seconds")
+      yield* inBackground(Events.handle(() => Effect.sleep("1 second")).pipe(Effect.provideContext(context)))
+      yield* TestClock.adjust("500 millis")
+      assert.deepStrictEqual(yield* Fiber.join(answer), refused(500))
+      yield* TestClock.adjust("500 millis")
+      assert.deepStrictEqual(yield* receive("1"), accepted)
+    }))
+
+  it.effect("holds 1,000 events while nobody consumes any, and refuses more at once", () =>
+    Effect.gen(function*() {
+      const { deliver, events } = yield* Events.make
+      const deliverNth = (nth: number) => deliver(Option.getOrThrow(Events.fromWire(ended(String(nth)))))
+      const held = yield* Effect.forEach(
+        Array.from({ length: 1_000 }, (_, nth) => nth),
+        (nth) => inBackground(deliverNth(nth))
+      )
+      for (const nth of [1_000, 1_001]) assert.isFalse(yield* deliverNth(nth))
+      yield* TestClock.adjust("2500 millis")
+      for (const answer of held) assert.isFalse(yield* Fiber.join(answer))
+      const next = yield* inBackground(deliverNth(1_002))
+      yield* inBackground(events.handle(() => Effect.void))
+      assert.isTrue(yield* Fiber.join(next))
     }))
 
   it.effect("answers 500 when a handler fails, and logs the name of the error alone", () =>
@@ -83,7 +136,9 @@ describe("a webhook without a handler of its own", () => {
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const { context, receive } = yield* webhook()
-        yield* receive("1")
+        const answer = yield* inBackground(receive("1"))
+        yield* TestClock.adjust("2500 millis")
+        yield* Fiber.join(answer)
         yield* inBackground(Events.handle(() => Effect.void).pipe(Effect.provideContext(context)))
         yield* receive("1")
         yield* receive("2")
@@ -230,6 +285,58 @@ describe("a handler that interrupts itself", () => {
     }))
 })
 
+describe("an event whose handler hangs", () => {
+  it.effect("has one delivery waiting for it, whose outcome all later ones share", () =>
+    Effect.gen(function*() {
+      const { context, receive } = yield* webhook()
+      const gates: Array<Deferred.Deferred<void, string>> = []
+      const handler = () => {
+        const gate = Deferred.makeUnsafe<void, string>()
+        gates.push(gate)
+        return Deferred.await(gate)
+      }
+      yield* inBackground(Events.handle(handler).pipe(Effect.provideContext(context)))
+      for (let delivery = 0; delivery < 20; delivery++) {
+        const answer = yield* inBackground(receive("1"))
+        yield* TestClock.adjust("15 seconds")
+        assert.deepStrictEqual(yield* Fiber.join(answer), refused(500))
+      }
+      const sharing = yield* inBackground(receive("1"))
+      yield* settle
+      for (const nth of [0, 1]) {
+        assert.lengthOf(gates, nth + 1)
+        yield* Deferred.fail(gates[nth] ?? assert.fail(), "down")
+        yield* settle
+      }
+      // Each of twenty waiting deliveries would have it handled again.
+      assert.lengthOf(gates, 2)
+      assert.deepStrictEqual(yield* Fiber.join(sharing), refused(500))
+
+      const last = yield* inBackground(receive("1"))
+      yield* settle
+      yield* Deferred.succeed(gates[2] ?? assert.fail(), undefined)
+      assert.deepStrictEqual(yield* Fiber.join(last), accepted)
+      assert.deepStrictEqual(yield* receive("1"), accepted)
+      assert.lengthOf(gates, 3)
+    }))
+
+  it.effect("and cannot be interrupted is waited for, and its event comes again", () =>
+    Effect.gen(function*() {
+      const { context, receive } = yield* webhook()
+      let handled = 0
+      const handler = () => Effect.uninterruptible(Effect.delay(Effect.sync(() => handled++), "1 second"))
+      const consumer = yield* inBackground(Events.handle(handler).pipe(Effect.provideContext(context)))
+      const answer = yield* inBackground(receive("1"))
+      yield* settle
+      const interrupting = yield* inBackground(Fiber.interrupt(consumer))
+      yield* TestClock.adjust("999 millis")
+      assert.isUndefined(interrupting.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(interrupting)
+      assert.deepStrictEqual([yield* Fiber.join(answer), handled], [refused(500), 1])
+    }))
+})
+
 describe("a capacity", () => {
   it.effect.each([NaN, -1, 0, 0.5, -Infinity])("of %d is refused", (capacity) =>
     Effect.gen(function*() {
@@ -328,10 +435,39 @@ describe("the set of handled events", () => {
       })
       const event = Option.getOrThrow(Events.fromWire(ended("1")))
       const seen: Array<string> = []
-      assert.isFalse(yield* deliver(event))
+      const unconsumed = yield* inBackground(deliver(event))
+      yield* TestClock.adjust("2500 millis")
+      assert.isFalse(yield* Fiber.join(unconsumed))
       yield* inBackground(events.handle(({ id }) => Effect.sync(() => seen.push(id))))
       assert.isTrue(yield* deliver(event))
       assert.deepStrictEqual(seen, ["1"])
+    }))
+
+  it.effect("that claims an event in `has` has it handled once by both sources at the same moment", () =>
+    Effect.gen(function*() {
+      const claimed = new Set<string>()
+      const set = Layer.succeed(Events.HandledEvents, {
+        has: (id) => Effect.delay(Effect.sync(() => claimed.size === claimed.add(id).size), "10 millis"),
+        add: () => Effect.void
+      })
+      const { context, receive } = yield* Effect.provide(webhook(), set)
+      const seen: Array<string> = []
+      yield* inBackground(
+        Events.handle(({ id }) => Effect.sync(() => seen.push(id))).pipe(Effect.provideContext(context))
+      )
+      yield* Effect.gen(function*() {
+        const { ids } = yield* consume
+        const answers = yield* inBackground(Effect.all([receive("1"), push("1")], { concurrency: 2 }))
+        yield* settle
+        yield* TestClock.adjust("10 millis")
+        assert.deepStrictEqual((yield* Fiber.join(answers))[0], accepted)
+        yield* settle
+        assert.deepStrictEqual([...ids, ...seen], ["1"])
+      }).pipe(
+        Effect.provide(Layer.provide(LongConnection.layer, set)),
+        Effect.provide(Lark.layer(Simulator.defaultApp)),
+        Effect.provide(Simulator.layer())
+      )
     }))
 
   it.effect("is shared by processes, and by both sources", () =>

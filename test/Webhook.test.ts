@@ -193,7 +193,9 @@ describe("the handler of events", () => {
       assert.deepStrictEqual(yield* send(custom, delivery.plain(appTicket())), accepted)
       assert.deepStrictEqual(seen, [])
       const silent = yield* HttpRouter.toHttpEffect(Webhook.layer(options))
-      assert.deepStrictEqual(yield* send(silent, delivery.plain(ended())), refused(500))
+      const answer = yield* Effect.forkChild(send(silent, delivery.plain(ended())), { startImmediately: true })
+      yield* TestClock.adjust("2500 millis")
+      assert.deepStrictEqual(yield* Fiber.join(answer), refused(500))
       assert.deepStrictEqual(yield* send(silent, delivery.plain(challenge())), [200, `{"challenge":"challenge-1"}`])
     }))
 

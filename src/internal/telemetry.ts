@@ -25,7 +25,7 @@ import { defined, type Envelope } from "./envelope.ts"
 type TokenKind = "tenant" | "app" | "user"
 
 /** Whether the application has a tracer. */
-const isTraced = (context: Context.Context<never>): boolean =>
+export const isTraced = (context: Context.Context<never>): boolean =>
   Context.get(context, Tracer.Tracer) !== Tracer.nativeTracer
 
 /** `Effect.withSpan`, if the application has a tracer. */
