@@ -10,6 +10,8 @@ import { type Json, on, outcome, send, tenantToken, userToken } from "./fixtures
 import { urlOf, wire } from "./fixtures/simulatedMeeting.ts"
 import { id } from "./fixtures/World.ts"
 
+const other = "6911188411932033029"
+
 const Push = Schema.fromJsonString(Schema.Struct({
   header: Schema.Struct({ event_type: Schema.String }),
   event: Schema.Record(Schema.String, Schema.Unknown)
@@ -344,6 +346,25 @@ describe("a recording", () => {
         assert.strictEqual(pushed.at(-1)?.[1]["duration"], "5000")
       })))
 
+  it.effect("has started in a meeting of the options that is recorded", () =>
+    pushing({
+      reserves: [{ id: "1", owner: "ou_carol", topic: "Third", autoRecord: true }],
+      meetings: [{ id, recorded: true }, { id: other, reserveId: "1" }]
+    }, (pushed, simulator) =>
+      Effect.gen(function*() {
+        const { owner, topic } = yield* simulator.meeting(other)
+        assert.deepStrictEqual([owner?.openId, topic], ["ou_carol", "Third"])
+        yield* simulator.record(id, false)
+        yield* simulator.record(other, false)
+        assert.deepStrictEqual(names(pushed), ["recording_ended", "recording_ended"])
+      })))
+
+  it.effect("does not start with a meeting that is calling", () =>
+    pushing(
+      { meetings: [{ ...weekly, status: "calling", recorded: true }] },
+      (_, simulator) => Effect.map(simulator.meeting(id), ({ recording }) => assert.isUndefined(recording))
+    ))
+
   it.effect("does not start with a reserved meeting that does not", () =>
     pushing({ reserves: [{ id: "1", owner: "ou_carol" }] }, (pushed, simulator) =>
       Effect.gen(function*() {
@@ -470,6 +491,40 @@ describe("a reservation", () => {
 })
 
 describe("by the clock", () => {
+  it.effect("every documented event of meetings happens, each with its meeting", () =>
+    pushing({
+      people: [{ user: "ou_bob", subscribed: true }],
+      schedule: [
+        { _tag: "Reserve", millis: 0, reserveId: "1", owner: "ou_alice" },
+        { _tag: "Start", millis: 1_000, meetingId: id, reserveId: "1", host: "ou_alice", participants: ["ou_bob"] },
+        { _tag: "Join", millis: 2_000, meetingId: id, user: "ou_bob" },
+        { _tag: "Record", millis: 3_000, meetingId: id, running: true },
+        { _tag: "Share", millis: 4_000, meetingId: id, user: "ou_bob", running: true },
+        { _tag: "Kickout", millis: 5_000, meetingId: id, user: "ou_bob" },
+        { _tag: "End", millis: 6_000, meetingId: id }
+      ]
+    }, (pushed) =>
+      Effect.gen(function*() {
+        yield* TestClock.adjust("1 minute")
+        for (const [, { meeting }] of pushed) assert.include(meeting, { id })
+        assert.deepStrictEqual([...new Set(names(pushed))].toSorted(), [
+          "all_meeting_ended",
+          "all_meeting_started",
+          "join_meeting",
+          "leave_meeting",
+          "meeting_ended",
+          "meeting_started",
+          "participant_meeting_ended",
+          "participant_meeting_joined",
+          "participant_meeting_started",
+          "recording_ended",
+          "recording_ready",
+          "recording_started",
+          "share_ended",
+          "share_started"
+        ])
+      })))
+
   it.effect("screens are shared, people are removed, and any event is pushed", () =>
     pushing({
       meetings: [weekly],

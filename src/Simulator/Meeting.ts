@@ -136,6 +136,7 @@ export const make = (options: MeetingOptions, directory: Directory, home: string
     }
   })
   const status = options.status ?? "in_progress"
+  const startedAt = options.startedAt ?? now
   const meeting: Meeting = {
     id: options.id,
     tenant: options.tenant ?? home,
@@ -145,8 +146,8 @@ export const make = (options: MeetingOptions, directory: Directory, home: string
     status,
     host: undefined,
     participants,
-    startedAt: options.startedAt ?? now,
-    endedAt: status === "ended" ? now : undefined,
+    startedAt,
+    endedAt: status === "ended" ? Math.max(startedAt, now) : undefined,
     apiReserved: options.apiReserved ?? options.calendarEventId === undefined,
     reserveId: options.reserveId,
     calendarEventId: options.calendarEventId,

@@ -86,8 +86,7 @@ export const fromOptions = (
   }
 }
 
-/** What a meeting has from its reservation. */
-export const meetingOf = (
+const meetingOf = (
   { meetingNo, owner, settings: { auto_record, topic }, tenant }: Reserve
 ): Partial<MeetingOptions> => ({
   apiReserved: true,
@@ -97,3 +96,9 @@ export const meetingOf = (
   ...(auto_record === true ? { recorded: true } : {}),
   ...(typeof topic === "string" && topic !== "" ? { topic } : {})
 })
+
+/** The options of a meeting, with what it has from its reservation. */
+export const inMeeting = (options: MeetingOptions, { reserves }: Reserves): MeetingOptions => {
+  const reserve = reserves.get(options.reserveId ?? "")
+  return reserve === undefined ? options : { ...options, ...meetingOf(reserve) }
+}

@@ -94,7 +94,6 @@ export const make = (
     if (ticket !== undefined) tickets.add(appId, App.reveal(ticket))
   }
   const people = (options.people ?? []).map((person) => Person.make(person, directory))
-  const meetings = (options.meetings ?? []).map((meeting) => Meeting.make(meeting, directory, home, now))
   const subscriptions = Subscriptions.make()
   for (const { subscribed, user } of options.people ?? []) {
     if (subscribed !== true) continue
@@ -114,10 +113,13 @@ export const make = (
     subscriptions,
     reserves: new Map(),
     reservesMade: 0,
-    meetings: new Map(meetings.map((meeting) => [meeting.id, meeting])),
+    meetings: new Map(),
     writes: []
   }
   for (const reserve of options.reserves ?? []) Reserve.add(world, Reserve.fromOptions(reserve, directory, now))
+  for (const meeting of options.meetings ?? []) {
+    world.meetings.set(meeting.id, Meeting.make(Reserve.inMeeting(meeting, world), directory, home, now))
+  }
   return world
 }
 

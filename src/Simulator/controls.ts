@@ -99,16 +99,10 @@ export const make = (
     startMeeting: (options: Meetings.MeetingOptions) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         if (world.meetings.has(options.id)) return mistake(`The simulator has a meeting ${options.id} already`)
-        const reserve = world.reserves.get(options.reserveId ?? "")
-        if (options.reserveId !== undefined && reserve === undefined) {
+        if (options.reserveId !== undefined && !world.reserves.has(options.reserveId)) {
           return mistake(`The simulator has no reservation ${options.reserveId}`)
         }
-        const started = Meetings.make(
-          { ...options, ...reserve && Reserve.meetingOf(reserve) },
-          world.directory,
-          homeTenant(world.app),
-          now
-        )
+        const started = Meetings.make(Reserve.inMeeting(options, world), world.directory, homeTenant(world.app), now)
         world.meetings.set(started.id, started)
         return pushes.events(startEvents(world, started))
       }),
