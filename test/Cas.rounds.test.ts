@@ -182,6 +182,24 @@ describe("rounds", () => {
       assert.deepStrictEqual([began, fiber.pollUnsafe()], [4, Exit.void])
     }))
 
+  it.effect("keep to a retry that reads the time when the wall clock is set back", () =>
+    Effect.gen(function*() {
+      const wall = yield* wallClock
+      let began = 0
+      const round = Effect.suspend(() => {
+        began++
+        if (began === 2) wall.setBy(-3_600_000)
+        return bad
+      })
+      const retry = Schedule.upTo(Schedule.spaced(1_000), { duration: 2_500 })
+      const fiber = yield* Stream.runDrain(Cas.rounds(round, { retry })).pipe(
+        Effect.provideService(Clock.Clock, wall.clock),
+        Effect.forkChild
+      )
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual([began, fiber.pollUnsafe()], [4, Exit.fail("bad")])
+    }))
+
   it.effect("wait for their consumer", () =>
     Effect.gen(function*() {
       const { began, round } = scripted()

@@ -85,6 +85,23 @@ describe("a message", () => {
       })
     }))
 
+  it.effect("is a sign of life, whatever it is", () =>
+    Effect.forEach(
+      [eventFrame(envelope("1")), eventFrame(envelope("1"), { type: "card" }), "text"],
+      (frame) =>
+        Effect.gen(function*() {
+          const { message, state } = yield* collecting
+          // Two minutes between pings: the second is answered within forty seconds, the third is not.
+          yield* TestClock.adjust("159 seconds")
+          yield* message(frame)
+          yield* TestClock.adjust("2 minutes")
+          assert.strictEqual((yield* state)._tag, "Connected")
+          yield* TestClock.adjust("1 second")
+          yield* settle
+          assert.strictEqual((yield* state)._tag, "Waiting")
+        })
+    ))
+
   it.effect("that cannot be read is refused, and others are not disturbed", () =>
     Effect.gen(function*() {
       const { ids, message, server, state } = yield* collecting

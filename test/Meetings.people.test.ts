@@ -184,6 +184,19 @@ describe("invite", () => {
       assert.strictEqual(server.calls.length, 1)
     }))
 
+  it.effect("does not fail if each may have been invited: every reply was lost", () =>
+    on(
+      {
+        people: contacts(),
+        faults: [0, 1, 2].map((nth) => ({ endpoint: "invite", nth, fault: { _tag: "DropAfter" } }))
+      },
+      Effect.gen(function*() {
+        const outcomes = shown(yield* invite(people))
+        assert.deepStrictEqual(outcomes, people.map(({ id }) => `${id} TransportError`))
+        assert.strictEqual(yield* statusOf("ou_guest24"), "ringing")
+      })
+    ))
+
   it.effect("tells the reasons apart if nobody was invited for several", () =>
     on(
       { busyInvitee: "calleeIsBusy", people: contacts({ ou_guest0: { busy: true } }) },

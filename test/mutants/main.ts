@@ -11,6 +11,7 @@ import * as events from "./events.ts"
 import * as interruption from "./interruption.ts"
 import * as maintain from "./maintain.ts"
 import type { Mutant, Test } from "./Mutant.ts"
+import * as people from "./people.ts"
 import * as plugged from "./plugged.ts"
 import * as queue from "./queue.ts"
 import { forEach, type Tree } from "./trees.ts"
@@ -18,7 +19,7 @@ import * as wire from "./wire.ts"
 
 const words = process.argv.slice(2)
 
-const mutants = [answers, bounds, events, interruption, maintain, plugged, queue, wire].flatMap(({ mutants }) =>
+const mutants = [answers, bounds, events, interruption, maintain, people, plugged, queue, wire].flatMap(({ mutants }) =>
   mutants
 )
   .filter(

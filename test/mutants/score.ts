@@ -1,40 +1,68 @@
 /**
- * The mutation score of the engine: the share of small changes to its source that its tests notice.
- * `tsx test/mutants/score.ts [seconds] [file …]`, the changes in an order that is random but always the same.
+ * The mutation score of the engine: the share of small changes to its source that its tests notice. Other sources have one,
+ * too, if they are named. `tsx test/mutants/score.ts [seconds] [file …]`, the changes in an order that is random but always
+ * the same.
  */
 import { readFileSync } from "node:fs"
 import { parseSync, type Span, Visitor } from "oxc-parser"
 import { forEach } from "./trees.ts"
 
-const engine = [
-  "reducer",
-  "Queue",
-  "Intent",
-  "Outcome",
-  "RetryBudget",
-  "Operation",
-  "Recorder",
-  "hold",
-  "failure",
-  "errors",
-  "Policy",
-  "Report",
-  "telemetry"
+/** Sources, and the tests that must notice what is changed in them. */
+interface Subject {
+  readonly files: ReadonlyArray<string>
+  readonly tests: ReadonlyArray<string>
+}
+
+const engine: Subject = {
+  files: [
+    "reducer",
+    "Queue",
+    "Intent",
+    "Outcome",
+    "RetryBudget",
+    "Operation",
+    "Recorder",
+    "hold",
+    "failure",
+    "errors",
+    "Policy",
+    "Report",
+    "telemetry"
+  ].map((name) => `src/Cas/${name}.ts`),
+  tests: [
+    "answers",
+    "budget",
+    "errors",
+    "hold",
+    "intents",
+    "interruption",
+    "policy",
+    "queue",
+    "report",
+    "schedules",
+    "telemetry",
+    "timeout"
+  ].map((subject) => `test/Cas.${subject}.test.ts`)
+}
+
+const others: ReadonlyArray<Subject> = [
+  {
+    files: ["src/Cas/maintain.ts", "src/Cas/rounds.ts"],
+    tests: ["test/Cas.maintain.test.ts", "test/Cas.rounds.test.ts"]
+  },
+  { files: ["src/Meetings/people.ts"], tests: ["test/Meetings.people.test.ts"] },
+  { files: ["src/Meetings/numbers.ts"], tests: ["test/Meetings.numbers.test.ts"] },
+  { files: ["src/Meetings/presence.ts"], tests: ["test/Meetings.keepHost.test.ts", "test/Meetings.watch.test.ts"] },
+  {
+    files: [
+      "src/Events.ts",
+      ...["connection", "discover", "frame", "join", "settings"]
+        .map((name) => `src/LongConnection/${name}.ts`)
+    ],
+    tests: ["Events.consumers", "Events.histories", "LongConnection", "LongConnection.frame", "LongConnection.messages"]
+      .map((name) => `test/${name}.test.ts`)
+  }
 ]
-const tests = [
-  "answers",
-  "budget",
-  "errors",
-  "hold",
-  "intents",
-  "interruption",
-  "policy",
-  "queue",
-  "report",
-  "schedules",
-  "telemetry",
-  "timeout"
-].map((subject) => `test/Cas.${subject}.test.ts`)
 
 interface Change extends Span {
   readonly file: string
@@ -126,7 +154,10 @@ const shuffled = <A>(items: ReadonlyArray<A>): ReadonlyArray<A> => {
 }
 
 const [seconds = "900", ...only] = process.argv.slice(2)
-const files = only.length > 0 ? only : engine.map((name) => `src/Cas/${name}.ts`)
+const files = only.length > 0 ? only : engine.files
+/** Those of the engine, unless another subject has the file. */
+const testsOf = (file: string) => (others.find((subject) => subject.files.includes(file)) ?? engine).tests
+const tests = [...new Set(files.flatMap(testsOf))]
 const changes = files.flatMap(changesOf)
 const until = performance.now() + Number(seconds) * 1_000
 const tried: Array<Change & { readonly survived: boolean }> = []
@@ -139,7 +170,7 @@ await forEach(shuffled(changes), async (tree) => {
   const code = await tree.changed(
     file,
     (source) => source.slice(0, start) + by + source.slice(end),
-    () => tree.test(...tests, "--bail=1", "--reporter=dot", "--no-isolate", "--no-file-parallelism")
+    () => tree.test(...testsOf(file), "--bail=1", "--reporter=dot", "--no-isolate", "--no-file-parallelism")
   )
   const survived = code === 0
   tried.push({ ...change, survived })
