@@ -50,6 +50,7 @@ import * as Stream from "effect/Stream"
 import * as Cas from "./Cas.ts"
 import { mixed } from "./internal/idTypes.ts"
 import { withSpan } from "./internal/telemetry.ts"
+import { LarkConfig } from "./LarkConfig.ts"
 import { LarkHttp } from "./LarkHttp.ts"
 import * as Meeting from "./Meeting.ts"
 import type { MeetingId } from "./MeetingId.ts"
@@ -232,10 +233,14 @@ export const make = Effect.gen(function*() {
     lookup: (_key: string) => Effect.succeed(Option.none<MeetingUser.MeetingUser>())
   })
   const sharedBudget = Cas.makeRetryBudget()
+  const turns = yield* Cas.Turns
+  const { appId } = yield* LarkConfig
+  const makeQueue = <T extends MeetingUser.IdType>(idType: T): Cas.Queue<string, MeetingUser.MeetingUser<T>> =>
+    Cas.makeQueue(turns?.guard(MeetingUser.schema(idType)))
   const queues: { readonly [T in MeetingUser.IdType]: Cas.Queue<string, MeetingUser.MeetingUser<T>> } = {
-    open_id: Cas.makeQueue(),
-    union_id: Cas.makeQueue(),
-    user_id: Cas.makeQueue()
+    open_id: makeQueue("open_id"),
+    union_id: makeQueue("union_id"),
+    user_id: makeQueue("user_id")
   }
 
   const moveHost = Effect.fnUntraced(function*<T extends MeetingUser.IdType, E, R>(
@@ -255,7 +260,8 @@ export const make = Effect.gen(function*() {
 
     // Another tenant may not even see the meeting, so what it saw is no hint.
     const tenant = Option.getOrElse(yield* Effect.serviceOption(Tenant), () => "")
-    const key = `${tenant} ${idType} ${meetingId}`
+    // An open_id names a user in one app only.
+    const key = `${appId} ${tenant} ${idType} ${meetingId}`
     const seen = Option.filter(yield* Cache.get(lastSeen, key), inKind)
     const forget = Cache.invalidate(lastSeen, key)
 
@@ -296,7 +302,7 @@ export const make = Effect.gen(function*() {
  *
  * @category layers
  */
-export const layer: Layer.Layer<Meetings, never, LarkHttp> = Layer.effect(Meetings, make)
+export const layer: Layer.Layer<Meetings, never, LarkHttp | LarkConfig> = Layer.effect(Meetings, make)
 
 /**
  * Reads a meeting, with users by `open_id`, or by the kind of id asked for. Fails with `ErrorOf<"get">`.

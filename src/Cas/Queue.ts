@@ -5,10 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { type CasError, InvalidPolicy } from "./errors.ts"
 import type { Intent } from "./Intent.ts"
+import { type Entry, type Guard, hasTurn, type Line, stopWaiting } from "./Line.ts"
 import { millisOf, now } from "./monotonic.ts"
 import { fromHint, Operation, type Options } from "./Operation.ts"
 import { boundsOf, Policy } from "./Policy.ts"
-import type { Failure } from "./reducer.ts"
 import type { Register, Reported } from "./Register.ts"
 import type { Report } from "./Report.ts"
 import * as telemetry from "./telemetry.ts"
@@ -55,31 +55,6 @@ export interface Queue<in K, A> {
   readonly size: Effect.Effect<number>
 }
 
-/** One operation in a lane. */
-interface Entry {
-  /** Why it gets no turn. */
-  end: Failure<never, never> | undefined
-  /** Resumes the fiber that waits for the turn, or for the end. */
-  wake: () => void
-}
-
-/** Exists while an operation has the turn. */
-interface Lane<A> {
-  /** In the order of their calls: the first has the turn, and only its own end takes it away. */
-  readonly entries: Set<Entry>
-  /** The value that the last operation saw, and when the request that showed it left. */
-  baton: { readonly value: A; readonly leftAt: number } | undefined
-}
-
-const hasTurn = <A>(lane: Lane<A>, entry: Entry): boolean => lane.entries.values().next().value === entry
-
-/** The only way out of waiting but the turn. In one step with the place in the lane. */
-const stopWaiting = <A>(lane: Lane<A>, entry: Entry, end: Failure<never, never>): void => {
-  if (hasTurn(lane, entry) || !lane.entries.delete(entry)) return
-  entry.end = end
-  entry.wake()
-}
-
 /**
  * Makes a queue for registers that are identified by a key, compared with `===`.
  *
@@ -106,8 +81,8 @@ const stopWaiting = <A>(lane: Lane<A>, entry: Entry, end: Failure<never, never>)
  *
  * @category constructors
  */
-export const makeQueue = <K, A>(): Queue<K, A> => {
-  const lanes = new Map<K, Lane<A>>()
+export const makeQueue = <K, A>(guard?: (key: K, line: Line<A>) => Guard): Queue<K, A> => {
+  const lines = new Map<K, Line<A>>()
 
   const run = <E, R, C, PE, PR>(
     key: K,
@@ -124,26 +99,34 @@ export const makeQueue = <K, A>(): Queue<K, A> => {
         const clock = fiber.getRef(Clock.Clock)
         const invokedAt = now(clock)
         const elapsed = () => millisOf(now(clock) - invokedAt)
-        const entry: Entry = { end: undefined, wake: () => {} }
-        const lane: Lane<A> = lanes.get(key) ?? { entries: new Set(), baton: undefined }
-        if (options.latest === true) {
-          for (const earlier of lane.entries) stopWaiting(lane, earlier, { _tag: "Superseded", actual: Option.none() })
+        const entry: Entry = {
+          fiber,
+          invokedAt,
+          isLatest: options.latest,
+          end: undefined,
+          wake: () => {}
         }
-        lanes.set(key, lane)
-        lane.entries.add(entry)
+        const line: Line<A> = lines.get(key) ?? { entries: new Set(), baton: undefined, guard: undefined }
+        line.guard ??= guard?.(key, line)
+        if (options.latest === true) {
+          for (const earlier of line.entries) stopWaiting(line, earlier, { _tag: "Superseded", actual: Option.none() })
+        }
+        lines.set(key, line)
+        line.entries.add(entry)
         telemetry.queueLength.modifyUnsafe(1, context)
+        line.guard?.joined(entry)
 
         const woken = Effect.callback<void>((resume) => {
           // Not at once: an operation that ends would run the next one inside of itself.
           entry.wake = () => fiber.currentDispatcher.scheduleTask(() => resume(Effect.void), 0)
-          if (entry.end !== undefined || hasTurn(lane, entry)) resume(Effect.void)
+          if (entry.end !== undefined || hasTurn(line, entry)) resume(Effect.void)
         })
         const late = Effect.map(
           Effect.suspend(() => Effect.sleep(Math.max(bounds.deadline - elapsed(), 0))),
-          () => stopWaiting(lane, entry, { _tag: "Exhausted", limit: "deadline", wait: "turn" })
+          () => stopWaiting(line, entry, { _tag: "Exhausted", limit: "deadline", wait: "turn" })
         )
         const turn = Effect.map(
-          hasTurn(lane, entry) ? Effect.void : Effect.raceFirst(woken, late),
+          hasTurn(line, entry) ? Effect.void : Effect.raceFirst(woken, late),
           () => {
             if (entry.end === undefined) telemetry.queueWaits.updateUnsafe(Duration.millis(elapsed()), context)
             return entry.end
@@ -154,29 +137,29 @@ export const makeQueue = <K, A>(): Queue<K, A> => {
         return new Operation(fiber, { register, intent, options, policy, bounds }, {
           invokedAt,
           turn,
-          known: () =>
-            lane.baton === undefined
-              ? fromHint(options.hint)
-              : { value: lane.baton.value, isWitness: lane.baton.leftAt > invokedAt, isAged: false },
+          known: () => {
+            const { baton } = line
+            return baton ? { ...baton, isWitness: baton.leftAt > entry.invokedAt } : fromHint(options.hint)
+          },
           observed: (value, leftAt) => {
-            if (!isUncertain) lane.baton = { value, leftAt }
+            if (!isUncertain) line.baton = { value, leftAt, isAged: false }
           },
           uncertain: () => {
             isUncertain = true
-            lane.baton = undefined
+            line.baton = undefined
           },
           ended: () => {
             telemetry.queueLength.modifyUnsafe(-1, context)
-            const hadTurn = hasTurn(lane, entry)
-            lane.entries.delete(entry)
-            if (!hadTurn) return
-            const [next] = lane.entries
-            if (next === undefined) lanes.delete(key)
-            else next.wake()
+            const hadTurn = hasTurn(line, entry)
+            line.entries.delete(entry)
+            const [next] = line.entries
+            if (next === undefined && lines.get(key) === line) lines.delete(key)
+            if (line.guard !== undefined) line.guard.left(hadTurn)
+            else if (hadTurn) next?.wake()
           }
         }).run(restore)
       })
     )
 
-  return { run, size: Effect.sync(() => lanes.size) }
+  return { run, size: Effect.sync(() => lines.size) }
 }

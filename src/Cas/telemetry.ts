@@ -25,9 +25,11 @@ const counters = (id: string, label: string, description: string) => {
 const operations = counters("cas_operations_total", "outcome", "Operations that ended, by outcome.")
 const swaps = counters("cas_swaps_total", "answer", "Swaps, by answer.")
 const reads = counters("cas_reads_total", "answer", "Reads, by answer.")
+export const turns = counters("cas_turns_total", "answer", "Shared turns that were asked for, by answer.")
 
 const waits = Metric.timer("cas_wait", { description: "All sleeps of one operation together." })
 export const queueWaits = Metric.timer("cas_queue_wait", { description: "The wait of one operation for its turn." })
+export const turnWaits = Metric.timer("cas_turn_wait", { description: "The wait for a shared turn." })
 export const queueLength = Metric.gauge("cas_queue_length", {
   description: "Operations in queues, waiting or under way."
 })
