@@ -335,11 +335,36 @@ describe("the time of an event", () => {
     ["1608725989000", 1_608_725_989_000],
     ["1608725989000123", 1_608_725_989_000],
     ["1608725989", 1_608_725_989_000],
+    ["1608725989000123456", 1_608_725_989_000],
+    [1608725989, 1_608_725_989_000],
+    [1608725989000, 1_608_725_989_000],
+    [1608725989000123, 1_608_725_989_000],
+    ["1608725989.5", 1_608_725_989_500],
     ["", undefined],
+    ["0", undefined],
+    [0, undefined],
+    ["-1608725989", undefined],
+    [-1608725989, undefined],
+    [NaN, undefined],
+    [Infinity, undefined],
+    ["0x5f9abf92", undefined],
+    ["1e9", undefined],
+    [null, undefined],
+    [["1608725989"], undefined],
     ["soon", undefined],
     ["9".repeat(40), undefined]
-  ])("%j", (create_time, millis) => {
-    const { createdAt } = read({ schema: "2.0", header: { ...header, create_time }, event: {} })
-    assert.strictEqual(Option.getOrUndefined(Option.map(createdAt, DateTime.toEpochMillis)), millis)
+  ])("%j", (time, millis) => {
+    const event = read({
+      schema: "2.0",
+      header: { ...header, create_time: time },
+      event: { meeting: { ...wireMeeting, start_time: time, end_time: time }, operator: {} }
+    })
+    const { createdAt } = event
+    assert("meeting" in event)
+    const { endTime, startTime } = event.meeting
+    assert.deepStrictEqual(
+      [createdAt, startTime, endTime].map((at) => Option.getOrUndefined(Option.map(at, DateTime.toEpochMillis))),
+      [millis, millis, millis]
+    )
   })
 })

@@ -1,5 +1,5 @@
 /** The events of the platform, read from its two envelopes, schema 1 and schema 2. */
-import * as DateTime from "effect/DateTime"
+import type * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -157,13 +157,6 @@ const rowOf = (type: string): Row<Event> | undefined => {
   return Object.hasOwn(rows, name) ? rows[name as keyof typeof rows] : undefined
 }
 
-/** A time in seconds, milliseconds or microseconds, told apart by its size: each is a time after 1973. */
-const instant = (text: string): Option.Option<DateTime.Utc> => {
-  if (!/^\d+(\.\d+)?$/.test(text)) return Option.none()
-  const time = Number(text)
-  return DateTime.make(time < 1e11 ? time * 1_000 : time < 1e14 ? time : time / 1_000)
-}
-
 /**
  * The event in an envelope of either schema, parsed from JSON; none if it is not one.
  *
@@ -187,7 +180,7 @@ export const fromWire = (message: unknown): Option.Option<Event> => {
     schema: isSecond ? "2.0" : "1.0",
     appId: wire.someText(about["app_id"]),
     tenantKey: wire.someText(about["tenant_key"]),
-    createdAt: instant(wire.text(header[isSecond ? "create_time" : "ts"])),
+    createdAt: field.time(header[isSecond ? "create_time" : "ts"]),
     data
   }
   return Option.orElse(

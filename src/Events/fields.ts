@@ -6,7 +6,7 @@
  * Lenient: text that is absent is empty, and what has another type counts as absent. Only an event about something that it
  * does not name cannot be read.
  */
-import type * as DateTime from "effect/DateTime"
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -45,12 +45,24 @@ export const id = (name: string): Field<string> => ({
   read: (data) => wire.text(data[name]) || undefined
 })
 
+const numeral = (value: unknown): string => Predicate.isNumber(value) ? String(value) : wire.text(value)
+
+/**
+ * A time in seconds, milliseconds, microseconds or nanoseconds, told apart by its size: each is a time after 1973. In a string
+ * or not.
+ */
+export const time = (value: unknown): Option.Option<DateTime.Utc> => {
+  const text = numeral(value)
+  const time = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0
+  if (time === 0) return Option.none()
+  return DateTime.make(time < 1e11 ? time * 1e3 : time < 1e14 ? time : time < 1e17 ? time / 1e3 : time / 1e6)
+}
+
 /** A whole number of milliseconds, in a string or not. */
 export const millis = (name: string): Field<Option.Option<Duration.Duration>> => ({
   schema: Schema.Option(Schema.Duration),
   read: (data) => {
-    const value = data[name]
-    const text = Predicate.isNumber(value) ? String(value) : wire.text(value)
+    const text = numeral(data[name])
     return /^\d{1,15}$/.test(text) ? Option.some(Duration.millis(Number(text))) : Option.none()
   }
 })
@@ -107,8 +119,8 @@ export const meeting: Field<Meeting> = {
         meetingNo: Option.liftPredicate(wire.text(meeting["meeting_no"]), MeetingNo.isMeetingNo),
         hostUser: EventUser.fromWire(meeting["host_user"]),
         owner: EventUser.fromWire(meeting["owner"]),
-        startTime: wire.time(meeting["start_time"]),
-        endTime: wire.time(meeting["end_time"]),
+        startTime: time(meeting["start_time"]),
+        endTime: time(meeting["end_time"]),
         calendarEventId: wire.someText(meeting["calendar_event_id"])
       }
       : undefined
