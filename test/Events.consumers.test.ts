@@ -443,6 +443,24 @@ describe("the set of handled events", () => {
       assert.deepStrictEqual(seen, ["1"])
     }))
 
+  it.effect("is not asked after the source has refused or closed, either", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      const scope = yield* Scope.make()
+      const { deliver, refuse } = yield* Scope.provide(Events.make, scope).pipe(
+        Effect.provideService(Events.HandledEvents, {
+          has: () => Effect.sync(() => asked++ > 0),
+          add: () => Effect.void
+        })
+      )
+      const waiting = yield* inBackground(deliver(Option.getOrThrow(Events.fromWire(ended("1")))))
+      yield* refuse(new Events.Refused({ reason: "forbidden", msg: "" }))
+      assert.isFalse(yield* Fiber.join(waiting))
+      yield* Scope.close(scope, Exit.void)
+      assert.isFalse(yield* deliver(Option.getOrThrow(Events.fromWire(ended("2")))))
+      assert.strictEqual(asked, 0)
+    }))
+
   it.effect("that claims an event in `has` has it handled once by both sources at the same moment", () =>
     Effect.gen(function*() {
       const claimed = new Set<string>()

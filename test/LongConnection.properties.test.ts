@@ -90,14 +90,15 @@ describe("every event", () => {
     { arbitrary: { runs: 60 } }
   )
 
-  it.effect("of 10,000 is handled once, through ten reconnections", () =>
+  it.effect("of 10,000 is handled once, through ten reconnections and a consumer that stops and comes back", () =>
     connect(
       { longConnection: { pingInterval: 600 } },
       Effect.gen(function*() {
         const simulator = yield* Simulator.Simulator
-        const { ids } = yield* consume
+        const handled: Array<string> = []
+        let consumer = yield* consume
         for (let batch = 0; batch < 10; batch++) {
-          // Half of a batch is on its way when the connection breaks off.
+          // Half of a batch is on its way when the connection breaks off, or when the consumer stops before it does.
           const pushing = yield* Effect.forkChild(
             Effect.forEach(
               Array.from({ length: 1_000 }, (_, index) => String(batch * 1_000 + index)),
@@ -105,14 +106,24 @@ describe("every event", () => {
               { concurrency: 50, discard: true }
             )
           )
-          while (ids.length < batch * 1_000 + 500) yield* Effect.yieldNow
+          const before = consumer.ids.length
+          while (consumer.ids.length < before + 500) yield* Effect.yieldNow
+          const stops = batch % 2 === 0
+          if (stops) {
+            yield* Fiber.interrupt(consumer.fiber)
+            handled.push(...consumer.ids)
+            yield* TestClock.adjust("5 seconds")
+          }
           yield* simulator.closeConnections()
           yield* TestClock.adjust("1 minute")
+          if (stops) consumer = yield* consume
           yield* Fiber.join(pushing)
           yield* TestClock.adjust("10 minutes")
         }
-        assert.lengthOf(ids, 10_000)
-        assert.strictEqual(new Set(ids).size, 10_000)
+        yield* TestClock.adjust("2 hours")
+        handled.push(...consumer.ids)
+        assert.lengthOf(handled, 10_000)
+        assert.strictEqual(new Set(handled).size, 10_000)
         assert.lengthOf(yield* discoveries, 11)
         const attempts = (yield* simulator.pushes).map(({ attempts }) => attempts.map(({ status }) => status))
         assert.isTrue(attempts.every((statuses) => statuses.at(-1) === 200))
