@@ -92,9 +92,53 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "events: an event that nobody consumes is claimed",
     file: events,
-    find: "consumers.size === 0 ? Effect.succeed(false) : ",
+    find: "      if (consumers.size === 0) return false\n",
     replace: "",
-    killer: consumer("is not asked while nobody consumes events: it may claim them")
+    killer: consumer("is not asked after the source has refused or closed, either")
+  },
+  {
+    name: "events: an event is refused at once while nobody consumes any",
+    file: events,
+    find: "consumers.size === 0 ? hold(event) : give(event)",
+    replace: "give(event)",
+    killer: consumer("holds an event for a consumer that starts, or starts again, within 2.5 seconds")
+  },
+  {
+    name: "events: any number of events waits for a consumer",
+    file: events,
+    find: "held >= defaultCapacity",
+    replace: "held < 0",
+    killer: consumer("holds 1,000 events while nobody consumes any, and refuses more at once")
+  },
+  {
+    name: "events: each delivery of an event whose handler hangs waits for it",
+    file: events,
+    find: "if (isRepeated) {",
+    replace: "if (isRepeated && event.id === \"\") {",
+    killer: consumer("has one delivery waiting for it, whose outcome all later ones share")
+  },
+  {
+    name: "events: the trace of a consumer grows for ever",
+    file: events,
+    find: "    root: true,\n",
+    replace: "",
+    killer: testIn("telemetry.events")(
+      "is the root of a trace, linked to the delivery and the consumer, with the spans of the handler below"
+    )
+  },
+  {
+    name: "events: the trace of a layer grows for ever",
+    file: longConnection,
+    find: "Context.omit(Tracer.ParentSpan)(context)",
+    replace: "context",
+    killer: testIn("telemetry.events")("asks for each address in a trace of its own")
+  },
+  {
+    name: "events: a time in nanoseconds is one in microseconds",
+    file: "src/Events/fields.ts",
+    find: "time < 1e17 ? time / 1e3 : time / 1e6",
+    replace: "time / 1e3",
+    killer: testIn("Events")("\"1608725989000123456\"")
   },
   {
     name: "events: the answer comes after the platform has given up",
@@ -234,9 +278,18 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "events: a connection that was lost late counts on",
     file: longConnection,
-    find: "        attempts = 0\n        return",
-    replace: "        return",
+    find: "        attempts = 0\n",
+    replace: "",
     killer: connection("that was opened again starts with the nonce")
+  },
+  {
+    name: "events: a connection that ends before a ping is answered counts as one",
+    file: longConnection,
+    find: "        isConnected = true\n",
+    replace: "        isConnected = true\n        attempts = 0\n",
+    killer: connection(
+      "that ends before it answers a ping is opened again at every interval, as one that does not come about"
+    )
   },
   {
     name: "events: connects without a pause",
