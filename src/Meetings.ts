@@ -70,10 +70,12 @@ export {
   MeetingBrief
 } from "./Meetings/numbers.ts"
 export {
+  type AbandonedPeople,
   invite,
   type InviteError,
   kickout,
   type KickoutError,
+  type PeopleOptions,
   type PersonOutcome,
   PersonOutcomeSchema
 } from "./Meetings/people.ts"

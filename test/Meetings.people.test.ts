@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Redacted, Schema } from "effect"
-import { Lark, type LarkError, type LarkHttp, Meetings, MeetingUser, UserToken } from "effect-lark-meetings"
+import { type Duration, Effect, Exit, Fiber, Layer, Option, Redacted, Schema } from "effect"
+import { Lark, type LarkError, type LarkHttp, Meetings, MeetingUser, RateLimits, UserToken } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
+import { TestClock } from "effect/testing"
 import * as platform from "./fixtures/http/platform.ts"
 import { observe } from "./fixtures/observe.ts"
-import { alice, asUser, bob, called, carol, dave, id, meetings, on, room } from "./fixtures/World.ts"
+import { alice, asUser, bob, called, carol, dave, elapse, id, meetings, on, onClock, room } from "./fixtures/World.ts"
 
 const people = Array.from({ length: 25 }, (_, nth) => MeetingUser.openId(`ou_guest${nth}`))
 
@@ -128,11 +129,6 @@ describe("invite", () => {
       assert.deepStrictEqual(yield* tag({}, [alice]), ["CannotOperateSelf", 1])
       const busy = { busyInvitee: "calleeIsBusy", people: contacts({ ou_guest0: { busy: true } }) } as const
       assert.deepStrictEqual(yield* tag(busy, people.slice(0, 1)), ["CalleeIsBusy", 1])
-      const throttled = { endpoint: "invite", fault: { _tag: "Throttle", reset: 1, status: 429 } } as const
-      assert.deepStrictEqual(
-        yield* tag({ faults: [0, 1, 2].map((nth) => ({ ...throttled, nth })) }),
-        ["RateLimited", 3]
-      )
     }))
 
   it.effect("invites as many as there is room for", () =>
@@ -204,7 +200,7 @@ describe("invite", () => {
         assert.deepStrictEqual(shown(outcomes), ["ou_alice CannotOperateSelf", "ou_guest0 CalleeIsBusy"]))
     ))
 
-  it.effect("sends the others after a later request that is throttled, but not after a refusal", () =>
+  it.effect("sends the others after a request that may have been executed, but not after a refusal of all", () =>
     Effect.gen(function*() {
       const outcomesAfter = (fault: Simulator.Fault) =>
         on(
@@ -214,9 +210,9 @@ describe("invite", () => {
             return [outcomes[0], outcomes[10], outcomes[20], (yield* called).length]
           })
         )
-      assert.deepStrictEqual(yield* outcomesAfter({ _tag: "Throttle", reset: 1, status: 429 }), [
+      assert.deepStrictEqual(yield* outcomesAfter({ _tag: "DropAfter" }), [
         "ou_guest0 done",
-        "ou_guest10 RateLimited",
+        "ou_guest10 TransportError",
         "ou_guest20 done",
         3
       ])
@@ -261,6 +257,154 @@ describe("invite", () => {
         assert.strictEqual(error._tag, "OperatorNotInMeeting")
       })
     ))
+})
+
+/** When each `invite` was sent, in milliseconds after the first. */
+const invitedAt = Simulator.Simulator.use((simulator) =>
+  Effect.map(simulator.requests, (requests) => {
+    const times = requests.flatMap(({ at, endpoint }) => endpoint === "invite" ? [at] : [])
+    return times.map((at) => at - (times[0] ?? 0))
+  })
+)
+
+/** An answer of 429 to each of these requests. */
+const throttled = (reset: number, ...nths: ReadonlyArray<number>) =>
+  nths.map((nth) => ({ endpoint: "invite", nth, fault: { _tag: "Throttle", reset, status: 429 } }) as const)
+
+describe("a request that a rate limit refused", () => {
+  it.effect("is sent again after the wait that the platform asks for, and nobody is lost", () =>
+    Effect.forEach(["without RateLimits", "with RateLimits"], (how) =>
+      elapse(
+        Effect.gen(function*() {
+          const outcomes = yield* invite(people)
+          assert.deepStrictEqual(shown(outcomes), people.map(({ id }) => `${id} done`))
+          const [first, limited, again, ...others] = yield* invitedAt
+          assert.deepStrictEqual([first, others.length], [0, 2])
+          // The second 429 came without a wait.
+          assert.approximately(again! - limited!, 30_000, 100, how)
+          assert.approximately(others[0]! - again!, 1_000, 100, how)
+          assert.approximately(others[1]!, others[0]!, 100, how)
+        }).pipe(
+          Effect.provide(Lark.layer(Simulator.defaultApp)),
+          Effect.provide(how === "with RateLimits" ? RateLimits.layerMemory : Layer.empty),
+          Effect.provide(Simulator.layer({
+            meetings,
+            people: contacts(),
+            faults: [...throttled(30, 1), ...throttled(0, 2)]
+          }))
+        )
+      )))
+
+  it.effect("is sent again until its waits exceed a minute; those after it are not sent", () =>
+    onClock(
+      { people: contacts(), faults: throttled(25, 1, 2, 3, 4, 5) },
+      Effect.gen(function*() {
+        assert.deepStrictEqual(
+          shown(yield* invite(people)),
+          people.map(({ id }, nth) => `${id} ${nth < 10 ? "done" : "RateLimited"}`)
+        )
+        assert.deepStrictEqual(yield* invitedAt, [0, 0, 25_000, 50_000])
+      })
+    ))
+
+  it.effect("waits at most a minute for each request, not for all together", () =>
+    onClock(
+      { people: contacts(), faults: throttled(50, 0, 2, 4) },
+      Effect.gen(function*() {
+        assert.deepStrictEqual(shown(yield* invite(people)), people.map(({ id }) => `${id} done`))
+        assert.deepStrictEqual(yield* invitedAt, [0, 50_000, 50_000, 100_000, 100_000, 150_000])
+      })
+    ))
+
+  it.effect("fails the call after a minute if nobody was invited", () =>
+    onClock(
+      { people: contacts(), faults: throttled(3_600, 0, 1) },
+      Effect.gen(function*() {
+        assert.strictEqual((yield* Effect.flip(invite(people)))._tag, "RateLimited")
+        // No answer makes a call wait for more than a minute.
+        assert.deepStrictEqual(yield* invitedAt, [0, 60_000])
+      })
+    ))
+
+  it.effect("ends the call among people who are sent alone, too", () =>
+    onClock(
+      {
+        busyInvitee: "calleeIsBusy",
+        people: contacts({ ou_guest0: { busy: true } }),
+        faults: throttled(60, 3, 4)
+      },
+      Effect.gen(function*() {
+        assert.deepStrictEqual(
+          shown(yield* invite(people)),
+          people.map(({ id }, nth) => `${id} ${nth === 0 ? "CalleeIsBusy" : nth === 1 ? "done" : "RateLimited"}`)
+        )
+        assert.strictEqual((yield* called).length, 5)
+      })
+    ))
+})
+
+describe("an interruption", () => {
+  const abandonedAfter = (duration: Duration.Input, options: Simulator.Options) =>
+    on(
+      { people: contacts(), ...options },
+      Effect.gen(function*() {
+        const abandoned: Array<string> = []
+        const ids = (users: ReadonlyArray<MeetingUser.MeetingUser>) => users.map(({ id }) => id).join()
+        const onAbandoned: Meetings.PeopleOptions<"open_id", Meetings.InviteError>["onAbandoned"] = (known) =>
+          Effect.sync(() => abandoned.push(shown(known.outcomes).join(), ids(known.uncertain), ids(known.unsent)))
+        const inviting = asUser("ou_alice")(Meetings.invite(id, people.slice(0, 22), { onAbandoned }))
+        const fiber = yield* Effect.forkChild(Effect.timeoutOption(inviting, duration))
+        yield* TestClock.adjust("1 hour")
+        const result = yield* Fiber.join(fiber)
+        return { abandoned, isSome: Option.isSome(result) }
+      })
+    )
+  const some = (from: number, to: number, outcome = "") => people.slice(from, to).map(({ id }) => id + outcome).join()
+
+  it.effect("tells what is known of each person: answered, perhaps executed, not sent", () =>
+    Effect.gen(function*() {
+      // Each request takes two seconds.
+      const cut = yield* abandonedAfter("3 seconds", { latency: "2 seconds" })
+      assert.isFalse(cut.isSome)
+      assert.deepStrictEqual(cut.abandoned, [some(0, 10, " done"), some(10, 20), some(20, 22)])
+    }))
+
+  it.effect("knows that a request which waits for a rate limit was not executed", () =>
+    Effect.gen(function*() {
+      const { abandoned } = yield* abandonedAfter("10 seconds", { faults: throttled(30, 1) })
+      assert.deepStrictEqual(abandoned, [some(0, 10, " done"), "", some(10, 22)])
+    }))
+
+  it.effect("knows the outcomes of people who were sent alone", () =>
+    Effect.gen(function*() {
+      const { abandoned } = yield* abandonedAfter("5 seconds", {
+        busyInvitee: "calleeIsBusy",
+        people: contacts({ ou_guest0: { busy: true } }),
+        latency: "2 seconds"
+      })
+      assert.deepStrictEqual(abandoned, ["ou_guest0 CalleeIsBusy", some(1, 2), some(2, 22)])
+    }))
+
+  it.effect("that does not come is not reported", () =>
+    Effect.gen(function*() {
+      const ended = yield* abandonedAfter("1 hour", { latency: "2 seconds" })
+      assert.deepStrictEqual(ended, { abandoned: [], isSome: true })
+    }))
+
+  it.effect("does not wait for onAbandoned, and a defect is reported, too", () =>
+    Effect.gen(function*() {
+      const known: Array<number> = []
+      const broken = platform.make((_, nth) => nth === 0 ? platform.ok({}) : Effect.die("broken"))
+      const exit = yield* Meetings.kickout(id, people, {
+        onAbandoned: ({ outcomes, uncertain, unsent }) =>
+          Effect.andThen(
+            Effect.sync(() => known.push(outcomes.length, uncertain.length, unsent.length)),
+            Effect.never
+          )
+      }).pipe(Effect.exit, Effect.provide(Lark.layer(platform.app)), Effect.provide(broken.layer))
+      assert.isTrue(Exit.hasDies(exit))
+      assert.deepStrictEqual(known, [10, 10, 5])
+    }))
 })
 
 const kickout = (users: ReadonlyArray<MeetingUser.MeetingUser<"open_id">>) => Meetings.kickout(id, users)
@@ -414,7 +558,7 @@ const faultOf: Readonly<Record<(typeof faults)[number], Simulator.Fault | undefi
   none: undefined,
   DropBefore: { _tag: "DropBefore" },
   DropAfter: { _tag: "DropAfter" },
-  Throttle: { _tag: "Throttle", reset: 1, status: 429 },
+  Throttle: { _tag: "Throttle", reset: 20, status: 429 },
   ServerError: { _tag: "ServerError", status: 500, applied: true, body: "envelope" }
 }
 
@@ -427,7 +571,7 @@ describe("under any faults", () => {
       Schema.Literals(["failed", "calleeIsBusy"])
     ],
     ([planned, count, busyInvitee]) =>
-      on(
+      onClock(
         {
           busyInvitee,
           people: contacts({ ou_guest4: { busy: true }, ou_guest13: { busy: true } }, ["ou_guest17"]),

@@ -4,7 +4,9 @@
  * Source: Feishu Open Platform, vc-v1 `meeting` (invite, kickout).
  */
 import * as Arr from "effect/Array"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { oneIdType } from "../internal/idTypes.ts"
 import { withSpan } from "../internal/telemetry.ts"
@@ -93,6 +95,33 @@ export const PersonOutcomeSchema = <T extends MeetingUser.IdType, E, I>(
   ])
 }
 
+/**
+ * What is known of each person when an interruption or a defect ends `invite` or `kickout`.
+ *
+ * @category models
+ */
+export interface AbandonedPeople<out T extends MeetingUser.IdType, out E> {
+  /** The outcomes that were known, in the order given. */
+  readonly outcomes: ReadonlyArray<PersonOutcome<T, E>>
+  /** The people of the request that was cut: it may have been executed. */
+  readonly uncertain: ReadonlyArray<MeetingUser.MeetingUser<T>>
+  /** The people whom no request has named, and those whose request the platform refused to execute yet. */
+  readonly unsent: ReadonlyArray<MeetingUser.MeetingUser<T>>
+}
+
+/**
+ * The options of `invite` and `kickout`.
+ *
+ * @category models
+ */
+export interface PeopleOptions<in T extends MeetingUser.IdType, in E> {
+  /**
+   * Called, once, when an interruption or a defect ends the call, so that no outcome is lost. It runs on a fiber of its own,
+   * for which the interruption does not wait.
+   */
+  readonly onAbandoned?: ((abandoned: AbandonedPeople<T, E>) => Effect.Effect<void>) | undefined
+}
+
 type Users<T extends MeetingUser.IdType> = ReadonlyArray<MeetingUser.MeetingUser<T>>
 
 /** The most people in one request. Documented for `invite`; the official CLI has it for both. */
@@ -138,52 +167,117 @@ const targetNotInMeeting = 122004
 const isPersonal = (error: InviteError | KickoutError) =>
   personal.has(error._tag) || (error._tag === "UnknownApiError" && error.code === targetNotInMeeting)
 
-/** Whether the next request would be refused, too, since this one was for all of its people. */
-const isHopeless = (error: InviteError | KickoutError) =>
-  (error.retry === "never" || error.retry === "token") && (!isPersonal(error) || error._tag === "NoPermission")
+/** Whether the next request would be refused, too, whomever it names. */
+const isForEveryone = (error: InviteError | KickoutError) =>
+  error._tag === "RateLimited" || ((error.retry === "never" || error.retry === "token") && !isPersonal(error))
 
 const distinct = <T extends MeetingUser.IdType>(users: Iterable<MeetingUser.MeetingUser<T>>): Users<T> => [
   ...new Map(Array.from(users, (user) => [`${user.idType} ${user.userType} ${user.id}`, user])).values()
 ]
+
+/** How long one request waits for the rate limit in all. */
+const patience = Duration.minutes(1)
+
+/** The platform counts in whole seconds. */
+const shortestWait = Duration.seconds(1)
+
+/** Sends a request again that a rate limit refused: it was not executed. */
+const afterLimit = <A, E extends InviteError | KickoutError, R>(
+  request: Effect.Effect<A, E, R>,
+  left = patience
+): Effect.Effect<A, E, R> =>
+  Effect.catch(request, (error) => {
+    const wait = error._tag === "RateLimited" && Duration.max(error.retryAfter ?? shortestWait, shortestWait)
+    return wait && Duration.isLessThanOrEqualTo(wait, left)
+      ? Effect.delay(afterLimit(request, Duration.subtract(left, wait)), wait)
+      : Effect.fail(error)
+  })
 
 /** Sends the people in batches. Fails only if nothing can have been done, for one reason. */
 const forEveryone = <T extends MeetingUser.IdType, E extends InviteError | KickoutError, R>(
   endpoint: string,
   people: Iterable<MeetingUser.MeetingUser<T>>,
   field: string,
-  send: (idType: T, users: Users<T>) => Effect.Effect<unknown, E, R>
+  send: (idType: T, users: Users<T>) => Effect.Effect<unknown, E, R>,
+  { onAbandoned }: PeopleOptions<T, E> = {}
 ): Effect.Effect<ReadonlyArray<PersonOutcome<T, E>>, E | LarkError.InvalidParameter, R> =>
   Effect.gen(function*() {
     const users = distinct(people)
     const idType = yield* oneIdType(endpoint, "people", users)
     if (idType === undefined) return []
 
-    const attempt = (batch: Users<T>): Effect.Effect<ReadonlyArray<PersonOutcome<T, E>>, never, R> =>
-      Effect.matchEffect(send(idType, batch), {
-        onSuccess: (results) => Effect.succeed(reported(batch, wire.list(results), field)),
-        onFailure: (error) =>
-          batch.length > 1 && isPersonal(error)
-            ? Effect.map(Effect.forEach(batch, (user) => attempt([user])), (outcomes) => outcomes.flat())
-            : Effect.succeed(batch.map((user) => ({ user, outcome: "failed", error })))
+    /** In the order of the users, since the requests are. */
+    const outcomes = new Map<MeetingUser.MeetingUser<T>, PersonOutcome<T, E>>()
+    const note = (answered: ReadonlyArray<PersonOutcome<T, E>>) => {
+      for (const one of answered) outcomes.set(one.user, one)
+    }
+    const fail = (users: Users<T>, error: E) => note(users.map((user) => ({ user, outcome: "failed", error })))
+
+    /** The error with which all of them were refused for want of a right. */
+    const denial = (users: Users<T>): E | undefined => {
+      const errors = users.map((user) => {
+        const one = outcomes.get(user)
+        return one?.outcome === "failed" && one.error._tag === "NoPermission" ? one.error : undefined
+      })
+      return errors.includes(undefined) ? undefined : errors[0]
+    }
+
+    /** Whom the request names that is under way. */
+    let underWay: Users<T> = []
+    const request = (batch: Users<T>) =>
+      Effect.suspend(() => {
+        underWay = batch
+        return Effect.tapError(send(idType, batch), () => Effect.sync(() => underWay = []))
       })
 
-    const outcomes: Array<PersonOutcome<T, E>> = []
-    for (const batch of Arr.chunksOf(users, batchSize)) {
-      const last = yield* attempt(batch)
-      outcomes.push(...last)
-      const [error] = last.flatMap((one) => one.outcome === "failed" ? [one.error] : [])
-      if (error !== undefined && last.every((one) => one.outcome === "failed" && isHopeless(one.error))) {
-        outcomes.push(...users.slice(outcomes.length).map((user) => ({ user, outcome: "failed" as const, error })))
-        break
-      }
-    }
-    const failures = outcomes.flatMap((one) =>
+    /** Returns the error with which the platform would refuse the others, too. */
+    const attempt = (batch: Users<T>): Effect.Effect<E | undefined, never, R> =>
+      Effect.matchEffect(afterLimit(request(batch)), {
+        onSuccess: (results) =>
+          Effect.sync(() => {
+            note(reported(batch, wire.list(results), field))
+            return undefined
+          }),
+        onFailure: (error) =>
+          batch.length > 1 && isPersonal(error)
+            ? Effect.map(inTurn(batch.map((user) => [user])), (refusal) => refusal ?? denial(batch))
+            : Effect.sync(() => {
+              fail(batch, error)
+              return isForEveryone(error) ? error : undefined
+            })
+      })
+
+    const inTurn = (batches: ReadonlyArray<Users<T>>): Effect.Effect<E | undefined, never, R> =>
+      Effect.gen(function*() {
+        for (const [nth, batch] of batches.entries()) {
+          const refusal = yield* attempt(batch)
+          if (refusal !== undefined) {
+            fail(batches.slice(nth + 1).flat(), refusal)
+            return refusal
+          }
+        }
+        return undefined
+      })
+
+    const abandon = Effect.suspend(() => {
+      const [uncertain, unsent] = Arr.partition(
+        users.filter((user) => !outcomes.has(user)),
+        (user) => underWay.includes(user) ? Result.succeed(user) : Result.fail(user)
+      )
+      return onAbandoned?.({ outcomes: [...outcomes.values()], uncertain, unsent }) ?? Effect.void
+    })
+    // It cannot fail: it is interrupted, or dies.
+    yield* Effect.onError(inTurn(Arr.chunksOf(users, batchSize)), () =>
+      Effect.forkDetach(abandon, { startImmediately: true }))
+
+    const all = [...outcomes.values()]
+    const failures = all.flatMap((one) =>
       one.outcome === "failed" && one.error.retry !== "unknown" ? [one.error] : []
     )
     const [error] = failures
     return error !== undefined && failures.length === users.length && failures.every(({ _tag }) => _tag === error._tag)
       ? yield* Effect.fail(error)
-      : outcomes
+      : all
   })
 
 /**
@@ -194,13 +288,19 @@ const forEveryone = <T extends MeetingUser.IdType, E extends InviteError | Kicko
  * Any number of people, ten in a request, each once: the outcomes are those of the distinct people, in the order given. If
  * a request fails for what may be one person (a busy one, an invalid id), its people are sent again, one in a request. A
  * request that fails otherwise is the outcome of its people, and the others are still sent, unless the platform would
- * refuse those, too. Users only: wrap the call with `Lark.asUser`. Scope `vc:meeting`.
+ * refuse those, too.
+ *
+ * A request that gets a 429 (`RateLimited`) was not executed. It is sent again after the wait that the platform asks for, at
+ * least a second, as long as the waits of this request do not exceed a minute. After that, `RateLimited` is the outcome of its
+ * people and of all after them, who are not sent. With `RateLimits` the wait is the same, not twice as long. No other error is
+ * retried.
+ *
+ * Users only: wrap the call with `Lark.asUser`. Scope `vc:meeting`.
  *
  * **Gotchas**
  *
  * - `done` means that the platform calls them, not that they have joined.
- * - An interruption loses the outcomes of the requests that were answered. With a time limit, call `invite` for ten people at
- *   a time.
+ * - An interruption, such as that of `Effect.timeout`, leaves no outcome. `onAbandoned` gets what is known of each person.
  *
  * **Example** (Whom the platform could not call)
  *
@@ -227,7 +327,8 @@ const forEveryone = <T extends MeetingUser.IdType, E extends InviteError | Kicko
  */
 export const invite = <T extends MeetingUser.IdType>(
   meetingId: MeetingId,
-  people: Iterable<MeetingUser.MeetingUser<T>>
+  people: Iterable<MeetingUser.MeetingUser<T>>,
+  options?: PeopleOptions<NoInfer<T>, InviteError>
 ): Effect.Effect<ReadonlyArray<PersonOutcome<T, InviteError>>, InviteError, LarkHttp | UserToken> =>
   withSpan(
     forEveryone(inviteEndpoint.name, people, "status", (idType, users) =>
@@ -238,7 +339,7 @@ export const invite = <T extends MeetingUser.IdType>(
           body: { invitees: users.map(MeetingUser.toWire) }
         }),
         ({ invite_results }) => invite_results
-      )),
+      ), options),
     "Meetings.invite",
     () => ({ "lark.meeting_id": meetingId })
   )
@@ -248,7 +349,7 @@ export const invite = <T extends MeetingUser.IdType>(
  *
  * **Details**
  *
- * Batches and outcomes are those of `invite`. Runs as the app, or as the user inside `Lark.asUser`, who must be host or co-host.
+ * Batches, waits, outcomes and `onAbandoned` are those of `invite`. Runs as the app, or as the user inside `Lark.asUser`, who must be host or co-host.
  * Scope `vc:meeting`.
  *
  * **Gotchas**
@@ -260,7 +361,8 @@ export const invite = <T extends MeetingUser.IdType>(
  */
 export const kickout = <T extends MeetingUser.IdType>(
   meetingId: MeetingId,
-  people: Iterable<MeetingUser.MeetingUser<T>>
+  people: Iterable<MeetingUser.MeetingUser<T>>,
+  options?: PeopleOptions<NoInfer<T>, KickoutError>
 ): Effect.Effect<ReadonlyArray<PersonOutcome<T, KickoutError>>, KickoutError, LarkHttp> =>
   withSpan(
     forEveryone(kickoutEndpoint.name, people, "result", (idType, users) =>
@@ -271,7 +373,7 @@ export const kickout = <T extends MeetingUser.IdType>(
           body: { kickout_users: users.map(MeetingUser.toWire) }
         }),
         ({ kickout_results }) => kickout_results
-      )),
+      ), options),
     "Meetings.kickout",
     () => ({ "lark.meeting_id": meetingId })
   )
