@@ -190,7 +190,10 @@ export interface KeepHostOptions<T extends MeetingUser.IdType, E = never, R = ne
   extends
     Cas.MaintainOptions<MeetingUser.MeetingUser<T>, KeepHostError<T>, E, R>,
     Omit<SetHostOptions<T>, "hint" | "journal" | "latest">
-{}
+{
+  /** The kind of id that names users, for an intent that names none (`Cas.update`): `open_id` unless given. */
+  readonly idType?: T | undefined
+}
 
 /**
  * The meeting operations: each method has the input, the result and the errors of its endpoint.
@@ -466,7 +469,11 @@ const endsKeeping = <T extends MeetingUser.IdType>(error: KeepHostError<T>): boo
  * **Gotchas**
  *
  * - It is late as `watch` is.
- * - Run it as the app: a user can move the role only while being the host, and `NoPermission` ends it.
+ * - Run it as the app: a user can move the role only while being the host. Once somebody else is, the next move fails with
+ *   `NoPermission`, which ends the stream.
+ * - A meeting that names no host, or shows none to this app, cannot be moved: each round fails with
+ *   `CasConflictWithoutState`, which is emitted, and `retry` is the wait. `set_host` has to name the host in place, so
+ *   `keepHost` goes on once a snapshot shows one.
  * - A host who left and came back between the snapshot and the move may be moved, and is moved back at the next snapshot.
  * - With `user_id` the platform lists no rooms and telephones, so a room counts as absent.
  *
@@ -481,19 +488,19 @@ export const keepHost = <T extends MeetingUser.IdType, E = never, R = never>(
   KeepHostError<T> | Cas.Contested<MeetingUser.MeetingUser<T>> | E,
   Meetings | R
 > => {
-  const { ends = endsKeeping, maxMoves, poll, retry, settled, wake, ...how } = options
+  const { ends = endsKeeping, idType, maxMoves, poll, retry, settled, wake, ...how } = options
   const intent = "decide" in goal ? goal : Cas.ensure(goal)
-  const snapshot = get(meetingId, { idType: intent.values[0]?.idType, withParticipants: true })
+  const snapshot = get(meetingId, { idType: intent.values[0]?.idType ?? idType, withParticipants: true })
   return Cas.maintainWith<MeetingUser.MeetingUser<T>, KeepHostError<T>, Meetings, E, R>({
     equals: MeetingUser.equals,
     round: Effect.fnUntraced(function*(guard) {
       const meeting = yield* snapshot
       if (meeting.status === Meeting.Status.Ended) return yield* Cause.done()
       const broken = presence.brokenIn(meeting, intent)
-      return broken && (yield* setHost(meetingId, guard(broken), {
-        ...how,
-        hint: Option.getOrUndefined(meeting.hostUser)
-      }))
+      if (broken === undefined) return undefined
+      const hint = Option.getOrUndefined(meeting.hostUser)
+      if (hint === undefined && intent.values.length === 0) return yield* hostRegister.withoutHost()
+      return yield* setHost(meetingId, guard(broken), { ...how, hint })
     })
   }, { ends, maxMoves, poll, retry, settled, wake })
 }

@@ -292,14 +292,56 @@ describe("keepHost", () => {
         })
       )))
 
-  it.effect("reports that a meeting has no host, and goes on", () =>
+  it.effect("reports that a meeting has no host in each round, and goes on", () =>
+    Effect.forEach(
+      [
+        ["a user", chair],
+        ["a list", inTurn],
+        ["an update", Cas.update((host) => ({ _tag: MeetingUser.equals(host, chair) ? "Keep" : "Swap", to: chair }))]
+      ] as const satisfies ReadonlyArray<readonly [string, Parameters<typeof Meetings.keepHost<"open_id">>[1]]>,
+      ([how, goal]) =>
+        on(
+          { meetings: [{ id, participants: [chair] }] },
+          Effect.gen(function*() {
+            const { emitted, fiber } = yield* start(Meetings.keepHost(id, goal, poll))
+            yield* TestClock.adjust("10 seconds")
+            yield* simulated((simulator) => simulator.moveHost(id, carol))
+            yield* Fiber.interrupt(fiber)
+            assert.deepStrictEqual(
+              emitted,
+              [...Array.from({ length: 3 }, () => "CasConflictWithoutState"), "swapped"],
+              how
+            )
+          })
+        )
+    ))
+
+  it.effect("fails with the error of a meeting without a host when retry ends", () =>
     on(
       { meetings: [{ id, participants: [chair] }] },
       Effect.gen(function*() {
-        const { emitted, fiber } = yield* start(Meetings.keepHost(id, chair, poll))
-        yield* simulated((simulator) => simulator.moveHost(id, carol))
+        const retry = Schedule.spaced("5 seconds").pipe(Schedule.upTo({ times: 2 }))
+        const { emitted, fiber } = yield* start(Meetings.keepHost(id, chair, { retry }))
+        yield* TestClock.adjust("1 minute")
+        const error = yield* Effect.flip(Fiber.join(fiber))
+        assert.include(error.message, "no host")
+        assert.include(error.message, "try again later")
+        assert.deepStrictEqual([error._tag, emitted.length], ["CasConflictWithoutState", 2])
+      })
+    ))
+
+  it.effect("names users by the kind that an update is written for", () =>
+    on(
+      { meetings: [{ id, host: carol, participants: [chair] }] },
+      Effect.gen(function*() {
+        const unionChair = MeetingUser.unionId("on_alice")
+        const forChair = Cas.update<MeetingUser.MeetingUser<"union_id">>((host) =>
+          MeetingUser.equals(host, unionChair) ? { _tag: "Keep" } : { _tag: "Swap", to: unionChair }
+        )
+        const { emitted, fiber } = yield* start(Meetings.keepHost(id, forChair, { ...poll, idType: "union_id" }))
+        yield* TestClock.adjust("20 seconds")
         yield* Fiber.interrupt(fiber)
-        assert.deepStrictEqual(emitted, ["CasConflictWithoutState", "swapped"])
+        assert.deepStrictEqual([emitted, yield* hostNow], [["swapped"], "ou_alice"])
       })
     ))
 

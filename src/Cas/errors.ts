@@ -190,7 +190,7 @@ export class Indeterminate<out A = unknown, out Cause = unknown>
  * @category errors
  */
 export class ConflictWithoutState<out A = unknown>
-  extends failed("CasConflictWithoutState", "setup", "never", "Pass a hint.")
+  extends failed("CasConflictWithoutState", "setup", "never", "Pass a hint, or try again later.")
 {
   declare readonly report: FailureReport<A>
 }

@@ -131,7 +131,7 @@ const classifyError = (error: SwapError | ReadError): "unavailable" | "uncertain
     ? "uncertain"
     : undefined
 
-const words: Cas.Words = {
+const words = {
   value: "the host",
   hidden: "The meeting has no host, or the app may not see who it is",
   refusals: {
@@ -140,7 +140,10 @@ const words: Cas.Words = {
     NoCandidate: "Nobody on the list is in the meeting",
     OperatorNotHost: "Only the host can move the host role"
   }
-}
+} satisfies Cas.Words
+
+/** A snapshot shows no host, and nothing names one to expect. */
+export const withoutHost = () => new Cas.ConflictWithoutState<never>({ detail: words.hidden, report: Cas.neverBegan })
 
 /** The host of a meeting. */
 export const make = <T extends MeetingUser.IdType>(
