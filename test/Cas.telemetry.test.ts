@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Metric, Random, Schedule, Tracer } from "effect"
+import { Effect, Exit, Fiber, Metric, Random, Ref, Schedule, Stream, Tracer } from "effect"
 import { Cas } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import { makeTracer } from "./fixtures/observe.ts"
@@ -202,5 +202,40 @@ describe("a policy, described", () => {
       )
       const invalid = yield* Effect.flip(describe(Cas.Policy.make({ maxSwaps: 0 })))
       assert.strictEqual(invalid._tag, "CasInvalidPolicy")
+    }))
+})
+
+describe("a loop that maintains a value", () => {
+  it.effect("is counted by its moves, those that were undone, and when it gives up", () =>
+    Effect.gen(function*() {
+      const ref = yield* Ref.make("carol")
+      const register = {
+        equals: (a: string, b: string) => a === b,
+        read: Effect.map(Ref.get(ref), Cas.observed),
+        swap: (expected: string, desired: string) =>
+          Ref.modify(ref, (actual): readonly [Cas.Outcome<string>, string] =>
+            actual === expected ? [applied, desired] : [conflict(actual), actual])
+      }
+      /** A loop with a rival that moves the value after each of these rounds, the first of which has the number 0. */
+      const loop = (rounds: number, ...undoneAfter: ReadonlyArray<number>) =>
+        Effect.gen(function*() {
+          yield* Ref.set(ref, "carol")
+          const poll = Schedule.spaced("1 second").pipe(
+            Schedule.tap(({ attempt }) =>
+              undoneAfter.includes(attempt - 1) ? Ref.set(ref, "dave") : Effect.void
+            ),
+            Schedule.upTo({ times: rounds - 1 })
+          )
+          yield* Stream.runDrain(Cas.maintain(register, ensure("alice"), { poll, maxMoves: 3, settled: "2 seconds" }))
+        })
+      const counts = Effect.fnUntraced(function*(rounds: number, ...undoneAfter: ReadonlyArray<number>) {
+        const { metrics } = yield* observe(loop(rounds, ...undoneAfter))
+        return ["moved", "undone", "contested"].map((event) => metrics[`cas_maintain_total ${event}`] ?? 0)
+      })
+      assert.deepStrictEqual(yield* counts(5), [1, 0, 0])
+      assert.deepStrictEqual(yield* counts(5, 1), [2, 1, 0])
+      assert.deepStrictEqual(yield* counts(9, 0, 1, 2, 3, 4), [3, 3, 1])
+      // A move that had settled was not undone.
+      assert.deepStrictEqual(yield* counts(9, 4), [2, 0, 0])
     }))
 })

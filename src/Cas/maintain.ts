@@ -5,6 +5,7 @@ import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Equivalence from "effect/Equivalence"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
@@ -18,6 +19,7 @@ import type { Queue } from "./Queue.ts"
 import type { Register, Reported } from "./Register.ts"
 import { inWords, plural, type Report } from "./Report.ts"
 import { rounds, type RoundsOptions } from "./rounds.ts"
+import { counters } from "./telemetry.ts"
 
 /**
  * Somebody else undid as many moves in a row as `maxMoves` allows, and the value was not moved again.
@@ -62,6 +64,11 @@ export interface MaintainOptions<A, in E, out XE = never, out XR = never>
 
 /** The reason of a refusal of `guard`. */
 const contested = "CasContested"
+
+const maintained = counters("cas_maintain_total", "event", "Moves of loops that maintain a value, and their fate.")
+
+const count = (...events: ReadonlyArray<"moved" | "undone" | "contested">) =>
+  Effect.forEach(events, (event) => Metric.update(maintained(event), 1), { discard: true })
 
 /** A round that had nothing to do is not emitted. */
 const isEmitted = <A, E>(round: Result.Result<Report<A> | undefined, E>): round is Result.Result<Report<A>, E> =>
@@ -113,29 +120,34 @@ export const maintainWith = <A, E, R, XE = never, XR = never>(
       }
     })
 
-    const note = (report: Report<A> | undefined) => {
+    const note = (report: Report<A> | undefined): Effect.Effect<void> => {
       if (report !== undefined && report.effect !== "none") {
         // A move from the value that the last one left is an answer to the world, not to a rival.
-        if (!Option.exists(report.before, isOurs)) moves = moves + 1
+        const isFirst = Option.isNone(last)
+        const isAnswer = Option.exists(report.before, isOurs)
+        if (!isAnswer) moves = moves + 1
         last = Option.some(report.after)
         movedAt = now(clock)
-      } else if (
+        return isFirst || isAnswer ? count("moved") : count("undone", "moved")
+      }
+      if (
         (report === undefined || report.outcome === "already") && millisOf(now(clock) - movedAt) >= settled
       ) {
         moves = 0
         last = Option.none()
       }
+      return Effect.void
     }
 
-    const yields = (error: E | Cause.Done): E | Cause.Done => {
-      if (!(error instanceof errors.Refused && error.reason === contested)) return error
+    const yields = (error: E | Cause.Done): Effect.Effect<never, E | Cause.Done> => {
+      if (!(error instanceof errors.Refused && error.reason === contested)) return Effect.fail(error)
       yielded = new Contested<A>({ actual: error.actual, moves, settled })
-      return Cause.Done()
+      return Effect.andThen(count("undone", "contested"), Cause.done())
     }
 
     const noted = Effect.suspend(() => round(guard)).pipe(
-      Effect.tap((report) => Effect.sync(() => note(report))),
-      Effect.mapError(yields)
+      Effect.tap((report) => Effect.suspend(() => note(report))),
+      Effect.catch(yields)
     )
     return rounds(noted, options).pipe(
       Stream.filter(isEmitted),

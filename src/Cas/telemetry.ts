@@ -11,7 +11,7 @@ import type { Attempt, Evidence } from "./Report.ts"
  * A counter for each value of a label, made once. Each has a base of its own: counters with one base would replace each
  * other's labels in it, and it would compute its key anew for every update.
  */
-const counters = (id: string, label: string, description: string) => {
+export const counters = (id: string, label: string, description: string) => {
   const made = new Map<string, Metric.Counter<number>>()
   return (value: string): Metric.Counter<number> => {
     const known = made.get(value)
