@@ -28,7 +28,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "maintain: a move from its own value counts",
     file: maintain,
-    find: "if (!Option.exists(report.before, isOurs)) moves",
+    find: "if (!isAnswer) moves",
     replace: "moves",
     killer: maintains("is none if the intent itself moves on")
   },

@@ -46,23 +46,44 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "people: goes on after a refusal of all",
     file: people,
-    find: "last.every((one) => one.outcome === \"failed\" && isHopeless(one.error))",
-    replace: "false",
-    killer: invites("sends the others after a later request that is throttled, but not after a refusal")
+    find: "return isForEveryone(error) ? error : undefined",
+    replace: "return undefined",
+    killer: invites("sends the others after a request that may have been executed, but not after a refusal of all")
   },
   {
-    name: "people: stops at a request that is throttled",
+    name: "people: stops at a lost reply",
     file: people,
-    find: "one.outcome === \"failed\" && isHopeless(one.error))",
-    replace: "one.outcome === \"failed\")",
-    killer: invites("sends the others after a later request that is throttled, but not after a refusal")
+    find: "return isForEveryone(error) ? error : undefined",
+    replace: "return error",
+    killer: invites("sends the others after a request that may have been executed, but not after a refusal of all")
   },
   {
     name: "people: tries everybody alone though nobody may be removed",
     file: people,
-    find: " || error._tag === \"NoPermission\")",
-    replace: ")",
+    find: "refusal ?? denial(batch)",
+    replace: "refusal",
     killer: invites("removes the others if the host is among them, and stops if nobody may be removed")
+  },
+  {
+    name: "people: waits for a rate limit for ever",
+    file: people,
+    find: "Duration.subtract(left, wait)",
+    replace: "left",
+    killer: invites("is sent again until its waits exceed a minute; those after it are not sent")
+  },
+  {
+    name: "people: sends others while a rate limit lasts",
+    file: people,
+    find: "error._tag === \"RateLimited\" || ((",
+    replace: "((",
+    killer: invites("is sent again until its waits exceed a minute; those after it are not sent")
+  },
+  {
+    name: "people: a request that waits for a rate limit may have been executed",
+    file: people,
+    find: "Effect.tapError(send(idType, batch), () => Effect.sync(() => underWay = []))",
+    replace: "send(idType, batch)",
+    killer: invites("knows that a request which waits for a rate limit was not executed")
   },
   {
     name: "people: lost replies say that nobody was called",
