@@ -87,12 +87,12 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "success on interrupt",
     file: operation,
-    find: "this.inTime(begun, departure, () => register.swap(expected, desired))",
+    find: "this.inTime(begun, departure, () => register.swap(expected, desired), record)",
     replace: `this.inTime(begun, departure, () =>
         Effect.catchCause(register.swap(expected, desired), (cause) =>
           cause.reasons.some(({ _tag }) => _tag === "Interrupt")
             ? Effect.succeed({ _tag: "Applied", current: Option.none() })
-            : Effect.failCause(cause)))`,
+            : Effect.failCause(cause)), record)`,
     killer: interruption("inside the register is not success either")
   },
   {
