@@ -298,11 +298,15 @@ describe("a user who subscribed to the events of the own meetings", () => {
         assert.deepStrictEqual(yield* ask(api, type("ended")), [200, 0])
         assert.deepStrictEqual(yield* ask(api, type("locked")), [400, 121003])
         assert.deepStrictEqual(yield* ask(api, {}), [400, 121003])
+        assert.deepStrictEqual(yield* ask(api, type("ended"), "ou_alice"), [200, 0])
         assert.deepStrictEqual(yield* ask(`un${api}`, type("ended")), [200, 0])
         yield* simulator.startMeeting({ ...weekly, participants: [] })
         yield* simulator.joinMeeting(id, "ou_bob")
         yield* simulator.endMeeting(id)
-        assert.deepStrictEqual(participant(pushed), [["participant_meeting_joined", bob, [bob.id]]])
+        assert.deepStrictEqual(participant(pushed), [
+          ["participant_meeting_joined", bob, [bob.id]],
+          ["participant_meeting_ended", alice, [alice.id]]
+        ])
       })))
 })
 
