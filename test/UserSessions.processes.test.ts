@@ -16,29 +16,15 @@ import { createHash, randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import { createServer } from "node:http"
 import * as path from "node:path"
-import { pathToFileURL } from "node:url"
+import * as fromSource from "./fixtures/fromSource.ts"
 import * as SqliteClient from "./fixtures/SqliteClient.ts"
 
-const root = path.join(import.meta.dirname, "..")
 /** Set by `npm run test:processes`: it takes too long for every test run. */
 const refreshes = Number(
   process.env["REFRESHES"] ?? (process.env["npm_lifecycle_event"] === "test:processes" ? 200 : 0)
 )
 const claimTime = 3_000
 const users = ["ou_alice", "ou_bob", "ou_carol", "ou_dan"].map((id) => MeetingUser.openId(id))
-
-/** Resolves the name of the package to its sources, as `paths` does in tsconfig.json. */
-const preload = `data:text/javascript,${
-  encodeURIComponent(`
-    import { registerHooks } from "node:module"
-    registerHooks({
-      resolve: (name, context, next) => {
-        const match = /^effect-lark-meetings(?:[/]([^/]+))?$/.exec(name)
-        return next(match ? "${pathToFileURL(root)}/src/" + (match[1] ?? "index") + ".ts" : name, context)
-      }
-    })
-  `)
-}`
 
 /** A process was killed, or reported a lost reply. */
 interface Loss {
@@ -97,16 +83,11 @@ const program = Effect.fnUntraced(function*(storeName: string) {
   const start = (name: string) => {
     const child = spawn(
       process.execPath,
-      [
-        "--disable-warning=ExperimentalWarning",
-        "--import",
-        preload,
-        path.join(root, "test/fixtures/sessionProcess.ts")
-      ],
+      [...fromSource.execArgv, path.join(import.meta.dirname, "fixtures/sessionProcess.ts")],
       {
         env: {
           ...process.env,
-          NODE_COMPILE_CACHE: path.join(root, "node_modules/.cache/sessions"),
+          ...fromSource.env,
           LARK_APP_ID: appId,
           LARK_APP_SECRET: Redacted.value(appSecret),
           LARK_BASE_URL: baseUrl,

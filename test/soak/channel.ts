@@ -8,7 +8,7 @@ import { type ChildProcess, fork } from "node:child_process"
 const Count = Schema.Record(Schema.String, Schema.Int)
 
 /** A change of the host, with names instead of ids. */
-const Write = Schema.Struct({
+export const Write = Schema.Struct({
   meeting: Schema.String,
   before: Schema.String,
   after: Schema.String,
@@ -19,7 +19,7 @@ const Write = Schema.Struct({
 export type Write = typeof Write.Type
 
 /** A meeting that was ended by a request. */
-const Ending = Schema.Struct({ meeting: Schema.String, operation: Schema.Int })
+export const Ending = Schema.Struct({ meeting: Schema.String, operation: Schema.Int })
 export type Ending = typeof Ending.Type
 
 export const Slice = Schema.Struct({

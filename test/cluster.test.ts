@@ -1,0 +1,104 @@
+/**
+ * The findings of `npm run test:cluster` name the failures that they are made to find.
+ */
+import { describe, expect, it } from "vitest"
+import type { Record } from "./cluster/bed.ts"
+import type { Aftermath } from "./cluster/chaos.ts"
+import { failuresOf, holdUps } from "./cluster/findings.ts"
+import type { Performed } from "./cluster/messages.ts"
+
+const performed = (label: string): typeof Performed.Type => ({
+  label,
+  effect: "applied",
+  applied: [],
+  uncertain: [],
+  details: `timeline of ${label}`,
+  took: 40
+})
+
+const record = (called: number, ended: number, rest: Partial<Record> = {}): Record => ({
+  pod: "pod 1",
+  meeting: 0,
+  task: "Ensure",
+  called,
+  ended,
+  performed: performed("swapped"),
+  wasFrozen: false,
+  ...rest
+})
+
+/** Operations of 40 ms, one after the other. */
+const usual = Array.from({ length: 10 }, (_, index) => record(40 * index, 40 * index + 40))
+
+const aftermath = (records: ReadonlyArray<Record>, rest: Partial<Aftermath> = {}): Aftermath => ({
+  records,
+  discrepancies: [],
+  unended: 0,
+  kills: 1,
+  starts: 6,
+  totals: {
+    operations: records.length,
+    running: 0,
+    writes: 0,
+    rivals: 0,
+    applied: 0,
+    uncertain: 0,
+    late: 0,
+    unmatched: 0
+  },
+  ...rest
+})
+
+describe("the time that an operation held its meeting up", () => {
+  it("counts from its call, or from the end of the one before it on its meeting", () => {
+    const records = [record(0, 40), record(10, 100), record(150, 170), record(0, 200, { meeting: 1 })]
+    expect(holdUps(records).map(({ millis }) => millis)).toEqual([40, 60, 20, 200])
+  })
+
+  it("counts from the death of the process whose turn it was", () => {
+    const [, next] = holdUps([record(0, 1_000, { performed: undefined }), record(10, 1_500)])
+    expect(next?.millis).toBe(500)
+  })
+})
+
+describe("a run passes", () => {
+  it.each<[string, ReadonlyArray<Record>]>([
+    ["with successes", usual],
+    ["with an operation that a later one replaced", [
+      ...usual,
+      record(400, 440, { performed: performed("CasSuperseded") })
+    ]],
+    ["with the operations of a process that was killed", [...usual, record(400, 9_000, { performed: undefined })]],
+    ["with a failure while the process was frozen", [
+      ...usual,
+      record(400, 9_000, { performed: performed("CasExhausted"), wasFrozen: true })
+    ]],
+    ["with a failure of the plan", [
+      ...usual,
+      record(400, 440, { performed: performed("CasRefused"), task: "Planned" })
+    ]],
+    ["with a loss of 2.5 s", [...usual, record(400, 400 + 2_540)]]
+  ])("%s", (_, records) => expect(failuresOf(aftermath(records))).toEqual([]))
+})
+
+describe("a run fails", () => {
+  it.each<[string, Aftermath, string]>([
+    ["by a discrepancy", aftermath(usual, { discrepancies: ["claims effect none"] }), "claims effect none"],
+    ["by a call without an end", aftermath(usual, { unended: 2 }), "2 operations have not ended"],
+    [
+      "by an error",
+      aftermath([...usual, record(400, 440, { performed: performed("CasExhausted") })]),
+      "1 operations failed:\n  CasExhausted: pod 1 on meeting 0, called at 1970-01-01T00:00:00.400Z: timeline of CasExhausted"
+    ],
+    [
+      "by an interruption that nobody asked for",
+      aftermath([...usual, record(400, 440, { performed: performed("interrupted") })]),
+      "1 operations failed:\n  interrupted"
+    ],
+    [
+      "by a loss of more than 2.5 s",
+      aftermath([...usual, record(400, 400 + 2_541)]),
+      "1 operations lost more than 2500 ms"
+    ]
+  ])("%s", (_, run, text) => expect(failuresOf(run).join("\n")).toContain(text))
+})

@@ -1,0 +1,158 @@
+/**
+ * A run in which pods are killed and frozen, and their stores stopped and started, while all of them act on the same meetings.
+ */
+import { Clock, Effect, Exit, Fiber, Result, Scope } from "effect"
+import { type Seeded, seeded } from "../bench/Seeded.ts"
+import type { Bed, Pod, Record } from "./bed.ts"
+import type { PodOptions } from "./messages.ts"
+import type { Store } from "./stores.ts"
+
+export interface Options {
+  readonly seed: number
+  readonly kills: number
+  /** The fewest operations. */
+  readonly operations: number
+  /** The longest time that a pod is frozen or a store is gone, in seconds. */
+  readonly longest: number
+}
+
+type Event =
+  | { readonly _tag: "Kill" }
+  | { readonly _tag: "Freeze"; readonly seconds: number }
+  | { readonly _tag: "Outage"; readonly store: "postgres" | "redis"; readonly seconds: number }
+
+/** Nothing happens while fewer pods than `fewest` take part. */
+const shape = { pods: 5, fewest: 3, meetings: 10, targets: 500, inFlight: 6, planned: 0.15 }
+
+export const bedOptions = { latency: 20, meetings: shape.meetings, targets: shape.targets, rateLimits: false }
+
+/** Seconds from one event to the next. */
+const pace = [2, 5] as const
+
+/** How long what is under way may take to end after the last event, in milliseconds. */
+const patience = 120_000
+
+/** For ten kills one pod is frozen; for 25, each store is gone once. */
+const eventsOf = ({ kills, longest }: Options, random: Seeded): ReadonlyArray<Event> => {
+  const seconds = () => random.uniform(Math.min(2, longest), longest)
+  const some = (count: number, event: () => Event) => Array.from({ length: Math.max(1, Math.round(count)) }, event)
+  return [
+    ...Array.from({ length: kills }, (): Event => ({ _tag: "Kill" })),
+    ...some(kills / 10, () => ({ _tag: "Freeze", seconds: seconds() })),
+    ...some(kills / 25, () => ({ _tag: "Outage", store: "postgres", seconds: seconds() })),
+    ...some(kills / 25, () => ({ _tag: "Outage", store: "redis", seconds: seconds() }))
+  ].map((event) => ({ event, order: random.next() })).sort((a, b) => a.order - b.order).map(({ event }) => event)
+}
+
+export interface Aftermath {
+  readonly records: ReadonlyArray<Record>
+  readonly discrepancies: ReadonlyArray<string>
+  readonly unended: number
+  readonly kills: number
+  readonly starts: number
+  readonly totals: Bed["totals"]
+}
+
+export const chaos = Effect.fnUntraced(function*(
+  options: Options,
+  bed: Bed,
+  podOptions: Omit<PodOptions, "baseUrl" | "port">,
+  stores: Readonly<globalThis.Record<"postgres" | "redis", Store>>,
+  say: (text: string) => Effect.Effect<void>
+): Effect.fn.Return<Aftermath, never, Scope.Scope> {
+  const clock = yield* Clock.Clock
+  const random = seeded(options.seed)
+  const scope = yield* Effect.scope
+  const pods: Array<Pod> = []
+  const workers: Array<Fiber.Fiber<void>> = []
+  const began = clock.currentTimeMillisUnsafe()
+  let isOver = false
+  let kills = 0
+  let starts = 0
+
+  const tell = (text: string) =>
+    Effect.suspend(() =>
+      say(`${((clock.currentTimeMillisUnsafe() - began) / 1_000).toFixed(1).padStart(6)} s  ${text}`)
+    )
+
+  const work = (pod: Pod) =>
+    Effect.whileLoop({
+      while: () => !isOver && pod.isAlive(),
+      body: () =>
+        pod.perform(
+          random.below(shape.meetings),
+          random.chance(shape.planned)
+            ? { _tag: "Planned", seed: options.seed }
+            : { _tag: "Ensure", target: `p${random.below(shape.targets)}` }
+        ),
+      step: () => {}
+    })
+
+  /** A pod that cannot start, for want of its store, is started again. */
+  const launch: Effect.Effect<void> = Effect.gen(function*() {
+    const pod = yield* Scope.provide(bed.pod(podOptions), scope)
+    starts++
+    const ready = yield* Effect.result(pod.vitals)
+    if (Result.isFailure(ready)) return yield* Effect.andThen(Effect.sleep("1 second"), Effect.suspend(() => launch))
+    pods.push(pod)
+    for (let worker = 0; worker < shape.inFlight; worker++) workers.push(yield* Effect.forkIn(work(pod), scope))
+  })
+
+  const victim = () => {
+    const [pod] = pods.splice(random.below(pods.length), 1)
+    return pod
+  }
+
+  const happen = Effect.fnUntraced(function*(event: Event) {
+    switch (event._tag) {
+      case "Kill": {
+        const pod = victim()
+        if (pod === undefined) return
+        kills++
+        yield* tell(`${pod.name} is killed`)
+        yield* pod.end("SIGKILL")
+        return yield* launch
+      }
+      case "Freeze": {
+        const pod = victim()
+        if (pod === undefined) return
+        yield* tell(`${pod.name} is frozen for ${event.seconds.toFixed(0)} s`)
+        yield* pod.freeze(`${event.seconds} seconds`)
+        yield* Effect.sleep(`${event.seconds} seconds`)
+        pods.push(pod)
+        return
+      }
+      case "Outage": {
+        yield* tell(`${event.store} is gone for ${event.seconds.toFixed(0)} s`)
+        yield* stores[event.store].stop
+        yield* Effect.sleep(`${event.seconds} seconds`)
+        yield* stores[event.store].start
+        yield* tell(`${event.store} is back`)
+      }
+    }
+  })
+
+  yield* Effect.forEach(Array.from({ length: shape.pods }), () => launch, { concurrency: "unbounded" })
+  yield* tell(`${shape.pods} pods have started`)
+  const happening: Array<Fiber.Fiber<void>> = []
+  for (const event of eventsOf(options, random)) {
+    yield* Effect.sleep(`${random.uniform(...pace)} seconds`)
+    while (pods.length < shape.fewest) yield* Effect.sleep("100 millis")
+    happening.push(yield* Effect.forkChild(happen(event)))
+  }
+  yield* Fiber.joinAll(happening)
+  while (bed.totals.operations < options.operations) yield* Effect.sleep("200 millis")
+  // Long enough for the pods that came last to take part.
+  yield* Effect.sleep("5 seconds")
+  isOver = true
+  yield* tell("no more operations are called")
+  const ended = yield* Effect.exit(Effect.timeout(Fiber.joinAll(workers), patience))
+  return {
+    records: bed.records,
+    unended: Exit.isSuccess(ended) ? 0 : bed.totals.running,
+    discrepancies: yield* bed.close,
+    kills,
+    starts,
+    totals: bed.totals
+  }
+})
