@@ -4,23 +4,8 @@ import { RateLimits } from "effect-lark-meetings"
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { queryObjects } from "node:v8"
+import { admission, densest } from "./fixtures/sharedLimits.ts"
 import { wallClock } from "./fixtures/wallClock.ts"
-
-const admission = (options: Partial<RateLimits.Admission> = {}): RateLimits.Admission => ({
-  app: "cli_a",
-  endpoint: "vc.v1.meeting.get",
-  limits: RateLimits.tier4,
-  tenant: "",
-  fairnessKey: "1",
-  ...options
-})
-
-/** The most requests in any window of that length, both ends included. */
-const densest = (times: ReadonlyArray<number>, window: number): number =>
-  times.reduce((most, from, index) => {
-    const after = times.findIndex((time) => time > from + window)
-    return Math.max(most, (after === -1 ? times.length : after) - index)
-  }, 0)
 
 const inForce = Effect.map(RateLimits.RateLimits, (limits) => limits ?? assert.fail("no limits are in force"))
 
@@ -48,7 +33,7 @@ const admitted = (admissions: ReadonlyArray<RateLimits.Admission>, wait: Duratio
 const memory = Effect.provide(RateLimits.layerMemory)
 
 const on = (store: Layer.Layer<RateLimiter.RateLimiterStore>) =>
-  Effect.provide(RateLimits.layer.pipe(Layer.provide(RateLimiter.layer), Layer.provide(store)))
+  Effect.provide(RateLimits.layer({ pods: 1 }).pipe(Layer.provide(RateLimiter.layer), Layer.provide(store)))
 
 describe("a burst", () => {
   it.effect("of 2,000 requests stays within both limits of tier 4 and uses most of them", () =>
@@ -364,50 +349,14 @@ describe("an endpoint without known limits", () => {
     }).pipe(memory))
 })
 
-describe("a failed store", () => {
-  it.effect("admits requests", () => {
-    const failure = Effect.fail(
-      new RateLimiter.RateLimiterError({
-        reason: new RateLimiter.RateLimitStoreError({ message: "down", cause: new Error("down") })
-      })
-    )
-    const broken = Layer.succeed(RateLimiter.RateLimiterStore, {
-      fixedWindow: () => failure,
-      tokenBucket: () => failure,
-      adaptiveConsume: () => failure,
-      adaptiveFeedback: () => failure
-    })
-    return Effect.gen(function*() {
-      const limits = yield* inForce
-      const times = yield* admitted(Array.from({ length: 100 }, () => admission()), 0)
-      assert.lengthOf(times, 100)
-      yield* limits.heed(admission(), { status: 429, retryAfter: Duration.seconds(1), rateLimit: "5" })
-    }).pipe(on(broken))
-  })
-
-  it.effect("that never answers holds up a request for a second", () =>
-    Effect.gen(function*() {
-      const times = yield* admitted([admission(), admission()], "2 seconds")
-      assert.deepStrictEqual(times.map(({ at }) => at), [1_000, 2_000])
-      const limits = yield* inForce
-      const throttled = limits.heed(admission(), { status: 429, retryAfter: Duration.seconds(1), rateLimit: "5" })
-      const fiber = yield* Effect.forkChild(throttled)
-      yield* TestClock.adjust("1 second")
-      assert.isDefined(fiber.pollUnsafe())
-    }).pipe(on(Layer.succeed(RateLimiter.RateLimiterStore, {
-      fixedWindow: () => Effect.never,
-      tokenBucket: () => Effect.never,
-      adaptiveConsume: () => Effect.never,
-      adaptiveFeedback: () => Effect.never
-    }))))
-
-  it.effect("that asks for hours, as one shared by processes with different clocks may, delays by one minute", () =>
+describe("a store that asks for hours", () => {
+  it.effect("delays by the longest window", () =>
     Effect.gen(function*() {
       const [first] = yield* admitted([admission()], "3 minutes")
       assert.strictEqual(first?.at, 60_000)
     }).pipe(on(Layer.succeed(RateLimiter.RateLimiterStore, {
-      fixedWindow: () => Effect.die("not needed"),
-      tokenBucket: () => Effect.succeed([-1_000_000, 0] as const),
+      fixedWindow: () => Effect.succeed([1_000_000, 3_600_000] as const),
+      tokenBucket: () => Effect.die("not needed"),
       adaptiveConsume: () => Effect.succeed({ delay: Duration.hours(1), epoch: 0, phase: "cooldown" as const }),
       adaptiveFeedback: () => Effect.void
     }))))
