@@ -4,5 +4,46 @@
  * **Details**
  *
  * The application provides `Sharding`: `NodeClusterSocket.layer` or `NodeClusterHttp.layer` over a database.
+ *
+ * `layer` shares the turns on a meeting. Its operations run where they are called, with their schedules, tokens and
+ * deadlines; the processes agree on whose turn it is, and pass the last host that was seen. So operations of many processes
+ * on one meeting cost about one request each.
+ *
+ * Turns save requests. They are not needed for safety: the platform's compare-and-swap is. If a lane does not answer for two
+ * seconds, its owner died for example, operations run without a turn, as without this layer, and ask again after three
+ * seconds. No operation fails because of the cluster.
+ *
+ * **Gotchas**
+ *
+ * - The port of a runner has no authentication and no encryption. Keep it inside the network of the cluster: who reaches it
+ *   can read the ids of users and meetings, and delay operations, but move no host.
+ * - Processes whose lanes have different versions do not wait for each other. During a roll-out they contend for the host,
+ *   which is safe.
+ * - A process owns shards only some seconds after its start. Until the first owner is known, an operation may wait two
+ *   seconds for a turn, then runs without.
+ *
+ * **Example** (Two clients with one order, in one process)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { TestRunner } from "effect/cluster"
+ * import { Lark, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
+ * import * as Cluster from "effect-lark-meetings/Cluster"
+ * import * as Simulator from "effect-lark-meetings/Simulator"
+ *
+ * const id = MeetingId.make("6911188411932033028")
+ * const meetings = [{ id, host: "ou_alice", participants: ["ou_bob"] }]
+ *
+ * // An application has `NodeClusterSocket.layer` over a `PgClient.layer` in the place of `TestRunner`.
+ * const lark = Lark.layer(Simulator.defaultApp).pipe(
+ *   Layer.provide(Cluster.layer),
+ *   Layer.provide(TestRunner.layer),
+ *   Layer.provide(Simulator.layer({ meetings }))
+ * )
+ * const move = Meetings.setHost(id, MeetingUser.openId("ou_bob"))
+ * const report = await Effect.runPromise(Effect.provide(move, lark))
+ * console.log(report.outcome) // => swapped
+ * ```
  */
+export { layer } from "./Cluster/lane.ts"
 export * from "./Cluster/limits.ts"

@@ -27,6 +27,7 @@ export type Passed<A> =
   | { readonly _tag: "Unknown" }
   | { readonly _tag: "Unchanged" }
 
+const unchanged: Passed<never> = { _tag: "Unchanged" }
 const effectUnknown: Passed<never> = { _tag: "Unknown" }
 
 /**
@@ -50,19 +51,19 @@ export interface LaneAsk {
  *
  * @category models
  */
-export type LaneAnswer =
-  | { readonly _tag: "Granted"; readonly baton: Baton<unknown> | undefined }
+export type LaneAnswer<A> =
+  | { readonly _tag: "Granted"; readonly baton: Baton<A> | undefined }
   | { readonly _tag: "Superseded"; readonly ago: number }
 
 /** An ask that waits, or holds the turn. */
-interface Place {
+interface Place<A> {
   readonly asked: number
   readonly calledAt: number
   heardAt: number
   /** The number of the grant. */
   granted: number | undefined
-  answer: LaneAnswer | undefined
-  tell: (answer: LaneAnswer) => void
+  answer: LaneAnswer<A> | undefined
+  tell: (answer: LaneAnswer<A>) => void
 }
 
 /**
@@ -78,21 +79,21 @@ interface Place {
  *
  * @category models
  */
-export class TurnLane {
+export class TurnLane<A> {
   private sequence = 0
   /** When the last `latest` operation was called. */
   private latestAt = Number.NEGATIVE_INFINITY
   /** The value that the holder with this grant saw. */
-  private baton: { readonly value: unknown; readonly seer: number; isAged: boolean } | undefined = undefined
+  private baton: { readonly value: A; readonly seer: number; isAged: boolean } | undefined = undefined
   /** In the order of the asks: the first has the turn. */
-  private readonly places = new Map<string, Place>()
+  private readonly places = new Map<string, Place<A>>()
 
   get size(): number {
     return this.places.size
   }
 
   /** Tells the answer, at once or later, and at most once. */
-  ask({ at, id, latest, waited }: LaneAsk, tell: (answer: LaneAnswer) => void): void {
+  ask({ at, id, latest, waited }: LaneAsk, tell: (answer: LaneAnswer<A>) => void): void {
     const known = this.places.get(id)
     if (known !== undefined) {
       known.heardAt = at
@@ -102,7 +103,7 @@ export class TurnLane {
     }
     const calledAt = at - waited
     if (calledAt < this.latestAt) return tell({ _tag: "Superseded", ago: at - this.latestAt })
-    const superseded: Array<Place> = []
+    const superseded: Array<Place<A>> = []
     if (latest) {
       this.latestAt = calledAt
       for (const [other, place] of this.places) {
@@ -130,7 +131,7 @@ export class TurnLane {
   }
 
   /** Gives up a place, or gives the turn back. */
-  end(id: string, passed: Passed<unknown>, at: number): void {
+  end(id: string, passed: Passed<A>, at: number): void {
     const place = this.places.get(id)
     if (place === undefined) return
     this.places.delete(id)
@@ -139,6 +140,11 @@ export class TurnLane {
     if (passed._tag === "Unknown") this.baton = undefined
     if (this.places.size === 0 && this.baton !== undefined) this.baton.isAged = true
     this.grant(at)
+  }
+
+  /** Gives up the place whose answer is told to `tell`; not one that has asked again since. */
+  leave(id: string, tell: (answer: LaneAnswer<A>) => void, at: number): void {
+    if (this.places.get(id)?.tell === tell) this.end(id, unchanged, at)
   }
 
   /** Ends the asks that were not heard of for `lease`. What their operations did is unknown. */

@@ -33,7 +33,7 @@ export interface TurnAsk {
  *
  * @category models
  */
-export type TurnAnswer = LaneAnswer | { readonly _tag: "Lost" } | { readonly _tag: "Skipped" }
+export type TurnAnswer = LaneAnswer<Schema.Json> | { readonly _tag: "Lost" } | { readonly _tag: "Skipped" }
 
 /**
  * A place in a lane, wherever the lane is.
@@ -192,15 +192,15 @@ export const makeTurns = (enter: (ask: TurnAsk) => TurnPlace): Turns => ({
  * @category constructors
  */
 export const makeTurnsMemory = (): Turns => {
-  const lanes = new Map<string, TurnLane>()
+  const lanes = new Map<string, TurnLane<Schema.Json>>()
   let asks = 0
   return makeTurns(({ clock, key, latest, waited }) => {
     const millis = () => millisOf(now(clock))
-    const lane = lanes.get(key) ?? new TurnLane()
+    const lane = lanes.get(key) ?? new TurnLane<Schema.Json>()
     lanes.set(key, lane)
     const id = String(asks++)
-    let answer: LaneAnswer | undefined
-    let resume = (_: LaneAnswer) => {}
+    let answer: LaneAnswer<Schema.Json> | undefined
+    let resume = (_: LaneAnswer<Schema.Json>) => {}
     lane.ask({ id, at: millis(), waited, latest }, (given) => {
       answer = given
       resume(given)

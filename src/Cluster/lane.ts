@@ -1,0 +1,196 @@
+/** Turns on a meeting, handed out by a cluster entity: one lane for each key of a queue. */
+import * as Clock from "effect/Clock"
+import * as ClusterSchema from "effect/cluster/ClusterSchema"
+import * as Entity from "effect/cluster/Entity"
+import type * as Sharding from "effect/cluster/Sharding"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Rpc from "effect/rpc/Rpc"
+import * as Schema from "effect/Schema"
+import * as Cas from "../Cas.ts"
+import { monotonicMillis } from "../internal/monotonicClock.ts"
+
+const Passed = Schema.TaggedUnion({ Seen: { value: Schema.Json }, Unknown: {}, Unchanged: {} })
+
+const Answer = Schema.TaggedUnion({
+  Waiting: {},
+  Granted: {
+    baton: Schema.UndefinedOr(
+      Schema.Struct({ value: Schema.Json, isWitness: Schema.Boolean, isAged: Schema.Boolean })
+    )
+  },
+  Superseded: { ago: Schema.Finite }
+})
+
+/** Asks for a turn, and is asked again after `Waiting`. May be delivered twice. */
+const Take = Rpc.make("Take", {
+  payload: { id: Schema.String, waited: Schema.Finite, latest: Schema.Boolean },
+  success: Answer
+})
+
+/** The holder is still there. */
+const Keep = Rpc.make("Keep", { payload: { id: Schema.String } })
+
+/** Gives up the place, or gives the turn back. */
+const Pass = Rpc.make("Pass", { payload: { id: Schema.String, passed: Passed } })
+
+// Unary calls only: without TCP_NODELAY, a stream to another runner waits for delayed acknowledgements (90 ms).
+const Lane = Entity.make(
+  // The number is the version of the protocol. Runners of two versions have lanes of their own.
+  "effect-lark-meetings/Lane/1",
+  [Take, Keep, Pass]
+).annotate(ClusterSchema.ClientTracingEnabled, false)
+
+/** How long `Take` waits, in milliseconds. */
+const poll = 1_000
+
+/** Who was not heard of for so long, killed or frozen, loses the place, in milliseconds. */
+const lease = 2_000
+
+/** How often the holder says that it is there, in milliseconds. */
+const renewal = 500
+
+/** How long an operation waits for an answer before it runs without a turn, in milliseconds. */
+const patience = 2_000
+
+/** How long the lane of a key is not asked after there was no answer, in milliseconds. */
+const pause = 3_000
+
+/** Keys without an answer that are remembered. */
+const capacity = 1_000
+
+/** The lanes of the shards that this runner owns. */
+const handlers = Lane.toLayer(
+  Effect.map(Clock.Clock, (clock) => {
+    const lane = new Cas.TurnLane<Schema.Json>()
+    const now = () => monotonicMillis(clock)
+    return Lane.of({
+      Take: ({ payload }) =>
+        Effect.suspend(() => {
+          const answered = Deferred.makeUnsafe<typeof Answer.Type>()
+          const tell = (answer: Cas.LaneAnswer<Schema.Json>) => {
+            Deferred.doneUnsafe(answered, Exit.succeed(answer))
+          }
+          const at = now()
+          lane.ask({ ...payload, at }, tell)
+          const wait: Effect.Effect<typeof Answer.Type> = Effect.suspend(() => {
+            const left = at + poll - now()
+            if (left <= 0) {
+              lane.heard(payload.id, now())
+              return Effect.succeed({ _tag: "Waiting" })
+            }
+            // Those who wait see to it that a holder that is gone is not waited for. An idle lane has no timer.
+            const toLease = Math.max(lane.left(lease, now()), 1)
+            return Effect.flatMap(
+              Effect.timeoutOption(Deferred.await(answered), Math.min(left, toLease)),
+              Option.match({
+                onNone: () => {
+                  lane.expire(lease, now())
+                  return wait
+                },
+                onSome: Effect.succeed
+              })
+            )
+          })
+          // The caller has given up, or its connection is gone.
+          return Effect.onInterrupt(wait, () => Effect.sync(() => lane.leave(payload.id, tell, now())))
+        }),
+      Keep: ({ payload }) => Effect.sync(() => lane.heard(payload.id, now())),
+      Pass: ({ payload }) => Effect.sync(() => lane.end(payload.id, payload.passed, now()))
+    })
+  }),
+  // A defect must not restart the lane: all that is under way in it would run again.
+  { concurrency: "unbounded", disableFatalDefects: true }
+)
+
+const skipped: Cas.TurnPlace = { answer: Effect.succeed({ _tag: "Skipped" }), end: () => {} }
+
+const turns = Layer.effect(
+  Cas.Turns,
+  Effect.gen(function*() {
+    const clientOf = yield* Lane.client
+    const context = yield* Effect.context<never>()
+    const clock = yield* Clock.Clock
+    const now = () => monotonicMillis(clock)
+    const runner = yield* Random.nextInt
+    const passing = yield* FiberSet.make()
+    yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeoutOption(FiberSet.awaitEmpty(passing), "1 second")))
+    const fork = Effect.runForkWith(context)
+    const pass = yield* FiberSet.runtime(passing)()
+    const silentUntil = new Map<string, number>()
+    let asks = 0
+
+    const isSilent = (key: string): boolean => {
+      const until = silentUntil.get(key)
+      if (until === undefined) return false
+      if (now() < until) return true
+      silentUntil.delete(key)
+      return false
+    }
+
+    const becameSilent = (key: string): void => {
+      silentUntil.set(key, now() + pause)
+      const [oldest] = silentUntil.keys()
+      if (silentUntil.size > capacity && oldest !== undefined) silentUntil.delete(oldest)
+    }
+
+    return Cas.makeTurns(({ key, latest, waited }) => {
+      if (isSilent(key)) return skipped
+      const id = `${runner} ${asks++}`
+      const lane = clientOf(key)
+      const askedAt = now()
+      let calling: Fiber.Fiber<unknown, unknown> | undefined
+      let isOver = false
+
+      const end = (passed: typeof Passed.Type): void => {
+        if (isOver) return
+        isOver = true
+        calling?.interruptUnsafe()
+        // Its reply carries the acknowledgement: a call right after a discarded one would wait for a delayed one (40 ms).
+        pass(Effect.ignore(Effect.timeoutOption(lane.Pass({ id, passed }), patience)))
+      }
+
+      const answer: Effect.Effect<Cas.TurnAnswer> = Effect.suspend(() => {
+        // On a fiber of its own: the interruption of a call waits for the network, and a call may end in an interruption that
+        // nobody here has asked for.
+        const take = fork(lane.Take({ id, waited: waited + now() - askedAt, latest }))
+        calling = take
+        const ended = Effect.raceFirst(Fiber.await(take), Effect.as(Effect.sleep(patience), undefined))
+        return Effect.flatMap(ended, (exit): Effect.Effect<Cas.TurnAnswer> => {
+          if (exit === undefined || Exit.isFailure(exit)) {
+            becameSilent(key)
+            end({ _tag: "Unchanged" })
+            return Effect.succeed({ _tag: "Lost" })
+          }
+          const { value } = exit
+          if (value._tag === "Waiting") return answer
+          if (value._tag === "Granted") {
+            calling = fork(Effect.forever(Effect.andThen(Effect.sleep(renewal), Effect.exit(lane.Keep({ id })))))
+          } else isOver = true
+          return Effect.succeed(value)
+        })
+      })
+
+      return { answer, end }
+    })
+  })
+)
+
+/**
+ * Shares the turns on meetings between the processes of a cluster: provide it to `Lark.layer`, in every process. Works with
+ * whatever `Sharding` there is: `NodeClusterSocket`, `NodeClusterHttp`, `SingleRunner`, runners of clients only.
+ *
+ * **Details**
+ *
+ * Metrics: `cas_turns_total` and `cas_turn_wait`. A process that is killed or frozen while it has the turn holds up the next
+ * one for two seconds.
+ *
+ * @category layers
+ */
+export const layer: Layer.Layer<never, never, Sharding.Sharding> = Layer.merge(handlers, turns)
