@@ -47,3 +47,4 @@
  */
 export { layer } from "./Cluster/lane.ts"
 export * from "./Cluster/limits.ts"
+export * from "./Cluster/once.ts"
