@@ -5,7 +5,7 @@
  *
  * The platform pushes a ticket to the webhook (`Webhook.layerStore`) about once an hour. It is kept in the `KeyValueStore`,
  * sealed, under the id of the app. When there is no ticket, or it was rejected, `get` asks the platform to push one, at most once
- * a minute, and waits for the push until two seconds after the request.
+ * a minute, and waits for the push until two seconds after the request. With `Cluster.layerTokens` one process asks for all.
  *
  * **Gotchas**
  *
@@ -51,6 +51,7 @@ import * as Semaphore from "effect/Semaphore"
 import { monotonicMillis } from "./internal/monotonicClock.ts"
 import * as renewing from "./internal/renewing.ts"
 import { requestToken } from "./internal/requestToken.ts"
+import { SharedTokens } from "./internal/sharedTokens.ts"
 import { LarkConfig } from "./LarkConfig.ts"
 import { AppTicketMissing, SessionStoreError } from "./LarkError.ts"
 import { Seal } from "./Seal.ts"
@@ -101,12 +102,15 @@ const bounded = <A>(
   )
 
 const make = Effect.gen(function*() {
-  const { appId, appSecret, baseUrl } = yield* LarkConfig
+  const app = yield* LarkConfig
+  const { appId, appSecret, baseUrl } = app
   const client = yield* HttpClient.HttpClient
   const store = yield* KeyValueStore.KeyValueStore
   const seal = yield* Seal
   const context = yield* Effect.context<Scope.Scope>()
   const clock = Context.get(context, Clock.Clock)
+  const shared = Context.get(context, SharedTokens)
+  const claim = shared?.claim({ app, endpoint })
   const key = `effect-lark-meetings/app_ticket/${appId}`
 
   // A `KeyValueStore` cannot compare and write at once, so one fiber does both at a time.
@@ -133,13 +137,15 @@ const make = Effect.gen(function*() {
     context,
     fetch: ({ hold }) =>
       Effect.gen(function*() {
-        const answer = yield* Effect.result(requestToken(client, endpoint, `${baseUrl}/auth/v3/app_ticket/resend`, {
+        const isOwn = claim === undefined || (yield* claim)
+        const request = requestToken(client, endpoint, `${baseUrl}/auth/v3/app_ticket/resend`, {
           app_id: appId,
           app_secret: appSecret
-        }))
+        })
+        const isRequested = !isOwn || Result.isSuccess(yield* Effect.result(request))
         const at = monotonicMillis(clock)
-        const until = at + 60_000
-        const resend = Result.isSuccess(answer) ? "requested" : "failed"
+        const until = at + (isOwn ? 60_000 : shared?.claimTime ?? 0)
+        const resend = isRequested ? "requested" : "failed"
         return hold({ at, resend }, { renewFrom: until, usableUntil: until, freshUntil: at })
       })
   })

@@ -59,14 +59,15 @@ const make = Effect.fnUntraced(function*(
     send: (ticket?: Redacted.Redacted) => Effect.Effect<Granted, GenericError>
   ) => Effect.Effect<Granted, GenericError>
 ) {
-  const { appId, appSecret, baseUrl } = yield* LarkConfig
+  const app = yield* LarkConfig
+  const { appId, appSecret, baseUrl } = app
   const client = yield* HttpClient.HttpClient
   const context = yield* Effect.context<Scope.Scope>()
   const request = mint((ticket) => {
     const fields = { app_id: appId, app_secret: appSecret, app_ticket: ticket }
     return requestToken(client, endpoint, baseUrl + path, fields)
   })
-  return AppToken.of(mintedToken.make(context, { kind: "app", endpoint, request, field: "app_access_token" }))
+  return AppToken.of(mintedToken.make(context, { app, kind: "app", endpoint, request, field: "app_access_token" }))
 })
 
 /**

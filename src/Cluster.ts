@@ -4,6 +4,7 @@
  * **Details**
  *
  * The application provides `Sharding`: `NodeClusterSocket.layer` or `NodeClusterHttp.layer` over a database.
+ * `layerTokens` needs a `SessionStore` and a `Seal` instead.
  *
  * `layer` shares the turns on a meeting. Its operations run where they are called, with their schedules, tokens and
  * deadlines; the processes agree on whose turn it is, and pass the last host that was seen. So operations of many processes
@@ -48,3 +49,4 @@
 export { layer } from "./Cluster/lane.ts"
 export * from "./Cluster/limits.ts"
 export * from "./Cluster/once.ts"
+export * from "./Cluster/tokens.ts"

@@ -89,14 +89,14 @@ export const layerTenantToken: Layer.Layer<
 > = Layer.effect(
   TenantToken,
   Effect.gen(function*() {
-    const { baseUrl } = yield* LarkConfig.LarkConfig
+    const app = yield* LarkConfig.LarkConfig
     const client = yield* HttpClient.HttpClient
     const appTokens = yield* AppToken.AppToken
     const context = yield* Effect.context<Scope.Scope>()
 
     const requestFor = Effect.fnUntraced(function*(tenantKey: string) {
       const request = (appToken: Redacted.Redacted) =>
-        requestToken(client, endpoint, `${baseUrl}/auth/v3/tenant_access_token`, {
+        requestToken(client, endpoint, `${app.baseUrl}/auth/v3/tenant_access_token`, {
           app_access_token: appToken,
           tenant_key: tenantKey
         })
@@ -112,7 +112,9 @@ export const layerTenantToken: Layer.Layer<
     const kept = { capacity: 10_000, idleTime: Duration.hours(2) }
     const tokenOf = lruMap.make(Context.get(context, Clock.Clock), kept, (tenantKey) =>
       mintedToken.make(context, {
+        app,
         kind: "tenant",
+        tenant: tenantKey,
         endpoint,
         request: requestFor(tenantKey),
         field: "tenant_access_token"

@@ -13,6 +13,8 @@
  *   and `RateLimited` for as long as the platform asks to wait (a minute at most). After any other failure callers wait, and the
  *   next request is sent one, two, then every four seconds later.
  *
+ * Each process has its own token, unless `Cluster.layerTokens` is provided.
+ *
  * Source: Feishu, auth-v3 `tenant_access_token_internal` (custom apps) and `tenant_access_token` (store apps): a token is valid
  * for two hours at most, a new one is issued only in the last 30 minutes, and the old one stays valid until it expires.
  *
@@ -75,11 +77,13 @@ export class TenantToken extends Context.Service<TenantToken, {
 export const layer: Layer.Layer<TenantToken, never, LarkConfig | HttpClient.HttpClient> = Layer.effect(
   TenantToken,
   Effect.gen(function*() {
-    const { accountsUrl, appId, appSecret, baseUrl, oauthV3 } = yield* LarkConfig
+    const app = yield* LarkConfig
+    const { accountsUrl, appId, appSecret, baseUrl, oauthV3 } = app
     const client = yield* HttpClient.HttpClient
     const context = yield* Effect.context<Scope.Scope>()
     const endpoint = oauthV3 ? "oauth.v3.token" : "auth.v3.tenant_access_token.internal"
     const { get, reject } = mintedToken.make(context, {
+      app,
       kind: "tenant",
       endpoint,
       field: oauthV3 ? "access_token" : "tenant_access_token",

@@ -9,7 +9,7 @@ import {
   Effect,
   Exit,
   Fiber,
-  type Layer,
+  Layer,
   Logger,
   Metric,
   Option,
@@ -29,9 +29,11 @@ import {
   type MeetingUser,
   ReserveId,
   Reserves,
+  SessionStore,
   UndiciHttpClient,
   UserToken
 } from "effect-lark-meetings"
+import * as Cluster from "effect-lark-meetings/Cluster"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { FetchHttpClient, type HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
@@ -43,6 +45,7 @@ import { inspect } from "node:util"
 import { listen } from "./fixtures/http/listen.ts"
 import * as platform from "./fixtures/http/platform.ts"
 import { makeTracer } from "./fixtures/observe.ts"
+import * as plainSeal from "./fixtures/plainSeal.ts"
 import { shown } from "./fixtures/shown.ts"
 import { alice, bob, id } from "./fixtures/World.ts"
 
@@ -382,6 +385,50 @@ describe("no password of a meeting is shown", () => {
         Effect.flatMap(Schema.decodeUnknownEffect(Meeting.Meeting))
       )
       assert.deepStrictEqual(Option.map(meeting.password, Redacted.value), Option.some(password))
+    }))
+})
+
+describe("no secret is shown by processes that share tokens", () => {
+  type Store = Effect.Success<typeof SessionStore.SessionStore>
+
+  /** What the store does with a value that holds a token: the seal of this test leaves it readable. */
+  const stores: Readonly<Record<string, (store: Store) => Store>> = {
+    "works": (store) => store,
+    "dies with the value": (store) => ({ ...store, swap: (_, __, value) => Effect.die(new Error(value)) }),
+    "throws the value": (store) => ({
+      ...store,
+      swap: (_, __, value) => {
+        throw new Error(value)
+      }
+    }),
+    "has a cause with the value": (store) => ({
+      ...store,
+      swap: (_, __, value) => Effect.succeed(Cas.unknown(new Error(value)))
+    }),
+    "answers with garbage": (store) => ({
+      ...store,
+      get: () => Effect.succeedSome({ version: 1, value: `${mark} no record` })
+    })
+  }
+
+  it.effect.each(Object.keys(stores))("through a store that %s", (how) =>
+    Effect.gen(function*() {
+      const wrapped = Layer.effect(
+        SessionStore.SessionStore,
+        Effect.map(SessionStore.SessionStore, stores[how] ?? assert.fail())
+      )
+      const storage = Layer.merge(plainSeal.layer, Layer.provide(wrapped, SessionStore.layerMemory))
+      const feishu = platform.make(
+        (request, n) => n < 2 ? platform.failed(400, 99991663, `invalid: ${secretsIn(request)}`) : platform.ok({}),
+        (n) => platform.minted(tenantToken(n))
+      )
+      const pod = Lark.layer(app).pipe(Layer.provide(Cluster.layerTokens), Layer.provide([storage, feishu.layer]))
+      const { texts } = yield* observed(Effect.provide(
+        Effect.all([Effect.exit(Meetings.get(id)), Effect.exit(Meetings.setHost(id, bob))]),
+        pod
+      ))
+      assert.isTrue(texts.some((text) => text.includes("lark_shared_tokens_total")))
+      assertNoSecret(texts, how)
     }))
 })
 

@@ -11,6 +11,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Cas from "../Cas.ts"
 import { type Lifetime, lifetime } from "../internal/renewing.ts"
+import type { Found } from "../internal/sealedRecord.ts"
 import { ReauthorizationRequired, schemaOf, SessionStoreError } from "../LarkError.ts"
 import type { Grant } from "../OAuth.ts"
 
@@ -45,8 +46,8 @@ export type Live = typeof Live.Type
 export type Claim = Extract<Live["state"], { readonly _tag: "Refreshing" }>
 export type Access = typeof Access.Type
 
-/** What a read finds: nothing, a session, or data that the seal cannot open. */
-export type Content = Session | { readonly _tag: "Nothing" } | { readonly _tag: "Unreadable" }
+/** What a read finds. */
+export type Content = Found<Session>
 
 /** On the monotonic clock of this process, by the age that the token has on the wall clock. */
 export const lifetimeOf = (access: Access, now: number, monotonicNow: number): Lifetime => {

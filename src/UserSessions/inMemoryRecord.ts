@@ -2,9 +2,10 @@
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Cas from "../Cas.ts"
+import { equals } from "../internal/sealedRecord.ts"
 import { SessionStoreError } from "../LarkError.ts"
 import type { Grant } from "../OAuth.ts"
-import { equals, type SessionRecord, type Versioned } from "./record.ts"
+import type { SessionRecord, Versioned } from "./record.ts"
 import type { Options } from "./rotation.ts"
 
 const notKept = new SessionStoreError({

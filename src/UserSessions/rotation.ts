@@ -9,6 +9,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import * as claims from "../internal/claims.ts"
 import { monotonicMillis } from "../internal/monotonicClock.ts"
 import * as renewing from "../internal/renewing.ts"
 import { type GenericError, SessionStoreError, TransportError } from "../LarkError.ts"
@@ -27,7 +28,6 @@ export interface Options {
   readonly context: Context.Context<Scope.Scope>
 }
 
-const polling = Schedule.jittered(Schedule.min([Schedule.exponential("50 millis", 1.5), Schedule.spaced("1 second")]))
 const publishing = Schedule.spaced("5 seconds")
 
 export const make = ({ claimTime, context, newId, record, refresh }: Options) => {
@@ -50,13 +50,7 @@ export const make = ({ claimTime, context, newId, record, refresh }: Options) =>
       }
     })
 
-  /** The claim that this process saw last, and when it saw it first. */
-  let seen: { readonly claim: Session.Claim; readonly since: number } | undefined
-  const claimAge = (claim: Session.Claim): number => {
-    const now = monotonicMillis(clock)
-    if (seen === undefined || !Equal.equals(seen.claim, claim)) seen = { claim, since: now }
-    return now - seen.since
-  }
+  const claimAge = claims.makeAge<Session.Claim>(clock)
 
   type Successor = ReturnType<typeof Session.fromGrant>
   type Outcome =
@@ -128,7 +122,7 @@ export const make = ({ claimTime, context, newId, record, refresh }: Options) =>
         while (true) {
           const { by, found, isMade, verdict } = yield* Effect.repeat(look, {
             until: ({ isMade, verdict }) => isMade || verdict._tag !== "Wait",
-            schedule: polling
+            schedule: claims.polling
           })
           if (isMade) {
             // To its end, even if the scope closes. In a fiber of its own, so that its timeouts work.

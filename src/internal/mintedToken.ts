@@ -4,14 +4,17 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import type { LarkConfig } from "../LarkConfig.ts"
 import type { GenericError } from "../LarkError.ts"
 import { monotonicMillis } from "./monotonicClock.ts"
 import * as renewing from "./renewing.ts"
 import type { Granted } from "./requestToken.ts"
+import { type Minted, SharedTokens } from "./sharedTokens.ts"
 import { minted } from "./telemetry.ts"
 
-/** Before that the platform returns the same token again. */
-const renewal = 30 * 60_000
+/** The platform returns the same token again until its last 30 minutes. */
+const lifetimeOf = ({ life, requestedAt }: Pick<Minted, "requestedAt" | "life">): renewing.Lifetime =>
+  renewing.lifetime(requestedAt, life, 30 * 60_000)
 
 interface Options {
   readonly kind: "tenant" | "app"
@@ -20,29 +23,33 @@ interface Options {
   readonly request: Effect.Effect<Granted, GenericError>
   /** The field of the answer that holds the token. */
   readonly field: string
+  readonly app: LarkConfig["Service"]
+  /** The `tenant_key` of a store app; else empty. */
+  readonly tenant?: string | undefined
 }
 
 export const make = (
   context: Context.Context<Scope.Scope>,
-  { endpoint, field, kind, request }: Options
+  options: Options
 ): Pick<renewing.Renewing<Redacted.Redacted, GenericError>, "get" | "reject"> => {
+  const { endpoint, field, kind, request } = options
   const clock = Context.get(context, Clock.Clock)
-  const mint = Effect.gen(function*() {
-    const granted = yield* request
-    // OAuth names the life as RFC 6749 does.
-    const seconds = yield* granted.seconds(field === "access_token" ? "expires_in" : "expire")
-    return { token: yield* granted.token(field), seconds }
+  const shared = Context.get(context, SharedTokens)
+  const mint = Effect.suspend(() => {
+    const requestedAt = monotonicMillis(clock)
+    return Effect.gen(function*() {
+      const granted = yield* request
+      // OAuth names the life as RFC 6749 does.
+      const seconds = yield* granted.seconds(field === "access_token" ? "expires_in" : "expire")
+      return { token: yield* granted.token(field), requestedAt, life: seconds * 1_000 }
+    })
   }).pipe(Effect.onExit((exit) => minted(kind, exit)))
 
   const { get, reject } = renewing.make<Redacted.Redacted, GenericError>({
     context,
     delays: (error) => error.endpoint === endpoint,
-    fetch: ({ hold }) =>
-      Effect.suspend(() => {
-        const requestedAt = monotonicMillis(clock)
-        return Effect.map(mint, ({ seconds, token }) =>
-          hold(token, renewing.lifetime(requestedAt, seconds * 1_000, renewal)))
-      })
+    fetch: shared?.fetch({ ...options, mint, lifetimeOf }) ??
+      (({ hold }) => Effect.map(mint, (minted) => hold(minted.token, lifetimeOf(minted))))
   })
   return { get, reject }
 }

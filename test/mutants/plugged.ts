@@ -3,7 +3,7 @@ import { type Mutant, testIn, testOf } from "./Mutant.ts"
 
 const renewing = "src/internal/renewing.ts"
 const handled = "src/internal/handledEvents.ts"
-const record = "src/UserSessions/record.ts"
+const record = "src/internal/sealedRecord.ts"
 const inMemory = "src/UserSessions/inMemoryRecord.ts"
 const fileSystem = "src/SessionStore/fileSystem.ts"
 const recordings = "src/Recordings.ts"
