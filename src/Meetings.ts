@@ -9,6 +9,7 @@
  * - `watch` is a stream of snapshots, `keepHost` a loop that keeps the host as an intent wants it.
  * - `listByNo` and `activeByNo` find a meeting by its number.
  * - `invite` and `kickout` take any number of people, and have an outcome for each.
+ * - `request` stores a `setHost` that another process does if this one dies. It needs a layer of `Requests`.
  *
  * An operation runs as the app, or as the user inside `Lark.asUser`. `end` and `invite` take users only, which the compiler
  * checks. `Meetings` is the service that `setHost`, `swapHost`, `get` and `end` use, and so do `watch` and `keepHost`:
@@ -61,6 +62,7 @@ import * as MeetingUser from "./MeetingUser.ts"
 import { Tenant } from "./TenantToken.ts"
 import { UserToken } from "./UserToken.ts"
 
+export type { RequestCancelled, RequestConflict, RequestNotFound, RequestUnreadable } from "./internal/requestErrors.ts"
 export {
   activeByNo,
   type ActiveByNoError,
@@ -79,6 +81,13 @@ export {
   type PersonOutcome,
   PersonOutcomeSchema
 } from "./Meetings/people.ts"
+export {
+  request,
+  type RequestError,
+  type RequestLookupError,
+  type RequestOptions,
+  Requests
+} from "./Meetings/requests.ts"
 
 /**
  * How the method of an endpoint fails: with the errors documented for it, and the generic ones.
@@ -103,9 +112,7 @@ export type SwapHostError = hostRegister.SwapError
  *
  * @category errors
  */
-export type SetHostError<T extends MeetingUser.IdType> =
-  | Cas.Reported<hostRegister.SwapError | hostRegister.ReadError, MeetingUser.MeetingUser<T>>
-  | Cas.CasError<MeetingUser.MeetingUser<T>, TransientError>
+export type SetHostError<T extends MeetingUser.IdType> = hostRegister.SetHostError<T>
 
 /**
  * Why a request of `setHost` or `swapHost` was not executed, or may have been: the `cause` of `Unsent`, `Unknown`,

@@ -14,6 +14,8 @@
  * | `layerRedis` | all clients of the server | Lua scripts |
  * | `layerKeyValueStore` | **one process** | |
  *
+ * All but `layerFileSystem` can `remove` records.
+ *
  * **Gotchas**
  *
  * Redis acknowledges a write before it is on disk or on a replica: a crash or a failover can lose the last second. Use
@@ -77,6 +79,10 @@ export const layerMemory: Layer.Layer<SessionStore> = Layer.sync(SessionStore, (
         const written = { version: expected + 1, value }
         records.set(key, written)
         return Cas.appliedWith(written)
+      }),
+    remove: (key, version) =>
+      Effect.sync(() => {
+        if (records.get(key)?.version === version) records.delete(key)
       })
   }
 })

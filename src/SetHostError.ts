@@ -18,15 +18,22 @@ import * as Cas from "./Cas.ts"
 import * as LarkError from "./LarkError.ts"
 import * as MeetingUser from "./MeetingUser.ts"
 
+const of = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.MeetingUser<T>>) =>
+  Schema.Union([
+    Cas.ErrorSchema(user, LarkError.LarkError),
+    Cas.ReportedSchema(LarkError.LarkError, user)
+  ])
+
 /**
  * The schema of the errors of `setHost` for users of one kind of id. The causes in a report cross as tag and message.
  *
  * @category schemas
  */
-export const schema = <T extends MeetingUser.IdType>(idType: T) => {
-  const user = MeetingUser.schema(idType)
-  return Schema.Union([
-    Cas.ErrorSchema(user, LarkError.LarkError),
-    Cas.ReportedSchema(LarkError.LarkError, user)
-  ])
-}
+export const schema = <T extends MeetingUser.IdType>(idType: T) => of(MeetingUser.schema(idType))
+
+/**
+ * The schema of the errors of `setHost` for users of any kind of id.
+ *
+ * @category schemas
+ */
+export const SetHostError = of(MeetingUser.MeetingUser)

@@ -154,8 +154,8 @@ describe("the published package", () => {
     expect(named.filter((name) => name.split("/").length > 2)).toEqual([])
   })
 
-  it("runs, and every module except the cluster and the simulator is the same by its own path and in the index", () => {
-    expect(run(consumer, process.execPath, "program.ts").trim()).toBe("true Cluster,Simulator")
+  it("runs, and every module except the cluster, requests and the simulator is the same by its own path and in the index", () => {
+    expect(run(consumer, process.execPath, "program.ts").trim()).toBe("true Cluster,Requests,Simulator")
   })
 
   it("exports no private module", () => {

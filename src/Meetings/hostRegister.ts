@@ -42,6 +42,11 @@ export type ReadError = Exclude<GetEndpointError, Transient> | Foreign
 /** The `cause` of a transient answer. */
 export type TransientError = MaybeTransient<SetHostEndpointError | GetEndpointError>
 
+/** How `setHost` fails. */
+export type SetHostError<T extends MeetingUser.IdType> =
+  | Cas.Reported<SwapError | ReadError, MeetingUser.MeetingUser<T>>
+  | Cas.CasError<MeetingUser.MeetingUser<T>, TransientError>
+
 /** Whether no retry can change the error: a proxy or another server in place of the platform, too, would answer again. */
 export const isFinal = (error: SetHostEndpointError | GetEndpointError): boolean =>
   error.retry === "never" || error.retry === "token" || (isForeign(error) && error.kind !== "platform")

@@ -26,7 +26,10 @@ export interface Stored {
  *   The outcome is `Applied` (written), `Conflict` (not written; with the stored record) or `Unknown` (the reply of the
  *   backend was lost).
  *
- * Both fail with `SessionStoreError`, `swap` only if nothing was written: `unavailable` if the backend cannot be reached
+ * - `remove`, which a store need not have: deletes the record if the stored version is this one. The next record of the key
+ *   begins at version 1 again.
+ *
+ * All fail with `SessionStoreError`, `swap` only if nothing was written: `unavailable` if the backend cannot be reached
  * or refuses, `unreadable` if it holds data that this library did not write.
  *
  * @category models
@@ -38,6 +41,7 @@ export interface Backend {
     expected: number,
     value: string
   ) => Effect.Effect<Cas.Outcome<Stored>, SessionStoreError>
+  readonly remove?: (key: string, version: number) => Effect.Effect<void, SessionStoreError>
 }
 
 /** Whether a number is the version of a record, and has a successor. */

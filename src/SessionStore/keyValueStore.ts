@@ -41,6 +41,12 @@ export const make: Effect.Effect<Backend, never, KeyValueStore.KeyValueStore> = 
           onFailure: (error): Cas.Outcome<Stored> => Cas.unknown(failed(error)),
           onSuccess: () => Cas.appliedWith(written)
         })
+      }).pipe(lock.withPermit),
+    remove: (key, version) =>
+      Effect.gen(function*() {
+        const name = yield* nameOf(key)
+        const stored = Option.getOrUndefined(yield* read(name))
+        if (stored?.version === version) yield* Effect.mapError(values.remove(name), failed)
       }).pipe(lock.withPermit)
   }
 })

@@ -21,6 +21,16 @@ return {}
 `
 }).withReturnType<unknown>()
 
+const remove = Redis.script((key: string, version: number) => [key, version], {
+  numberOfKeys: 1,
+  lua: `
+if tonumber(redis.call("HGET", KEYS[1], "version") or "0") == tonumber(ARGV[1]) then
+  redis.call("DEL", KEYS[1])
+end
+return 1
+`
+}).withReturnType<unknown>()
+
 const failed = (command: string) => unavailable(store, `${command} failed`)
 
 const parse = (reply: unknown): Effect.Effect<Option.Option<Stored>, SessionStoreError> => {
@@ -36,6 +46,7 @@ export const make = (prefix: string): Effect.Effect<Backend, never, Redis.Redis>
   Effect.gen(function*() {
     const redis = yield* Redis.Redis
     const run = redis.eval(swap)
+    const runRemove = redis.eval(remove)
     return {
       get: (key) =>
         redis.send("HMGET", `${prefix}${key}`, "version", "value").pipe(
@@ -51,6 +62,8 @@ export const make = (prefix: string): Effect.Effect<Backend, never, Redis.Redis>
             Array.isArray(reply) && reply.length === 0
               ? Effect.succeed<Cas.Outcome<Stored>>(Cas.appliedWith({ version: expected + 1, value }))
               : Effect.map(parse(reply), conflict)
-        })
+        }),
+      remove: (key, version) =>
+        runRemove(`${prefix}${key}`, version).pipe(Effect.mapError(() => failed("EVALSHA")), Effect.asVoid)
     }
   })

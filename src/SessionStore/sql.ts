@@ -91,6 +91,14 @@ export const make = (tableName: string): Effect.Effect<Backend, SessionStoreErro
     return {
       get: (key) => outsideTransaction(Effect.flatMap(nameOf(key), find)),
       swap: (key, expected, value) =>
-        outsideTransaction(Effect.flatMap(nameOf(key), (name) => swap(name, expected, value)))
+        outsideTransaction(Effect.flatMap(nameOf(key), (name) => swap(name, expected, value))),
+      remove: (key, version) =>
+        outsideTransaction(
+          Effect.flatMap(nameOf(key), (name) =>
+            sql`DELETE FROM ${table} WHERE id = ${name} AND version = ${version}`.pipe(
+              Effect.mapError(failed),
+              Effect.asVoid
+            ))
+        )
     }
   })
