@@ -56,7 +56,8 @@ export interface Queue<in K, A> {
 }
 
 /**
- * Makes a queue for registers that are identified by a key, compared with `===`.
+ * Makes a queue for registers that are identified by a key, compared with `===`. With a `guard` of `Turns` its operations
+ * also take turns with those of other queues.
  *
  * **Example** (A hundred operations, one read)
  *

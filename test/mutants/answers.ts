@@ -109,7 +109,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "baton kept after unknown",
     file: queue,
     find: `            isUncertain = true
-            lane.baton = undefined
+            line.baton = undefined
 `,
     replace: "",
     killer: queued("the baton is dropped after an attempt of unknown effect")
@@ -117,7 +117,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "join of a flight already sent",
     file: queue,
-    find: "isWitness: lane.baton.leftAt > invokedAt",
+    find: "isWitness: baton.leftAt > entry.invokedAt",
     replace: "isWitness: true",
     killer: queued("25: the answer to a request that left before the call is no proof")
   },

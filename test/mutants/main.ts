@@ -16,13 +16,15 @@ import * as plugged from "./plugged.ts"
 import * as queue from "./queue.ts"
 import * as requests from "./requests.ts"
 import { forEach, type Tree } from "./trees.ts"
+import * as turns from "./turns.ts"
 import * as wire from "./wire.ts"
 
 const words = process.argv.slice(2)
 
-const mutants = [answers, bounds, events, interruption, maintain, people, plugged, queue, requests, wire].flatMap((
-  { mutants }
-) => mutants)
+const mutants = [answers, bounds, events, interruption, maintain, people, plugged, queue, requests, turns, wire]
+  .flatMap((
+    { mutants }
+  ) => mutants)
   .filter(
     ({ file, killer, name }) =>
       words.length === 0 || words.some((word) => [name, file, killer.file, killer.title].join("\n").includes(word))

@@ -10,23 +10,22 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "FIFO broken: the last to wait is the first to run",
     file: queue,
-    find: "const [next] = lane.entries",
-    replace: "const next = [...lane.entries].at(-1)",
+    find: "const [next] = line.entries",
+    replace: "const next = [...line.entries].at(-1)",
     killer: queued("24: operations on one key run in the order of their calls")
   },
   {
     name: "FIFO broken: no operation waits for its turn",
     file: queue,
-    find: "hasTurn(lane, entry) ? Effect.void : Effect.raceFirst(woken, late)",
+    find: "hasTurn(line, entry) ? Effect.void : Effect.raceFirst(woken, late)",
     replace: "Effect.void",
     killer: queued("27: N operations on one key cost N swaps and one read")
   },
   {
     name: "lane never freed",
     file: queue,
-    find: `if (next === undefined) lanes.delete(key)
-            else next.wake()`,
-    replace: "next?.wake()",
+    find: "if (next === undefined && lines.get(key) === line) lines.delete(key)",
+    replace: "",
     killer: queued("24: an interrupted head makes way, an interrupted waiter leaves, and an idle key takes no memory")
   },
   {
@@ -39,7 +38,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "baton dropped",
     file: queue,
-    find: "if (!isUncertain) lane.baton = { value, leftAt }",
+    find: "if (!isUncertain) line.baton = { value, leftAt, isAged: false }",
     replace: "",
     killer: queued("27: N operations on one key cost N swaps and one read")
   },
@@ -54,7 +53,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "the deadline in the queue ignored by the first in line",
     file: queue,
     find: "Effect.suspend(() => Effect.sleep(",
-    replace: "Effect.suspend(() => entry === [...lane.entries][1] ? Effect.never : Effect.sleep(",
+    replace: "Effect.suspend(() => entry === [...line.entries][1] ? Effect.never : Effect.sleep(",
     killer: queued("waiting counts towards the deadline")
   },
   {
@@ -63,7 +62,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     find: `          invokedAt,
           turn`,
     replace: `          get invokedAt() {
-            return hasTurn(lane, entry) ? (this.turnAt ??= now(clock)) : invokedAt
+            return hasTurn(line, entry) ? (this.turnAt ??= now(clock)) : invokedAt
           },
           turn`,
     killer: queued("the time spent waiting is gone when the turn has come")
@@ -88,9 +87,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "latest taking the turn from the running one",
-    file: queue,
-    find: "if (hasTurn(lane, entry) || !lane.entries.delete(entry)) return",
-    replace: "if (!lane.entries.delete(entry)) return",
+    file: "src/Cas/Line.ts",
+    find: "if (hasTurn(line, entry) || !line.entries.delete(entry)) return",
+    replace: "if (!line.entries.delete(entry)) return",
     killer: queued("26: latest does not end an operation whose turn has come")
   },
   {

@@ -1,0 +1,51 @@
+/** Turns that queues share. */
+import { type Mutant, testOf } from "./Mutant.ts"
+
+const lane = testOf("turnLane")
+
+export const mutants: ReadonlyArray<Mutant> = [
+  {
+    name: "a value proved to all who wait",
+    file: "src/Cas/TurnLane.ts",
+    find: "baton.seer > place.asked",
+    replace: "baton.seer > 0",
+    killer: lane("proves a value to those who asked before its holder was granted the turn, and to no others")
+  },
+  {
+    name: "the baton of a lane kept after an unknown effect",
+    file: "src/Cas/TurnLane.ts",
+    find: "if (passed._tag === \"Unknown\") this.baton = undefined",
+    replace: "",
+    killer: lane("passes nothing after an unknown effect, and a value that rested as an old one")
+  },
+  {
+    name: "a call before the latest one asks late and gets a turn",
+    file: "src/Cas/TurnLane.ts",
+    find: "calledAt < this.latestAt",
+    replace: "false",
+    killer: lane("ends what was called before a latest call, whichever asks first")
+  },
+  {
+    name: "a value passed on as seen by its last holder",
+    file: "src/Cas/makeTurns.ts",
+    find: "if (had === undefined || had.baton === baton) return unchanged",
+    replace: "if (had === undefined) return unchanged",
+    killer: lane("gives its turn back with what it saw itself, with nothing new, or with nothing known")
+  },
+  {
+    name: "a witness dated at the grant",
+    file: "src/Cas/makeTurns.ts",
+    find: "leftAt: baton.isWitness ? askedAt :",
+    replace: "leftAt: baton.isWitness ? at :",
+    killer: lane("takes a witness as proof for the operation that asked, and for those called before the ask only")
+  },
+  {
+    name: "a latest operation in the turn of another",
+    file: "src/Cas/makeTurns.ts",
+    find: "next.isLatest === true ||",
+    replace: "",
+    killer: lane(
+      "asks anew for a latest operation, waiting or behind a turn, and ends what was called before it elsewhere"
+    )
+  }
+]
