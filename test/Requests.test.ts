@@ -270,11 +270,12 @@ describe("a pod", () => {
   it.effect("that is stopped finishes what it has begun, and begins nothing", () =>
     on(Effect.gen(function*() {
       const { client, start } = yield* two
-      const worker = yield* start({ concurrency: 1, drain: "10 seconds" })
+      const worker = yield* start({ concurrency: 2, drain: "10 seconds" })
       yield* client.run(ask)
-      yield* client.run(Meetings.request(id, carol, { key: "next" }))
       yield* TestClock.adjust("250 millis")
-      yield* elapse(worker.stop)
+      const stopping = yield* Effect.forkChild(worker.stop, { startImmediately: true })
+      yield* client.run(Meetings.request(id, carol, { key: "next" }))
+      yield* elapse(Fiber.join(stopping))
       const report = yield* resultIn(client)
       assert.deepStrictEqual([report.outcome, report.effect], ["swapped", "applied"])
       yield* TestClock.adjust("1 minute")

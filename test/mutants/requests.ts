@@ -92,12 +92,5 @@ export const mutants: ReadonlyArray<Mutant> = [
     find: "yield* offer({ kind: \"forget\", key, run }, retention)",
     replace: "",
     killer: shared("forgets a result when its retention is over: the key is free")
-  },
-  {
-    name: "requests: tables that are made at once fail",
-    file: requests,
-    find: "Effect.retry(Schedule.upTo(Schedule.spaced(\"200 millis\"), { times: 10 })),",
-    replace: "",
-    killer: testIn("Requests.servers")("pods that start at once make the tables, and each reads what another did")
   }
 ]
