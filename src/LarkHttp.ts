@@ -89,6 +89,8 @@ export interface Request {
   readonly query?: Query | undefined
   /** Sent as JSON; no body and no content type without it. */
   readonly body?: Readonly<Record<string, unknown>> | undefined
+  /** The secrets in the body: errors, logs and spans leave them out, should the answer repeat them. */
+  readonly secrets?: ReadonlyArray<Redacted.Redacted> | undefined
 }
 
 /**
@@ -230,9 +232,8 @@ const noticeable = Duration.millis(50)
 
 /** Any answer below HTTP 500 counts as healthy, refusals included. */
 const isUp = (exit: Exit.Exit<Envelope, LarkError.TransportError | LarkError.MalformedResponse>): boolean => {
-  if (Exit.isSuccess(exit)) return exit.value.status < 500
-  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-  return error?._tag === "MalformedResponse" && error.status < 500
+  const answer = Exit.isSuccess(exit) ? exit.value : Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  return answer !== undefined && "status" in answer && answer.status < 500
 }
 
 /** The error of a token, for the call that was not sent without it. */
@@ -253,7 +254,7 @@ const sendableOf = (baseUrl: string, { address }: AnyEndpoint, { body, params = 
   try {
     return [baseUrl + below, body && HttpBody.jsonUnsafe(body)] as const
   } catch {
-    return { parameter: "body", reason: "cannot be JSON: it is circular, or has a BigInt in it, for example" }
+    return { parameter: "body", reason: "cannot be JSON: it may be circular or have a BigInt" }
   }
 }
 
@@ -319,7 +320,8 @@ export const layer: Layer.Layer<LarkHttp, never, LarkConfig | TenantToken | Http
     ): Effect.Effect<Envelope, LarkError.TransportError | LarkError.MalformedResponse> => {
       const { method, name, path } = endpoint
       return Effect.flatMap(makeRequest(name, method, url, { body, token: tokens[0] }), (made) => {
-        const reply = exchange(client, name, made, tokens, timeout, { path, token: kind, resends: tokens.length - 1 })
+        const secrets = tokens.concat(request.secrets ?? [])
+        const reply = exchange(client, name, made, secrets, timeout, { path, token: kind, resends: tokens.length - 1 })
         const guarded = breaker === undefined ? reply : breaker.guard({ app: appId, endpoint: name }, reply, isUp)
         if (limits === undefined) return guarded
         const heed = (answer: Parameters<RateLimits["heed"]>[1]) =>
@@ -446,8 +448,8 @@ export const pages = <
         }
         if (has_more === undefined || named.has(page_token)) {
           const reason = has_more === undefined
-            ? "the page names a page_token, but does not say whether more follow"
-            : "the page says that more follow, but names no new page_token"
+            ? "the page names a page_token, but has no has_more"
+            : "the page says has_more, but names no new page_token"
           return Effect.fail(new LarkError.MalformedResponse({ endpoint: endpoint.name, status: 200, reason }))
         }
         named.add(page_token)

@@ -339,19 +339,19 @@ export type ActiveMeetingError = Exclude<ErrorOf<typeof activeMeetingEndpoint>, 
 const isNonEmpty = (text: string | undefined): text is string => text !== undefined && text !== ""
 
 /** The platform takes a nickname only beside a telephone number. */
-const checkCallee = (
+const check = (
   { name }: typeof applyEndpoint | typeof updateEndpoint,
-  { callee = {} }: Settings
-): Effect.Effect<void, LarkError.InvalidParameter> =>
-  isNonEmpty(callee.nickname) && !isNonEmpty(callee.mainAddress)
-    ? Effect.fail(
-      new LarkError.InvalidParameter({
-        endpoint: name,
-        parameter: "callee",
-        reason: "has a nickname, which the platform takes only with a mainAddress"
-      })
-    )
+  { callee = {}, endTime }: UpdateOptions
+): Effect.Effect<void, LarkError.InvalidParameter> => {
+  const refused = (parameter: string, reason: string) =>
+    Effect.fail(new LarkError.InvalidParameter({ endpoint: name, parameter, reason }))
+  if (endTime !== undefined && !Number.isFinite(DateTime.toEpochMillis(endTime))) {
+    return refused("endTime", "is not a valid time")
+  }
+  return isNonEmpty(callee.nickname) && !isNonEmpty(callee.mainAddress)
+    ? refused("callee", "has a nickname, which the platform takes only with a mainAddress")
     : Effect.void
+}
 
 const settingsToWire = (settings: Settings) => ({
   topic: settings.topic,
@@ -378,6 +378,8 @@ const settingsToWire = (settings: Settings) => ({
   assign_host_list: settings.hosts?.map(MeetingUser.toWire),
   password: settings.password && Redacted.value(settings.password)
 })
+
+const secretsOf = ({ password }: Settings) => password && [password]
 
 const settingsFromWire = <T extends MeetingUser.IdType>(idType: T, row: wire.Wire): Settings<T> => ({
   topic: wire.text(row["topic"]),
@@ -439,7 +441,8 @@ const secondsOf = (time: DateTime.DateTime | undefined): string | undefined =>
  * **Details**
  *
  * Ids are of the kind of the owner and the hosts; the answer is, too. Users of different kinds are refused with
- * `InvalidParameter`, and nothing is sent; so is a callee who has a nickname but no telephone number. Scope `vc:reserve`.
+ * `InvalidParameter`, and nothing is sent; so are an invalid time, and a callee who has a nickname but no telephone number. Scope
+ * `vc:reserve`.
  *
  * **Gotchas**
  *
@@ -453,13 +456,14 @@ export const apply = <T extends MeetingUser.IdType = "open_id">(
 ): Effect.Effect<Reserved<T>, ApplyError, LarkHttp> =>
   Effect.gen(function*() {
     const { endTime, hosts = [], owner } = options
-    yield* checkCallee(applyEndpoint, options)
+    yield* check(applyEndpoint, options)
     const named = yield* oneIdType(applyEndpoint.name, "owner and hosts", owner ? [owner, ...hosts] : hosts)
     // Without a user, T is "open_id".
     const idType = named ?? "open_id" as T
     const { reserve, reserve_correction_check_info } = yield* call(applyEndpoint, {
       query: { user_id_type: idType },
-      body: { end_time: secondsOf(endTime), owner_id: owner?.id, meeting_settings: settingsToWire(options) }
+      body: { end_time: secondsOf(endTime), owner_id: owner?.id, meeting_settings: settingsToWire(options) },
+      secrets: secretsOf(options)
     })
     return {
       reserve: fromWire(idType, reserve.id, reserve),
@@ -473,7 +477,7 @@ export const apply = <T extends MeetingUser.IdType = "open_id">(
  * **Details**
  *
  * What is left out stays as it is. An empty topic or password, and an empty list of hosts or permissions, clear the field.
- * Users of different kinds and a callee are refused as by `apply`. Scope `vc:reserve`.
+ * Users of different kinds, a time and a callee are refused as by `apply`. Scope `vc:reserve`.
  *
  * **Gotchas**
  *
@@ -486,7 +490,7 @@ export const update = <T extends MeetingUser.IdType = "open_id">(
   options: UpdateOptions<T>
 ): Effect.Effect<Reserved<T>, UpdateError, LarkHttp> =>
   Effect.gen(function*() {
-    yield* checkCallee(updateEndpoint, options)
+    yield* check(updateEndpoint, options)
     const named = yield* oneIdType(updateEndpoint.name, "hosts", options.hosts ?? [])
     // Without a user, T is "open_id".
     const idType = named ?? "open_id" as T
@@ -497,7 +501,8 @@ export const update = <T extends MeetingUser.IdType = "open_id">(
       body: {
         end_time: secondsOf(options.endTime),
         meeting_settings: Object.values(settings).some(Predicate.isNotUndefined) ? settings : undefined
-      }
+      },
+      secrets: secretsOf(options)
     })
     return {
       reserve: fromWire(idType, idIn(reserve, reserveId), reserve),

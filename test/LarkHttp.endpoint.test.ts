@@ -385,7 +385,7 @@ describe("the pages of an endpoint", () => {
       const feishu = platform.make((_, nth) => page(nth, token(nth), nth < 9))
       const { error } = yield* streamed(feishu)
       assert.include<object>(error ?? {}, { _tag: "MalformedResponse", endpoint: "own.get" })
-      assert.match(error?.message ?? "", /more follow, but names no new page_token/)
+      assert.match(error?.message ?? "", /says has_more, but names no new page_token/)
       assert.strictEqual(feishu.calls.length, calls)
     }))
 
@@ -393,7 +393,7 @@ describe("the pages of an endpoint", () => {
     Effect.gen(function*() {
       const feishu = platform.make(() => platform.ok({ items: [0], page_token: "p1" }))
       const { error } = yield* streamed(feishu)
-      assert.match(error?.message ?? "", /names a page_token, but does not say whether more follow/)
+      assert.match(error?.message ?? "", /names a page_token, but has no has_more/)
       assert.lengthOf(feishu.calls, 1)
     }))
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect, Option, Redacted } from "effect"
+import { DateTime, Duration, Effect, Option, Redacted } from "effect"
 import { Lark, Meetings, MeetingUser, ReserveId, Reserves } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
@@ -146,6 +146,22 @@ describe("apply", () => {
         assert.deepInclude(yield* lastBody, {
           meeting_settings: { call_setting: { callee: { id: "ou_dave", user_type: 6 } } }
         })
+      })
+    ))
+
+  it.effect("refuses a time that is invalid, by its name, and sends nothing", () =>
+    on(
+      { people },
+      Effect.gen(function*() {
+        const { id: reserveId } = yield* applied
+        const before = yield* called
+        const endTime = DateTime.addDuration(yield* DateTime.now, Duration.infinity)
+        for (const call of [Reserves.apply({ owner: alice, endTime }), Reserves.update(reserveId, { endTime })]) {
+          const error = yield* Effect.flip(call)
+          assert(error._tag === "InvalidParameter")
+          assert.strictEqual(`${error.parameter} ${error.reason}`, "endTime is not a valid time")
+        }
+        assert.deepStrictEqual(yield* called, before)
       })
     ))
 

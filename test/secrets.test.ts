@@ -378,6 +378,19 @@ describe("no password of a meeting is shown", () => {
       }
     }))
 
+  it.effect.each<readonly [string, platform.Answer | platform.Lost]>([
+    ["a refusal", platform.failed(400, 123006, `invalid password ${password}`, { data: { password } })],
+    ["a proxy", { status: 502, headers: { "x-request-id": password, "content-type": password }, body: "" }],
+    ["a transport", new platform.Lost(new TypeError(`cannot send {"password":"${password}"}`))]
+  ])("by %s that repeats the request", ([how, answer]) =>
+    Effect.gen(function*() {
+      for (const [name, [call, sends]] of Object.entries(calls)) {
+        if (!sends) continue
+        const { texts } = yield* observed(on(platform.make(() => answer).layer)(call))
+        assertNoSecret(texts, `${name}, ${how}`)
+      }
+    }))
+
   it.effect("and those who read it can use it", () =>
     Effect.gen(function*() {
       const feishu = platform.make(() => answered)
