@@ -158,7 +158,7 @@ export class Simulator extends Context.Service<Simulator, {
   readonly startMeeting: (options: MeetingOptions) => Effect.Effect<void>
   /** A user joins a meeting, or answers the call of an invitation. A locked meeting takes only its host. */
   readonly joinMeeting: (meetingId: string, user: UserInput) => Effect.Effect<void>
-  /** A user leaves a meeting. A host who leaves stays its host. */
+  /** A user leaves a meeting, or declines a call. A host who leaves stays its host. Nothing happens if the user is not there. */
   readonly leaveMeeting: (meetingId: string, user: UserInput) => Effect.Effect<void>
   /** Removes a user from a meeting in progress. The host cannot be removed. */
   readonly kickout: (meetingId: string, user: UserInput) => Effect.Effect<void>

@@ -233,6 +233,20 @@ describe("whoever leaves", () => {
         ])
       })))
 
+  it.effect("was there: nothing is told of who declines a call, has left, or never came", () =>
+    pushing(
+      { meetings: [{ ...weekly, participants: ["ou_bob", { user: "ou_erin", status: "ringing" }] }] },
+      (pushed, simulator) =>
+        Effect.gen(function*() {
+          for (const one of ["ou_bob", "ou_bob", "ou_erin", "ou_dave"]) yield* simulator.leaveMeeting(id, one)
+          assert.deepStrictEqual(left(pushed), [["leave_meeting", user("bob"), user("bob"), 1]])
+          assert.deepStrictEqual(
+            (yield* simulator.meeting(id)).participants.map((one) => `${one.user.openId} ${one.status}`),
+            ["ou_alice in_meeting", "ou_bob left", "ou_erin left"]
+          )
+        })
+    ))
+
   it.effect("is told of in the same way after requests", () =>
     pushing(
       { meetings: [{ ...weekly, participants: ["ou_bob", { user: "ou_erin", status: "ringing" }] }] },

@@ -111,7 +111,8 @@ export const make = (
       return change(
         meetingId,
         (found) => Meetings.withoutParticipant(found, leaver),
-        (before, after) => leaveEvents(before, after, leaver, "left")
+        // Whoever is only called has not been in the meeting.
+        (before, after) => Meetings.isIn(before, leaver) ? leaveEvents(before, after, leaver, "left") : []
       )
     },
     kickout: (meetingId: string, user: UserInput) => {

@@ -2,7 +2,7 @@ import { type Arrival, type ArrivedRequest, idTypeOf, isRecord, type JsonObject,
 import * as Reply from "../Reply.ts"
 import { add, longestMillis, type Reserve } from "../Reserve.ts"
 import { type Operators, tenantOf } from "../Tokens.ts"
-import { idOf, type IdType, larkUserType, same, type User } from "../User.ts"
+import { idOf, type IdType, larkUserType, same, type User, type WireUser, wireUser } from "../User.ts"
 import type { World } from "../World.ts"
 import { meetingView, seconds } from "./getMeeting.ts"
 
@@ -42,19 +42,22 @@ const wantedIn = (
   const listed = objectsIn(given, "assign_host_list")
   if (assign_host_list !== undefined && listed === undefined) return Reply.failure(121003)
   if (listed !== undefined && listed.length > 10) return Reply.failure(123003)
+  const targets = listed?.map((host) => wireUser({ user_type: larkUserType, ...host })) ?? []
+  const named = targets.filter((target) => target !== undefined)
+  if (named.length < targets.length) return Reply.failure(121003)
   const tenant = tenantOf(operator)
-  const hostOf = ({ id, user_type = larkUserType }: JsonObject) => {
-    const user = user_type === larkUserType ? world.directory.find(String(id), idType) : undefined
+  const hostOf = ({ id, user_type }: WireUser) => {
+    const user = user_type === larkUserType ? world.directory.find(id, idType) : undefined
     return user?.tenant === tenant ? user : undefined
   }
-  const invalidHosts = (listed ?? []).filter((host) => hostOf(host) === undefined).map(({ id }) => String(id))
+  const invalidHosts = named.filter((host) => hostOf(host) === undefined).map(({ id }) => id)
   if (invalidHosts.length > 0 && world.behavior.unknownHost === "assignHostError") return Reply.failure(123004)
   return {
     idType,
     settings,
     password,
     endsAt,
-    hosts: listed?.map(hostOf).filter((host) => host !== undefined),
+    hosts: listed && named.map(hostOf).filter((host) => host !== undefined),
     invalidHosts
   }
 }
@@ -82,9 +85,9 @@ export const apply = (request: ArrivedRequest<"either">, world: World): Reply.Re
   const wanted = wantedIn(request, world, false)
   if (Reply.is(wanted)) return wanted
   const tenant = tenantOf(operator)
-  const owner = operator._tag === "User"
-    ? operator.user
-    : world.directory.find(String(json?.["owner_id"]), wanted.idType)
+  const ownerId = json?.["owner_id"]
+  const named = typeof ownerId === "string" ? world.directory.find(ownerId, wanted.idType) : undefined
+  const owner = operator._tag === "User" ? operator.user : named
   if (owner === undefined || owner.tenant !== tenant) return Reply.failure(121003)
 
   const reserve = add(world, {
