@@ -47,6 +47,8 @@ export interface Counts {
 
 export interface Bed {
   readonly pod: (options: Omit<PodOptions, "baseUrl" | "port">) => Effect.Effect<Pod, never, Scope.Scope>
+  /** How many requests the meeting endpoints have had. */
+  readonly calls: Effect.Effect<number>
   /** What the simulator counted while the effect ran. */
   readonly counted: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<readonly [A, Counts], E, R>
   /** No operation may be running any more. What does not tally, one line each. */
@@ -138,6 +140,7 @@ export const make = Effect.fnUntraced(function*(
 
   return {
     pod,
+    calls: Effect.map(counts, ({ calls }) => calls),
     counted: Effect.fnUntraced(function*(self) {
       const before = yield* counts
       const value = yield* self

@@ -26,8 +26,8 @@ const shape = { pods: 5, fewest: 3, meetings: 10, targets: 500, inFlight: 6, pla
 
 export const bedOptions = { latency: 20, meetings: shape.meetings, targets: shape.targets, rateLimits: false }
 
-/** Seconds from one event to the next. */
-const pace = [2, 5] as const
+/** Seconds from one event to the next: longer than the next caller may lose. */
+const pace = [4, 7] as const
 
 /** How long what is under way may take to end after the last event, in milliseconds. */
 const patience = 120_000
@@ -50,6 +50,9 @@ export interface Aftermath {
   readonly unended: number
   readonly kills: number
   readonly starts: number
+  /** When a pod died or was frozen or went on, and when a store went and came back, in milliseconds since 1970. */
+  readonly blows: ReadonlyArray<number>
+  readonly calls: number
   readonly totals: Bed["totals"]
 }
 
@@ -66,6 +69,7 @@ export const chaos = Effect.fnUntraced(function*(
   const pods: Array<Pod> = []
   const workers: Array<Fiber.Fiber<void>> = []
   const began = clock.currentTimeMillisUnsafe()
+  const blows: Array<number> = []
   let isOver = false
   let kills = 0
   let starts = 0
@@ -74,6 +78,12 @@ export const chaos = Effect.fnUntraced(function*(
     Effect.suspend(() =>
       say(`${((clock.currentTimeMillisUnsafe() - began) / 1_000).toFixed(1).padStart(6)} s  ${text}`)
     )
+
+  const blow = (text: string) =>
+    Effect.suspend(() => {
+      blows.push(clock.currentTimeMillisUnsafe())
+      return tell(text)
+    })
 
   const work = (pod: Pod) =>
     Effect.whileLoop({
@@ -109,25 +119,26 @@ export const chaos = Effect.fnUntraced(function*(
         const pod = victim()
         if (pod === undefined) return
         kills++
-        yield* tell(`${pod.name} is killed`)
+        yield* blow(`${pod.name} is killed`)
         yield* pod.end("SIGKILL")
         return yield* launch
       }
       case "Freeze": {
         const pod = victim()
         if (pod === undefined) return
-        yield* tell(`${pod.name} is frozen for ${event.seconds.toFixed(0)} s`)
+        yield* blow(`${pod.name} is frozen for ${event.seconds.toFixed(0)} s`)
         yield* pod.freeze(`${event.seconds} seconds`)
         yield* Effect.sleep(`${event.seconds} seconds`)
+        yield* blow(`${pod.name} goes on`)
         pods.push(pod)
         return
       }
       case "Outage": {
-        yield* tell(`${event.store} is gone for ${event.seconds.toFixed(0)} s`)
+        yield* blow(`${event.store} is gone for ${event.seconds.toFixed(0)} s`)
         yield* stores[event.store].stop
         yield* Effect.sleep(`${event.seconds} seconds`)
         yield* stores[event.store].start
-        yield* tell(`${event.store} is back`)
+        yield* blow(`${event.store} is back`)
       }
     }
   })
@@ -153,6 +164,8 @@ export const chaos = Effect.fnUntraced(function*(
     discrepancies: yield* bed.close,
     kills,
     starts,
+    blows,
+    calls: yield* bed.calls,
     totals: bed.totals
   }
 })

@@ -11,13 +11,18 @@ const mostLost = 2_500
 /** The last is that of an operation which a later one of the plan replaced. */
 const successes = new Set(["swapped", "converged", "already", "CasSuperseded"])
 
-/** How long an operation held its meeting up: since its call, or since the end of another on its meeting. */
-export const holdUps = (records: ReadonlyArray<Record>): ReadonlyArray<Record & { readonly millis: number }> => {
+/** An operation, and since when nothing else on its meeting ended: its call, or the end of the one before. */
+interface Step extends Record {
+  readonly since: number
+  readonly millis: number
+}
+
+export const stepsOf = (records: ReadonlyArray<Record>): ReadonlyArray<Step> => {
   const last = new Map<number, number>()
   return records.toSorted((a, b) => a.ended - b.ended).map((record) => {
     const since = Math.max(record.called, last.get(record.meeting) ?? 0)
     last.set(record.meeting, record.ended)
-    return { ...record, millis: record.ended - since }
+    return { ...record, since, millis: record.ended - since }
   })
 }
 
@@ -26,15 +31,21 @@ export const quantile = (values: ReadonlyArray<number>, share: number): number =
 
 /** Plain operations of pods that lived, and were not frozen meanwhile. */
 const undisturbed = ({ records }: Aftermath) =>
-  holdUps(records).filter(({ performed, task, wasFrozen }) =>
+  stepsOf(records).filter(({ performed, task, wasFrozen }) =>
     task === "Ensure" && performed !== undefined && !wasFrozen
   )
 
-/** What the deaths cost: the time beyond that of an undisturbed operation. */
+/** The time of each step beyond that of an undisturbed one, or of its last request; and how much of it may be lost. */
 const losses = (aftermath: Aftermath) => {
-  const all = undisturbed(aftermath)
-  const usual = quantile(all.map(({ millis }) => millis), 0.5)
-  return { usual, lost: all.map((record) => ({ ...record, lost: record.millis - usual })) }
+  const steps = undisturbed(aftermath)
+  const usual = quantile(steps.map(({ millis }) => millis), 0.5)
+  const lost = steps.map((step) => {
+    // A part that died just before may still be missed.
+    const blows = aftermath.blows.filter((at) => at >= step.since - mostLost && at <= step.ended).length
+    const lost = step.millis - Math.max(usual, step.performed?.lastTook ?? 0)
+    return { ...step, lost, most: mostLost * Math.max(1, blows) }
+  })
+  return { usual, lost }
 }
 
 const count = <A>(values: Iterable<A>): ReadonlyMap<A, number> => {
@@ -49,13 +60,13 @@ const described = ({ called, meeting, performed, pod }: Record) =>
 /** The failures of a run; none if it passed. */
 export const failuresOf = (aftermath: Aftermath): ReadonlyArray<string> => {
   const failed = undisturbed(aftermath).filter(({ performed }) => !successes.has(performed?.label ?? ""))
-  const late = losses(aftermath).lost.filter(({ lost }) => lost > mostLost)
+  const late = losses(aftermath).lost.filter(({ lost, most }) => lost > most)
   return [
     ...aftermath.discrepancies,
     ...(aftermath.unended === 0 ? [] : [`${aftermath.unended} operations have not ended`]),
     ...(failed.length === 0 ? [] : [`${failed.length} operations failed:`]),
     ...failed.slice(0, 5).map((record) => `  ${record.performed?.label}: ${described(record)}`),
-    ...(late.length === 0 ? [] : [`${late.length} operations lost more than ${mostLost} ms:`]),
+    ...(late.length === 0 ? [] : [`${late.length} operations lost more than ${mostLost} ms for each part that died:`]),
     ...late.slice(0, 5).map((record) => `  ${record.lost.toFixed(0)} ms: ${described(record)}`)
   ]
 }
@@ -72,6 +83,7 @@ pods            ${starts} started, ${kills} killed
 operations      ${totals.operations}
 writes          ${totals.writes}: ${totals.applied} acknowledged, ${totals.uncertain} of unknown effect, ${totals.late} after the end of their operation
 unmatched       ${totals.unmatched}
+calls           ${(aftermath.calls / totals.operations).toFixed(2)} for each operation
 usual           ${usual.toFixed(0)} ms from one operation on a meeting to the next
 lost            99 % at most ${at(0.99)}, 99.9 % ${at(0.999)}, the longest ${at(1)}`
 }

@@ -18,14 +18,14 @@ class ChaosFailed extends Data.TaggedError("ChaosFailed") {
 }
 
 const command = Command.make("cluster", {
-  kills: Flag.Int("kills").pipe(Flag.withDefault(6), Flag.withDescription("how many pods are killed")),
+  kills: Flag.Int("kills").pipe(Flag.withDefault(5), Flag.withDescription("how many pods are killed")),
   operations: Flag.Int("operations").pipe(Flag.withDefault(1_000), Flag.withDescription("the fewest operations")),
   longest: Flag.Finite("longest").pipe(
     Flag.withDefault(8),
     Flag.withDescription("how long a pod is frozen or a store is gone at most, in seconds")
   ),
   shares: Flag.Literals("shares", shares).pipe(
-    Flag.withDefault("nothing"),
+    Flag.withDefault("turns"),
     Flag.withDescription("what the pods share")
   ),
   seed: Flag.Int("seed").pipe(Flag.optional, Flag.withDescription("the seed of the operations and of what happens"))

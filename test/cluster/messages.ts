@@ -35,7 +35,7 @@ export const Slice = Schema.Struct({
 })
 export type Slice = typeof Slice.Type
 
-export const shares = ["nothing"] as const
+export const shares = ["nothing", "turns"] as const
 
 export const PodOptions = Schema.Struct({
   baseUrl: Schema.String,
@@ -43,7 +43,7 @@ export const PodOptions = Schema.Struct({
   shares: Schema.Literals(shares),
   /** Ports on loopback. */
   port: Schema.Int,
-  postgres: Schema.optionalKey(Schema.Int),
+  postgres: Schema.Int,
   redis: Schema.optionalKey(Schema.Int),
   /** Effect's defaults, or those that notice a dead pod within seconds. */
   sharding: Schema.Literals(["default", "tuned"]),
@@ -82,6 +82,8 @@ export const Performed = Schema.Struct({
   uncertain: Schema.Union([Schema.Array(Pair), Schema.Int]),
   saw: Schema.optional(Schema.String),
   details: Schema.String,
+  /** Milliseconds that its last request took. */
+  lastTook: Schema.optional(Schema.Finite),
   /** Milliseconds from the call to its end, in the pod. */
   took: Schema.Finite
 })

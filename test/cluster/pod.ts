@@ -1,22 +1,45 @@
 /**
  * The process of a pod: the library over HTTP, and what it shares with the other pods.
  */
+import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Clock, Effect, Layer, Metric, Option, References } from "effect"
 import { Lark, MeetingId, type Meetings, UndiciHttpClient } from "effect-lark-meetings"
+import * as Cluster from "effect-lark-meetings/Cluster"
 import * as Simulator from "effect-lark-meetings/Simulator"
-import { ShardId, Sharding, ShardingConfig } from "effect/cluster"
+import { RunnerAddress, ShardId, Sharding, ShardingConfig } from "effect/cluster"
 import { perform, signed } from "../soak/perform.ts"
 import { type Operation, operationOf, type SetHost } from "../soak/plan.ts"
 import * as child from "./child.ts"
 import { type Perform, PodCommand, PodOptions } from "./messages.ts"
+import * as stores from "./stores.ts"
 
-const { baseUrl, clockAhead } = child.options(PodOptions)
+const { baseUrl, clockAhead, port, postgres, sharding, shares } = child.options(PodOptions)
 
-const lark = Lark.layer({ ...Simulator.defaultApp, baseUrl }).pipe(
+const meetings = Lark.layer({ ...Simulator.defaultApp, baseUrl }).pipe(
   Layer.provide(UndiciHttpClient.layer(Effect.map(NodeHttpClient.makeDispatcher, signed)))
 )
+
+const notices = {
+  default: {},
+  tuned: {
+    refreshAssignmentsInterval: "500 millis",
+    runnerHealthCheckInterval: "2 seconds",
+    shardLockExpiration: "6 seconds",
+    shardLockRefreshInterval: "2 seconds"
+  }
+} as const
+
+const cluster = NodeClusterSocket.layer({
+  storage: "sql",
+  shardingConfig: { runnerAddress: Option.some(RunnerAddress.make("127.0.0.1", port)), ...notices[sharding] }
+}).pipe(Layer.provide(stores.client(postgres, { maxConnections: 6 })))
+
+const services = {
+  nothing: meetings,
+  turns: meetings.pipe(Layer.provide(Cluster.layer), Layer.provideMerge(cluster))
+} satisfies Record<PodOptions["shares"], Layer.Layer<Meetings.Meetings, unknown>>
 
 const ensure = (target: string): SetHost => ({
   _tag: "SetHost",
@@ -84,9 +107,9 @@ child.serve(
   (command): Effect.Effect<unknown, never, Meetings.Meetings> =>
     command._tag === "Perform" ? performed(command) : vitals
 ).pipe(
-  Effect.provide(lark),
+  Effect.provide(services[shares]),
   Effect.provide(Layer.effect(Clock.Clock, skewed)),
-  // What the cluster says while its parts die.
-  Effect.provideService(References.MinimumLogLevel, "Error"),
+  // The cluster reports every dead part as an error.
+  Effect.provideService(References.MinimumLogLevel, "Fatal"),
   NodeRuntime.runMain
 )

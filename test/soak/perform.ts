@@ -1,7 +1,7 @@
 /**
  * Runs one operation through the public interface of the library, and extracts the claims of its result.
  */
-import { Cause, Context, Effect, Exit, Fiber, Option, Redacted } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Fiber, Option, Redacted } from "effect"
 import {
   Cas,
   Lark,
@@ -51,6 +51,8 @@ export interface Ended extends Account {
   readonly label: string
   /** The host that it saw last. */
   readonly host: string | undefined
+  /** How long its last attempt took, in milliseconds; undefined if it made none. */
+  readonly lastTook?: number | undefined
 }
 
 type User = MeetingUser.MeetingUser
@@ -94,7 +96,10 @@ const pairOf = ({ desired, expected }: { readonly expected: User; readonly desir
 /** Errors that do not show whether the request was executed. */
 const isUncertain = (tag: string) => tag === "MalformedResponse" || tag === "UnknownApiError"
 
-const claimsOf = (report: Report): Pick<Account, "effect" | "applied" | "uncertain" | "details"> => {
+const claimsOf = (
+  report: Report
+): Pick<Ended, "effect" | "applied" | "uncertain" | "details" | "lastTook"> => {
+  const last = report.attempts.at(-1)
   const swaps = report.attempts.filter((attempt) => attempt._tag === "Swap")
   return {
     effect: report.effect,
@@ -102,7 +107,8 @@ const claimsOf = (report: Report): Pick<Account, "effect" | "applied" | "uncerta
     uncertain: swaps.filter(({ answer }) =>
       answer._tag === "Unknown" || (answer._tag === "Terminal" && isUncertain(answer.error))
     ).map(pairOf),
-    details: () => Cas.timeline(report, ({ id }) => nameOf(id)).join("; ")
+    details: () => Cas.timeline(report, ({ id }) => nameOf(id)).join("; "),
+    lastTook: last && Duration.toMillis(last.took)
   }
 }
 

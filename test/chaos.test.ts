@@ -4,7 +4,7 @@
 import { describe, expect, it } from "vitest"
 import type { Record } from "./cluster/bed.ts"
 import type { Aftermath } from "./cluster/chaos.ts"
-import { failuresOf, holdUps } from "./cluster/findings.ts"
+import { failuresOf, stepsOf } from "./cluster/findings.ts"
 import type { Performed } from "./cluster/messages.ts"
 
 const performed = (label: string): typeof Performed.Type => ({
@@ -36,6 +36,8 @@ const aftermath = (records: ReadonlyArray<Record>, rest: Partial<Aftermath> = {}
   unended: 0,
   kills: 1,
   starts: 6,
+  blows: [400],
+  calls: 0,
   totals: {
     operations: records.length,
     running: 0,
@@ -52,11 +54,11 @@ const aftermath = (records: ReadonlyArray<Record>, rest: Partial<Aftermath> = {}
 describe("the time that an operation held its meeting up", () => {
   it("counts from its call, or from the end of the one before it on its meeting", () => {
     const records = [record(0, 40), record(10, 100), record(150, 170), record(0, 200, { meeting: 1 })]
-    expect(holdUps(records).map(({ millis }) => millis)).toEqual([40, 60, 20, 200])
+    expect(stepsOf(records).map(({ millis }) => millis)).toEqual([40, 60, 20, 200])
   })
 
   it("counts from the death of the process whose turn it was", () => {
-    const [, next] = holdUps([record(0, 1_000, { performed: undefined }), record(10, 1_500)])
+    const [, next] = stepsOf([record(0, 1_000, { performed: undefined }), record(10, 1_500)])
     expect(next?.millis).toBe(500)
   })
 })
@@ -77,8 +79,16 @@ describe("a run passes", () => {
       ...usual,
       record(400, 440, { performed: performed("CasRefused"), task: "Planned" })
     ]],
+    ["with a request of 3 s", [
+      ...usual,
+      record(400, 400 + 5_000, { performed: { ...performed("swapped"), lastTook: 3_000 } })
+    ]],
     ["with a loss of 2.5 s", [...usual, record(400, 400 + 2_540)]]
   ])("%s", (_, records) => expect(failuresOf(aftermath(records))).toEqual([]))
+
+  it("with a loss of 5 s while two parts died", () => {
+    expect(failuresOf(aftermath([...usual, record(400, 400 + 5_040)], { blows: [300, 2_000] }))).toEqual([])
+  })
 })
 
 describe("a run fails", () => {
