@@ -2,7 +2,7 @@
  * Snapshots of a meeting: which are emitted, when, and what ends them.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Option, Queue, Schedule, Stream } from "effect"
+import { DateTime, Effect, Exit, Fiber, Layer, Option, Queue, Schedule, Stream } from "effect"
 import { Meeting, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
@@ -51,6 +51,30 @@ describe("watch", () => {
         ])
         assert.strictEqual(emitted.at(-1)?.status, Meeting.Status.Ended)
         assert.deepStrictEqual(fiber.pollUnsafe(), Exit.void)
+      })
+    ))
+
+  it.effect("emits nothing while nothing changes, though somebody has left; the end tells when", () =>
+    on(
+      { meetings: [{ id, host: alice, participants: [bob, { user: carol, status: "left" }] }] },
+      Effect.gen(function*() {
+        const simulator = yield* Simulator.Simulator
+        const { emitted } = yield* start(Meetings.watch(id))
+        yield* TestClock.adjust("5 seconds")
+        yield* simulator.leaveMeeting(id, bob)
+        yield* TestClock.adjust("1 hour")
+        assert.lengthOf(emitted, 2)
+        yield* simulator.joinMeeting(id, carol)
+        yield* TestClock.adjust("10 seconds")
+        yield* simulator.endMeeting(id)
+        yield* TestClock.adjust("10 seconds")
+        const leaves = emitted.map(({ participants }) =>
+          participants.map(({ finalLeaveTime, user }) =>
+            `${user.id} ${Option.getOrUndefined(Option.map(finalLeaveTime, DateTime.toEpochMillis))}`
+          )
+        )
+        assert.deepStrictEqual(leaves.at(-2), ["ou_alice undefined", "ou_bob 5000", "ou_carol undefined"])
+        assert.deepStrictEqual(leaves.at(-1), ["ou_alice 3615000", "ou_bob 5000", "ou_carol 3615000"])
       })
     ))
 

@@ -26,6 +26,8 @@ export interface Participant {
   readonly isExternal: boolean
   /** In milliseconds since 1970. */
   readonly joinedAt: number
+  /** In milliseconds since 1970; `undefined` unless the status is `"left"`. */
+  readonly leftAt: number | undefined
 }
 
 /**
@@ -132,7 +134,8 @@ export const make = (options: MeetingOptions, directory: Directory, home: string
       status: given.status ?? "in_meeting",
       isCohost: given.isCohost ?? false,
       isExternal: given.isExternal ?? false,
-      joinedAt: now
+      joinedAt: now,
+      leftAt: given.status === "left" ? now : undefined
     }
   })
   const status = options.status ?? "in_progress"
@@ -174,8 +177,8 @@ export const withHost = (meeting: Meeting, host: User, now: number): Meeting => 
   const present = participantOf(meeting, host)
   if (present?.status === "in_meeting") return { ...meeting, host }
   const joined: Participant = present === undefined
-    ? { user: host, status: "in_meeting", isCohost: false, isExternal: false, joinedAt: now }
-    : { ...present, status: "in_meeting" }
+    ? { user: host, status: "in_meeting", isCohost: false, isExternal: false, joinedAt: now, leftAt: undefined }
+    : { ...present, status: "in_meeting", leftAt: undefined }
   return {
     ...meeting,
     host,
@@ -191,7 +194,15 @@ export const withParticipant = (
   status: ParticipantStatus = "in_meeting"
 ): Meeting => {
   const known = participantOf(meeting, user)
-  const next: Participant = { user, isCohost: false, isExternal: false, joinedAt: now, ...known, status }
+  const next: Participant = {
+    user,
+    isCohost: false,
+    isExternal: false,
+    joinedAt: now,
+    ...known,
+    status,
+    leftAt: undefined
+  }
   return {
     ...meeting,
     participants: known === undefined
@@ -200,11 +211,17 @@ export const withParticipant = (
   }
 }
 
+const left = (participant: Participant, now: number): Participant => ({
+  ...participant,
+  status: "left",
+  leftAt: participant.leftAt ?? now
+})
+
 /** A user leaves. The host role stays with a host who leaves: how the platform passes it on is not documented. */
-export const withoutParticipant = (meeting: Meeting, user: User): Meeting => ({
+export const withoutParticipant = (meeting: Meeting, user: User, now: number): Meeting => ({
   ...meeting,
   sharedBy: same(meeting.sharedBy, user) ? undefined : meeting.sharedBy,
-  participants: meeting.participants.map((one) => same(one.user, user) ? { ...one, status: "left" } : one)
+  participants: meeting.participants.map((one) => same(one.user, user) ? left(one, now) : one)
 })
 
 const keptMillis = 90 * 86_400_000
@@ -233,5 +250,5 @@ export const ended = (meeting: Meeting, now: number): Meeting => ({
   endedAt: now,
   sharedBy: undefined,
   recording: meeting.recording && { ...meeting.recording, stoppedAt: meeting.recording.stoppedAt ?? now },
-  participants: meeting.participants.map((participant) => ({ ...participant, status: "left" }))
+  participants: meeting.participants.map((participant) => left(participant, now))
 })

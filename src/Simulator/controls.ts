@@ -110,7 +110,7 @@ export const make = (
       const leaver = world.directory.resolve(user)
       return change(
         meetingId,
-        (found) => Meetings.withoutParticipant(found, leaver),
+        (found, now) => Meetings.withoutParticipant(found, leaver, now),
         // Whoever is only called has not been in the meeting.
         (before, after) => Meetings.isIn(before, leaver) ? leaveEvents(before, after, leaver, "left") : []
       )
@@ -119,11 +119,11 @@ export const make = (
       const removed = world.directory.resolve(user)
       return change(
         meetingId,
-        inProgress((found) =>
+        inProgress((found, now) =>
           same(found.host, removed)
             ? `cannot lose ${removed.openId}, because ${removed.openId} is the host`
             : Meetings.isIn(found, removed)
-            ? Meetings.withoutParticipant(found, removed)
+            ? Meetings.withoutParticipant(found, removed, now)
             : absent(removed)
         ),
         (before, after) => leaveEvents(before, after, removed, "kickedOut")

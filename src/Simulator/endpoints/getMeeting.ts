@@ -22,20 +22,17 @@ type Asked = Pick<ArrivedRequest<"either">, "operator" | "query" | "now">
 
 const flag = ({ query }: Asked, name: string): boolean => query[name] === "true"
 
-const participantView = (meeting: Meeting, participant: Participant, idType: IdType, now: number) => {
-  const until = meeting.endedAt ?? now
-  return {
-    id: idOf(participant.user, idType),
-    first_join_time: seconds(participant.joinedAt),
-    final_leave_time: participant.status === "left" ? seconds(until) : "0",
-    in_meeting_duration: seconds(until - participant.joinedAt),
-    user_type: participant.user.userType,
-    is_host: same(meeting.host, participant.user),
-    is_cohost: participant.isCohost,
-    is_external: participant.isExternal,
-    status: participantStatus[participant.status]
-  }
-}
+const participantView = (meeting: Meeting, participant: Participant, idType: IdType, now: number) => ({
+  id: idOf(participant.user, idType),
+  first_join_time: seconds(participant.joinedAt),
+  final_leave_time: seconds(participant.leftAt ?? 0),
+  in_meeting_duration: seconds((participant.leftAt ?? now) - participant.joinedAt),
+  user_type: participant.user.userType,
+  is_host: same(meeting.host, participant.user),
+  is_cohost: participant.isCohost,
+  is_external: participant.isExternal,
+  status: participantStatus[participant.status]
+})
 
 // Documented: with user_id only Lark users are listed; rooms and phones are listed with open_id.
 const listed = (meeting: Meeting, idType: IdType): ReadonlyArray<Participant> =>

@@ -84,7 +84,7 @@ export const kickout = (
   request: ArrivedRequest<"either", "meeting_id">,
   world: World.World
 ): Reply.Reply | Effect.Effect<Reply.Reply> => {
-  const { operator } = request
+  const { now, operator } = request
   const batch = batchOf(request, world, "kickout_users")
   if (Reply.is(batch)) return batch
   const meeting = meetingOf(world, operator, request.params.meeting_id)
@@ -106,7 +106,7 @@ export const kickout = (
   if (world.behavior.absentTarget === "targetNotInMeeting" && present.includes(undefined)) return Reply.failure(122004)
 
   const removed = present.filter((user) => user !== undefined)
-  const after = removed.reduce(Meeting.withoutParticipant, meeting)
+  const after = removed.reduce((before, user) => Meeting.withoutParticipant(before, user, now), meeting)
   world.meetings.set(meeting.id, after)
   const results = targets.map((target, index) => ({
     ...target,
