@@ -29,6 +29,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as EventUser from "./EventUser.ts"
+import { orOpenId } from "./internal/idTypes.ts"
 import { withSpan } from "./internal/telemetry.ts"
 import * as wire from "./internal/wire.ts"
 import * as LarkError from "./LarkError.ts"
@@ -211,16 +212,16 @@ const batchSize = 50
 const find = <const Addresses extends ReadonlyArray<string>, T extends MeetingUser.IdType = "open_id">(
   { echo, key, list, toWire }: Kind,
   addresses: Addresses,
-  // Without an idType, T is "open_id".
-  { idType = "open_id" as T, includeResigned }: FindOptions<T> = {}
+  options: FindOptions<T> = {}
 ): Effect.Effect<Matches<Addresses, T>, FindError, LarkHttp> =>
   Effect.gen(function*() {
+    const idType = orOpenId(options.idType)
     const asked = [...new Set(addresses.map(toWire))].filter((address) => address !== "")
     const found = new Map<string, Found<T>>()
     for (const batch of Arr.chunksOf(asked, batchSize)) {
       const { user_list = [] } = yield* call(batchGetId, {
         query: { user_id_type: idType },
-        body: { [list]: batch, include_resigned: includeResigned }
+        body: { [list]: batch, include_resigned: options.includeResigned }
       })
       const keys = new Set(batch.map(key))
       for (const row of user_list) {

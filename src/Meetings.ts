@@ -290,8 +290,7 @@ export const make = Effect.gen(function*() {
 
   return {
     get: <T extends MeetingUser.IdType = "open_id">(meetingId: MeetingId, options?: GetOptions<T>) =>
-      // Without an idType, T is "open_id".
-      hostRegister.get(lark, meetingId, options?.idType ?? "open_id" as T, options),
+      hostRegister.get(lark, meetingId, options?.idType, options),
 
     swapHost: <T extends MeetingUser.IdType>(
       meetingId: MeetingId,

@@ -254,6 +254,10 @@ const patience = Schedule.min([Schedule.exponential("5 seconds", 1.5), Schedule.
  * schedule ends, it fails with the last of them. Nothing is sent before a wait that the platform asks for has passed. `None`
  * means the same as for `get`. Scope `vc:record:readonly`.
  *
+ * **Gotchas**
+ *
+ * No recording is ready before its meeting has ended, so in a meeting in progress it waits until the schedule ends.
+ *
  * @category accessors
  */
 export const ready = <R = never>(

@@ -40,7 +40,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { oneIdType } from "./internal/idTypes.ts"
+import { oneIdType, orOpenId } from "./internal/idTypes.ts"
 import * as Meeting_ from "./internal/meeting.ts"
 import * as wire from "./internal/wire.ts"
 import * as LarkError from "./LarkError.ts"
@@ -174,7 +174,10 @@ export interface UpdateOptions<out T extends MeetingUser.IdType = MeetingUser.Id
   readonly endTime?: DateTime.DateTime | undefined
 }
 
-const reserveOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.MeetingUser<T>>) =>
+const reserveOf = <T extends MeetingUser.IdType>(
+  user: Schema.Codec<MeetingUser.MeetingUser<T>>,
+  settings: Schema.Codec<Settings<T>>
+) =>
   Schema.toType(Schema.Struct({
     id: ReserveId,
     meetingNo: Schema.Option(MeetingNo),
@@ -191,7 +194,7 @@ const reserveOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.
     expireStatus: Schema.Option(Schema.Finite),
     /** Only in the answer of `get`, as `settings`. */
     owner: Schema.Option(user),
-    settings: Schema.Option(settingsOf(user))
+    settings: Schema.Option(settings)
   }))
 
 /**
@@ -209,12 +212,17 @@ export interface Reserve<out T extends MeetingUser.IdType = MeetingUser.IdType>
  *
  * @category schemas
  */
-export const ReserveSchema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Reserve<T>> =>
-  reserveOf(MeetingUser.schema(idType))
+export const ReserveSchema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Reserve<T>> => {
+  const user = MeetingUser.schema(idType)
+  return reserveOf(user, settingsOf(user))
+}
 
-const reservedOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.MeetingUser<T>>) =>
+const reservedOf = <T extends MeetingUser.IdType>(
+  user: Schema.Codec<MeetingUser.MeetingUser<T>>,
+  reserve: Schema.Codec<Reserve<T>>
+) =>
   Schema.toType(Schema.Struct({
-    reserve: reserveOf(user),
+    reserve,
     /** The hosts that the platform ignored, without an error: unknown, or of another tenant. */
     invalidHosts: Schema.Array(user)
   }))
@@ -235,7 +243,7 @@ export interface Reserved<out T extends MeetingUser.IdType = MeetingUser.IdType>
  * @category schemas
  */
 export const ReservedSchema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Reserved<T>> =>
-  reservedOf(MeetingUser.schema(idType))
+  reservedOf(MeetingUser.schema(idType), ReserveSchema(idType))
 
 const Row = Schema.Record(Schema.String, Schema.Unknown)
 
@@ -446,8 +454,9 @@ const secondsOf = (time: DateTime.DateTime | undefined): string | undefined =>
  *
  * **Gotchas**
  *
- * The platform ignores hosts that it does not know, without an error: look at `invalidHosts`. After a lost reply, another
- * `apply` makes another reservation.
+ * - The platform ignores hosts that it does not know, without an error: look at `invalidHosts`.
+ * - After a lost reply, another `apply` makes another reservation.
+ * - `ParamError` does not name the field: as the app, look at `owner` first, then at `endTime`.
  *
  * @category accessors
  */
@@ -458,8 +467,7 @@ export const apply = <T extends MeetingUser.IdType = "open_id">(
     const { endTime, hosts = [], owner } = options
     yield* check(applyEndpoint, options)
     const named = yield* oneIdType(applyEndpoint.name, "owner and hosts", owner ? [owner, ...hosts] : hosts)
-    // Without a user, T is "open_id".
-    const idType = named ?? "open_id" as T
+    const idType = orOpenId(named)
     const { reserve, reserve_correction_check_info } = yield* call(applyEndpoint, {
       query: { user_id_type: idType },
       body: { end_time: secondsOf(endTime), owner_id: owner?.id, meeting_settings: settingsToWire(options) },
@@ -492,8 +500,7 @@ export const update = <T extends MeetingUser.IdType = "open_id">(
   Effect.gen(function*() {
     yield* check(updateEndpoint, options)
     const named = yield* oneIdType(updateEndpoint.name, "hosts", options.hosts ?? [])
-    // Without a user, T is "open_id".
-    const idType = named ?? "open_id" as T
+    const idType = orOpenId(named)
     const settings = settingsToWire(options)
     const { reserve, reserve_correction_check_info } = yield* call(updateEndpoint, {
       params: { reserve_id: reserveId },
@@ -523,8 +530,7 @@ export const get = <T extends MeetingUser.IdType = "open_id">(
   reserveId: ReserveId,
   options: { readonly idType?: T | undefined } = {}
 ): Effect.Effect<Reserve<T>, GetError, LarkHttp> => {
-  // Without an idType, T is "open_id".
-  const idType = options.idType ?? "open_id" as T
+  const idType = orOpenId(options.idType)
   return Effect.map(
     call(getEndpoint, { params: { reserve_id: reserveId }, query: { user_id_type: idType } }),
     ({ reserve }) => fromWire(idType, idIn(reserve, reserveId), reserve)
@@ -562,8 +568,7 @@ export const activeMeeting = <T extends MeetingUser.IdType = "open_id">(
   reserveId: ReserveId,
   options: { readonly idType?: T | undefined; readonly withParticipants?: boolean | undefined } = {}
 ): Effect.Effect<Option.Option<Meeting<T>>, ActiveMeetingError, LarkHttp> => {
-  // Without an idType, T is "open_id".
-  const idType = options.idType ?? "open_id" as T
+  const idType = orOpenId(options.idType)
   return call(activeMeetingEndpoint, {
     params: { reserve_id: reserveId },
     query: { user_id_type: idType, with_participants: options.withParticipants }

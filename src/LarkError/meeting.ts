@@ -42,7 +42,7 @@ export class ParamError extends ApiError("ParamError", {
  * @category meeting errors
  */
 export class DataNotExist extends ApiError("DataNotExist", {
-  advice: "Check the id; a meeting number or reserve id is not a meeting id.",
+  advice: "Check the id; meeting id, meeting number and reserve id differ.",
   codes: [121004]
 }) {}
 
@@ -204,6 +204,6 @@ export class InvalidPassword extends ApiError("InvalidPassword", {
 export class RecordProcessing extends ApiError("RecordProcessing", {
   kind: "platform",
   retry: "wait",
-  advice: "Ask again later.",
+  advice: "A recording is ready some time after its meeting has ended; wait with Recordings.ready.",
   codes: [124002]
 }) {}

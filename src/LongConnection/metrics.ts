@@ -1,14 +1,11 @@
 /** The metrics of long connections. */
 import * as Metric from "effect/Metric"
+import { counter } from "../internal/telemetry.ts"
 
 export const connections = Metric.gauge("lark_long_connections", { description: "Open long connections." })
 
 const attempt = (outcome: string) =>
-  Metric.counter("lark_long_connection_attempts_total", {
-    description: "Attempts to connect by outcome.",
-    attributes: { outcome },
-    incremental: true
-  })
+  counter("lark_long_connection_attempts_total", "Attempts to connect by outcome.", { outcome })
 
 export const attempts = {
   connected: attempt("connected"),
@@ -17,10 +14,6 @@ export const attempts = {
 }
 
 const refusal = (reason: string) =>
-  Metric.counter("lark_long_connection_frames_refused_total", {
-    description: "Frames that hold no event by reason.",
-    attributes: { reason },
-    incremental: true
-  })
+  counter("lark_long_connection_frames_refused_total", "Frames that hold no event by reason.", { reason })
 
 export const refusedFrames = { unreadable: refusal("unreadable"), notEvent: refusal("not_an_event") }

@@ -1,7 +1,7 @@
 /** The host of a meeting as a register: `get` and `set_host`, and what their answers prove. */
 import * as Effect from "effect/Effect"
 import * as Cas from "../Cas.ts"
-import { mixed } from "../internal/idTypes.ts"
+import { mixed, orOpenId } from "../internal/idTypes.ts"
 import { fromWire } from "../internal/meeting.ts"
 import * as wire from "../internal/wire.ts"
 import * as LarkError from "../LarkError.ts"
@@ -73,11 +73,12 @@ const transient = <E extends SetHostEndpointError | GetEndpointError>(
 export const get = <T extends MeetingUser.IdType>(
   lark: Lark,
   meetingId: MeetingId,
-  idType: T,
+  asked: T | undefined,
   options: { readonly withParticipants?: boolean | undefined; readonly withAbility?: boolean | undefined } = {},
   endpoint: typeof endpoints.get = endpoints.get
-): Effect.Effect<Meeting<T>, GetEndpointError> =>
-  Effect.map(
+): Effect.Effect<Meeting<T>, GetEndpointError> => {
+  const idType = orOpenId(asked)
+  return Effect.map(
     lark.call(endpoint, {
       params: { meeting_id: meetingId },
       query: {
@@ -88,6 +89,7 @@ export const get = <T extends MeetingUser.IdType>(
     }),
     ({ meeting }) => fromWire(idType, meetingId, meeting)
   )
+}
 
 /** An argument of `set_host` with which it cannot be sent. */
 export const invalid = (parameter: string, reason: string) =>

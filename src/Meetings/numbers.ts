@@ -93,9 +93,9 @@ const refused = (parameter: string, reason: string) =>
  * **Details**
  *
  * One number may have had many meetings: a recurring meeting keeps its number, and that of an expired reservation is used
- * again. The platform keeps meetings for 90 days: a span that is longer, empty or backwards, or a time that is invalid, is refused
- * with `InvalidParameter`, and nothing is sent. The order is not documented. A page that fails is an error, never an early end.
- * Scope `vc:meeting:readonly` or `vc:meeting.meetingid:read`; 100 requests a minute.
+ * again. The platform keeps meetings for 90 days: a span that is longer, empty or backwards, or a time that is invalid, is
+ * refused with `InvalidParameter`, and nothing is sent. The order is not documented. A page that fails is an error, never an
+ * early end. Scope `vc:meeting:readonly` or `vc:meeting.meetingid:read`; 100 requests a minute.
  *
  * **Example** (The ids behind a number)
  *
@@ -175,8 +175,9 @@ const newestFirst = Order.mapInput(Order.flip(Order.BigInt), ({ id }: MeetingBri
  *
  * Lists the meetings of the number that started in the last 24 hours, or `since`, and reads them, newest first, until one
  * is in progress. The list reaches five minutes into the future, since the platform's clock may be ahead of this machine's. A
- * `since` that is not above zero is refused with `InvalidParameter`, and nothing is sent. A meeting that no longer exists is passed over. One that the caller may not read is passed over, too, but
- * if then none is in progress, the call fails with `NoPermission`. The scopes of `listByNo` and `get`.
+ * `since` that is not above zero is refused with `InvalidParameter`, and nothing is sent. A meeting that no longer exists is
+ * passed over. So is one that the caller may not read; if then none is in progress, the call fails with `NoPermission`. The
+ * scopes of `listByNo` and `get`.
  *
  * **Example** (From a number to the host)
  *
@@ -214,8 +215,7 @@ export const activeByNo = <T extends MeetingUser.IdType = "open_id">(
     const briefs = yield* Stream.runCollect(listByNo(meetingNo, range))
     let unreadable: LarkError.NoPermission | undefined
     for (const { id } of briefs.toSorted(newestFirst)) {
-      // Without an idType, T is "open_id".
-      const read = hostRegister.get(lark, id, options.idType ?? "open_id" as T, options)
+      const read = hostRegister.get(lark, id, options.idType, options)
       const meeting = yield* read.pipe(
         Effect.asSome,
         Effect.catchTags({

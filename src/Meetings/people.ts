@@ -194,14 +194,21 @@ const afterLimit = <A, E extends InviteError | KickoutError, R>(
   })
 
 /** Sends the people in batches. Fails only if nothing can have been done, for one reason. */
-const forEveryone = <T extends MeetingUser.IdType, E extends InviteError | KickoutError, R>(
+const inBatches = <E extends InviteError | KickoutError, R>(
   endpoint: string,
+  span: string,
+  field: "status" | "result",
+  send: (
+    about: { readonly params: { readonly meeting_id: string }; readonly query: { readonly user_id_type: string } },
+    users: ReadonlyArray<ReturnType<typeof MeetingUser.toWire>>
+  ) => Effect.Effect<unknown, E, R>
+) =>
+<T extends MeetingUser.IdType>(
+  meetingId: MeetingId,
   people: Iterable<MeetingUser.MeetingUser<T>>,
-  field: string,
-  send: (idType: T, users: Users<T>) => Effect.Effect<unknown, E, R>,
-  { onAbandoned }: PeopleOptions<T, E> = {}
-): Effect.Effect<ReadonlyArray<PersonOutcome<T, E>>, E | LarkError.InvalidParameter, R> =>
-  Effect.gen(function*() {
+  { onAbandoned }: PeopleOptions<NoInfer<T>, E> = {}
+): Effect.Effect<ReadonlyArray<PersonOutcome<T, E>>, E | LarkError.InvalidParameter, R> => {
+  const sending = Effect.gen(function*() {
     const users = distinct(people)
     const idType = yield* oneIdType(endpoint, "people", users)
     if (idType === undefined) return []
@@ -213,72 +220,65 @@ const forEveryone = <T extends MeetingUser.IdType, E extends InviteError | Kicko
     }
     const fail = (users: Users<T>, error: E) => note(users.map((user) => ({ user, outcome: "failed", error })))
 
-    /** The error with which all of them were refused for want of a right. */
-    const denial = (users: Users<T>): E | undefined => {
-      const errors = users.map((user) => {
-        const one = outcomes.get(user)
-        return one?.outcome === "failed" && one.error._tag === "NoPermission" ? one.error : undefined
-      })
-      return errors.includes(undefined) ? undefined : errors[0]
+    const isDenied = (user: MeetingUser.MeetingUser<T>) => {
+      const one = outcomes.get(user)
+      return one?.outcome === "failed" && one.error._tag === "NoPermission"
     }
 
     /** Whom the request names that is under way. */
     let underWay: Users<T> = []
+    const about = { params: { meeting_id: meetingId }, query: { user_id_type: idType } }
     const request = (batch: Users<T>) =>
       Effect.suspend(() => {
         underWay = batch
-        return Effect.tapError(send(idType, batch), () => Effect.sync(() => underWay = []))
+        return Effect.tapError(send(about, batch.map(MeetingUser.toWire)), () => Effect.sync(() => underWay = []))
       })
 
-    /** Returns the error with which the platform would refuse the others, too. */
-    const attempt = (batch: Users<T>): Effect.Effect<E | undefined, never, R> =>
-      Effect.matchEffect(afterLimit(request(batch)), {
-        onSuccess: (results) =>
-          Effect.sync(() => {
-            note(reported(batch, wire.list(results), field))
-            return undefined
-          }),
-        onFailure: (error) =>
-          batch.length > 1 && isPersonal(error)
-            ? Effect.map(inTurn(batch.map((user) => [user])), (refusal) => refusal ?? denial(batch))
-            : Effect.sync(() => {
-              fail(batch, error)
-              return isForEveryone(error) ? error : undefined
-            })
-      })
-
-    const inTurn = (batches: ReadonlyArray<Users<T>>): Effect.Effect<E | undefined, never, R> =>
-      Effect.gen(function*() {
-        for (const [nth, batch] of batches.entries()) {
-          const refusal = yield* attempt(batch)
-          if (refusal !== undefined) {
-            fail(batches.slice(nth + 1).flat(), refusal)
-            return refusal
-          }
+    const all = Effect.gen(function*() {
+      const waiting: Array<Users<T>> = Arr.chunksOf(users, batchSize)
+      /** The batch whose people are sent one by one. */
+      let split: Users<T> = []
+      for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
+        const answer = yield* Effect.result(afterLimit(request(batch)))
+        if (Result.isSuccess(answer)) {
+          note(reported(batch, wire.list(answer.success), field))
+          continue
         }
-        return undefined
-      })
+        const error = answer.failure
+        if (batch.length > 1 && isPersonal(error)) {
+          split = batch
+          waiting.unshift(...batch.map((user) => [user]))
+          continue
+        }
+        fail(batch, error)
+        // Nobody of a batch may be removed, so nobody else may be.
+        if (isForEveryone(error) || (batch[0] === split.at(-1) && split.every(isDenied))) {
+          fail(waiting.splice(0).flat(), error)
+        }
+      }
+    })
 
     const abandon = Effect.suspend(() => {
-      const [uncertain, unsent] = Arr.partition(
-        users.filter((user) => !outcomes.has(user)),
-        (user) => underWay.includes(user) ? Result.succeed(user) : Result.fail(user)
-      )
-      return onAbandoned?.({ outcomes: [...outcomes.values()], uncertain, unsent }) ?? Effect.void
+      const left = users.filter((user) => !outcomes.has(user))
+      return onAbandoned?.({
+        outcomes: [...outcomes.values()],
+        uncertain: left.filter((user) => underWay.includes(user)),
+        unsent: left.filter((user) => !underWay.includes(user))
+      }) ?? Effect.void
     })
     // It cannot fail: it is interrupted, or dies.
-    yield* Effect.onError(inTurn(Arr.chunksOf(users, batchSize)), () =>
-      Effect.forkDetach(abandon, { startImmediately: true }))
+    yield* Effect.onError(all, () => Effect.forkDetach(abandon, { startImmediately: true }))
 
-    const all = [...outcomes.values()]
-    const failures = all.flatMap((one) =>
+    const failures = [...outcomes.values()].flatMap((one) =>
       one.outcome === "failed" && one.error.retry !== "unknown" ? [one.error] : []
     )
     const [error] = failures
     return error !== undefined && failures.length === users.length && failures.every(({ _tag }) => _tag === error._tag)
       ? yield* Effect.fail(error)
-      : all
+      : [...outcomes.values()]
   })
+  return withSpan(sending, span, () => ({ "lark.meeting_id": meetingId }))
+}
 
 /**
  * Invites people to a meeting, as a user who is in it. Fails with `InviteError`, if nobody can have been invited.
@@ -325,55 +325,42 @@ const forEveryone = <T extends MeetingUser.IdType, E extends InviteError | Kicko
  *
  * @category accessors
  */
-export const invite = <T extends MeetingUser.IdType>(
+export const invite: <T extends MeetingUser.IdType>(
   meetingId: MeetingId,
   people: Iterable<MeetingUser.MeetingUser<T>>,
   options?: PeopleOptions<NoInfer<T>, InviteError>
-): Effect.Effect<ReadonlyArray<PersonOutcome<T, InviteError>>, InviteError, LarkHttp | UserToken> =>
-  withSpan(
-    forEveryone(inviteEndpoint.name, people, "status", (idType, users) =>
-      Effect.map(
-        call(inviteEndpoint, {
-          params: { meeting_id: meetingId },
-          query: { user_id_type: idType },
-          body: { invitees: users.map(MeetingUser.toWire) }
-        }),
-        ({ invite_results }) => invite_results
-      ), options),
-    "Meetings.invite",
-    () => ({ "lark.meeting_id": meetingId })
-  )
+) => Effect.Effect<ReadonlyArray<PersonOutcome<T, InviteError>>, InviteError, LarkHttp | UserToken> = inBatches(
+  inviteEndpoint.name,
+  "Meetings.invite",
+  "status",
+  (about, invitees) =>
+    Effect.map(call(inviteEndpoint, { ...about, body: { invitees } }), ({ invite_results }) => invite_results)
+)
 
 /**
  * Removes people from a meeting. Fails with `KickoutError`, if nobody can have been removed.
  *
  * **Details**
  *
- * Batches, waits, outcomes and `onAbandoned` are those of `invite`. Runs as the app, or as the user inside `Lark.asUser`, who must be host or co-host.
- * Scope `vc:meeting`.
+ * Batches, waits, outcomes and `onAbandoned` are those of `invite`. Runs as the app, or as the user inside `Lark.asUser`, who
+ * must be host or co-host. Scope `vc:meeting`.
  *
  * **Gotchas**
  *
- * The documentation allows apps only; the official CLI calls it as users only. If one is refused with `NoPermission` or
- * `TokenRejected`, try the other.
+ * - The host cannot be removed: `NoPermission`. Move the role first, by `setHost`.
+ * - The documentation allows apps only; the official CLI calls it as users only. If one is refused with `NoPermission` or
+ *   `TokenRejected`, try the other.
  *
  * @category accessors
  */
-export const kickout = <T extends MeetingUser.IdType>(
+export const kickout: <T extends MeetingUser.IdType>(
   meetingId: MeetingId,
   people: Iterable<MeetingUser.MeetingUser<T>>,
   options?: PeopleOptions<NoInfer<T>, KickoutError>
-): Effect.Effect<ReadonlyArray<PersonOutcome<T, KickoutError>>, KickoutError, LarkHttp> =>
-  withSpan(
-    forEveryone(kickoutEndpoint.name, people, "result", (idType, users) =>
-      Effect.map(
-        call(kickoutEndpoint, {
-          params: { meeting_id: meetingId },
-          query: { user_id_type: idType },
-          body: { kickout_users: users.map(MeetingUser.toWire) }
-        }),
-        ({ kickout_results }) => kickout_results
-      ), options),
-    "Meetings.kickout",
-    () => ({ "lark.meeting_id": meetingId })
-  )
+) => Effect.Effect<ReadonlyArray<PersonOutcome<T, KickoutError>>, KickoutError, LarkHttp> = inBatches(
+  kickoutEndpoint.name,
+  "Meetings.kickout",
+  "result",
+  (about, kickout_users) =>
+    Effect.map(call(kickoutEndpoint, { ...about, body: { kickout_users } }), ({ kickout_results }) => kickout_results)
+)

@@ -6,6 +6,9 @@ import * as Effect from "effect/Effect"
 import * as LarkError from "../LarkError.ts"
 import type { IdType, MeetingUser } from "../MeetingUser.ts"
 
+/** The kind of id that a call was given, else `open_id`: without one, T is "open_id" in the types of all calls. */
+export const orOpenId = <T extends IdType>(idType: T | undefined): T => idType ?? "open_id" as T
+
 /** What is wrong with the users of a call that names users by `idType`. */
 export const mixed = (idType: IdType, users: ReadonlyArray<MeetingUser>): string | undefined => {
   const other = users.find((user) => user.idType !== idType)

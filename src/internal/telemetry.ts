@@ -69,7 +69,7 @@ const labelled = <M>(make: (value: string) => M): (value: number | string) => M 
   return of
 }
 
-const counter = (name: string, description: string, attributes: Metric.Metric.AttributeSet) =>
+export const counter = (name: string, description: string, attributes: Metric.Metric.AttributeSet) =>
   Metric.counter(name, { description, attributes, incremental: true })
 
 const requests = labelled((endpoint) => ({

@@ -33,7 +33,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "people: one busy person fails ten",
     file: people,
     find: "batch.length > 1 && isPersonal(error)",
-    replace: "batch.length > 1 && isPersonal(error) && field === \"\"",
+    replace: "batch.length > 10 && isPersonal(error)",
     killer: invites("has the same outcomes if one busy person fails the request of ten")
   },
   {
@@ -46,22 +46,22 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "people: goes on after a refusal of all",
     file: people,
-    find: "return isForEveryone(error) ? error : undefined",
-    replace: "return undefined",
+    find: "if (isForEveryone(error) || (",
+    replace: "if ((",
     killer: invites("sends the others after a request that may have been executed, but not after a refusal of all")
   },
   {
     name: "people: stops at a lost reply",
     file: people,
-    find: "return isForEveryone(error) ? error : undefined",
-    replace: "return error",
+    find: "if (isForEveryone(error) || (",
+    replace: "if (true || (",
     killer: invites("sends the others after a request that may have been executed, but not after a refusal of all")
   },
   {
     name: "people: tries everybody alone though nobody may be removed",
     file: people,
-    find: "refusal ?? denial(batch)",
-    replace: "refusal",
+    find: " || (batch[0] === split.at(-1) && split.every(isDenied))",
+    replace: "",
     killer: invites("removes the others if the host is among them, and stops if nobody may be removed")
   },
   {
@@ -81,8 +81,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "people: a request that waits for a rate limit may have been executed",
     file: people,
-    find: "Effect.tapError(send(idType, batch), () => Effect.sync(() => underWay = []))",
-    replace: "send(idType, batch)",
+    find: "Effect.tapError(send(about, batch.map(MeetingUser.toWire)), () => Effect.sync(() => underWay = []))",
+    replace: "send(about, batch.map(MeetingUser.toWire))",
     killer: invites("knows that a request which waits for a rate limit was not executed")
   },
   {
