@@ -29,8 +29,8 @@ const inMeeting = { ...when, meetingId: Schema.optionalKey(Schema.String) }
  * **Gotchas**
  *
  * A change that the method refuses does nothing: in a meeting that does not exist or has ended, of a reservation that does not
- * exist, the start of a meeting that exists, or somebody's joining a locked one. Building the layer dies if `meetingId` is neither a meeting of the options nor
- * one that a `Start` starts.
+ * exist, the start of a meeting that exists, or somebody's joining a locked one. Building the layer dies if `meetingId` is
+ * neither a meeting of the options nor one that a `Start` starts.
  *
  * @category schemas
  */
