@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Duration, Effect, Exit, Fiber, Layer, Option, Redacted, Schema } from "effect"
+import { type Duration, Effect, Exit, Fiber, Layer, Option, Redacted, Scheduler, Schema } from "effect"
 import { Lark, type LarkError, type LarkHttp, Meetings, MeetingUser, RateLimits, UserToken } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { TestClock } from "effect/testing"
@@ -389,6 +389,30 @@ describe("an interruption", () => {
     Effect.gen(function*() {
       const ended = yield* abandonedAfter("1 hour", { latency: "2 seconds" })
       assert.deepStrictEqual(ended, { abandoned: [], isSome: true })
+    }))
+
+  it.effect("at any step never takes people for unsent whose request may have been executed", () =>
+    Effect.gen(function*() {
+      const wrong: Array<string> = []
+      let isCut = true
+      for (let steps = 0; isCut; steps++) {
+        isCut = false
+        const lost = platform.make(() => new platform.Lost(new TypeError("terminated")))
+        const kicking = Meetings.kickout(id, people.slice(0, 3), {
+          onAbandoned: ({ unsent }) =>
+            Effect.sync(() => {
+              isCut = true
+              const sent = lost.calls.map(({ body }) => body).join()
+              wrong.push(...unsent.flatMap(({ id }) => sent.includes(`"${id}"`) ? [`${id} after ${steps} steps`] : []))
+            })
+        }).pipe(Effect.provide(Lark.layer(platform.app)), Effect.provide(lost.layer))
+        const slow = Effect.provideService(kicking, Scheduler.MaxOpsBeforeYield, 3)
+        const fiber = yield* Effect.forkChild(slow, { startImmediately: true })
+        while (lost.calls.length === 0) yield* Effect.yieldNow
+        for (let step = 0; step < steps; step++) yield* Effect.yieldNow
+        yield* Fiber.interrupt(fiber)
+      }
+      assert.deepStrictEqual(wrong, [])
     }))
 
   it.effect("does not wait for onAbandoned, and a defect is reported, too", () =>

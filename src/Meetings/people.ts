@@ -231,7 +231,8 @@ const inBatches = <E extends InviteError | KickoutError, R>(
     const request = (batch: Users<T>) =>
       Effect.suspend(() => {
         underWay = batch
-        return Effect.tapError(send(about, batch.map(MeetingUser.toWire)), () => Effect.sync(() => underWay = []))
+        return Effect.tapError(send(about, batch.map(MeetingUser.toWire)), ({ retry }) =>
+          Effect.sync(() => underWay = retry === "unknown" ? batch : []))
       })
 
     const all = Effect.gen(function*() {

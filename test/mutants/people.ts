@@ -81,9 +81,16 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "people: a request that waits for a rate limit may have been executed",
     file: people,
-    find: "Effect.tapError(send(about, batch.map(MeetingUser.toWire)), () => Effect.sync(() => underWay = []))",
-    replace: "send(about, batch.map(MeetingUser.toWire))",
+    find: "underWay = retry === \"unknown\" ? batch : []",
+    replace: "underWay = batch",
     killer: invites("knows that a request which waits for a rate limit was not executed")
+  },
+  {
+    name: "people: an interruption after a lost reply finds its people unsent",
+    file: people,
+    find: "underWay = retry === \"unknown\" ? batch : []",
+    replace: "underWay = []",
+    killer: invites("at any step never takes people for unsent whose request may have been executed")
   },
   {
     name: "people: lost replies say that nobody was called",
