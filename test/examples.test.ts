@@ -1,9 +1,9 @@
 /**
- * Examples that run against the real platform, with a server in its place.
+ * Examples that run against the real platform, with a server in its place; and the one that starts processes.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { spawn } from "node:child_process"
+import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
 import { createServer } from "node:http"
 import { text } from "node:stream/consumers"
@@ -34,4 +34,77 @@ describe("examples/12-long-connection.ts", () => {
       assert.match(printed, /^long connection: Idle\nlong connection: Connecting\n/)
       assert.include(printed, "EventsRefused")
     }), 30_000)
+})
+
+/** The example in a process of its own, once it has printed that its processes are at work, and those. */
+const severalProcesses = async () => {
+  const { DATABASE_URL: _, LARK_APP_ID: __, ...env } = process.env
+  const parent = spawn(process.execPath, ["--import", "tsx", "examples/15-several-processes.ts"], {
+    cwd: new URL("..", import.meta.url),
+    env: { ...env, NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"]
+  })
+  const closed = once(parent, "close")
+  const printed = Promise.all([text(parent.stdout), text(parent.stderr)])
+  await new Promise<void>((resolve) => parent.stdout.on("data", (data) => `${data}`.includes("round 1") && resolve()))
+  const children = execFileSync("ps", ["-o", "pid=,args=", "--ppid", String(parent.pid)], { encoding: "utf8" })
+    .split("\n").filter((line) => line.includes("15-several-processes")).map((line) => Number.parseInt(line, 10))
+  return { parent, children, ended: async () => [await closed, (await printed).join("")] as const }
+}
+
+const isAlive = (pid: number) => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+const gone = async (pids: ReadonlyArray<number>) => {
+  for (let tries = 0; tries < 100 && pids.some(isAlive); tries++) await new Promise((done) => setTimeout(done, 100))
+  return pids.filter(isAlive)
+}
+
+describe("examples/15-several-processes.ts", () => {
+  it.live(
+    "costs a call an operation with shared turns, and ends by itself with all its processes",
+    () =>
+      Effect.promise(async () => {
+        const { children, ended } = await severalProcesses()
+        assert.strictEqual(children.length, 4)
+        const [exit, printed] = await ended()
+        assert.deepStrictEqual(exit, [0, null], printed)
+        const [alone, shared] = printed.split("With shared turns").map((part) =>
+          Array.from(part.matchAll(/round \d: ([\d.]+) calls/g), ([, calls]) => Number(calls))
+        )
+        assert.strictEqual(alone?.length, 3)
+        assert.isAbove(alone?.at(-1) ?? 0, 1.3)
+        assert.isBelow(shared?.at(-1) ?? 9, 1.1)
+        assert.deepStrictEqual(await gone(children), [])
+      }),
+    120_000
+  )
+
+  it.live.each(["SIGINT", "SIGKILL"] as const)(
+    "leaves no process on %s",
+    (signal) =>
+      Effect.promise(async () => {
+        const { children, ended, parent } = await severalProcesses()
+        assert.strictEqual(children.length, 4)
+        parent.kill(signal)
+        await ended()
+        assert.deepStrictEqual(await gone(children), [])
+      }),
+    120_000
+  )
+
+  it.live("fails if one of its processes dies, and leaves none", () =>
+    Effect.promise(async () => {
+      const { children, ended } = await severalProcesses()
+      process.kill(children[1] ?? 0, "SIGKILL")
+      const [[code], printed] = await ended()
+      assert.strictEqual(code, 1)
+      assert.include(printed, "A process has ended")
+      assert.deepStrictEqual(await gone(children), [])
+    }), 120_000)
 })
