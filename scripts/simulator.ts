@@ -12,11 +12,13 @@ class CannotStart extends Data.TaggedError("CannotStart")<{ readonly reason: str
   override readonly [Runtime.errorReported] = false
 }
 
+const isLoopback = (host: string) => host === "localhost" || host === "::1" || host.startsWith("127.")
+
 const meetingId = "6911188411932033028"
 const meetingNo = "123456789"
 const store = { appId: "cli_simulator_store", appSecret: "simulator-store-secret", ticket: "simulated-ticket" }
 
-const introduction = Effect.gen(function*() {
+const introduction = Effect.fnUntraced(function*(host: string) {
   const simulator = yield* Simulator.Simulator
   const id = Simulator.defaultApp.appId
   const secret = Redacted.value(Simulator.defaultApp.appSecret)
@@ -48,7 +50,9 @@ const introduction = Effect.gen(function*() {
     host_user: { id: "ou_bob", user_type: 1 },
     old_host_user: { id: "ou_alice", user_type: 1 }
   })
-  return `A simulated Feishu is listening. It is reachable from this machine only.
+  return `A simulated Feishu is listening. ${
+    isLoopback(host) ? "It is reachable from this machine only." : `It is reachable from other machines, at ${host}.`
+  }
 
 Base URL     ${base}
 App id       ${id}
@@ -96,7 +100,7 @@ ${curl(`${base}/callback/ws/endpoint`, { AppID: id, AppSecret: secret })}
 const codeOf = (cause: unknown): string | undefined =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined
 
-const serve = Effect.fnUntraced(function*(port: number, minutes: number) {
+const serve = Effect.fnUntraced(function*(host: string, port: number, minutes: number) {
   if (port < 0 || port > 65_535) {
     return yield* new CannotStart({ reason: `Port ${port} is not between 0 and 65535. Choose another with --port.` })
   }
@@ -115,12 +119,12 @@ const serve = Effect.fnUntraced(function*(port: number, minutes: number) {
   }).pipe(
     Layer.provideMerge(NodeHttpServer.layer(createServer, {
       port,
-      host: "127.0.0.1",
+      host,
       gracefulShutdownTimeout: "1 second"
     }))
   )
   const run = Effect.gen(function*() {
-    yield* Console.log(yield* introduction)
+    yield* Console.log(yield* introduction(host))
     yield* Console.log(`It stops after ${minutes} min, or when you press Ctrl-C.`)
     yield* Effect.sleep(Duration.minutes(minutes))
     yield* Console.log(`The simulator has stopped after ${minutes} min.`)
@@ -140,9 +144,13 @@ const command = Command.make("simulator", {
     Flag.withDefault(8787),
     Flag.withDescription("the port to listen on; 0 for a free one")
   ),
+  host: Flag.String("host").pipe(
+    Flag.withDefault("127.0.0.1"),
+    Flag.withDescription("the address to listen on; 0.0.0.0 is for containers: it opens the simulator to the network")
+  ),
   for: Flag.Finite("for").pipe(Flag.withDefault(30), Flag.withDescription("how many minutes to run"))
-}, (flags) => serve(flags.port, flags.for)).pipe(
-  Command.withDescription("Starts a simulated Feishu on 127.0.0.1.")
+}, (flags) => serve(flags.host, flags.port, flags.for)).pipe(
+  Command.withDescription("Starts a simulated Feishu.")
 )
 
 command.pipe(
