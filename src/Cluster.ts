@@ -11,8 +11,9 @@
  * on one meeting cost about one request each.
  *
  * Turns save requests. They are not needed for safety: the platform's compare-and-swap is. If a lane does not answer for two
- * seconds, its owner died for example, operations run without a turn, as without this layer, and ask again after three
- * seconds. No operation fails because of the cluster.
+ * seconds, or for half of what an operation has left to its deadline, operations run without a turn, as without this layer.
+ * Its owner died, for example. Every three seconds a call in the background asks whether the lanes of that shard answer again.
+ * No operation fails because of the cluster.
  *
  * **Gotchas**
  *
@@ -21,7 +22,10 @@
  * - Processes whose lanes have different versions do not wait for each other. During a roll-out they contend for the host,
  *   which is safe.
  * - A process owns shards only some seconds after its start. Until the first owner is known, an operation may wait two
- *   seconds for a turn, then runs without.
+ *   seconds for a turn, then runs without. The next ones do not wait.
+ * - Build `layer`, `layerLimits` and `layerOnce` once in a process, in the scope of `Sharding`. If the scope of one of them
+ *   closes before, Effect ends the runner of the process with it (`preemptiveShutdown`): there are no turns any more, limits
+ *   are those of one process, and `once` stands by.
  *
  * **Example** (Two clients with one order, in one process)
  *

@@ -15,21 +15,26 @@ const makeLane = () => {
     const answer = told.findLast(([name]) => name === id)?.[1]
     return answer?._tag === "Granted" ? answer.baton : answer?._tag
   }
-  return { lane, told, ask, batonOf }
+  const turnOf = (id: string) => {
+    const answer = told.find(([name]) => name === id)?.[1]
+    return answer?._tag === "Granted" ? answer.turn : assert.fail(`${id} has no turn`)
+  }
+  /** Gives back the turn in which a value was seen. */
+  const pass = (id: string, value: string, at: number) => lane.end(id, { _tag: "Seen", value, turn: turnOf(id) }, at)
+  return { lane, told, ask, batonOf, pass }
 }
 
-const seen = (value: string) => ({ _tag: "Seen", value }) as const
 const unchanged = { _tag: "Unchanged" } as const
 
 describe("A lane", () => {
   it("proves a value to those who asked before its holder was granted the turn, and to no others", () => {
-    const { ask, batonOf, lane } = makeLane()
+    const { ask, batonOf, lane, pass } = makeLane()
     for (const id of ["a", "b", "c"]) ask(id)
     assert.strictEqual(batonOf("a"), undefined)
-    lane.end("a", seen("x"), 1)
+    pass("a", "x", 1)
     // a had the turn before b asked.
     assert.deepStrictEqual(batonOf("b"), { value: "x", isWitness: false, isAged: false })
-    lane.end("b", seen("y"), 2)
+    pass("b", "y", 2)
     assert.deepStrictEqual(batonOf("c"), { value: "y", isWitness: true, isAged: false })
     ask("d", 3)
     lane.end("c", unchanged, 4)
@@ -38,9 +43,9 @@ describe("A lane", () => {
   })
 
   it("passes nothing after an unknown effect, and a value that rested as an old one", () => {
-    const { ask, batonOf, lane } = makeLane()
+    const { ask, batonOf, lane, pass } = makeLane()
     ask("a")
-    lane.end("a", seen("x"), 1)
+    pass("a", "x", 1)
     ask("b", 2)
     assert.deepStrictEqual(batonOf("b"), { value: "x", isWitness: false, isAged: true })
     ask("c", 3)
@@ -63,6 +68,19 @@ describe("A lane", () => {
     assert.strictEqual(batonOf("after"), undefined)
   })
 
+  it("does not prove what a turn saw that was over when the ask came, if its messages come twice", () => {
+    const { ask, batonOf, lane, pass } = makeLane()
+    ask("a")
+    pass("a", "x", 1)
+    ask("b", 2)
+    ask("a", 3)
+    ask("c", 4)
+    lane.end("b", unchanged, 5)
+    // Of the first turn of a, before c asked, though a has another one now.
+    pass("a", "x", 6)
+    assert.strictEqual(batonOf("c"), undefined)
+  })
+
   it("says how long ago the latest call was", () => {
     const { ask, told } = makeLane()
     ask("holder", 0)
@@ -76,9 +94,9 @@ describe("A lane", () => {
   })
 
   it("ends who is not heard of, without granting the turn to one that ends as well", () => {
-    const { ask, batonOf, lane, told } = makeLane()
+    const { ask, batonOf, lane, pass, told } = makeLane()
     ask("holder", 0)
-    lane.end("holder", seen("x"), 0)
+    pass("holder", "x", 0)
     ask("stopped", 0)
     ask("stopped too", 0)
     ask("alive", 1_000)
@@ -125,6 +143,7 @@ const makeQueue = () => {
 
 const granted = (value?: string, isWitness = false): Cas.TurnAnswer => ({
   _tag: "Granted",
+  turn: 7,
   baton: value === undefined ? undefined : { value, isWitness, isAged: false }
 })
 
@@ -159,7 +178,7 @@ describe("A queue with turns", () => {
           return asks.at(-1)?.passed
         })
       assert.deepStrictEqual(yield* run("x", "x", true), unchanged)
-      assert.deepStrictEqual(yield* run("y", "x"), seen("y"))
+      assert.deepStrictEqual(yield* run("y", "x"), { _tag: "Seen", value: "y", turn: 7 })
       assert.deepStrictEqual(yield* run("z", "y"), { _tag: "Unknown" })
     }))
 

@@ -26,6 +26,20 @@ const nobody = Sharding.layer.pipe(
   Layer.provide(ShardingConfig.layer({ runnerAddress: Option.none() }))
 )
 
+/** A cluster whose calls do not end while it is silent. */
+const silenced = Effect.map(Sharding.Sharding, (sharding) => {
+  const state = { isSilent: false }
+  const layer = Layer.succeed(Sharding.Sharding, {
+    ...sharding,
+    makeClient: (entity) =>
+      Effect.map(sharding.makeClient(entity), (client) => (id) =>
+        new Proxy(client(id), {
+          get: (target, name, self) => state.isSilent ? () => Effect.never : Reflect.get(target, name, self)
+        }))
+  })
+  return { layer, state }
+})
+
 /** A queue of a process of its own, which has stopped if no sleep of it ends. */
 const client = (options: { readonly isFrozen: boolean } = { isFrozen: false }) =>
   Effect.gen(function*() {
@@ -51,13 +65,14 @@ const turnsBy = Effect.map(Metric.snapshot, (metrics) => {
   const {
     "cas_turns_total{granted}": granted = 0,
     "cas_turns_total{lost}": lost = 0,
-    "cas_turns_total{skipped}": skipped = 0
+    "cas_turns_total{skipped}": skipped = 0,
+    "cas_turns_total{withdrawn}": withdrawn = 0
   } = counters(metrics)
-  return { granted, lost, skipped }
+  return { granted, lost, skipped, ...withdrawn > 0 && { withdrawn } }
 })
 
 describe("Cluster.layer", () => {
-  it.effect("lets operations run without a turn if no lane answers, and asks again after three seconds", () =>
+  it.effect("delays one operation by two seconds if no lane answers, and none after that", () =>
     running(Effect.gen(function*() {
       const queue = yield* client()
       const server = Server.make("start")
@@ -68,10 +83,72 @@ describe("Cluster.layer", () => {
         )
       assert.deepStrictEqual([yield* timed("a"), yield* timed("b")], [2_020, 20])
       assert.deepStrictEqual(yield* turnsBy, { granted: 0, lost: 1, skipped: 1 })
-      yield* Effect.sleep("3 seconds")
-      assert.deepStrictEqual([yield* timed("c"), yield* timed("d")], [2_020, 20])
-      assert.deepStrictEqual(yield* turnsBy, { granted: 0, lost: 2, skipped: 2 })
+      for (let n = 0; n < 20; n++) {
+        yield* Effect.sleep("1 second")
+        assert.strictEqual(yield* timed(`${n}`), 20)
+      }
+      assert.deepStrictEqual(yield* turnsBy, { granted: 0, lost: 1, skipped: 21 })
     })).pipe(Effect.provide(nobody)))
+
+  it.effect("lets operations take turns again when their lane answers a call in the background", () =>
+    running(Effect.gen(function*() {
+      const { layer, state } = yield* silenced
+      const queue = yield* Effect.provide(client(), layer)
+      const server = Server.make("start")
+      const run = (target: string) => queue.run("key", server.register, Cas.ensure(target))
+      state.isSilent = true
+      yield* run("a")
+      state.isSilent = false
+      yield* Effect.sleep("3 seconds")
+      assert.deepStrictEqual(yield* turnsBy, { granted: 0, lost: 1, skipped: 0 })
+      yield* Effect.andThen(run("b"), run("c"))
+      assert.deepStrictEqual(yield* turnsBy, { granted: 1, lost: 1, skipped: 1 })
+    })).pipe(Effect.provide(TestRunner.layer)))
+
+  it.effect("fails no operation by a lane that does not answer, whatever the deadline", () =>
+    running(Effect.gen(function*() {
+      const queue = yield* client()
+      const server = Server.make("start")
+      const policy = Cas.Policy.make({ deadline: "1 second" })
+      const run = (target: string) => queue.run("key", server.register, Cas.ensure(target), { policy, hint: "start" })
+      const reports = yield* Effect.all(["a", "b", "c"].map(run), { concurrency: "unbounded" })
+      assert.deepStrictEqual(reports.map(({ outcome }) => outcome), ["swapped", "swapped", "swapped"])
+    })).pipe(Effect.provide(nobody)))
+
+  it.effect("waits in a lane that answers until a deadline that is short", () =>
+    running(Effect.gen(function*() {
+      const server = Server.make("start", { roundTrip: "800 millis" })
+      const [slow, other] = [yield* client(), yield* client()]
+      const policy = Cas.Policy.make({ deadline: "1900 millis" })
+      const first = yield* Effect.forkChild(slow.run("key", server.register, Cas.ensure("a"), { hint: "start" }))
+      yield* Effect.sleep("10 millis")
+      const report = yield* other.run("key", server.register, Cas.ensure("b"), { policy })
+      yield* Fiber.join(first)
+      assert.deepStrictEqual([report.swaps, server.calls], [1, ["start->a", "a->b"]])
+      assert.deepStrictEqual(yield* turnsBy, { granted: 2, lost: 0, skipped: 0 })
+    })).pipe(Effect.provide(TestRunner.layer)))
+
+  it.effect("still asks a lane after an ask that its operation gave up", () =>
+    running(Effect.gen(function*() {
+      const server = Server.make("start", { roundTrip: "300 millis" })
+      const [holder, other] = [yield* client(), yield* client()]
+      const run = (queue: Cas.Queue<string, string>, target: string, latest = false) =>
+        Effect.forkChild(
+          Effect.exit(queue.run("key", server.register, Cas.ensure(target), { hint: "start", latest })),
+          { startImmediately: true }
+        )
+      yield* run(holder, "a")
+      yield* Effect.sleep("100 millis")
+      const waiting = yield* run(other, "b")
+      yield* Effect.sleep("10 millis")
+      yield* Fiber.interrupt(waiting)
+      yield* run(other, "c")
+      yield* Effect.sleep("10 millis")
+      yield* Fiber.join(yield* run(other, "d", true))
+      assert.deepStrictEqual(server.calls, ["start->a", "a->d"])
+      // Each of the four asks is counted.
+      assert.deepStrictEqual(yield* turnsBy, { granted: 2, lost: 0, skipped: 0, withdrawn: 2 })
+    })).pipe(Effect.provide(TestRunner.layer)))
 
   it.effect("takes the turn from a process that has stopped", () =>
     running(Effect.gen(function*() {

@@ -1,11 +1,14 @@
 /** The operations of one queue on one key, in the order of their calls. */
 import type * as Fiber from "effect/Fiber"
+import type { Bounds } from "./Policy.ts"
 import type { Failure } from "./reducer.ts"
+import type { QueueTurns } from "./Turns.ts"
 
 /** One operation in a line. */
 export interface Entry {
   readonly fiber: Fiber.Fiber<unknown, unknown>
   invokedAt: number
+  readonly bounds: Bounds
   readonly isLatest: boolean | undefined
   /** Why it gets no turn. */
   end: Failure<never, never> | undefined
@@ -28,8 +31,13 @@ export interface Line<A> {
   /** In the order of their calls: the first has the turn, and only its own end takes it away. */
   readonly entries: Set<Entry>
   /** The value that the last operation saw, and when the request that showed it left. */
-  baton: { readonly value: A; readonly leftAt: number; readonly isAged: boolean } | undefined
-  guard: Guard | undefined
+  baton?: { readonly value: A; readonly leftAt: number; readonly isAged: boolean } | undefined
+  guard?: Guard | undefined
+}
+
+/** What `QueueTurns` are. */
+export interface Guarded<in K, in out A> extends QueueTurns<K, A> {
+  readonly make: (key: K, line: Line<A>) => Guard
 }
 
 export const hasTurn = <A>(line: Line<A>, entry: Entry): boolean =>

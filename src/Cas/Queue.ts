@@ -5,13 +5,14 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { type CasError, InvalidPolicy } from "./errors.ts"
 import type { Intent } from "./Intent.ts"
-import { type Entry, type Guard, hasTurn, type Line, stopWaiting } from "./Line.ts"
+import { type Entry, type Guarded, hasTurn, type Line, stopWaiting } from "./Line.ts"
 import { millisOf, now } from "./monotonic.ts"
 import { fromHint, Operation, type Options } from "./Operation.ts"
 import { boundsOf, Policy } from "./Policy.ts"
 import type { Register, Reported } from "./Register.ts"
 import type { Report } from "./Report.ts"
 import * as telemetry from "./telemetry.ts"
+import type { QueueTurns } from "./Turns.ts"
 
 /**
  * How to run an operation in a queue.
@@ -56,8 +57,8 @@ export interface Queue<in K, A> {
 }
 
 /**
- * Makes a queue for registers that are identified by a key, compared with `===`. With a `guard` of `Turns` its operations
- * also take turns with those of other queues.
+ * Makes a queue for registers that are identified by a key, compared with `===`. With `turns` its operations also
+ * take turns with those of other queues.
  *
  * **Example** (A hundred operations, one read)
  *
@@ -82,7 +83,9 @@ export interface Queue<in K, A> {
  *
  * @category constructors
  */
-export const makeQueue = <K, A>(guard?: (key: K, line: Line<A>) => Guard): Queue<K, A> => {
+export const makeQueue = <K, A>(turns?: QueueTurns<K, A>): Queue<K, A> => {
+  // Only `makeTurns` makes them.
+  const guarded = turns as Guarded<K, A> | undefined
   const lines = new Map<K, Line<A>>()
 
   const run = <E, R, C, PE, PR>(
@@ -103,13 +106,14 @@ export const makeQueue = <K, A>(guard?: (key: K, line: Line<A>) => Guard): Queue
         const entry: Entry = {
           fiber,
           invokedAt,
+          bounds,
           isLatest: options.latest,
           end: undefined,
           wake: () => {}
         }
-        const line: Line<A> = lines.get(key) ?? { entries: new Set(), baton: undefined, guard: undefined }
-        line.guard ??= guard?.(key, line)
-        if (options.latest === true) {
+        const line: Line<A> = lines.get(key) ?? { entries: new Set() }
+        line.guard ??= guarded?.make(key, line)
+        if (options.latest) {
           for (const earlier of line.entries) stopWaiting(line, earlier, { _tag: "Superseded", actual: Option.none() })
         }
         lines.set(key, line)
@@ -120,7 +124,7 @@ export const makeQueue = <K, A>(guard?: (key: K, line: Line<A>) => Guard): Queue
         const woken = Effect.callback<void>((resume) => {
           // Not at once: an operation that ends would run the next one inside of itself.
           entry.wake = () => fiber.currentDispatcher.scheduleTask(() => resume(Effect.void), 0)
-          if (entry.end !== undefined || hasTurn(line, entry)) resume(Effect.void)
+          if (entry.end || hasTurn(line, entry)) resume(Effect.void)
         })
         const late = Effect.map(
           Effect.suspend(() => Effect.sleep(Math.max(bounds.deadline - elapsed(), 0))),
@@ -129,7 +133,7 @@ export const makeQueue = <K, A>(guard?: (key: K, line: Line<A>) => Guard): Queue
         const turn = Effect.map(
           hasTurn(line, entry) ? Effect.void : Effect.raceFirst(woken, late),
           () => {
-            if (entry.end === undefined) telemetry.queueWaits.updateUnsafe(Duration.millis(elapsed()), context)
+            if (!entry.end) telemetry.queueWaits.updateUnsafe(Duration.millis(elapsed()), context)
             return entry.end
           }
         )
@@ -155,7 +159,7 @@ export const makeQueue = <K, A>(guard?: (key: K, line: Line<A>) => Guard): Queue
             line.entries.delete(entry)
             const [next] = line.entries
             if (next === undefined && lines.get(key) === line) lines.delete(key)
-            if (line.guard !== undefined) line.guard.left(hadTurn)
+            if (line.guard) line.guard.left(hadTurn)
             else if (hadTurn) next?.wake()
           }
         }).run(restore)

@@ -18,12 +18,12 @@ export interface Baton<out A> {
 
 /**
  * What a turn is given back with: the last value that a request of this turn showed; `Unknown` after a swap of unknown
- * effect; `Unchanged` if no request was answered.
+ * effect; `Unchanged` if no request was answered. `turn` is the number of the turn.
  *
  * @category models
  */
 export type Passed<A> =
-  | { readonly _tag: "Seen"; readonly value: A }
+  | { readonly _tag: "Seen"; readonly value: A; readonly turn: number }
   | { readonly _tag: "Unknown" }
   | { readonly _tag: "Unchanged" }
 
@@ -47,12 +47,13 @@ export interface LaneAsk {
 }
 
 /**
- * What becomes of an ask. `Superseded`: an operation that was called `ago` milliseconds ago takes its place.
+ * What becomes of an ask. `Granted`: with the number of the turn, which is to be given back with it. `Superseded`: an
+ * operation that was called `ago` milliseconds ago takes its place.
  *
  * @category models
  */
 export type LaneAnswer<A> =
-  | { readonly _tag: "Granted"; readonly baton: Baton<A> | undefined }
+  | { readonly _tag: "Granted"; readonly turn: number; readonly baton: Baton<A> | undefined }
   | { readonly _tag: "Superseded"; readonly ago: number }
 
 /** An ask that waits, or holds the turn. */
@@ -72,7 +73,8 @@ interface Place<A> {
  * **Details**
  *
  * Asks and grants have numbers. A value is a witness for an ask if the holder that saw it was granted its turn after the ask:
- * then the request that showed it left after the ask. No clock is compared.
+ * then the request that showed it left after the ask. No clock is compared. A value counts only in the turn that it was seen
+ * in: messages may be delivered late, twice, or to another lane, whose numbers begin elsewhere.
  *
  * Of two operations, a `latest` one ends the other if it was called later, which is known from how long each has waited when
  * it asks.
@@ -80,13 +82,18 @@ interface Place<A> {
  * @category models
  */
 export class TurnLane<A> {
-  private sequence = 0
+  private sequence: number
   /** When the last `latest` operation was called. */
   private latestAt = Number.NEGATIVE_INFINITY
   /** The value that the holder with this grant saw. */
   private baton: { readonly value: A; readonly seer: number; isAged: boolean } | undefined = undefined
   /** In the order of the asks: the first has the turn. */
   private readonly places = new Map<string, Place<A>>()
+
+  /** If a key may have several lanes, one after another for example, they begin at numbers far apart: at random ones. */
+  constructor(first = 0) {
+    this.sequence = first
+  }
 
   get size(): number {
     return this.places.size
@@ -136,8 +143,9 @@ export class TurnLane<A> {
     if (place === undefined) return
     this.places.delete(id)
     if (place.granted === undefined) return
-    if (passed._tag === "Seen") this.baton = { value: passed.value, seer: place.granted, isAged: false }
-    if (passed._tag === "Unknown") this.baton = undefined
+    if (passed._tag === "Seen" && passed.turn === place.granted) {
+      this.baton = { value: passed.value, seer: place.granted, isAged: false }
+    } else if (passed._tag !== "Unchanged") this.baton = undefined
     if (this.places.size === 0 && this.baton !== undefined) this.baton.isAged = true
     this.grant(at)
   }
@@ -169,6 +177,7 @@ export class TurnLane<A> {
     place.heardAt = at
     place.answer = {
       _tag: "Granted",
+      turn: place.granted,
       baton: baton && { value: baton.value, isWitness: baton.seer > place.asked, isAged: baton.isAged }
     }
     // Last: it may run the operation at once, and that may end here.

@@ -1,7 +1,18 @@
 /** Turns on a key that several queues share, such as those of several processes. */
 import * as Context from "effect/Context"
 import type * as Schema from "effect/Schema"
-import type { Guard, Line } from "./Line.ts"
+import type * as Types from "effect/Types"
+
+export const TypeId = "~effect-lark-meetings/Cas/QueueTurns"
+
+/**
+ * The turns of one queue: of `Turns`, for `makeQueue`.
+ *
+ * @category models
+ */
+export interface QueueTurns<in K, in out A> {
+  readonly [TypeId]: { readonly _K: Types.Contravariant<K>; readonly _A: Types.Invariant<A> }
+}
 
 /**
  * The turns that queues share: who may run an operation on a key, and what the last one saw. `makeTurns` makes them.
@@ -21,7 +32,7 @@ import type { Guard, Line } from "./Line.ts"
  */
 export interface Turns {
   /** For `makeQueue`, with how values are written down. */
-  readonly guard: <A>(value: Schema.Codec<A, unknown>) => (key: string, line: Line<A>) => Guard
+  readonly guard: <A>(value: Schema.Codec<A, unknown>) => QueueTurns<string, A>
 }
 
 /**

@@ -3,14 +3,15 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { type Entry, type Guard, type Line, stopWaiting } from "./Line.ts"
+import { type Entry, type Guard, type Guarded, type Line, stopWaiting } from "./Line.ts"
 import { millisOf, now } from "./monotonic.ts"
 import * as telemetry from "./telemetry.ts"
 import { type LaneAnswer, type Passed, TurnLane } from "./TurnLane.ts"
-import { Turns } from "./Turns.ts"
+import { Turns, TypeId } from "./Turns.ts"
 
 /**
  * An ask of a queue for the turn on a key.
@@ -21,6 +22,8 @@ export interface TurnAsk {
   readonly key: string
   /** How long the operation has waited since its call, in milliseconds. */
   readonly waited: number
+  /** How long it waits for a lane that does not answer, before it runs without a turn, in milliseconds: 2 seconds at most. */
+  readonly patience: number
   /** Ends the asks of operations that were called before. */
   readonly latest: boolean
   /** The clock of the operation. */
@@ -54,14 +57,17 @@ const lost: TurnAnswer = { _tag: "Lost" }
 /** How long operations of one queue run in one turn, in milliseconds. A turn of less costs more in asking for turns. */
 const slice = 100
 
+/** How long an operation waits for a lane that does not answer, in milliseconds: at most half of what it has left. */
+const patience = 2_000
+
 /** The turn of a line: asked for, or had. */
 interface Turn<A> {
   /** The operation that was first when it was asked for. */
   readonly asker: Entry
   readonly askedAt: number
   readonly place: TurnPlace
-  /** When it was granted, and the baton that it came with. */
-  had: { readonly at: number; readonly baton: Line<A>["baton"] } | undefined
+  /** When it began, the number of the lane if it granted it, and the baton that it came with. */
+  had: { readonly at: number; readonly number: number | undefined; readonly baton: Line<A>["baton"] } | undefined
 }
 
 /** Asks for the turns of a line. */
@@ -111,7 +117,13 @@ class SharedLine<A> implements Guard {
     const clock = clockOf(asker)
     const askedAt = now(clock)
     const waited = millisOf(askedAt - asker.invokedAt)
-    const place = this.enter({ key: this.key, waited, latest: asker.isLatest === true, clock })
+    const place = this.enter({
+      key: this.key,
+      waited,
+      patience: Math.min(patience, (asker.bounds.deadline - waited) / 2),
+      latest: asker.isLatest === true,
+      clock
+    })
     const turn: Turn<A> = { asker, askedAt, place, had: undefined }
     this.turn = turn
     const waiting = Effect.runForkWith(asker.fiber.context)(place.answer)
@@ -150,7 +162,7 @@ class SharedLine<A> implements Guard {
       // The asker was called before it asked, also if the clock shows the same time.
       if (asker.invokedAt === askedAt) asker.invokedAt--
     }
-    turn.had = { at, baton: line.baton }
+    turn.had = { at, number: answer._tag === "Granted" ? answer.turn : undefined, baton: line.baton }
     this.first()?.wake()
   }
 
@@ -161,14 +173,16 @@ class SharedLine<A> implements Guard {
     this.turn = undefined
     this.waiting = undefined
     turn.place.end(this.passed(turn))
-    waiting?.interruptUnsafe()
+    if (waiting === undefined) return
+    telemetry.turns("withdrawn").updateUnsafe(1, turn.asker.fiber.context)
+    waiting.interruptUnsafe()
   }
 
   private passed({ had }: Turn<A>): Passed<Schema.Json> {
     const { baton } = this.line
-    if (had === undefined || had.baton === baton) return unchanged
+    if (had?.number === undefined || had.baton === baton) return unchanged
     const value = baton === undefined ? Option.none() : Schema.encodeOption(this.codec)(baton.value)
-    return Option.isNone(value) ? unknown : { _tag: "Seen", value: value.value }
+    return Option.isNone(value) ? unknown : { _tag: "Seen", value: value.value, turn: had.number }
   }
 }
 
@@ -180,18 +194,17 @@ const clockOf = ({ fiber }: Entry): Clock.Clock => fiber.getRef(Clock.Clock)
  * @category constructors
  */
 export const makeTurns = (enter: (ask: TurnAsk) => TurnPlace): Turns => ({
-  guard: (value) => {
+  guard: <A>(value: Schema.Codec<A, unknown>): Guarded<string, A> => {
     const codec = Schema.toCodecJson(value)
-    return (key, line) => new SharedLine(enter, codec, key, line)
+    return {
+      [TypeId]: { _K: identity, _A: identity },
+      make: (key, line) => new SharedLine(enter, codec, key, line)
+    }
   }
 })
 
-/**
- * Makes turns for the queues of one process. A lane takes memory while there is an ask in it.
- *
- * @category constructors
- */
-export const makeTurnsMemory = (): Turns => {
+/** A lane takes memory while there is an ask in it. */
+const makeTurnsMemory = (): Turns => {
   const lanes = new Map<string, TurnLane<Schema.Json>>()
   let asks = 0
   return makeTurns(({ clock, key, latest, waited }) => {

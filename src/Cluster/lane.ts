@@ -2,7 +2,9 @@
 import * as Clock from "effect/Clock"
 import * as ClusterSchema from "effect/cluster/ClusterSchema"
 import * as Entity from "effect/cluster/Entity"
-import type * as Sharding from "effect/cluster/Sharding"
+import * as EntityId from "effect/cluster/EntityId"
+import type * as ShardId from "effect/cluster/ShardId"
+import * as Sharding from "effect/cluster/Sharding"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -16,11 +18,12 @@ import * as Schema from "effect/Schema"
 import * as Cas from "../Cas.ts"
 import { monotonicMillis } from "../internal/monotonicClock.ts"
 
-const Passed = Schema.TaggedUnion({ Seen: { value: Schema.Json }, Unknown: {}, Unchanged: {} })
+const Passed = Schema.TaggedUnion({ Seen: { value: Schema.Json, turn: Schema.Int }, Unknown: {}, Unchanged: {} })
 
 const Answer = Schema.TaggedUnion({
   Waiting: {},
   Granted: {
+    turn: Schema.Int,
     baton: Schema.UndefinedOr(
       Schema.Struct({ value: Schema.Json, isWitness: Schema.Boolean, isAged: Schema.Boolean })
     )
@@ -28,9 +31,9 @@ const Answer = Schema.TaggedUnion({
   Superseded: { ago: Schema.Finite }
 })
 
-/** Asks for a turn, and is asked again after `Waiting`. May be delivered twice. */
+/** Asks for a turn. Asked again after `Waiting`, the answer after `poll` milliseconds. May be delivered twice. */
 const Take = Rpc.make("Take", {
-  payload: { id: Schema.String, waited: Schema.Finite, latest: Schema.Boolean },
+  payload: { id: Schema.String, waited: Schema.Finite, poll: Schema.Finite, latest: Schema.Boolean },
   success: Answer
 })
 
@@ -47,28 +50,23 @@ const Lane = Entity.make(
   [Take, Keep, Pass]
 ).annotate(ClusterSchema.ClientTracingEnabled, false)
 
-/** How long `Take` waits, in milliseconds. */
-const poll = 1_000
-
 /** Who was not heard of for so long, killed or frozen, loses the place, in milliseconds. */
 const lease = 2_000
 
 /** How often the holder says that it is there, in milliseconds. */
 const renewal = 500
 
-/** How long an operation waits for an answer before it runs without a turn, in milliseconds. */
+/** How long a call without an operation that waits for it may take, in milliseconds. */
 const patience = 2_000
 
-/** How long the lane of a key is not asked after there was no answer, in milliseconds. */
+/** How long the lanes of a shard are not called after there was no answer, in milliseconds. */
 const pause = 3_000
-
-/** Keys without an answer that are remembered. */
-const capacity = 1_000
 
 /** The lanes of the shards that this runner owns. */
 const handlers = Lane.toLayer(
-  Effect.map(Clock.Clock, (clock) => {
-    const lane = new Cas.TurnLane<Schema.Json>()
+  Effect.gen(function*() {
+    const clock = yield* Clock.Clock
+    const lane = new Cas.TurnLane<Schema.Json>(yield* Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER / 2))
     const now = () => monotonicMillis(clock)
     return Lane.of({
       Take: ({ payload }) =>
@@ -80,7 +78,7 @@ const handlers = Lane.toLayer(
           const at = now()
           lane.ask({ ...payload, at }, tell)
           const wait: Effect.Effect<typeof Answer.Type> = Effect.suspend(() => {
-            const left = at + poll - now()
+            const left = at + payload.poll - now()
             if (left <= 0) {
               lane.heard(payload.id, now())
               return Effect.succeed({ _tag: "Waiting" })
@@ -114,6 +112,7 @@ const skipped: Cas.TurnPlace = { answer: Effect.succeed({ _tag: "Skipped" }), en
 const turns = Layer.effect(
   Cas.Turns,
   Effect.gen(function*() {
+    const sharding = yield* Sharding.Sharding
     const clientOf = yield* Lane.client
     const context = yield* Effect.context<never>()
     const clock = yield* Clock.Clock
@@ -123,27 +122,30 @@ const turns = Layer.effect(
     yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeoutOption(FiberSet.awaitEmpty(passing), "1 second")))
     const fork = Effect.runForkWith(context)
     const pass = yield* FiberSet.runtime(passing)()
-    const silentUntil = new Map<string, number>()
     let asks = 0
 
-    const isSilent = (key: string): boolean => {
-      const until = silentUntil.get(key)
-      if (until === undefined) return false
-      if (now() < until) return true
-      silentUntil.delete(key)
-      return false
+    /** The shards whose lanes do not answer, and when to call them again. */
+    const silent = new Map<ShardId.ShardId, number>()
+    const becameSilent = (shard: ShardId.ShardId) => silent.set(shard, now() + pause)
+
+    /** Calls a silent lane in the background. */
+    const probe = (shard: ShardId.ShardId, lane: ReturnType<typeof clientOf>): void => {
+      becameSilent(shard)
+      fork(Effect.timeout(lane.Keep({ id: "" }), patience)).addObserver((exit) => {
+        if (Exit.isSuccess(exit)) silent.delete(shard)
+      })
     }
 
-    const becameSilent = (key: string): void => {
-      silentUntil.set(key, now() + pause)
-      const [oldest] = silentUntil.keys()
-      if (silentUntil.size > capacity && oldest !== undefined) silentUntil.delete(oldest)
-    }
-
-    return Cas.makeTurns(({ key, latest, waited }) => {
-      if (isSilent(key)) return skipped
-      const id = `${runner} ${asks++}`
+    return Cas.makeTurns(({ key, latest, patience, waited }) => {
+      const entityId = EntityId.make(key)
+      const shard = sharding.getShardId(entityId, Lane.getShardGroup(entityId))
       const lane = clientOf(key)
+      const silentUntil = silent.get(shard)
+      if (silentUntil !== undefined) {
+        if (now() >= silentUntil) probe(shard, lane)
+        return skipped
+      }
+      const id = `${runner} ${asks++}`
       const askedAt = now()
       let calling: Fiber.Fiber<unknown, unknown> | undefined
       let isOver = false
@@ -159,12 +161,14 @@ const turns = Layer.effect(
       const answer: Effect.Effect<Cas.TurnAnswer> = Effect.suspend(() => {
         // On a fiber of its own: the interruption of a call waits for the network, and a call may end in an interruption that
         // nobody here has asked for.
-        const take = fork(lane.Take({ id, waited: waited + now() - askedAt, latest }))
+        const take = fork(lane.Take({ id, waited: waited + now() - askedAt, poll: patience / 2, latest }))
         calling = take
         const ended = Effect.raceFirst(Fiber.await(take), Effect.as(Effect.sleep(patience), undefined))
         return Effect.flatMap(ended, (exit): Effect.Effect<Cas.TurnAnswer> => {
+          // Ended here, not by the lane.
+          if (isOver) return Effect.succeed({ _tag: "Lost" })
           if (exit === undefined || Exit.isFailure(exit)) {
-            becameSilent(key)
+            becameSilent(shard)
             end({ _tag: "Unchanged" })
             return Effect.succeed({ _tag: "Lost" })
           }

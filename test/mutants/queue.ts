@@ -70,8 +70,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "latest not ending waiters",
     file: queue,
-    find: "options.latest === true",
-    replace: "false",
+    find: "if (options.latest)",
+    replace: "if (false)",
     killer: queued(
       "26: latest ends the operations that wait, without an effect, and the last target is the final value"
     )

@@ -1,7 +1,8 @@
 /** Turns that queues share. */
-import { type Mutant, testOf } from "./Mutant.ts"
+import { type Mutant, testIn, testOf } from "./Mutant.ts"
 
 const lane = testOf("turnLane")
+const cluster = testIn("Cluster.layer")
 
 export const mutants: ReadonlyArray<Mutant> = [
   {
@@ -47,5 +48,40 @@ export const mutants: ReadonlyArray<Mutant> = [
     killer: lane(
       "asks anew for a latest operation, waiting or behind a turn, and ends what was called before it elsewhere"
     )
+  },
+  {
+    name: "a value counted in a later turn than it was seen in",
+    file: "src/Cas/TurnLane.ts",
+    find: "passed._tag === \"Seen\" && passed.turn === place.granted",
+    replace: "passed._tag === \"Seen\"",
+    killer: lane("does not prove what a turn saw that was over when the ask came, if its messages come twice")
+  },
+  {
+    name: "a lane called silent when its ask is withdrawn",
+    file: "src/Cluster/lane.ts",
+    find: "if (isOver) return Effect.succeed({ _tag: \"Lost\" })",
+    replace: "",
+    killer: cluster("still asks a lane after an ask that its operation gave up")
+  },
+  {
+    name: "operations that wait again and again for a lane that is silent",
+    file: "src/Cluster/lane.ts",
+    find: "if (now() >= silentUntil) probe(shard, lane)\n        return skipped",
+    replace: "if (now() < silentUntil) return skipped",
+    killer: cluster("delays one operation by two seconds if no lane answers, and none after that")
+  },
+  {
+    name: "a silent lane that is never called again",
+    file: "src/Cluster/lane.ts",
+    find: "if (Exit.isSuccess(exit)) silent.delete(shard)",
+    replace: "",
+    killer: cluster("lets operations take turns again when their lane answers a call in the background")
+  },
+  {
+    name: "a lane without an answer waited for longer than the deadline",
+    file: "src/Cas/makeTurns.ts",
+    find: "Math.min(patience, (asker.bounds.deadline - waited) / 2)",
+    replace: "patience",
+    killer: cluster("fails no operation by a lane that does not answer, whatever the deadline")
   }
 ]

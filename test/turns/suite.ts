@@ -256,7 +256,10 @@ export const conformsTo = (
 
     it.effect.prop(
       "prove only what was so during the call, and never stand still",
-      { steps: Schema.NonEmptyArray(Step).check(Schema.isMaxLength(16)), losses: Schema.Array(between(0, 20)) },
+      {
+        steps: Schema.NonEmptyArray(Step).check(Schema.isMaxLength(16)),
+        losses: Schema.Array(between(0, 20)).check(Schema.isMaxLength(3))
+      },
       ({ losses, steps }) =>
         runs(Effect.gen(function*() {
           let isCalm = false
