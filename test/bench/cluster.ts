@@ -8,7 +8,7 @@ import { Console, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as beds from "../cluster/bed.ts"
 import { quantile } from "../cluster/findings.ts"
-import type { PodOptions } from "../cluster/messages.ts"
+import { shares } from "../cluster/messages.ts"
 import * as stores from "../cluster/stores.ts"
 import { table } from "./table.ts"
 
@@ -125,16 +125,16 @@ const alone = Effect.fnUntraced(function*(groups: ReadonlyArray<Pods>, rounds: n
 const start = Effect.fnUntraced(function*(
   bed: beds.Bed,
   count: number,
-  options: Omit<PodOptions, "baseUrl" | "port">
+  options: Omit<beds.OwnOptions, "pods">
 ) {
-  const [first, ...others] = yield* all(times(count, () => bed.pod(options)))
+  const [first, ...others] = yield* all(times(count, () => bed.pod({ ...options, pods: count })))
   if (first === undefined) return yield* Effect.die("no pods")
   const pods: Pods = [first, ...others]
   const vitals = Effect.orDie(all(pods.map(({ vitals }) => vitals)))
   yield* vitals
-  yield* Console.log(`${count} pods that share ${options.shares} have started`)
+  yield* Console.log(`${count} pods ${options.shares.turns ? "with" : "without"} turns have started`)
   // Until each shard has an owner, in the same way twice.
-  for (let before = ""; options.shares !== "nothing";) {
+  for (let before = ""; options.shares.turns;) {
     const owned = (yield* vitals).map(({ shards }) => shards)
     if (owned.join() === before && owned.every((count) => count > 0) && sum(owned) === shards) break
     before = owned.join()
@@ -166,11 +166,11 @@ const bench = Effect.fnUntraced(function*(rounds: number) {
   ) =>
     Effect.scoped(Effect.gen(function*() {
       const postgres = yield* stores.postgres
-      const bed = yield* beds.make({ latency, meetings, targets, rateLimits: false })
-      const options = { postgres: postgres.port, sharding: "tuned", clockAhead: 0 } as const
-      const turns = yield* start(bed, count, { ...options, shares: "turns" })
-      const plain = yield* start(bed, count, { ...options, shares: "nothing" })
-      const one = yield* start(bed, 1, { ...options, shares: "nothing" })
+      const bed = yield* beds.make({ latency, meetings, targets, requests: false, tokenLife: 7_200, rateLimits: false })
+      const options = { postgres: postgres.port, redis: 0, sharding: "tuned", clockAhead: 0 } as const
+      const turns = yield* start(bed, count, { ...options, shares: shares.turns })
+      const plain = yield* start(bed, count, { ...options, shares: shares.nothing })
+      const one = yield* start(bed, 1, { ...options, shares: shares.nothing })
       yield* use(bed, one, plain, turns)
       const discrepancies = yield* bed.close
       if (discrepancies.length > 0) return yield* Effect.die(new Error(discrepancies.join("\n")))

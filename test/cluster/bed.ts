@@ -2,11 +2,13 @@
  * A simulator, and pods that act on its meetings, each in a process of its own. A ledger checks what every operation claims
  * against the simulator's log of writes.
  */
-import { Clock, Effect, Result, type Scope, Semaphore } from "effect"
+import { Clock, Effect, Fiber, Option, Result, type Scope, Semaphore } from "effect"
+import { randomBytes } from "node:crypto"
 import { type Account, makeLedger } from "../soak/Ledger.ts"
 import { firstHost, meetingIdOf, people } from "../soak/stage.ts"
 import * as child from "./child.ts"
 import {
+  canBeRequest,
   type Perform,
   Performed,
   type PodOptions,
@@ -19,7 +21,10 @@ import { freePort } from "./stores.ts"
 
 export interface Pod extends Pick<child.Child, "end" | "freeze" | "isAlive"> {
   readonly name: string
-  /** Calls an operation on a meeting. It ends with its report, or with the process. */
+  /**
+   * Calls an operation on a meeting. It ends with its report, or with the process. One in sixteen is a request instead, if the
+   * bed has requests: it ends when it is stored.
+   */
   readonly perform: (meeting: number, task: Task) => Effect.Effect<Record>
   readonly vitals: Effect.Effect<typeof Vitals.Type, child.ChildGone>
 }
@@ -28,7 +33,8 @@ export interface Pod extends Pick<child.Child, "end" | "freeze" | "isAlive"> {
 export interface Record {
   readonly pod: string
   readonly meeting: number
-  readonly task: Task["_tag"]
+  /** `Result` is what became of a request that was called before. */
+  readonly task: Task["_tag"] | "Result"
   /** In milliseconds since 1970. */
   readonly called: number
   readonly ended: number
@@ -45,12 +51,17 @@ export interface Counts {
   readonly mints: number
 }
 
+/** The rest is the same for all pods of a bed. */
+export type OwnOptions = Omit<PodOptions, "baseUrl" | "port" | "sealKey">
+
 export interface Bed {
-  readonly pod: (options: Omit<PodOptions, "baseUrl" | "port">) => Effect.Effect<Pod, never, Scope.Scope>
+  readonly pod: (options: OwnOptions) => Effect.Effect<Pod, never, Scope.Scope>
   /** How many requests the meeting endpoints have had. */
   readonly calls: Effect.Effect<number>
   /** What the simulator counted while the effect ran. */
   readonly counted: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<readonly [A, Counts], E, R>
+  /** Waits for the results of all requests. */
+  readonly results: Effect.Effect<void>
   /** No operation may be running any more. What does not tally, one line each. */
   readonly close: Effect.Effect<ReadonlyArray<string>>
   readonly records: ReadonlyArray<Record>
@@ -60,17 +71,24 @@ export interface Bed {
 /** How long a request of a process that has died may be under way, in milliseconds. */
 const afterlife = 1_000
 
+/** How long one pod is waited for that waits for the result of a request. */
+const resultPatience = "20 seconds"
+
 export const make = Effect.fnUntraced(function*(
   options: typeof SimulatorOptions.Type
 ): Effect.fn.Return<Bed, never, Scope.Scope> {
   const clock = yield* Clock.Clock
+  const scope = yield* Effect.scope
+  const sealKey = randomBytes(32).toString("base64")
   const now = () => clock.currentTimeMillisUnsafe()
 
   const simulator = yield* child.start("./simulator.ts", options)
   const ledger = makeLedger()
   const turn = yield* Semaphore.make(1)
   const records: Array<Record> = []
-  const doubles: Array<string> = []
+  const wrong: Array<string> = []
+  const alive: Array<child.Child> = []
+  const results: Array<Fiber.Fiber<void>> = []
   const lastHost = Array.from({ length: options.meetings }, (): string => firstHost)
   let operations = 0
   let podsStarted = 0
@@ -89,30 +107,64 @@ export const make = Effect.fnUntraced(function*(
   const { baseUrl, userTokens } = yield* book
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep("500 millis"), book)))
 
-  const pod: Bed["pod"] = Effect.fnUntraced(function*(options) {
-    const name = `pod ${podsStarted++}`
-    const { ask, end, freeze, isAlive, wasFrozen } = yield* child.start("./pod.ts", {
-      ...options,
-      baseUrl,
-      port: yield* freePort
+  /** What became of a request, which any pod knows. */
+  const resultOf = (number: number): Effect.Effect<typeof Performed.Type> =>
+    Effect.gen(function*() {
+      const pod = alive.find(({ isAlive, wasFrozen }) => isAlive() && !wasFrozen(now()))
+      const answer = pod === undefined
+        ? Option.none()
+        : yield* Effect.timeoutOption(Effect.result(pod.ask(Performed, { _tag: "Result", number })), resultPatience)
+      // The pod died, or its store did not answer.
+      return Option.isSome(answer) && Result.isSuccess(answer.value) &&
+          answer.value.success.label !== "SessionStoreError"
+        ? answer.value.success
+        : yield* Effect.andThen(Effect.sleep("500 millis"), Effect.suspend(() => resultOf(number)))
     })
 
-    const perform: Pod["perform"] = Effect.fnUntraced(function*(meeting, task) {
+  const awaitResult = Effect.fnUntraced(function*(number: number, accepted: Record) {
+    const performed = yield* resultOf(number)
+    const ended = now()
+    const isStored = accepted.performed?.label === "accepted"
+    if (performed.label === "RequestNotFound" && isStored) wrong.push(`request ${number} is lost`)
+    ledger.end(number, ended, {
+      ...performed,
+      // An earlier life may have sent a swap. It is never sent again.
+      uncertain: performed.effect === "unknown" && performed.applied.length === 0 ? 1 : 0,
+      details: () => `request ${number}: ${performed.details}`
+    })
+    records.push({ ...accepted, task: "Result", called: accepted.ended, ended, performed })
+  })
+
+  const pod: Bed["pod"] = Effect.fnUntraced(function*(podOptions) {
+    const name = `pod ${podsStarted++}`
+    const process = yield* child.start("./pod.ts", { ...podOptions, sealKey, baseUrl, port: yield* freePort })
+    const { ask, end, freeze, isAlive, wasFrozen } = process
+    alive.unshift(process)
+
+    const perform: Pod["perform"] = Effect.fnUntraced(function*(meeting, given) {
       const host = lastHost[meeting] ?? firstHost
+      const number = operations++
+      const task = options.requests && canBeRequest(number) ? { _tag: "Request" as const } : given
       const command: Perform = {
         _tag: "Perform",
-        number: operations++,
+        number,
         meeting: meetingIdOf(meeting),
         lastHost: host,
         userToken: userTokens[people.findIndex((name) => name === host)] ?? "",
         task
       }
       const called = now()
-      ledger.begin(command.number, command.meeting, called)
+      ledger.begin(number, command.meeting, called)
       const answer = yield* Effect.result(ask(Performed, command))
       const performed = Result.isSuccess(answer) ? answer.success : undefined
       const ended = now()
       const frozen = wasFrozen(called)
+      const record = { pod: name, meeting, task: task._tag, called, ended, performed, wasFrozen: frozen }
+      records.push(record)
+      if (task._tag === "Request") {
+        results.push(yield* Effect.forkIn(awaitResult(number, record), scope))
+        return record
+      }
       const account: Account = performed === undefined
         ? {
           effect: "unknown",
@@ -122,13 +174,11 @@ export const make = Effect.fnUntraced(function*(
           details: () => `${name} died`
         }
         : { ...performed, details: () => `${name}: ${performed.details}` }
-      ledger.end(command.number, ended, account)
+      ledger.end(number, ended, account)
       if (account.applied.length > 1 && Array.isArray(account.uncertain) && account.uncertain.length === 0) {
-        doubles.push(`two effects without a lost reply; operation ${command.number} of ${account.details()}`)
+        wrong.push(`two effects without a lost reply; operation ${number} of ${account.details()}`)
       }
       if (performed?.host !== undefined) lastHost[meeting] = performed.host
-      const record = { pod: name, meeting, task: task._tag, called, ended, performed, wasFrozen: frozen }
-      records.push(record)
       return record
     })
 
@@ -151,6 +201,7 @@ export const make = Effect.fnUntraced(function*(
         mints: after.mints - before.mints
       }] as const
     }),
+    results: Effect.suspend(() => Effect.asVoid(Fiber.joinAll(results))),
     close: Effect.gen(function*() {
       yield* Effect.sleep(afterlife)
       yield* book
@@ -159,7 +210,7 @@ export const make = Effect.fnUntraced(function*(
       const { totals } = ledger
       return [
         ...ledger.discrepancies,
-        ...doubles,
+        ...wrong,
         ...(totals.unmatched === 0 ? [] : [`${totals.unmatched} writes or claims without a match`]),
         ...(totals.applied === 0 ? ["no swap was applied, so the run proves nothing"] : [])
       ]

@@ -1,10 +1,9 @@
 /**
  * A run in which pods are killed and frozen, and their stores stopped and started, while all of them act on the same meetings.
  */
-import { Clock, Effect, Exit, Fiber, Result, Scope } from "effect"
+import { Clock, Effect, Exit, Fiber, FiberSet, Result, Scope } from "effect"
 import { type Seeded, seeded } from "../bench/Seeded.ts"
-import type { Bed, Pod, Record } from "./bed.ts"
-import type { PodOptions } from "./messages.ts"
+import type { Bed, OwnOptions, Pod, Record } from "./bed.ts"
 import type { Store } from "./stores.ts"
 
 export interface Options {
@@ -24,10 +23,20 @@ type Event =
 /** Nothing happens while fewer pods than `fewest` take part. */
 const shape = { pods: 5, fewest: 3, meetings: 10, targets: 500, inFlight: 6, planned: 0.15 }
 
-export const bedOptions = { latency: 20, meetings: shape.meetings, targets: shape.targets, rateLimits: false }
+/** Tokens that expire in the midst of it. */
+export const bedOptions = {
+  latency: 20,
+  meetings: shape.meetings,
+  targets: shape.targets,
+  rateLimits: false,
+  tokenLife: 30
+}
 
 /** Seconds from one event to the next: longer than the next caller may lose. */
 const pace = [4, 7] as const
+
+/** How far the clock of a pod is ahead or behind at most, in milliseconds. */
+const mostAhead = 300_000
 
 /** How long what is under way may take to end after the last event, in milliseconds. */
 const patience = 120_000
@@ -53,13 +62,15 @@ export interface Aftermath {
   /** When a pod died or was frozen or went on, and when a store went and came back, in milliseconds since 1970. */
   readonly blows: ReadonlyArray<number>
   readonly calls: number
+  /** The round trip of a request, in milliseconds. */
+  readonly latency: number
   readonly totals: Bed["totals"]
 }
 
 export const chaos = Effect.fnUntraced(function*(
   options: Options,
   bed: Bed,
-  podOptions: Omit<PodOptions, "baseUrl" | "port">,
+  podOptions: Omit<OwnOptions, "pods" | "clockAhead">,
   stores: Readonly<globalThis.Record<"postgres" | "redis", Store>>,
   say: (text: string) => Effect.Effect<void>
 ): Effect.fn.Return<Aftermath, never, Scope.Scope> {
@@ -67,7 +78,7 @@ export const chaos = Effect.fnUntraced(function*(
   const random = seeded(options.seed)
   const scope = yield* Effect.scope
   const pods: Array<Pod> = []
-  const workers: Array<Fiber.Fiber<void>> = []
+  const workers = yield* FiberSet.make<void, never>()
   const began = clock.currentTimeMillisUnsafe()
   const blows: Array<number> = []
   let isOver = false
@@ -100,12 +111,13 @@ export const chaos = Effect.fnUntraced(function*(
 
   /** A pod that cannot start, for want of its store, is started again. */
   const launch: Effect.Effect<void> = Effect.gen(function*() {
-    const pod = yield* Scope.provide(bed.pod(podOptions), scope)
+    const clockAhead = Math.round(random.uniform(-mostAhead, mostAhead))
+    const pod = yield* Scope.provide(bed.pod({ ...podOptions, pods: shape.pods, clockAhead }), scope)
     starts++
     const ready = yield* Effect.result(pod.vitals)
     if (Result.isFailure(ready)) return yield* Effect.andThen(Effect.sleep("1 second"), Effect.suspend(() => launch))
     pods.push(pod)
-    for (let worker = 0; worker < shape.inFlight; worker++) workers.push(yield* Effect.forkIn(work(pod), scope))
+    for (let worker = 0; worker < shape.inFlight; worker++) yield* FiberSet.run(workers, work(pod))
   })
 
   const victim = () => {
@@ -143,21 +155,28 @@ export const chaos = Effect.fnUntraced(function*(
     }
   })
 
-  yield* Effect.forEach(Array.from({ length: shape.pods }), () => launch, { concurrency: "unbounded" })
-  yield* tell(`${shape.pods} pods have started`)
-  const happening: Array<Fiber.Fiber<void>> = []
-  for (const event of eventsOf(options, random)) {
-    yield* Effect.sleep(`${random.uniform(...pace)} seconds`)
-    while (pods.length < shape.fewest) yield* Effect.sleep("100 millis")
-    happening.push(yield* Effect.forkChild(happen(event)))
-  }
-  yield* Fiber.joinAll(happening)
-  while (bed.totals.operations < options.operations) yield* Effect.sleep("200 millis")
-  // Long enough for the pods that came last to take part.
-  yield* Effect.sleep("5 seconds")
-  isOver = true
-  yield* tell("no more operations are called")
-  const ended = yield* Effect.exit(Effect.timeout(Fiber.joinAll(workers), patience))
+  const story = Effect.gen(function*() {
+    yield* Effect.forEach(Array.from({ length: shape.pods }), () => launch, { concurrency: "unbounded" })
+    yield* tell(`${shape.pods} pods have started`)
+    const happening: Array<Fiber.Fiber<void>> = []
+    for (const event of eventsOf(options, random)) {
+      yield* Effect.sleep(`${random.uniform(...pace)} seconds`)
+      while (pods.length < shape.fewest) yield* Effect.sleep("100 millis")
+      happening.push(yield* Effect.forkChild(happen(event)))
+    }
+    yield* Fiber.joinAll(happening)
+    while (bed.totals.operations < options.operations) yield* Effect.sleep("200 millis")
+    // Long enough for the pods that came last to take part.
+    yield* Effect.sleep("5 seconds")
+    isOver = true
+    yield* tell("no more operations are called")
+  })
+  // A defect of a worker ends the run.
+  yield* Effect.raceFirst(story, FiberSet.join(workers))
+
+  const ended = yield* Effect.exit(
+    Effect.timeout(Effect.andThen(FiberSet.awaitEmpty(workers), bed.results), patience)
+  )
   return {
     records: bed.records,
     unended: Exit.isSuccess(ended) ? 0 : bed.totals.running,
@@ -166,6 +185,7 @@ export const chaos = Effect.fnUntraced(function*(
     starts,
     blows,
     calls: yield* bed.calls,
+    latency: bedOptions.latency,
     totals: bed.totals
   }
 })

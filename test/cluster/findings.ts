@@ -11,6 +11,11 @@ const mostLost = 2_500
 /** The last is that of an operation which a later one of the plan replaced. */
 const successes = new Set(["swapped", "converged", "already", "CasSuperseded"])
 
+/** A request that was not stored has no result, and one whose process died may not know it. */
+const ends = new Set([...successes, "RequestNotFound", "CasIndeterminate"])
+
+const resultsOf = ({ records }: Aftermath) => records.filter(({ task }) => task === "Result")
+
 /** An operation, and since when nothing else on its meeting ended: its call, or the end of the one before. */
 interface Step extends Record {
   readonly since: number
@@ -19,11 +24,12 @@ interface Step extends Record {
 
 export const stepsOf = (records: ReadonlyArray<Record>): ReadonlyArray<Step> => {
   const last = new Map<number, number>()
-  return records.toSorted((a, b) => a.ended - b.ended).map((record) => {
-    const since = Math.max(record.called, last.get(record.meeting) ?? 0)
-    last.set(record.meeting, record.ended)
-    return { ...record, since, millis: record.ended - since }
-  })
+  return records.filter(({ task }) => task === "Ensure" || task === "Planned").toSorted((a, b) => a.ended - b.ended)
+    .map((record) => {
+      const since = Math.max(record.called, last.get(record.meeting) ?? 0)
+      last.set(record.meeting, record.ended)
+      return { ...record, since, millis: record.ended - since }
+    })
 }
 
 export const quantile = (values: ReadonlyArray<number>, share: number): number =>
@@ -35,17 +41,20 @@ const undisturbed = ({ records }: Aftermath) =>
     task === "Ensure" && performed !== undefined && !wasFrozen
   )
 
-/** The time of each step beyond that of an undisturbed one, or of its last request; and how much of it may be lost. */
+/** What the operations lost: the time that neither an undisturbed one nor their own requests take. */
 const losses = (aftermath: Aftermath) => {
+  const { blows, latency } = aftermath
   const steps = undisturbed(aftermath)
   const usual = quantile(steps.map(({ millis }) => millis), 0.5)
+  // Where the usual takes long, timers are late, too.
+  const most = mostLost + 10 * Math.max(0, usual - latency)
   const lost = steps.map((step) => {
     // A part that died just before may still be missed.
-    const blows = aftermath.blows.filter((at) => at >= step.since - mostLost && at <= step.ended).length
-    const lost = step.millis - Math.max(usual, step.performed?.lastTook ?? 0)
-    return { ...step, lost, most: mostLost * Math.max(1, blows) }
+    const deaths = blows.filter((at) => at >= step.since - most && at <= step.ended).length
+    const lost = step.millis - Math.max(usual, step.performed?.requested ?? 0)
+    return { ...step, lost, isTooMuch: lost > most * Math.max(1, deaths) }
   })
-  return { usual, lost }
+  return { usual, most, lost }
 }
 
 const count = <A>(values: Iterable<A>): ReadonlyMap<A, number> => {
@@ -59,14 +68,18 @@ const described = ({ called, meeting, performed, pod }: Record) =>
 
 /** The failures of a run; none if it passed. */
 export const failuresOf = (aftermath: Aftermath): ReadonlyArray<string> => {
-  const failed = undisturbed(aftermath).filter(({ performed }) => !successes.has(performed?.label ?? ""))
-  const late = losses(aftermath).lost.filter(({ lost, most }) => lost > most)
+  const failed = [
+    ...undisturbed(aftermath).filter(({ performed }) => !successes.has(performed?.label ?? "")),
+    ...resultsOf(aftermath).filter(({ performed }) => !ends.has(performed?.label ?? ""))
+  ]
+  const { lost, most } = losses(aftermath)
+  const late = lost.filter(({ isTooMuch }) => isTooMuch)
   return [
     ...aftermath.discrepancies,
     ...(aftermath.unended === 0 ? [] : [`${aftermath.unended} operations have not ended`]),
     ...(failed.length === 0 ? [] : [`${failed.length} operations failed:`]),
     ...failed.slice(0, 5).map((record) => `  ${record.performed?.label}: ${described(record)}`),
-    ...(late.length === 0 ? [] : [`${late.length} operations lost more than ${mostLost} ms for each part that died:`]),
+    ...(late.length === 0 ? [] : [`${late.length} operations lost more than ${most} ms for each part that died:`]),
     ...late.slice(0, 5).map((record) => `  ${record.lost.toFixed(0)} ms: ${described(record)}`)
   ]
 }
@@ -75,6 +88,7 @@ export const summaryOf = (aftermath: Aftermath): string => {
   const { kills, records, starts, totals } = aftermath
   const labels = [...count(records.map(({ performed, task }) => `${task} ${performed?.label ?? "process died"}`))]
   const { lost, usual } = losses(aftermath)
+  const results = resultsOf(aftermath).map(({ called, ended }) => ended - called)
   const at = (share: number) => `${quantile(lost.map(({ lost }) => lost), share).toFixed(0)} ms`
   return `
 ${table(["operation", "count"], labels.sort(([, a], [, b]) => b - a).map(([label, n]) => [label, String(n)]))}
@@ -84,6 +98,9 @@ operations      ${totals.operations}
 writes          ${totals.writes}: ${totals.applied} acknowledged, ${totals.uncertain} of unknown effect, ${totals.late} after the end of their operation
 unmatched       ${totals.unmatched}
 calls           ${(aftermath.calls / totals.operations).toFixed(2)} for each operation
+requests        ${results.length}, half done after ${quantile(results, 0.5).toFixed(0)} ms, the last after ${
+    quantile(results, 1).toFixed(0)
+  } ms
 usual           ${usual.toFixed(0)} ms from one operation on a meeting to the next
 lost            99 % at most ${at(0.99)}, 99.9 % ${at(0.999)}, the longest ${at(1)}`
 }

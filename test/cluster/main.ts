@@ -1,10 +1,11 @@
 /**
  * Pods of one tenant under chaos: `npm run test:cluster` kills some, `npm run test:cluster -- --kills 100 --operations 10000
- * --longest 60` is the long form. What they share is `--shares`.
+ * --longest 60` is the long form. With `--shares turns` they share turns only, with `postgres` or `redis` tokens and requests
+ * that outlive their process, too.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Data, Effect, Option, Random, Runtime } from "effect"
+import { Console, Data, Effect, Option, Random, Runtime, Struct } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as bed from "./bed.ts"
 import { bedOptions, chaos } from "./chaos.ts"
@@ -17,6 +18,8 @@ class ChaosFailed extends Data.TaggedError("ChaosFailed") {
   override readonly [Runtime.errorReported] = false
 }
 
+const names = Struct.keys(shares)
+
 const command = Command.make("cluster", {
   kills: Flag.Int("kills").pipe(Flag.withDefault(5), Flag.withDescription("how many pods are killed")),
   operations: Flag.Int("operations").pipe(Flag.withDefault(1_000), Flag.withDescription("the fewest operations")),
@@ -24,8 +27,8 @@ const command = Command.make("cluster", {
     Flag.withDefault(8),
     Flag.withDescription("how long a pod is frozen or a store is gone at most, in seconds")
   ),
-  shares: Flag.Literals("shares", shares).pipe(
-    Flag.withDefault("turns"),
+  shares: Flag.Literals("shares", names).pipe(
+    Flag.withDefault("postgres"),
     Flag.withDescription("what the pods share")
   ),
   seed: Flag.Int("seed").pipe(Flag.optional, Flag.withDescription("the seed of the operations and of what happens"))
@@ -37,15 +40,14 @@ const command = Command.make("cluster", {
     const postgres = yield* stores.postgres
     const redis = yield* stores.redis
     const podOptions = {
-      shares: flags.shares,
+      shares: shares[flags.shares],
       postgres: postgres.port,
       redis: redis.port,
-      sharding: "tuned",
-      clockAhead: 0
+      sharding: "tuned"
     } as const
     const aftermath = yield* chaos(
       { ...flags, seed },
-      yield* bed.make(bedOptions),
+      yield* bed.make({ ...bedOptions, requests: podOptions.shares.requests !== "nowhere" }),
       podOptions,
       { postgres, redis },
       Console.log

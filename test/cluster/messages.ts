@@ -11,6 +11,10 @@ export const SimulatorOptions = Schema.Struct({
   meetings: Schema.Int,
   /** People in every meeting besides those of the soak, `p0`, `p1`, …: a target for each of as many operations. */
   targets: Schema.Int,
+  /** Whether the people of requests are in every meeting. */
+  requests: Schema.Boolean,
+  /** How long a token of the app lives, in seconds. */
+  tokenLife: Schema.Int,
   rateLimits: Schema.Boolean
 })
 
@@ -35,20 +39,40 @@ export const Slice = Schema.Struct({
 })
 export type Slice = typeof Slice.Type
 
-export const shares = ["nothing", "turns"] as const
+/** What pods share. Turns need PostgreSQL. */
+const Shares = Schema.Struct({
+  turns: Schema.Boolean,
+  limits: Schema.Literals(["none", "own", "cluster", "redis"]),
+  tokens: Schema.Literals(["own", "postgres", "redis"]),
+  /** Where requests are that outlive their process. */
+  requests: Schema.Literals(["nowhere", "postgres", "redis"])
+})
+
+type Shares = typeof Shares.Type
+
+const nothing: Shares = { turns: false, limits: "none", tokens: "own", requests: "nowhere" }
+
+export const shares = {
+  nothing,
+  turns: { ...nothing, turns: true },
+  postgres: { ...nothing, turns: true, tokens: "postgres", requests: "postgres" },
+  redis: { ...nothing, turns: true, tokens: "redis", requests: "redis" }
+} satisfies Record<string, Shares>
 
 export const PodOptions = Schema.Struct({
   baseUrl: Schema.String,
-  /** What the pods share. */
-  shares: Schema.Literals(shares),
+  shares: Shares,
+  /** How many pods there are. */
+  pods: Schema.Int,
   /** Ports on loopback. */
   port: Schema.Int,
   postgres: Schema.Int,
-  redis: Schema.optionalKey(Schema.Int),
+  redis: Schema.Int,
   /** Effect's defaults, or those that notice a dead pod within seconds. */
   sharding: Schema.Literals(["default", "tuned"]),
   /** How far its wall clock is ahead, in milliseconds. */
-  clockAhead: Schema.Int
+  clockAhead: Schema.Int,
+  sealKey: Schema.String
 })
 export type PodOptions = typeof PodOptions.Type
 
@@ -56,9 +80,20 @@ const Task = Schema.Union([
   /** Makes this person the host, by the standard policy. */
   Schema.TaggedStruct("Ensure", { target: Schema.String }),
   /** The operation of the soak's plan with its number: any intent and policy, some interrupted. */
-  Schema.TaggedStruct("Planned", { seed: Schema.Int })
+  Schema.TaggedStruct("Planned", { seed: Schema.Int }),
+  /** Stores a request that makes a person of its own the host, at most once. */
+  Schema.TaggedStruct("Request", {})
 ])
 export type Task = typeof Task.Type
+
+/** The person of a request: so its writes are known, whichever pod does it. */
+export const targetOf = (request: number): string => `r${request}`
+
+export const requestOf = (target: string): number | undefined =>
+  /^r\d+$/.test(target) ? Number(target.slice(1)) : undefined
+
+/** Only operations with these numbers can be requests: the people of all are in every meeting. */
+export const canBeRequest = (number: number): boolean => number % 16 === 0 && number < 16_000
 
 const Perform = Schema.TaggedStruct("Perform", {
   number: Schema.Int,
@@ -69,7 +104,12 @@ const Perform = Schema.TaggedStruct("Perform", {
 })
 export type Perform = typeof Perform.Type
 
-export const PodCommand = Schema.Union([Perform, Schema.TaggedStruct("Vitals", {})])
+export const PodCommand = Schema.Union([
+  Perform,
+  /** Waits for the result of a request. */
+  Schema.TaggedStruct("Result", { number: Schema.Int }),
+  Schema.TaggedStruct("Vitals", {})
+])
 
 const Pair = Schema.Struct({ before: Schema.String, after: Schema.String })
 
@@ -82,8 +122,8 @@ export const Performed = Schema.Struct({
   uncertain: Schema.Union([Schema.Array(Pair), Schema.Int]),
   saw: Schema.optional(Schema.String),
   details: Schema.String,
-  /** Milliseconds that its last request took. */
-  lastTook: Schema.optional(Schema.Finite),
+  /** Milliseconds that its requests took. */
+  requested: Schema.optional(Schema.Finite),
   /** Milliseconds from the call to its end, in the pod. */
   took: Schema.Finite
 })

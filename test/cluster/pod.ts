@@ -3,23 +3,37 @@
  */
 import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeRedis from "@effect/platform-node/NodeRedis"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Clock, Effect, Layer, Metric, Option, References } from "effect"
-import { Lark, MeetingId, type Meetings, UndiciHttpClient } from "effect-lark-meetings"
+import { Clock, Effect, Layer, Metric, Option, Redacted, References } from "effect"
+import {
+  Cas,
+  Lark,
+  type LarkConfig,
+  MeetingId,
+  Meetings,
+  RateLimits,
+  Seal,
+  SessionStore,
+  UndiciHttpClient
+} from "effect-lark-meetings"
 import * as Cluster from "effect-lark-meetings/Cluster"
+import * as Requests from "effect-lark-meetings/Requests"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { RunnerAddress, ShardId, Sharding, ShardingConfig } from "effect/cluster"
-import { perform, signed } from "../soak/perform.ts"
-import { type Operation, operationOf, type SetHost } from "../soak/plan.ts"
+import { claimed, done, type Ended, perform, signed } from "../soak/perform.ts"
+import { operationOf, type SetHost } from "../soak/plan.ts"
+import { userOf } from "../soak/stage.ts"
 import * as child from "./child.ts"
-import { type Perform, PodCommand, PodOptions } from "./messages.ts"
+import { type Perform, PodCommand, PodOptions, targetOf } from "./messages.ts"
 import * as stores from "./stores.ts"
 
-const { baseUrl, clockAhead, port, postgres, sharding, shares } = child.options(PodOptions)
+const options = child.options(PodOptions)
+const { shares } = options
 
-const meetings = Lark.layer({ ...Simulator.defaultApp, baseUrl }).pipe(
-  Layer.provide(UndiciHttpClient.layer(Effect.map(NodeHttpClient.makeDispatcher, signed)))
-)
+const database = stores.client(options.postgres, { maxConnections: 6 })
+
+const redis = NodeRedis.layer({ url: `redis://127.0.0.1:${options.redis}` })
 
 const notices = {
   default: {},
@@ -31,15 +45,58 @@ const notices = {
   }
 } as const
 
-const cluster = NodeClusterSocket.layer({
+const sharding = NodeClusterSocket.layer({
   storage: "sql",
-  shardingConfig: { runnerAddress: Option.some(RunnerAddress.make("127.0.0.1", port)), ...notices[sharding] }
-}).pipe(Layer.provide(stores.client(postgres, { maxConnections: 6 })))
+  shardingConfig: {
+    runnerAddress: Option.some(RunnerAddress.make("127.0.0.1", options.port)),
+    ...notices[options.sharding]
+  }
+}).pipe(Layer.provide(database))
 
-const services = {
-  nothing: meetings,
-  turns: meetings.pipe(Layer.provide(Cluster.layer), Layer.provideMerge(cluster))
-} satisfies Record<PodOptions["shares"], Layer.Layer<Meetings.Meetings, unknown>>
+/** A pod without a cluster connects to nothing. */
+const cluster = shares.turns || shares.limits === "cluster"
+  ? Layer.provideMerge(
+    Layer.merge(
+      shares.turns ? Cluster.layer : Layer.empty,
+      shares.limits === "cluster" ? Cluster.layerLimits({ pods: options.pods }) : Layer.empty
+    ),
+    sharding
+  )
+  : Layer.empty
+
+const limits = {
+  none: Layer.empty,
+  own: RateLimits.layerMemory,
+  // Those of the cluster come with it.
+  cluster: Layer.empty,
+  redis: Layer.provide(RateLimits.layerRedis({ pods: options.pods }), redis)
+}[shares.limits]
+
+const sessionStores: Record<"postgres" | "redis", Layer.Layer<SessionStore.SessionStore, unknown>> = {
+  postgres: Layer.provide(SessionStore.layerSql(), database),
+  redis: Layer.provide(SessionStore.layerRedis(), redis)
+}
+
+const seal = Seal.layer({ key: Redacted.make(options.sealKey) })
+
+const tokens: Layer.Layer<never, unknown> = shares.tokens === "own"
+  ? Layer.empty
+  : Cluster.layerTokens.pipe(Layer.provide(sessionStores[shares.tokens]), Layer.provide(seal))
+
+const lark = Lark.layer({ ...Simulator.defaultApp, baseUrl: options.baseUrl }).pipe(
+  Layer.provide(UndiciHttpClient.layer(Effect.map(NodeHttpClient.makeDispatcher, signed))),
+  Layer.provide(Layer.mergeAll(limits, tokens)),
+  Layer.provideMerge(cluster)
+)
+
+const requests: Record<
+  typeof shares.requests,
+  Layer.Layer<Meetings.Requests, unknown, Meetings.Meetings | LarkConfig.LarkConfig>
+> = {
+  nowhere: Requests.layerMemory(),
+  postgres: Layer.provide(Requests.layerSql(), database),
+  redis: Layer.provide(Requests.layerRedis(), redis)
+}
 
 const ensure = (target: string): SetHost => ({
   _tag: "SetHost",
@@ -53,21 +110,44 @@ const ensure = (target: string): SetHost => ({
   hasBudget: true
 })
 
-const operationFor = ({ number, task }: Perform): Operation => {
-  if (task._tag === "Ensure") return { slot: 0, action: ensure(task.target), interruptAfter: undefined }
-  const operation = operationOf(task.seed, number)
-  // The meetings go on.
-  return operation.action._tag === "End" ? { ...operation, action: { _tag: "Get" } } : operation
-}
+const keyOf = (number: number) => `request ${number}`
 
-const performed = Effect.fnUntraced(function*(command: Perform) {
-  const { lastHost, meeting, number, userToken } = command
-  const began = performance.now()
-  const ended = yield* Effect.orDie(
-    perform(number, operationFor(command), { meeting: MeetingId.make(meeting), lastHost, userToken })
+/** Stores a request; its result is another matter. */
+const accept = (number: number, meeting: MeetingId.MeetingId) =>
+  Effect.match(
+    Meetings.request(meeting, Cas.ensure(userOf("open_id", targetOf(number))), {
+      key: keyOf(number),
+      onUnknown: "neverResend"
+    }),
+    { onSuccess: () => done("accepted"), onFailure: ({ _tag, message }) => done(_tag, { details: () => message }) }
   )
+
+const answer = Effect.fnUntraced(function*<R>(self: Effect.Effect<Ended, never, R>) {
+  const began = performance.now()
+  const ended = yield* self
   return { ...ended, details: ended.details(), took: performance.now() - began }
 })
+
+const act = (
+  { lastHost, number, task, userToken, ...command }: Perform
+): Effect.Effect<Ended, never, Meetings.Meetings | Meetings.Requests> => {
+  const meeting = MeetingId.make(command.meeting)
+  const around = { meeting, lastHost, userToken }
+  switch (task._tag) {
+    case "Ensure":
+      return Effect.orDie(
+        perform(number, { slot: 0, action: ensure(task.target), interruptAfter: undefined }, around)
+      )
+    case "Planned": {
+      const operation = operationOf(task.seed, number)
+      // The meetings go on.
+      const action = operation.action._tag === "End" ? { _tag: "Get" as const } : operation.action
+      return Effect.orDie(perform(number, { ...operation, action }, around))
+    }
+    case "Request":
+      return accept(number, meeting)
+  }
+}
 
 const counters = Effect.map(Metric.snapshot, (metrics) =>
   Object.fromEntries(
@@ -93,21 +173,30 @@ const vitals = Effect.gen(function*() {
 
 /** Sleeps and durations are not affected. */
 const skewed = Effect.map(Clock.Clock, (clock): Clock.Clock => ({
-  currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + clockAhead,
-  currentTimeMillis: Effect.map(clock.currentTimeMillis, (millis) => millis + clockAhead),
-  currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe() + BigInt(clockAhead) * 1_000_000n,
-  currentTimeNanos: Effect.map(clock.currentTimeNanos, (nanos) => nanos + BigInt(clockAhead) * 1_000_000n),
+  currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + options.clockAhead,
+  currentTimeMillis: Effect.map(clock.currentTimeMillis, (millis) => millis + options.clockAhead),
+  currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe() + BigInt(options.clockAhead) * 1_000_000n,
+  currentTimeNanos: Effect.map(clock.currentTimeNanos, (nanos) => nanos + BigInt(options.clockAhead) * 1_000_000n),
   monotonicTimeNanos: clock.monotonicTimeNanos,
   monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
   sleep: (duration) => clock.sleep(duration)
 }))
 
-child.serve(
-  PodCommand,
-  (command): Effect.Effect<unknown, never, Meetings.Meetings> =>
-    command._tag === "Perform" ? performed(command) : vitals
-).pipe(
-  Effect.provide(services[shares]),
+const onCommand = (
+  command: typeof PodCommand.Type
+): Effect.Effect<unknown, never, Meetings.Meetings | Meetings.Requests> => {
+  switch (command._tag) {
+    case "Perform":
+      return answer(act(command))
+    case "Result":
+      return answer(claimed(Requests.result(keyOf(command.number))))
+    case "Vitals":
+      return vitals
+  }
+}
+
+child.serve(PodCommand, onCommand).pipe(
+  Effect.provide(Layer.provideMerge(requests[shares.requests], lark)),
   Effect.provide(Layer.effect(Clock.Clock, skewed)),
   // The cluster reports every dead part as an error.
   Effect.provideService(References.MinimumLogLevel, "Fatal"),

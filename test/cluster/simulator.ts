@@ -10,11 +10,15 @@ import { createServer } from "node:http"
 import type { Ending, Write } from "../soak/channel.ts"
 import { meetingOptions, nameOf, openIdOf, operationParameter, people } from "../soak/stage.ts"
 import * as child from "./child.ts"
-import { SimulatorCommand, SimulatorOptions, type Slice } from "./messages.ts"
+import { canBeRequest, requestOf, SimulatorCommand, SimulatorOptions, type Slice, targetOf } from "./messages.ts"
 
-const { latency, meetings, rateLimits, targets } = child.options(SimulatorOptions)
+const { latency, meetings, rateLimits, requests, targets, tokenLife } = child.options(SimulatorOptions)
 
-const others = Array.from({ length: targets }, (_, index) => openIdOf(`p${index}`))
+const others = Array.from({ length: targets }, (_, index) => openIdOf(`p${index}`)).concat(
+  requests
+    ? Array.from({ length: 16_000 }, (_, number) => number).filter(canBeRequest).map((n) => openIdOf(targetOf(n)))
+    : []
+)
 
 const meetingEndpoints = new Set(["set_host", "get", "end"])
 
@@ -54,7 +58,7 @@ const program = Effect.gen(function*() {
           before: before === undefined ? "nobody" : nameOf(before.openId),
           after: nameOf(after.openId),
           at,
-          ...(record === undefined ? {} : { operation: operationOf(record) })
+          ...(record === undefined ? {} : { operation: requestOf(nameOf(after.openId)) ?? operationOf(record) })
         }
       }),
       endings,
@@ -74,6 +78,7 @@ const program = Effect.gen(function*() {
 })
 
 const feishu = Simulator.layerServer({
+  app: { ...Simulator.defaultApp, expire: tokenLife },
   meetings: meetingOptions.slice(0, meetings).map((meeting) => ({
     ...meeting,
     participants: [...meeting.participants ?? [], ...others]

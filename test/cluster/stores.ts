@@ -155,7 +155,8 @@ export const redis: Effect.Effect<Store, StoreMissing, Scope.Scope> = Effect.gen
   return yield* makeStore(
     port,
     "KILL",
-    [server, "--bind", "127.0.0.1", "--port", String(port), "--save", "", "--appendonly", "no"],
+    // Acknowledges what is written to the disk: it keeps what it acknowledged.
+    [server, "--bind", "127.0.0.1", "--port", String(port), "--appendonly", "yes", "--appendfsync", "always"],
     { cwd },
     Effect.callback<void, Error>((resume) => {
       const socket = connect(port, "127.0.0.1")

@@ -51,8 +51,8 @@ export interface Ended extends Account {
   readonly label: string
   /** The host that it saw last. */
   readonly host: string | undefined
-  /** How long its last attempt took, in milliseconds; undefined if it made none. */
-  readonly lastTook?: number | undefined
+  /** How long its attempts took together, in milliseconds. */
+  readonly requested?: number | undefined
 }
 
 type User = MeetingUser.MeetingUser
@@ -98,8 +98,7 @@ const isUncertain = (tag: string) => tag === "MalformedResponse" || tag === "Unk
 
 const claimsOf = (
   report: Report
-): Pick<Ended, "effect" | "applied" | "uncertain" | "details" | "lastTook"> => {
-  const last = report.attempts.at(-1)
+): Pick<Ended, "effect" | "applied" | "uncertain" | "details" | "requested"> => {
   const swaps = report.attempts.filter((attempt) => attempt._tag === "Swap")
   return {
     effect: report.effect,
@@ -108,7 +107,7 @@ const claimsOf = (
       answer._tag === "Unknown" || (answer._tag === "Terminal" && isUncertain(answer.error))
     ).map(pairOf),
     details: () => Cas.timeline(report, ({ id }) => nameOf(id)).join("; "),
-    lastTook: last && Duration.toMillis(last.took)
+    requested: report.attempts.reduce((sum, { took }) => sum + Duration.toMillis(took), 0)
   }
 }
 
@@ -122,7 +121,7 @@ const unreported = (label: string, sent: number): Ended => ({
   details: () => `${label}, ${sent} sent`
 })
 
-const done = (label: string, options: Partial<Ended> = {}): Ended => ({
+export const done = (label: string, options: Partial<Ended> = {}): Ended => ({
   label,
   host: options.saw,
   effect: "none",
@@ -146,6 +145,22 @@ const asHost = ({ lastHost, userToken }: Surroundings, isKnown: boolean) =>
     UserToken.fromAccessToken(Redacted.make(userToken), isKnown ? { user: userOf("open_id", lastHost) } : undefined)
   )
 
+/** What a `setHost` claims by its report. */
+export const claimed = <E extends { readonly _tag: string; readonly report?: Cas.FailureReport<User> }, R>(
+  operation: Effect.Effect<Cas.Report<User>, E, R>
+): Effect.Effect<Ended, never, R> =>
+  Effect.match(operation, {
+    onSuccess: (report) => done(report.outcome, { saw: nameOf(report.after.id), ...claimsOf(report) }),
+    onFailure: ({ _tag, report }) =>
+      done(
+        _tag,
+        report && {
+          host: Option.getOrUndefined(Option.map(report.observed, ({ id }) => nameOf(id))),
+          ...claimsOf(report)
+        }
+      )
+  })
+
 const setHost = (action: SetHost, around: Surroundings, onAbandoned: Effect.Effect<void>) => {
   const operation = Meetings.setHost(around.meeting, intentOf(action, around.lastHost), {
     // `update` names no user, so it needs a hint for the kind of id.
@@ -157,14 +172,7 @@ const setHost = (action: SetHost, around: Surroundings, onAbandoned: Effect.Effe
     ...(action.hasBudget ? {} : { budget: undefined }),
     onAbandoned: () => onAbandoned
   })
-  return Effect.match(action.as === "app" ? operation : asHost(around, action.as === "knownUser")(operation), {
-    onSuccess: (report) => done(report.outcome, { saw: nameOf(report.after.id), ...claimsOf(report) }),
-    onFailure: (error) =>
-      done(error._tag, {
-        host: Option.getOrUndefined(Option.map(error.report.observed, ({ id }) => nameOf(id))),
-        ...claimsOf(error.report)
-      })
-  })
+  return claimed(action.as === "app" ? operation : asHost(around, action.as === "knownUser")(operation))
 }
 
 const swapHost = (target: string, { lastHost, meeting }: Surroundings) => {
