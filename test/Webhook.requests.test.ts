@@ -135,6 +135,8 @@ describe("a message of the platform", () => {
       const answers = Effect.fnUntraced(function*(n: number) {
         while (statuses.length < n) yield* Effect.promise(() => new Promise(setImmediate))
       })
+      // At 0 the platform would not say when.
+      yield* TestClock.adjust("1 second")
       yield* simulator.pushTicket
       yield* TestClock.adjust("5 seconds")
       yield* simulator.pushTicket
@@ -143,7 +145,7 @@ describe("a message of the platform", () => {
       yield* answers(2)
       assert.deepStrictEqual(statuses, [200, 200])
       const pushes = yield* simulator.pushes
-      assert.deepStrictEqual(pushes.map(({ attempts }) => attempts.map(({ at }) => at)), [[0, 15_000], [5_000]])
+      assert.deepStrictEqual(pushes.map(({ attempts }) => attempts.map(({ at }) => at)), [[1_000, 16_000], [6_000]])
       assert.strictEqual(Redacted.value(yield* tickets.get), "simulatedticket00000002")
     }).pipe(
       Effect.provide(AppTicket.layer),

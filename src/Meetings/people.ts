@@ -193,17 +193,20 @@ const afterLimit = <A, E extends InviteError | KickoutError, R>(
       : Effect.fail(error)
   })
 
-/** Sends the people in batches. Fails only if nothing can have been done, for one reason. */
-const inBatches = <E extends InviteError | KickoutError, R>(
-  endpoint: string,
-  span: string,
-  field: "status" | "result",
-  send: (
+/** What is sent about people, and where its answer has their outcomes. */
+interface Sending<E, R> {
+  readonly endpoint: string
+  readonly span: string
+  readonly field: "status" | "result"
+  readonly send: (
     about: { readonly params: { readonly meeting_id: string }; readonly query: { readonly user_id_type: string } },
     users: ReadonlyArray<ReturnType<typeof MeetingUser.toWire>>
   ) => Effect.Effect<unknown, E, R>
-) =>
-<T extends MeetingUser.IdType>(
+}
+
+/** Sends the people in batches. Fails only if nothing can have been done, for one reason. */
+const inBatches = <T extends MeetingUser.IdType, E extends InviteError | KickoutError, R>(
+  { endpoint, field, send, span }: Sending<E, R>,
   meetingId: MeetingId,
   people: Iterable<MeetingUser.MeetingUser<T>>,
   { onAbandoned }: PeopleOptions<NoInfer<T>, E> = {}
@@ -326,17 +329,23 @@ const inBatches = <E extends InviteError | KickoutError, R>(
  *
  * @category accessors
  */
-export const invite: <T extends MeetingUser.IdType>(
+export const invite = <T extends MeetingUser.IdType>(
   meetingId: MeetingId,
   people: Iterable<MeetingUser.MeetingUser<T>>,
   options?: PeopleOptions<NoInfer<T>, InviteError>
-) => Effect.Effect<ReadonlyArray<PersonOutcome<T, InviteError>>, InviteError, LarkHttp | UserToken> = inBatches(
-  inviteEndpoint.name,
-  "Meetings.invite",
-  "status",
-  (about, invitees) =>
-    Effect.map(call(inviteEndpoint, { ...about, body: { invitees } }), ({ invite_results }) => invite_results)
-)
+): Effect.Effect<ReadonlyArray<PersonOutcome<T, InviteError>>, InviteError, LarkHttp | UserToken> =>
+  inBatches(
+    {
+      endpoint: inviteEndpoint.name,
+      span: "Meetings.invite",
+      field: "status",
+      send: (about, invitees) =>
+        Effect.map(call(inviteEndpoint, { ...about, body: { invitees } }), ({ invite_results }) => invite_results)
+    },
+    meetingId,
+    people,
+    options
+  )
 
 /**
  * Removes people from a meeting. Fails with `KickoutError`, if nobody can have been removed.
@@ -354,14 +363,20 @@ export const invite: <T extends MeetingUser.IdType>(
  *
  * @category accessors
  */
-export const kickout: <T extends MeetingUser.IdType>(
+export const kickout = <T extends MeetingUser.IdType>(
   meetingId: MeetingId,
   people: Iterable<MeetingUser.MeetingUser<T>>,
   options?: PeopleOptions<NoInfer<T>, KickoutError>
-) => Effect.Effect<ReadonlyArray<PersonOutcome<T, KickoutError>>, KickoutError, LarkHttp> = inBatches(
-  kickoutEndpoint.name,
-  "Meetings.kickout",
-  "result",
-  (about, kickout_users) =>
-    Effect.map(call(kickoutEndpoint, { ...about, body: { kickout_users } }), ({ kickout_results }) => kickout_results)
-)
+): Effect.Effect<ReadonlyArray<PersonOutcome<T, KickoutError>>, KickoutError, LarkHttp> =>
+  inBatches(
+    {
+      endpoint: kickoutEndpoint.name,
+      span: "Meetings.kickout",
+      field: "result",
+      send: (about, kickout_users) =>
+        Effect.map(call(kickoutEndpoint, { ...about, body: { kickout_users } }), (answer) => answer.kickout_results)
+    },
+    meetingId,
+    people,
+    options
+  )
