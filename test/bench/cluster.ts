@@ -1,269 +1,51 @@
 /**
- * Pods on one tenant, with and without turns, beside one process: real processes, a real PostgreSQL, and the simulator on a
- * port. `npm run bench:cluster -- --rounds 5`. Times depend on the machine; ratios within a run do not, or less.
+ * Pods on one tenant: real processes, a PostgreSQL and a Redis, and the simulator on a port. Prints each figure beside its goal.
+ * Times depend on the machine, ratios within a run less so. `npm run bench:cluster -- --part turns --rounds 5`.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
-import * as beds from "../cluster/bed.ts"
-import { quantile } from "../cluster/findings.ts"
-import { shares } from "../cluster/messages.ts"
-import * as stores from "../cluster/stores.ts"
+import type { Row } from "./cluster/pods.ts"
+import { quota } from "./cluster/quota.ts"
+import { tokens } from "./cluster/tokens.ts"
+import { turns } from "./cluster/turns.ts"
 import { table } from "./table.ts"
 
-type Pods = readonly [beds.Pod, ...ReadonlyArray<beds.Pod>]
+const goalOf = ({ atLeast, atMost }: Row) =>
+  atMost !== undefined ? `<= ${atMost}` : atLeast !== undefined ? `>= ${atLeast}` : ""
 
-/** Pods that share the same, and a meeting on which they contend. */
-interface Group {
-  readonly pods: Pods
-  /** How many operations each pod calls at once. */
-  readonly each: number
-  readonly meeting: number
-}
+const isMet = ({ atLeast = -Infinity, atMost = Infinity, measured }: Row) => measured <= atMost && measured >= atLeast
 
-interface Measured {
-  /** Requests per operation. */
-  readonly calls: number
-  readonly millis: number
-  readonly operations: number
-  readonly failed: number
-}
-
-interface Row {
-  readonly what: string
-  readonly measured: number
-  readonly unit?: string
-  /** The goal, if it has one. */
-  readonly atMost?: number
-}
-
-const all = <A, E, R>(effects: Iterable<Effect.Effect<A, E, R>>) => Effect.all(effects, { concurrency: "unbounded" })
-
-const times = <A>(count: number, make: (index: number) => A): ReadonlyArray<A> =>
-  Array.from({ length: count }, (_, index) => make(index))
-
-const sum = (values: ReadonlyArray<number>) => values.reduce((a, b) => a + b, 0)
-
-const median = (values: ReadonlyArray<number>) => quantile(values, 0.5)
-
-const successes = new Set(["swapped", "converged", "already"])
-
-const [targets, meetings, shards] = [200, 600, 300]
-
-let operations = 0
-
-/** Operations that follow each other have different targets. */
-const perform = (pod: beds.Pod, meeting: number) =>
-  pod.perform(meeting, { _tag: "Ensure", target: `p${operations++ % targets}` })
-
-const measure = Effect.fnUntraced(function*(bed: beds.Bed, called: ReadonlyArray<Effect.Effect<beds.Record>>) {
-  const run = Effect.suspend(() => {
-    const began = performance.now()
-    return Effect.map(all(called), (records) => ({ records, millis: performance.now() - began }))
-  })
-  const [{ millis, records }, { calls }] = yield* bed.counted(run)
-  const failed = records.filter(({ performed }) => !successes.has(performed?.label ?? "")).length
-  return { calls: calls / records.length, millis, operations: records.length, failed } satisfies Measured
-})
-
-/** All pods of a group at once, on one meeting. */
-const crowd = (bed: beds.Bed, { each, meeting, pods }: Group) =>
-  measure(bed, times(each, () => pods.map((pod) => perform(pod, meeting))).flat())
-
-/** Group after group, in several rounds; medians, and the sum of what failed. The first round does not count. */
-const inTurn = Effect.fnUntraced(function*<const Name extends string>(
-  bed: beds.Bed,
-  rounds: number,
-  groups: Readonly<Record<Name, Group>>
-) {
-  const runs: Array<readonly [string, Measured]> = []
-  for (let round = 0; round <= rounds; round++) {
-    for (const [name, group] of Object.entries<Group>(groups)) {
-      const measured = yield* crowd(bed, group)
-      yield* Console.log(`${name} ${round}: ${measured.calls.toFixed(2)} calls, ${measured.millis.toFixed(0)} ms`)
-      if (round > 0) runs.push([name, measured])
-    }
-  }
-  return (name: Name): Measured => {
-    const of = runs.flatMap(([other, measured]) => other === name ? [measured] : [])
-    return {
-      calls: median(of.map(({ calls }) => calls)),
-      millis: median(of.map(({ millis }) => millis)),
-      operations: sum(of.map(({ operations }) => operations)),
-      failed: sum(of.map(({ failed }) => failed))
-    }
-  }
-})
-
-/** Every pod once on each of many meetings. */
-const spread = (bed: beds.Bed, pods: Pods, from: number, count: number) =>
-  measure(bed, times(count, (index) => pods.map((pod) => perform(pod, from + index))).flat())
-
-/** One operation after the other, each on a meeting where nothing else happens: the time and the processor time of each. */
-const alone = Effect.fnUntraced(function*(groups: ReadonlyArray<Pods>, rounds: number, from: number) {
-  const cpu = all(groups.map(([pod]) => Effect.map(Effect.orDie(pod.vitals), ({ cpu }) => cpu)))
-  const once = Effect.forEach(
-    times(20, (index) => index),
-    (index) =>
-      Effect.forEach(
-        groups,
-        ([pod], group) =>
-          Effect.map(perform(pod, from + 20 * group + index), ({ performed }) => performed?.took ?? Number.NaN)
-      )
-  )
-  yield* once
-  const before = yield* cpu
-  const took = (yield* Effect.replicateEffect(once, rounds)).flat()
-  const after = yield* cpu
-  return groups.map((_, group) => ({
-    millis: median(took.map((group_) => group_[group] ?? Number.NaN)),
-    cpu: ((after[group] ?? 0) - (before[group] ?? 0)) / took.length
-  }))
-})
-
-const start = Effect.fnUntraced(function*(
-  bed: beds.Bed,
-  count: number,
-  options: Omit<beds.OwnOptions, "pods">
-) {
-  const [first, ...others] = yield* all(times(count, () => bed.pod({ ...options, pods: count })))
-  if (first === undefined) return yield* Effect.die("no pods")
-  const pods: Pods = [first, ...others]
-  const vitals = Effect.orDie(all(pods.map(({ vitals }) => vitals)))
-  yield* vitals
-  yield* Console.log(`${count} pods ${options.shares.turns ? "with" : "without"} turns have started`)
-  // Until each shard has an owner, in the same way twice.
-  for (let before = ""; options.shares.turns;) {
-    const owned = (yield* vitals).map(({ shards }) => shards)
-    if (owned.join() === before && owned.every((count) => count > 0) && sum(owned) === shards) break
-    before = owned.join()
-    yield* Effect.sleep("1 second")
-  }
-  return pods
-})
-
-const bench = Effect.fnUntraced(function*(rounds: number) {
-  const rows: Array<Row> = []
-  const compared = (latency: number, most: number, one: Measured, plain: Measured, turns: Measured) => {
-    const where = `5 x 20 on one meeting at ${latency} ms`
-    rows.push(
-      { what: `1 x 100 on one meeting at ${latency} ms: calls`, measured: one.calls },
-      { what: `${where}, without turns: calls`, measured: plain.calls },
-      { what: `${where}: calls`, measured: turns.calls, atMost: 1.02 },
-      { what: `${where}, without turns: time / one process`, measured: plain.millis / one.millis },
-      { what: `${where}: time / one process`, measured: turns.millis / one.millis, atMost: most },
-      { what: `${where}, without turns: given up`, measured: 100 * plain.failed / plain.operations, unit: "%" },
-      { what: `${where}: given up`, measured: 100 * turns.failed / turns.operations, unit: "%", atMost: 0 }
+const show = (rows: ReadonlyArray<Row>) =>
+  Console.log(`\n${
+    table(
+      ["what", "measured", "goal", ""],
+      rows.map((row) => [
+        row.what,
+        `${row.measured.toFixed(2)} ${row.unit ?? ""}`.trim(),
+        goalOf(row),
+        goalOf(row) === "" ? "" : isMet(row) ? "met" : "MISSED"
+      ])
     )
-  }
-
-  /** A cluster of its own for each part: its pods own all shards. */
-  const part = <A>(
-    latency: number,
-    count: number,
-    use: (bed: beds.Bed, one: Pods, plain: Pods, turns: Pods) => Effect.Effect<A>
-  ) =>
-    Effect.scoped(Effect.gen(function*() {
-      const postgres = yield* stores.postgres
-      const bed = yield* beds.make({ latency, meetings, targets, requests: false, tokenLife: 7_200, rateLimits: false })
-      const options = { postgres: postgres.port, redis: 0, sharding: "tuned", clockAhead: 0 } as const
-      const turns = yield* start(bed, count, { ...options, shares: shares.turns })
-      const plain = yield* start(bed, count, { ...options, shares: shares.nothing })
-      const one = yield* start(bed, 1, { ...options, shares: shares.nothing })
-      yield* use(bed, one, plain, turns)
-      const discrepancies = yield* bed.close
-      if (discrepancies.length > 0) return yield* Effect.die(new Error(discrepancies.join("\n")))
-    }))
-
-  yield* part(
-    20,
-    5,
-    Effect.fnUntraced(function*(bed, one, plain, turns) {
-      const of = yield* inTurn(bed, rounds, {
-        one: { pods: one, each: 100, meeting: 0 },
-        plain: { pods: plain, each: 20, meeting: 1 },
-        turns: { pods: turns, each: 20, meeting: 2 }
-      })
-      compared(20, 1.15, of("one"), of("plain"), of("turns"))
-
-      for (const [name, pods, from] of [[", without turns", plain, 10], ["", turns, 210]] as const) {
-        for (const [how, atMost] of [["cold", 1.2], ["warm", 1]] as const) {
-          const { calls } = yield* spread(bed, pods, from, 200)
-          rows.push({
-            what: `5 pods x 200 meetings, ${how}${name}: calls`,
-            measured: calls,
-            ...(name === "" ? { atMost } : {})
-          })
-        }
-      }
-
-      const [before, after] = yield* alone([plain, turns], rounds, 500)
-      if (before === undefined || after === undefined) return
-      rows.push(
-        { what: "uncontended, without turns: time", measured: before.millis, unit: "ms" },
-        { what: "uncontended: time more", measured: after.millis - before.millis, unit: "ms", atMost: 4 },
-        { what: "uncontended, without turns: processor time", measured: before.cpu, unit: "ms" },
-        { what: "uncontended: processor time more", measured: after.cpu - before.cpu, unit: "ms", atMost: 2 }
-      )
-    })
-  )
-
-  yield* part(
-    20,
-    10,
-    Effect.fnUntraced(function*(bed, _, plain, turns) {
-      const of = yield* inTurn(bed, 10, {
-        plain: { pods: plain, each: 10, meeting: 1 },
-        turns: { pods: turns, each: 10, meeting: 2 }
-      })
-      for (
-        const [name, { calls, failed, operations }] of [[", without turns", of("plain")], ["", of("turns")]] as const
-      ) {
-        rows.push(
-          { what: `10 x 10 on one meeting${name}: calls`, measured: calls },
-          {
-            what: `10 x 10 on one meeting${name}: given up`,
-            measured: 100 * failed / operations,
-            unit: "%",
-            atMost: name === "" ? 0 : 0.5
-          }
-        )
-      }
-    })
-  )
-
-  yield* part(
-    80,
-    5,
-    Effect.fnUntraced(function*(bed, one, plain, turns) {
-      const of = yield* inTurn(bed, Math.min(rounds, 3), {
-        one: { pods: one, each: 100, meeting: 0 },
-        plain: { pods: plain, each: 20, meeting: 1 },
-        turns: { pods: turns, each: 20, meeting: 2 }
-      })
-      compared(80, 1.08, of("one"), of("plain"), of("turns"))
-    })
-  )
-
-  return rows
-})
+  }\n`)
 
 const command = Command.make("cluster", {
-  rounds: Flag.Int("rounds").pipe(Flag.withDefault(5), Flag.withDescription("how often each scenario is measured"))
-}, ({ rounds }) =>
+  part: Flag.Literals("part", ["all", "turns", "tokens", "quota"]).pipe(
+    Flag.withDefault("all"),
+    Flag.withDescription("what to measure")
+  ),
+  rounds: Flag.Int("rounds").pipe(Flag.withDefault(5), Flag.withDescription("how often turns are measured")),
+  operations: Flag.Int("operations").pipe(
+    Flag.withDefault(2_500),
+    Flag.withDescription("how many operations share the limits")
+  )
+}, ({ operations, part, rounds }) =>
   Effect.gen(function*() {
-    const rows = yield* bench(rounds)
-    yield* Console.log(table(
-      ["what", "measured", "goal", ""],
-      rows.map(({ atMost, measured, unit = "", what }) => [
-        what,
-        `${measured.toFixed(2)} ${unit}`.trim(),
-        atMost === undefined ? "" : `<= ${atMost}`,
-        atMost === undefined ? "" : measured <= atMost ? "met" : "MISSED"
-      ])
-    ))
-  })).pipe(Command.withDescription("Measures what turns cost and save between pods."))
+    if (part === "all" || part === "turns") yield* show(yield* turns(rounds))
+    if (part === "all" || part === "tokens") yield* show(yield* tokens)
+    if (part === "all" || part === "quota") yield* show(yield* quota(operations))
+  })).pipe(Command.withDescription("Measures what pods save and pay by sharing turns, tokens and limits."))
 
 command.pipe(
   Command.run({ version: "0.1.0" }),

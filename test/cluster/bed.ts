@@ -2,7 +2,7 @@
  * A simulator, and pods that act on its meetings, each in a process of its own. A ledger checks what every operation claims
  * against the simulator's log of writes.
  */
-import { Clock, Effect, Fiber, Option, Result, type Scope, Semaphore } from "effect"
+import { Clock, Effect, Fiber, Option, Result, Schema, type Scope, Semaphore } from "effect"
 import { randomBytes } from "node:crypto"
 import { type Account, makeLedger } from "../soak/Ledger.ts"
 import { firstHost, meetingIdOf, people } from "../soak/stage.ts"
@@ -58,6 +58,8 @@ export interface Bed {
   readonly pod: (options: OwnOptions) => Effect.Effect<Pod, never, Scope.Scope>
   /** How many requests the meeting endpoints have had. */
   readonly calls: Effect.Effect<number>
+  /** The platform rejects all tokens that it has issued. */
+  readonly rejectTokens: Effect.Effect<void>
   /** What the simulator counted while the effect ran. */
   readonly counted: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<readonly [A, Counts], E, R>
   /** Waits for the results of all requests. */
@@ -190,6 +192,7 @@ export const make = Effect.fnUntraced(function*(
 
   return {
     pod,
+    rejectTokens: Effect.orDie(simulator.ask(Schema.Null, { _tag: "RejectTokens" })),
     calls: Effect.map(counts, ({ calls }) => calls),
     counted: Effect.fnUntraced(function*(self) {
       const before = yield* counts
