@@ -60,6 +60,16 @@ export const measure = Effect.fnUntraced(function*(bed: beds.Bed, called: Readon
   return { calls: calls / records.length, millis, operations: records.length, failed } satisfies Measured
 })
 
+const vitalsOf = (pods: Pods) => Effect.orDie(all(pods.map(({ vitals }) => vitals)))
+
+/** Waits until each shard has an owner, in the same way twice. */
+const settled = (pods: Pods, before: string): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const owned = (yield* vitalsOf(pods)).map(({ shards }) => shards)
+    if (owned.join() === before && owned.every((count) => count > 0) && sum(owned) === shards) return
+    yield* Effect.andThen(Effect.sleep("1 second"), settled(pods, owned.join()))
+  })
+
 export const start = Effect.fnUntraced(function*(
   bed: beds.Bed,
   count: number,
@@ -79,16 +89,9 @@ export const start = Effect.fnUntraced(function*(
   if (first === undefined) return yield* Effect.die("no pods")
   const pods: Pods = [first, ...others]
   const hasCluster = options.shares.turns || options.shares.limits === "cluster"
-  const vitals = Effect.orDie(all(pods.map(({ vitals }) => vitals)))
-  yield* vitals
+  yield* vitalsOf(pods)
   yield* Console.log(`${count} pods have started that share ${JSON.stringify(options.shares)}`)
-  // Until each shard has an owner, in the same way twice.
-  for (let before = ""; hasCluster;) {
-    const owned = (yield* vitals).map(({ shards }) => shards)
-    if (owned.join() === before && owned.every((count) => count > 0) && sum(owned) === shards) break
-    before = owned.join()
-    yield* Effect.sleep("1 second")
-  }
+  if (hasCluster) yield* settled(pods, "")
   return pods
 })
 
