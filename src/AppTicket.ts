@@ -109,8 +109,8 @@ const make = Effect.gen(function*() {
   const seal = yield* Seal
   const context = yield* Effect.context<Scope.Scope>()
   const clock = Context.get(context, Clock.Clock)
-  const shared = Context.get(context, SharedTokens)
-  const claim = shared?.claim({ app, endpoint })
+  const shared = yield* Context.get(context, SharedTokens)(app)
+  const claim = shared?.claim({ endpoint })
   const key = `effect-lark-meetings/app_ticket/${appId}`
 
   // A `KeyValueStore` cannot compare and write at once, so one fiber does both at a time.

@@ -28,7 +28,6 @@ import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
 import { AppTicket } from "./AppTicket.ts"
 import * as mintedToken from "./internal/mintedToken.ts"
 import { type Granted, requestToken } from "./internal/requestToken.ts"
@@ -62,12 +61,13 @@ const make = Effect.fnUntraced(function*(
   const app = yield* LarkConfig
   const { appId, appSecret, baseUrl } = app
   const client = yield* HttpClient.HttpClient
-  const context = yield* Effect.context<Scope.Scope>()
+  const makeToken = yield* mintedToken.make(app)
   const request = mint((ticket) => {
     const fields = { app_id: appId, app_secret: appSecret, app_ticket: ticket }
     return requestToken(client, endpoint, baseUrl + path, fields)
   })
-  return AppToken.of(mintedToken.make(context, { app, kind: "app", endpoint, request, field: "app_access_token" }))
+  const { get, reject } = makeToken({ kind: "app", endpoint, request, field: "app_access_token" })
+  return AppToken.of({ get, reject })
 })
 
 /**

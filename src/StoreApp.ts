@@ -37,7 +37,6 @@
  */
 import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
@@ -45,7 +44,6 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as KeyValueStore from "effect/persistence/KeyValueStore"
 import type * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
 import * as AppTicket from "./AppTicket.ts"
 import * as AppToken from "./AppToken.ts"
 import * as lruMap from "./internal/lruMap.ts"
@@ -92,7 +90,7 @@ export const layerTenantToken: Layer.Layer<
     const app = yield* LarkConfig.LarkConfig
     const client = yield* HttpClient.HttpClient
     const appTokens = yield* AppToken.AppToken
-    const context = yield* Effect.context<Scope.Scope>()
+    const makeToken = yield* mintedToken.make(app)
 
     const requestFor = Effect.fnUntraced(function*(tenantKey: string) {
       const request = (appToken: Redacted.Redacted) =>
@@ -110,9 +108,8 @@ export const layerTenantToken: Layer.Layer<
 
     // A token is valid for two hours at most, so a tenant that was idle for that long holds no usable one.
     const kept = { capacity: 10_000, idleTime: Duration.hours(2) }
-    const tokenOf = lruMap.make(Context.get(context, Clock.Clock), kept, (tenantKey) =>
-      mintedToken.make(context, {
-        app,
+    const tokenOf = lruMap.make(yield* Clock.Clock, kept, (tenantKey) =>
+      makeToken({
         kind: "tenant",
         tenant: tenantKey,
         endpoint,

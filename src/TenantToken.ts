@@ -40,7 +40,6 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
 import * as mintedToken from "./internal/mintedToken.ts"
 import { requestToken } from "./internal/requestToken.ts"
 import { LarkConfig } from "./LarkConfig.ts"
@@ -80,10 +79,8 @@ export const layer: Layer.Layer<TenantToken, never, LarkConfig | HttpClient.Http
     const app = yield* LarkConfig
     const { accountsUrl, appId, appSecret, baseUrl, oauthV3 } = app
     const client = yield* HttpClient.HttpClient
-    const context = yield* Effect.context<Scope.Scope>()
     const endpoint = oauthV3 ? "oauth.v3.token" : "auth.v3.tenant_access_token.internal"
-    const { get, reject } = mintedToken.make(context, {
-      app,
+    const { get, reject } = (yield* mintedToken.make(app))({
       kind: "tenant",
       endpoint,
       field: oauthV3 ? "access_token" : "tenant_access_token",

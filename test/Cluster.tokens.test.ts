@@ -2,7 +2,7 @@
  * Processes of one app that share its tokens: one request for each token and each revocation, whatever the store does.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Redacted, References } from "effect"
+import { Clock, Effect, Exit, Hash, Redacted, References } from "effect"
 import { Seal } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
@@ -484,6 +484,9 @@ describe("the record", () => {
         yield* elapse([Effect.exit((yield* world.start(`pod ${n}`, { app })).call)])
       }
       assert.strictEqual(new Set(world.operations.map((operation) => operation.key)).size, others.length)
+      // A short hash of a secret tells something of it, and is that of other secrets, too.
+      assert.notInclude(inspect(world.operations), String(Hash.string("rotated")))
+      for (const { key } of world.operations) assert.match(key, /"[0-9a-f]{64}"\]$/)
       assert.notInclude(inspect(world.operations), "rotated")
     }))
 })

@@ -1,12 +1,12 @@
 /** Tokens of the app that processes share: a sealed record with a claim for each, in a session store. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Digest from "effect/crypto/Digest"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
@@ -18,6 +18,8 @@ import { monotonicMillis } from "../internal/monotonicClock.ts"
 import type * as renewing from "../internal/renewing.ts"
 import * as sealedRecord from "../internal/sealedRecord.ts"
 import { type Shareable, SharedTokens, type Subject } from "../internal/sharedTokens.ts"
+import { encode } from "../internal/text.ts"
+import type { LarkConfig } from "../LarkConfig.ts"
 import { type GenericError, SessionStoreError } from "../LarkError.ts"
 import { Seal } from "../Seal.ts"
 import { SessionStore } from "../SessionStore.ts"
@@ -54,10 +56,6 @@ const minute = 60_000
 const skew = 10 * minute
 const fresh = 30_000
 
-/** An app secret that was replaced has a record of its own. */
-const keyOf = ({ app: { accountsUrl, appId, appSecret, baseUrl }, endpoint, tenant = "" }: Subject) =>
-  JSON.stringify(["token", endpoint, baseUrl, accountsUrl, appId, tenant, Hash.string(Redacted.value(appSecret))])
-
 const unavailable = (detail: string) =>
   new SessionStoreError({ endpoint: "Cluster.layerTokens", reason: "unavailable", detail })
 
@@ -82,11 +80,16 @@ const counter = (kind: string, outcome: string) =>
     incremental: true
   })
 
-const make = Effect.gen(function*() {
+const make = Effect.fnUntraced(function*({ accountsUrl, appId, appSecret, baseUrl }: LarkConfig["Service"]) {
   const clock = yield* Clock.Clock
   const store = yield* SessionStore
   const seal = yield* Seal
   const random = yield* SecureRandom.SecureRandom
+  const digest = yield* Digest.Digest
+  /** An app secret that was replaced has records of its own. */
+  const secret = yield* digest.digestHex(Digest.sha256, encode(`${appId} ${Redacted.value(appSecret)}`))
+  const keyOf = ({ endpoint, tenant = "" }: Subject) =>
+    JSON.stringify(["token", endpoint, baseUrl, accountsUrl, appId, tenant, secret])
 
   const recordOf = (key: string) => {
     const record = sealedRecord.make({ store, seal, key, purpose: key, schema: Content })
@@ -318,6 +321,12 @@ const make = Effect.gen(function*() {
  *
  * @category layers
  */
-export const layerTokens: Layer.Layer<never, never, SessionStore | Seal> = Layer.effect(SharedTokens, make).pipe(
-  Layer.provide(SecureRandom.layerWebCrypto)
+export const layerTokens: Layer.Layer<never, never, SessionStore | Seal> = Layer.effect(
+  SharedTokens,
+  Effect.map(
+    Effect.context<Effect.Services<ReturnType<typeof make>>>(),
+    (context) => (app) => Effect.provideContext(make(app), context)
+  )
+).pipe(
+  Layer.provide([SecureRandom.layerWebCrypto, Digest.layerWebCrypto])
 )

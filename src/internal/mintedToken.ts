@@ -23,33 +23,35 @@ interface Options {
   readonly request: Effect.Effect<Granted, GenericError>
   /** The field of the answer that holds the token. */
   readonly field: string
-  readonly app: LarkConfig["Service"]
   /** The `tenant_key` of a store app; else empty. */
   readonly tenant?: string | undefined
 }
 
-export const make = (
-  context: Context.Context<Scope.Scope>,
-  options: Options
-): Pick<renewing.Renewing<Redacted.Redacted, GenericError>, "get" | "reject"> => {
-  const { endpoint, field, kind, request } = options
-  const clock = Context.get(context, Clock.Clock)
-  const shared = Context.get(context, SharedTokens)
-  const mint = Effect.suspend(() => {
-    const requestedAt = monotonicMillis(clock)
-    return Effect.gen(function*() {
-      const granted = yield* request
-      // OAuth names the life as RFC 6749 does.
-      const seconds = yield* granted.seconds(field === "access_token" ? "expires_in" : "expire")
-      return { token: yield* granted.token(field), requestedAt, life: seconds * 1_000 }
-    })
-  }).pipe(Effect.onExit((exit) => minted(kind, exit)))
+type MintedToken = Pick<renewing.Renewing<Redacted.Redacted, GenericError>, "get" | "reject">
 
-  const { get, reject } = renewing.make<Redacted.Redacted, GenericError>({
-    context,
-    delays: (error) => error.endpoint === endpoint,
-    fetch: shared?.fetch({ ...options, mint, lifetimeOf }) ??
-      (({ hold }) => Effect.map(mint, (minted) => hold(minted.token, lifetimeOf(minted))))
-  })
-  return { get, reject }
-}
+/** Makes tokens of an app. */
+export const make = (
+  app: LarkConfig["Service"]
+): Effect.Effect<(options: Options) => MintedToken, never, Scope.Scope> =>
+  Effect.contextWith((context: Context.Context<Scope.Scope>) =>
+    Effect.map(Context.get(context, SharedTokens)(app), (shared) => (options) => {
+      const { endpoint, field, kind, request } = options
+      const clock = Context.get(context, Clock.Clock)
+      const mint = Effect.suspend(() => {
+        const requestedAt = monotonicMillis(clock)
+        return Effect.gen(function*() {
+          const granted = yield* request
+          // OAuth names the life as RFC 6749 does.
+          const seconds = yield* granted.seconds(field === "access_token" ? "expires_in" : "expire")
+          return { token: yield* granted.token(field), requestedAt, life: seconds * 1_000 }
+        })
+      }).pipe(Effect.onExit((exit) => minted(kind, exit)))
+
+      return renewing.make<Redacted.Redacted, GenericError>({
+        context,
+        delays: (error) => error.endpoint === endpoint,
+        fetch: shared?.fetch({ ...options, mint, lifetimeOf }) ??
+          (({ hold }) => Effect.map(mint, (minted) => hold(minted.token, lifetimeOf(minted))))
+      })
+    })
+  )

@@ -1,6 +1,6 @@
 /** How processes share the tokens of an app, apart from the module that does it, so that other programs do not load that. */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type { LarkConfig } from "../LarkConfig.ts"
 import type { GenericError } from "../LarkError.ts"
@@ -13,9 +13,8 @@ export interface Minted {
   readonly life: number
 }
 
-/** What processes share: what an endpoint answers an app, in a tenant if it is a store app. */
+/** What processes of an app share: what an endpoint answers, in a tenant if it is a store app. */
 export interface Subject {
-  readonly app: LarkConfig["Service"]
   readonly endpoint: string
   readonly tenant?: string | undefined
 }
@@ -29,6 +28,7 @@ export interface Shareable extends Subject {
 
 type Fetch = (self: Renewing<Redacted.Redacted, GenericError>) => Effect.Effect<Redacted.Redacted, GenericError>
 
+/** The tokens of one app. */
 export interface SharedTokens {
   /** Fetches a token for all processes. */
   readonly fetch: (token: Shareable) => Fetch
@@ -37,7 +37,8 @@ export interface SharedTokens {
   readonly claimTime: number
 }
 
-/** `undefined` without `Cluster.layerTokens`: each process sends its own requests. */
-export const SharedTokens = Context.Reference<SharedTokens | undefined>("effect-lark-meetings/SharedTokens", {
-  defaultValue: () => undefined
-})
+/** Those of an app. `undefined` without `Cluster.layerTokens`: each process sends its own requests. */
+export const SharedTokens = Context.Reference<(app: LarkConfig["Service"]) => Effect.Effect<SharedTokens | undefined>>(
+  "effect-lark-meetings/SharedTokens",
+  { defaultValue: () => () => Effect.undefined }
+)
