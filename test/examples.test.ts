@@ -36,8 +36,8 @@ describe("examples/12-long-connection.ts", () => {
     }), 30_000)
 })
 
-/** The example in a process of its own, once it has printed that its processes are at work, and those. */
-const severalProcesses = async () => {
+/** The example in a process of its own, once it has printed this, and the processes that it started. */
+const severalProcesses = async (awaited = /round 1/) => {
   const { DATABASE_URL: _, LARK_APP_ID: __, ...env } = process.env
   const parent = spawn(process.execPath, ["--import", "tsx", "examples/15-several-processes.ts"], {
     cwd: new URL("..", import.meta.url),
@@ -46,7 +46,10 @@ const severalProcesses = async () => {
   })
   const closed = once(parent, "close")
   const printed = Promise.all([text(parent.stdout), text(parent.stderr)])
-  await new Promise<void>((resolve) => parent.stdout.on("data", (data) => `${data}`.includes("round 1") && resolve()))
+  let output = ""
+  await new Promise<void>((resolve) =>
+    parent.stdout.on("data", (data) => awaited.test(output += `${data}`) && resolve())
+  )
   const children = execFileSync("ps", ["-o", "pid=,args=", "--ppid", String(parent.pid)], { encoding: "utf8" })
     .split("\n").filter((line) => line.includes("15-several-processes")).map((line) => Number.parseInt(line, 10))
   return { parent, children, ended: async () => [await closed, (await printed).join("")] as const }
@@ -89,9 +92,14 @@ describe("examples/15-several-processes.ts", () => {
     "leaves no process on %s",
     (signal) =>
       Effect.promise(async () => {
-        const { children, ended, parent } = await severalProcesses()
+        const { children, ended, parent } = await severalProcesses(/turns\s+round 1/)
         assert.strictEqual(children.length, 4)
+        // The others wait for the first one, so that nothing but the end of their parent ends them.
+        const [first = 0] = children
+        process.kill(first, "SIGSTOP")
+        await new Promise((done) => setTimeout(done, 3_000))
         parent.kill(signal)
+        process.kill(first, "SIGCONT")
         await ended()
         assert.deepStrictEqual(await gone(children), [])
       }),

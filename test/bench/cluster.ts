@@ -1,11 +1,13 @@
 /**
- * Pods on one tenant: real processes, a PostgreSQL and a Redis, and the simulator on a port. Prints each figure beside its goal.
- * Times depend on the machine, ratios within a run less so. `npm run bench:cluster -- --part turns --rounds 5`.
+ * Pods on one tenant: real processes, a PostgreSQL and a Redis, and the simulator on a port. Prints each figure beside its goal;
+ * that of turns goes to docs/figures, too. Times depend on the machine, ratios within a run less so.
+ * `npm run bench:cluster -- --part turns --rounds 5`.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
+import { writeFigure } from "./cluster/figure.ts"
 import type { Row } from "./cluster/pods.ts"
 import { quota } from "./cluster/quota.ts"
 import { tokens } from "./cluster/tokens.ts"
@@ -42,7 +44,11 @@ const command = Command.make("cluster", {
   )
 }, ({ operations, part, rounds }) =>
   Effect.gen(function*() {
-    if (part === "all" || part === "turns") yield* show(yield* turns(rounds))
+    if (part === "all" || part === "turns") {
+      const rows = yield* turns(rounds)
+      yield* show(rows)
+      yield* Console.log(`Written: ${yield* Effect.promise(() => writeFigure(rows))}`)
+    }
     if (part === "all" || part === "tokens") yield* show(yield* tokens)
     if (part === "all" || part === "quota") yield* show(yield* quota(operations))
   })).pipe(Command.withDescription("Measures what pods save and pay by sharing turns, tokens and limits."))

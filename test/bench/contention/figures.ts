@@ -1,14 +1,11 @@
 /**
- * The curves, as SVG that follows the reader's light or dark mode.
+ * The curves.
  */
-import * as fs from "node:fs/promises"
-import * as path from "node:path"
-import * as vega from "vega"
+import type * as vega from "vega"
+import * as svg from "../svg.ts"
 import { roster } from "./clients.ts"
 import type { Measured } from "./race.ts"
 import type { At } from "./sweep.ts"
-
-const directory = path.join(import.meta.dirname, "../../../docs/figures")
 
 const lines = [
   { of: roster.refreshEffect, color: "#d1242f", dash: [1, 0], width: 1.5 },
@@ -51,8 +48,6 @@ const specification = (figure: Figure, at: At, contenders: ReadonlyArray<number>
   )
   const last = Math.max(...contenders)
   const [least, most] = [Math.min(...points.map((p) => p.value)), Math.max(...points.map((p) => p.value))]
-  const text = { labelColor: "currentColor", titleColor: "currentColor", labelFontSize: 12, titleFontSize: 13 }
-  const lined = { domainColor: "currentColor", tickColor: "currentColor", gridColor: "currentColor", gridOpacity: 0.15 }
   return {
     width: 640,
     height: 360,
@@ -67,8 +62,8 @@ const specification = (figure: Figure, at: At, contenders: ReadonlyArray<number>
     ],
     axes: [
       {
-        ...text,
-        ...lined,
+        ...svg.text,
+        ...svg.lined,
         orient: "bottom",
         scale: "x",
         title: "N, contenders that start together",
@@ -77,8 +72,8 @@ const specification = (figure: Figure, at: At, contenders: ReadonlyArray<number>
         grid: true
       },
       {
-        ...text,
-        ...lined,
+        ...svg.text,
+        ...svg.lined,
         orient: "left",
         scale: "y",
         title: figure.title,
@@ -88,7 +83,7 @@ const specification = (figure: Figure, at: At, contenders: ReadonlyArray<number>
       }
     ],
     legends: [{
-      ...text,
+      ...svg.text,
       orient: "bottom",
       columns: 2,
       offset: 12,
@@ -120,15 +115,5 @@ const specification = (figure: Figure, at: At, contenders: ReadonlyArray<number>
   }
 }
 
-// An SVG in an <img> sees the reader's colour scheme, but no style sheet of the page: it brings its own background.
-const style = "<style>svg{color:#1f2328;background:#fff}"
-  + "@media (prefers-color-scheme:dark){svg{color:#e6edf3;background:#0d1117}}</style>"
-
-export const writeFigures = async (at: At, contenders: ReadonlyArray<number>): Promise<ReadonlyArray<string>> => {
-  await fs.mkdir(directory, { recursive: true })
-  return Promise.all(figures.map(async (figure) => {
-    const svg = await new vega.View(vega.parse(specification(figure, at, contenders)), { renderer: "none" }).toSVG()
-    await fs.writeFile(path.join(directory, figure.file), `${svg.replace(/^<svg[^>]*>/, `$&${style}`)}\n`)
-    return path.join("docs/figures", figure.file)
-  }))
-}
+export const writeFigures = (at: At, contenders: ReadonlyArray<number>): Promise<ReadonlyArray<string>> =>
+  Promise.all(figures.map((figure) => svg.write(figure.file, specification(figure, at, contenders))))
