@@ -128,6 +128,8 @@ interface Gate {
   epoch: number
   /** When the next request is admitted without the store, in monotonic milliseconds. */
   shareAt: number
+  /** The end of a pause that the store was not told of, in monotonic milliseconds. */
+  untold: number
   /** How many requests were admitted without the store since it stopped answering. */
   unpaid: number
   /** When the store is asked again whether it answers, in monotonic milliseconds; `undefined` while it does. */
@@ -216,7 +218,9 @@ const storeOf = ({ key, limiter }: Gate) => {
     },
     /** The pause after a 429. Without a token it is only looked at. */
     pause: ({ requests, window }: Limit, tokens: 0 | 1) =>
-      limiter.adaptiveConsume({ key, tokens, fallbackLimit: requests, fallbackWindow: window })
+      limiter.adaptiveConsume({ key, tokens, fallbackLimit: requests, fallbackWindow: window }),
+    beginPause: (epoch: number, retryAfter: Duration.Duration) =>
+      limiter.adaptiveFeedback({ key, epoch, tokens: 1, status: 429, retryAfter })
   }
 }
 
@@ -245,6 +249,7 @@ export const make = Effect.fnUntraced(function*(
         ceilingsAt: -Infinity,
         epoch: 0,
         shareAt: -Infinity,
+        untold: -Infinity,
         unpaid: 0,
         probeAt: undefined
       }))
@@ -265,12 +270,17 @@ export const make = Effect.fnUntraced(function*(
     silent.add(gate)
   })
 
-  /** Takes from the buckets, which filled up meanwhile, what was admitted without them, at most the share of a burst. */
-  const returnToStore = Effect.fnUntraced(function*(gate: Gate, given: ReadonlyArray<Limit>) {
+  /**
+   * Takes from the buckets, which filled up meanwhile, what was admitted without them, at most the share of a burst; and tells
+   * of a pause that lasts.
+   */
+  const returnToStore = Effect.fnUntraced(function*(gate: Gate, given: ReadonlyArray<Limit>, epoch: number) {
     const share = yield* pods
     for (const limit of lowered(given, gate)) {
       yield* answered(storeOf(gate).take(limit, Math.min(gate.unpaid, Math.ceil(bucketOf(limit).burst / share))))
     }
+    const pause = gate.untold - (yield* now)
+    if (pause > 0) yield* answered(storeOf(gate).beginPause(epoch, Duration.millis(pause)))
     gate.unpaid = 0
     gate.probeAt = undefined
     silent.delete(gate)
@@ -284,7 +294,7 @@ export const make = Effect.fnUntraced(function*(
     gate.probeAt = at + probeInterval
     // Only looks, as a client may send it once the store is back.
     yield* answered(storeOf(gate).pause(longest, 0)).pipe(
-      Effect.andThen(returnToStore(gate, given)),
+      Effect.flatMap(({ epoch }) => returnToStore(gate, given, epoch)),
       Effect.ignore,
       Effect.forkIn(scope)
     )
@@ -382,13 +392,15 @@ export const make = Effect.fnUntraced(function*(
       const ceiling = Math.floor(Number(rateLimit))
       const isLower = limit !== undefined && ceiling >= 1 && ceiling < limit.requests
       if (isLower) lower(gate, limit.window, ceiling)
-      gate.shareAt = Math.max(gate.shareAt, (yield* now) + Duration.toMillis(reset))
-      if (gate.probeAt !== undefined) return
-      const { key, limiter } = gate
-      yield* limiter.adaptiveFeedback({ key, epoch: gate.epoch, tokens: 1, status: 429, retryAfter: reset }).pipe(
-        Effect.andThen(isLower ? storeOf(gate).setCeiling(limit, ceiling) : Effect.void),
+      const until = (yield* now) + Duration.toMillis(reset)
+      gate.shareAt = Math.max(gate.shareAt, until)
+      const tellLater = Effect.sync(() => void (gate.untold = Math.max(gate.untold, until)))
+      if (gate.probeAt !== undefined) return yield* tellLater
+      const store = storeOf(gate)
+      yield* store.beginPause(gate.epoch, reset).pipe(
+        Effect.andThen(isLower ? store.setCeiling(limit, ceiling) : Effect.void),
         answered,
-        Effect.catch((error) => leaveStore(gate, error))
+        Effect.catch((error) => Effect.andThen(tellLater, leaveStore(gate, error)))
       )
     })
   }

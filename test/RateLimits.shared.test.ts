@@ -312,6 +312,27 @@ describe("a store that", () => {
       assert.isAtLeast(times.length, 90)
     }))
 
+  it.effect.each(["hangs", "fails"] as const)(
+    "%s and comes back during a pause leaves it in force, for all",
+    (fault) =>
+      Effect.gen(function*() {
+        const { layer, state } = yield* sharedStore
+        const pods = [yield* pod(layer, 2), yield* pod(layer, 2)] as const
+        yield* busy(pods, { loops: 1, during: "2 seconds" })
+        state.fault = fault
+        yield* busy(pods, { loops: 1, during: "2 seconds" })
+        const from = yield* millisNow
+        yield* pods[0].heed(admission(), { status: 429, retryAfter: Duration.seconds(30) })
+        state.fault = undefined
+        // One that needs the store to hear of it.
+        yield* busy([pods[1]], { loops: 1, during: "3 seconds" })
+        const later = yield* busy(pods, { loops: 2, during: "60 seconds" })
+        assert.isAtLeast(later.find(({ pod }) => pod === 0)?.at ?? 0, from + 30_000)
+        const others = later.find(({ at, pod }) => pod === 1 && at > from + 5_000)
+        assert.isAtLeast(others?.at ?? 0, from + 30_000)
+      })
+  )
+
   it.effect("fails leaves each process the share that an effect tells", () =>
     Effect.gen(function*() {
       const { layer, state } = yield* sharedStore

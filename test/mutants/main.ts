@@ -15,13 +15,14 @@ import * as people from "./people.ts"
 import * as plugged from "./plugged.ts"
 import * as queue from "./queue.ts"
 import * as requests from "./requests.ts"
+import * as shared from "./shared.ts"
 import { forEach, type Tree } from "./trees.ts"
 import * as turns from "./turns.ts"
 import * as wire from "./wire.ts"
 
 const words = process.argv.slice(2)
 
-const mutants = [answers, bounds, events, interruption, maintain, people, plugged, queue, requests, turns, wire]
+const mutants = [answers, bounds, events, interruption, maintain, people, plugged, queue, requests, shared, turns, wire]
   .flatMap((
     { mutants }
   ) => mutants)
