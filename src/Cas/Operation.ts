@@ -279,13 +279,14 @@ export class Operation<A, E, R, C, PE, PR> {
     begun: Begun<A>,
     departure: Departure,
     request: () => Effect.Effect<X, E, R>,
-    before: Effect.Effect<void> = Effect.void
+    before?: Effect.Effect<void>
   ): Effect.Effect<X | Cut, E, R> {
-    const sent = Effect.flatMap(before, () => {
+    const send = () => {
       if (departure.latest === closed) return Effect.interrupt
       this.recorder.sending(begun, departure)
       return request()
-    })
+    }
+    const sent = before ? Effect.flatMap(before, send) : Effect.suspend(send)
     return this.unless(
       sent,
       departure,
