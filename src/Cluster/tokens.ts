@@ -292,6 +292,8 @@ const make = Effect.fnUntraced(function*({ accountsUrl, appId, appSecret, baseUr
  * - The tokens of different apps, app secrets, base URLs and tenants have different records. A record that the seal cannot open
  *   is replaced.
  * - A process notices that another one rejected a token when its own call is rejected, which costs one request.
+ * - A revocation in the middle of a renewal ends two tokens. A call that meets both fails with `TokenRejected`; a later one
+ *   gets a new token.
  *
  * **Example** (Two processes, one token request)
  *
