@@ -1,6 +1,6 @@
 /** What the compiler knows of an operation. The compiler is the test; at run time these say nothing. */
 import { describe, expectTypeOf, it } from "@effect/vitest"
-import { Context, Data, type Duration, Effect, type Result, Schedule, Stream } from "effect"
+import { Context, Data, type Duration, Effect, type Result, Schedule, Schema, Stream } from "effect"
 import { Cas, type LarkError, Meetings, MeetingUser } from "effect-lark-meetings"
 import { alice, bob, id } from "./fixtures/World.ts"
 
@@ -276,5 +276,18 @@ describe("kinds of user id", () => {
         Meetings.Meetings | Limiter | Dice
       >
     >()
+  })
+})
+
+describe("Cas.Turns", () => {
+  it("give a queue its values, and keys that are texts", () => {
+    const turns = Cas.makeTurns(() => ({ answer: Effect.succeed({ _tag: "Skipped" }), end: () => {} }))
+    expectTypeOf(turns.guard(Schema.String)).toEqualTypeOf<Cas.QueueTurns<string, string>>()
+    expectTypeOf(Cas.makeQueue(turns.guard(Schema.Int))).toEqualTypeOf<Cas.Queue<string, number>>()
+    expectTypeOf<Cas.QueueTurns<string, string>>().not.toExtend<Cas.QueueTurns<string, string | number>>()
+    expectTypeOf<Cas.QueueTurns<string, string | number>>().not.toExtend<Cas.QueueTurns<string, string>>()
+    expectTypeOf<Cas.QueueTurns<string, string>>().not.toExtend<Cas.QueueTurns<number, string>>()
+    // @ts-expect-error: what the turns of a queue are is private.
+    expectTypeOf(turns.guard(Schema.String).make)
   })
 })
