@@ -64,7 +64,7 @@ const alone = Effect.fnUntraced(function*(groups: ReadonlyArray<Pods>, rounds: n
   const took = (yield* Effect.replicateEffect(once, rounds)).flat()
   const after = yield* cpu
   return groups.map((_, group) => ({
-    millis: median(took.map((group_) => group_[group] ?? Number.NaN)),
+    millis: median(took.map((each) => each[group] ?? Number.NaN)),
     cpu: ((after[group] ?? 0) - (before[group] ?? 0)) / took.length
   }))
 })
