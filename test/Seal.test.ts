@@ -71,6 +71,16 @@ describe("a sealed text", () => {
     { arbitrary: { runs: 50 } }
   )
 
+  it.effect("does not open after a change of bits that the encoding does not use", () =>
+    Effect.gen(function*() {
+      const seal = yield* built({ key })
+      const sealed = yield* seal.seal("a", Redacted.make("31 bytes leave two bits unused."))
+      const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_="
+      for (const digit of digits) {
+        if (!sealed.endsWith(digit)) yield* isUnreadable(seal, "a", `${sealed.slice(0, -1)}${digit}`)
+      }
+    }))
+
   it.effect("does not open with the key id of another key; nor does a text that was never sealed", () =>
     Effect.gen(function*() {
       const seal = yield* Effect.provide(Seal.Seal, Seal.layer({ key, previous: [oldKey] }))
