@@ -214,7 +214,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: presence,
     find: "if (Option.isNone(hostUser)) return forThem",
     replace: "if (Option.isNone(hostUser)) return undefined",
-    killer: keeps("reports that a meeting has no host, and goes on")
+    killer: keeps("reports that a meeting has no host in each round, and goes on")
   },
   {
     name: "maintain: another order of the participants is a change",

@@ -15,8 +15,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "the baton of a lane kept after an unknown effect",
     file: "src/Cas/TurnLane.ts",
-    find: "if (passed._tag === \"Unknown\") this.baton = undefined",
-    replace: "",
+    find: "} else if (passed._tag !== \"Unchanged\") this.baton = undefined",
+    replace: "}",
     killer: lane("passes nothing after an unknown effect, and a value that rested as an old one")
   },
   {
@@ -29,8 +29,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a value passed on as seen by its last holder",
     file: "src/Cas/makeTurns.ts",
-    find: "if (had === undefined || had.baton === baton) return unchanged",
-    replace: "if (had === undefined) return unchanged",
+    find: "if (had?.number === undefined || had.baton === baton) return unchanged",
+    replace: "if (had?.number === undefined) return unchanged",
     killer: lane("gives its turn back with what it saw itself, with nothing new, or with nothing known")
   },
   {
