@@ -1,4 +1,4 @@
 import { Cas } from "effect-lark-meetings"
 import { conformsTo } from "./turns/suite.ts"
 
-conformsTo("in memory", Cas.layerTurnsMemory, { start: 0, hop: 1, runs: 300 })
+conformsTo("in memory", Cas.layerTurnsMemory, { start: 0, hop: 1, runs: 1_500 })

@@ -1,19 +1,18 @@
 /** Turns over a network that delays, loses and repeats messages, and with two owners of one lane. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Context, Effect, Exit, Fiber, Layer, Option, Schema, type Scope } from "effect"
+import { Context, Effect, Fiber, Layer, Schema, type Scope } from "effect"
 import { Cas } from "effect-lark-meetings"
 import * as Cluster from "effect-lark-meetings/Cluster"
 import { Sharding, TestRunner } from "effect/cluster"
 import { TestClock } from "effect/testing"
 import * as Server from "./turns/Server.ts"
-
-const between = (least: number, most: number) => Schema.Int.check(Schema.isBetween({ minimum: least, maximum: most }))
+import * as steps from "./turns/steps.ts"
 
 /** What becomes of a message: who gets it, when, and when again; `lost`: neither it nor its answer arrives. */
 const Fate = Schema.Struct({
-  owner: between(0, 1),
-  delay: between(0, 30),
-  again: Schema.UndefinedOr(Schema.Struct({ owner: between(0, 1), delay: between(0, 300) })),
+  owner: steps.between(0, 1),
+  delay: steps.between(0, 30),
+  again: Schema.UndefinedOr(Schema.Struct({ owner: steps.between(0, 1), delay: steps.between(0, 300) })),
   lost: Schema.Literals(["", "", "", "message", "answer"])
 })
 type Fate = typeof Fate.Type
@@ -73,60 +72,21 @@ const running = <A, E>(program: Effect.Effect<A, E, Scope.Scope>) =>
     return yield* Fiber.join(fiber)
   })
 
-const Value = Schema.Literals(["a", "b", "c"])
-
-const Step = Schema.TaggedUnion({
-  Run: { after: between(0, 60), client: between(0, 2), target: Value, latest: Schema.Boolean },
-  Interrupted: { after: between(0, 60), client: between(0, 2), target: Value, within: between(0, 120) },
-  Rival: { after: between(0, 60), target: Value }
-})
-
 describe("Turns over a network with faults", () => {
   it.effect.prop(
     "prove only what was so during the call, and fail no operation",
     {
-      steps: Schema.NonEmptyArray(Step).check(Schema.isMaxLength(16)),
+      steps: steps.Steps,
       fates: Schema.Array(Fate).check(Schema.isMaxLength(60))
     },
-    ({ fates, steps }) =>
+    ({ fates, steps: planned }) =>
       running(Effect.gen(function*() {
         const { client, state } = yield* makeNetwork
         yield* Effect.sleep("10 seconds")
         const queues = [yield* client, yield* client, yield* client]
         const server = Server.make<string>("a")
         state.fates = [...fates]
-        const operate = (step: Extract<typeof Step.Type, { readonly client: number }>) =>
-          Effect.gen(function*() {
-            const queue = queues[step.client]
-            assert(queue !== undefined)
-            const from = yield* Clock.currentTimeMillis
-            const options = { latest: step._tag === "Run" && step.latest }
-            const exit = yield* Effect.exit(queue.run("key", server.register, Cas.ensure<string>(step.target), options))
-            return { exit, from, to: yield* Clock.currentTimeMillis, target: step.target }
-          })
-        const fibers: Array<Fiber.Fiber<Effect.Success<ReturnType<typeof operate>> | undefined>> = []
-        for (const step of steps) {
-          yield* Effect.sleep(step.after)
-          if (step._tag === "Rival") yield* server.write(step.target)
-          else {
-            const operation = step._tag === "Run"
-              ? operate(step)
-              : Effect.map(Effect.timeoutOption(operate(step), step.within), Option.getOrUndefined)
-            fibers.push(yield* Effect.forkChild(operation, { startImmediately: true }))
-          }
-        }
-        for (const ended of yield* Fiber.joinAll(fibers)) {
-          if (ended === undefined) continue
-          const { exit, from, target, to } = ended
-          if (Exit.isSuccess(exit)) assert.isTrue(server.held(target, from, to), JSON.stringify(exit.value))
-          else {
-            const error = Option.getOrUndefined(Exit.findErrorOption(exit))
-            assert.strictEqual(error?._tag, "CasSuperseded")
-            assert.strictEqual(error?.report.effect, "none")
-          }
-          assert.isAtMost(to - from, 15_000)
-        }
-        assert.deepStrictEqual(yield* Effect.forEach(queues, ({ size }) => size), [0, 0, 0])
+        for (const took of yield* steps.take(planned, server, queues)) assert.isAtMost(took, 15_000)
       })),
     { arbitrary: { runs: 60 }, timeout: 300_000 }
   )

@@ -5,6 +5,8 @@ import { Cas } from "effect-lark-meetings"
 /** What becomes of the nth request. */
 export type Fate = "lost" | "broken" | "slow"
 
+export interface Server<A> extends ReturnType<typeof make<A>> {}
+
 export const make = <A>(
   initial: A,
   options: { readonly roundTrip?: Duration.Input; readonly fates?: (nth: number) => Fate | undefined } = {}

@@ -4,19 +4,9 @@ import { Clock, Duration, Effect, Exit, Fiber, type Layer, Option, Schema } from
 import { Cas } from "effect-lark-meetings"
 import { TestClock } from "effect/testing"
 import * as Server from "./Server.ts"
+import * as steps from "./steps.ts"
 
 const increment = Cas.update((n: number) => ({ _tag: "Swap", to: n + 1 }))
-
-const between = (least: number, most: number) => Schema.Int.check(Schema.isBetween({ minimum: least, maximum: most }))
-
-const Value = Schema.Literals(["a", "b", "c"])
-
-/** Something that happens so many milliseconds after the one before it. */
-const Step = Schema.TaggedUnion({
-  Run: { after: between(0, 60), client: between(0, 2), target: Value, latest: Schema.Boolean },
-  Interrupted: { after: between(0, 60), client: between(0, 2), target: Value, within: between(0, 120) },
-  Rival: { after: between(0, 60), target: Value }
-})
 
 /** How much an implementation needs, in milliseconds: to start, and for a word from one client to another. */
 export const conformsTo = (
@@ -44,6 +34,14 @@ export const conformsTo = (
     const test = <A, E>(what: string, program: Effect.Effect<A, E>) => it.effect(what, () => runs(program))
 
     const start = <A, E>(operation: Effect.Effect<A, E>) => Effect.forkChild(operation, { startImmediately: true })
+
+    /** Starts an operation when the ask of the one before it has arrived. */
+    const runIn =
+      ({ register }: Server.Server<string>) => (queue: Cas.Queue<string, string>, target: string, latest = false) =>
+        Effect.andThen(
+          Effect.sleep(allowance.hop),
+          start(Effect.exit(queue.run("key", register, Cas.ensure(target), { latest })))
+        )
 
     test(
       "cost one request an operation, however many clients there are",
@@ -115,11 +113,7 @@ export const conformsTo = (
         const server = Server.make("start")
         const [holder, waiter, newest] = yield* clients(3, Schema.String)
         assert(holder !== undefined && waiter !== undefined && newest !== undefined)
-        const run = (queue: Cas.Queue<string, string>, target: string, latest = false) =>
-          Effect.andThen(
-            Effect.sleep(allowance.hop),
-            start(Effect.exit(queue.run("key", server.register, Cas.ensure(target), { latest })))
-          )
+        const run = runIn(server)
         const fibers = [
           yield* run(holder, "a"),
           yield* run(waiter, "b"),
@@ -144,11 +138,7 @@ export const conformsTo = (
         const server = Server.make("start", { roundTrip: "200 millis" })
         const [one, other] = yield* clients(2, Schema.String)
         assert(one !== undefined && other !== undefined)
-        const run = (queue: Cas.Queue<string, string>, target: string, latest = false) =>
-          Effect.andThen(
-            Effect.sleep(allowance.hop),
-            start(Effect.exit(queue.run("key", server.register, Cas.ensure(target), { latest })))
-          )
+        const run = runIn(server)
         const fibers = [
           yield* run(one, "a"),
           yield* run(other, "b"),
@@ -257,52 +247,16 @@ export const conformsTo = (
     it.effect.prop(
       "prove only what was so during the call, and never stand still",
       {
-        steps: Schema.NonEmptyArray(Step).check(Schema.isMaxLength(16)),
-        losses: Schema.Array(between(0, 20)).check(Schema.isMaxLength(3))
+        steps: steps.Steps,
+        losses: Schema.Array(steps.between(0, 20)).check(Schema.isMaxLength(3))
       },
-      ({ losses, steps }) =>
+      ({ losses, steps: planned }) =>
         runs(Effect.gen(function*() {
           let isCalm = false
           const fates = (nth: number) => !isCalm && losses.includes(nth) ? "lost" : undefined
-          const server = Server.make<string>("a", { fates })
+          const server = Server.make<string>("a", { fates, roundTrip: "60 millis" })
           const queues = yield* clients(3, Schema.String)
-          const operate = (step: Extract<typeof Step.Type, { readonly client: number }>) =>
-            Effect.gen(function*() {
-              const queue = queues[step.client]
-              assert(queue !== undefined)
-              const from = yield* Clock.currentTimeMillis
-              const options = { latest: step._tag === "Run" && step.latest }
-              const exit = yield* Effect.exit(
-                queue.run("key", server.register, Cas.ensure<string>(step.target), options)
-              )
-              const to = yield* Clock.currentTimeMillis
-              return { exit, from, to, target: step.target }
-            })
-          const fibers: Array<Fiber.Fiber<Effect.Success<ReturnType<typeof operate>> | undefined>> = []
-          for (const step of steps) {
-            yield* Effect.sleep(step.after)
-            if (step._tag === "Rival") yield* server.write(step.target)
-            else if (step._tag === "Run") fibers.push(yield* start(operate(step)))
-            else {
-              fibers.push(
-                yield* start(Effect.map(
-                  Effect.timeoutOption(operate(step), step.within),
-                  Option.getOrUndefined
-                ))
-              )
-            }
-          }
-          for (const ended of yield* Fiber.joinAll(fibers)) {
-            if (ended === undefined) continue
-            const { exit, from, target, to } = ended
-            if (Exit.isSuccess(exit)) assert.isTrue(server.held(target, from, to), JSON.stringify(exit.value))
-            else {
-              const error = Option.getOrUndefined(Exit.findErrorOption(exit))
-              assert.strictEqual(error?._tag, "CasSuperseded")
-              assert.strictEqual(error?.report.effect, "none")
-            }
-          }
-          assert.deepStrictEqual(yield* Effect.forEach(queues, ({ size }) => size), [0, 0, 0])
+          yield* steps.take(planned, server, queues)
           isCalm = true
           for (const queue of queues) {
             const [took] = yield* Effect.timed(queue.run("key", server.register, Cas.ensure("a")))
