@@ -10,9 +10,7 @@ import * as Requests from "effect-lark-meetings/Requests"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpServer } from "effect/http"
 import { SqlClient } from "effect/sql"
-import { spawn } from "node:child_process"
 import { createServer } from "node:http"
-import * as path from "node:path"
 import * as fromSource from "./fixtures/fromSource.ts"
 import * as pods from "./fixtures/pods.ts"
 import { needs, postgres } from "./fixtures/servers.ts"
@@ -59,22 +57,13 @@ const program = Effect.gen(function*() {
 
   const errors: Array<string> = []
   const start = Effect.callback<{ readonly kill: Effect.Effect<void> }>((resume) => {
-    const child = spawn(
-      process.execPath,
-      [...fromSource.execArgv, path.join(import.meta.dirname, "fixtures/requestProcess.ts")],
-      {
-        env: {
-          ...process.env,
-          ...fromSource.env,
-          LARK_APP_ID: appId,
-          LARK_APP_SECRET: Redacted.value(appSecret),
-          LARK_BASE_URL: baseUrl,
-          SCHEMA: schema[0]?.name ?? assert.fail(),
-          TAKEOVER: String(takeover)
-        },
-        stdio: ["ignore", "pipe", "pipe"]
-      }
-    )
+    const child = fromSource.spawn("requestProcess.ts", {
+      LARK_APP_ID: appId,
+      LARK_APP_SECRET: Redacted.value(appSecret),
+      LARK_BASE_URL: baseUrl,
+      SCHEMA: schema[0]?.name ?? assert.fail(),
+      TAKEOVER: String(takeover)
+    })
     const ended = new Promise<void>((resolve) => child.on("exit", () => resolve()))
     const kill = Effect.promise(() => {
       child.kill("SIGKILL")

@@ -11,7 +11,6 @@ import { Effect, FileSystem, Layer, Random, Redacted } from "effect"
 import { LarkConfig, MeetingUser, OAuth, Seal, SessionStore, UserSessions } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpServer } from "effect/http"
-import { spawn } from "node:child_process"
 import { createHash, randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import { createServer } from "node:http"
@@ -81,25 +80,16 @@ const program = Effect.fnUntraced(function*(storeName: string) {
   const lost = new Set<string>()
 
   const start = (name: string) => {
-    const child = spawn(
-      process.execPath,
-      [...fromSource.execArgv, path.join(import.meta.dirname, "fixtures/sessionProcess.ts")],
-      {
-        env: {
-          ...process.env,
-          ...fromSource.env,
-          LARK_APP_ID: appId,
-          LARK_APP_SECRET: Redacted.value(appSecret),
-          LARK_BASE_URL: baseUrl,
-          LARK_SEAL_KEY: key,
-          PROCESS: name,
-          STORE: place,
-          CLAIM_TIME: String(claimTime),
-          USERS: users.map(({ id }) => id).join(",")
-        },
-        stdio: ["ignore", "pipe", "pipe"]
-      }
-    )
+    const child = fromSource.spawn("sessionProcess.ts", {
+      LARK_APP_ID: appId,
+      LARK_APP_SECRET: Redacted.value(appSecret),
+      LARK_BASE_URL: baseUrl,
+      LARK_SEAL_KEY: key,
+      PROCESS: name,
+      STORE: place,
+      CLAIM_TIME: String(claimTime),
+      USERS: users.map(({ id }) => id).join(",")
+    })
     const read = (chunk: unknown) => {
       for (const line of String(chunk).trimEnd().split("\n")) {
         const [tag, user] = line.split(" ")
