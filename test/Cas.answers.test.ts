@@ -310,7 +310,7 @@ describe("after an attempt of unknown effect", () => {
       assert.deepStrictEqual(calls, ["0 alice->bob", "50 read", "100 read"])
     }))
 
-  it.effect("neverResend only reads: any other value, even the expected one, is CasIndeterminate", () =>
+  it.effect("neverResend only reads, and fails with CasIndeterminate unless it sees the target", () =>
     Effect.gen(function*() {
       for (const value of ["alice", "carol"]) {
         const { calls, register } = scripted([lost, observed(value)], { canRead: true })

@@ -191,7 +191,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: reducer,
     find: "return settleUnknown(rules, next, answer.value.value) ?? decide(rules, next)",
     replace: "return decide(rules, next)",
-    killer: answers("neverResend only reads: any other value, even the expected one, is CasIndeterminate")
+    killer: answers("neverResend only reads, and fails with CasIndeterminate unless it sees the target")
   },
   {
     name: "effect none after unknown",
