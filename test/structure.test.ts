@@ -48,7 +48,14 @@ describe("the modules of src", () => {
   })
 
   it("are independent of the simulator, and it of them", () => {
-    assert.deepStrictEqual(crossing((from, to) => from === "Simulator" || to === "Simulator"), [])
+    assert.deepStrictEqual(
+      crossing((from, to) => from === "Simulator" || (to === "Simulator" && from !== "cli")),
+      []
+    )
+  })
+
+  it("import no command", () => {
+    assert.deepStrictEqual(crossing((_, to) => to === "cli"), [])
   })
 
   it("are not imported by the engine", () => {

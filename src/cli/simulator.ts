@@ -1,16 +1,17 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Data, Duration, Effect, Layer, Redacted, Runtime } from "effect"
-import * as Simulator from "effect-lark-meetings/Simulator"
-import { Command, Flag } from "effect/cli"
-import { HttpServer } from "effect/http"
+import * as CliError from "effect/cli/CliError"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpServer from "effect/http/HttpServer"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import { createServer } from "node:http"
-
-class CannotStart extends Data.TaggedError("CannotStart")<{ readonly reason: string }> {
-  // The reason has been printed as one line.
-  override readonly [Runtime.errorReported] = false
-}
+import * as Simulator from "../Simulator.ts"
+import * as Durations from "./duration.ts"
 
 const isLoopback = (host: string) => host === "localhost" || host === "::1" || host.startsWith("127.")
 
@@ -100,12 +101,7 @@ ${curl(`${base}/callback/ws/endpoint`, { AppID: id, AppSecret: secret })}
 const codeOf = (cause: unknown): string | undefined =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined
 
-const serve = Effect.fnUntraced(function*(host: string, port: number, minutes: number) {
-  if (port < 0 || port > 65_535) {
-    return yield* new CannotStart({ reason: `Port ${port} is not between 0 and 65535. Choose another with --port.` })
-  }
-  if (!(minutes > 0)) return yield* new CannotStart({ reason: "--for takes a number of minutes above zero." })
-
+const serve = Effect.fnUntraced(function*(host: string, port: number, lifetime: Option.Option<Duration.Duration>) {
   const feishu = Simulator.layerServer({
     meetings: [{ id: meetingId, meetingNo, host: "ou_alice", participants: ["ou_bob", "ou_carol"] }],
     people: ["alice", "bob", "carol"].map((name) => ({ user: `ou_${name}`, email: `${name}@example.com` })),
@@ -125,22 +121,31 @@ const serve = Effect.fnUntraced(function*(host: string, port: number, minutes: n
   )
   const run = Effect.gen(function*() {
     yield* Console.log(yield* introduction(host))
-    yield* Console.log(`It stops after ${minutes} min, or when you press Ctrl-C.`)
-    yield* Effect.sleep(Duration.minutes(minutes))
-    yield* Console.log(`The simulator has stopped after ${minutes} min.`)
+    if (Option.isNone(lifetime)) {
+      yield* Console.log("It runs until you press Ctrl-C.")
+      return yield* Effect.never
+    }
+    const length = Duration.format(lifetime.value)
+    yield* Console.log(`It stops after ${length}, or when you press Ctrl-C.`)
+    yield* Effect.sleep(lifetime.value)
+    yield* Console.log(`The simulator has stopped after ${length}.`)
   })
   yield* Effect.provide(run, feishu).pipe(
     Effect.catchTag("ServeError", ({ cause }) =>
-      new CannotStart({
-        reason: codeOf(cause) === "EADDRINUSE"
-          ? `Port ${port} is in use. Choose another with --port, or 0 for a free one.`
-          : `Cannot listen on port ${port}: ${codeOf(cause) ?? String(cause)}.`
-      }))
+      Effect.fail(
+        new CliError.UserError({
+          cause,
+          userMessage: codeOf(cause) === "EADDRINUSE"
+            ? `Port ${port} is in use. Choose another with --port, or 0 for a free one.`
+            : `Cannot listen on port ${port}: ${codeOf(cause) ?? String(cause)}.`
+        })
+      ))
   )
 })
 
-const command = Command.make("simulator", {
+export const simulator = Command.make("simulator", {
   port: Flag.Int("port").pipe(
+    Flag.filter((port) => port >= 0 && port <= 65_535, () => "a port from 0 to 65535"),
     Flag.withDefault(8787),
     Flag.withDescription("the port to listen on; 0 for a free one")
   ),
@@ -148,14 +153,12 @@ const command = Command.make("simulator", {
     Flag.withDefault("127.0.0.1"),
     Flag.withDescription("the address to listen on; 0.0.0.0 is for containers: it opens the simulator to the network")
   ),
-  for: Flag.Finite("for").pipe(Flag.withDefault(30), Flag.withDescription("how many minutes to run"))
-}, (flags) => serve(flags.host, flags.port, flags.for)).pipe(
+  lifetime: Flag.String("for").pipe(
+    Flag.withMetavar("duration"),
+    Flag.filterMap(Durations.parse, () => "a duration with its unit, such as 90s, 30m or \"2 hours\""),
+    Flag.optional,
+    Flag.withDescription("how long to run, such as 90s, 30m or \"2 hours\"; without it until it is stopped")
+  )
+}, (flags) => serve(flags.host, flags.port, flags.lifetime)).pipe(
   Command.withDescription("Starts a simulated Feishu.")
-)
-
-command.pipe(
-  Command.run({ version: "0.1.0" }),
-  Effect.tapErrorTag("CannotStart", ({ reason }) => Console.error(reason)),
-  Effect.provide(NodeServices.layer),
-  NodeRuntime.runMain
 )
