@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Digest from "effect/crypto/Digest"
 import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
@@ -11,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Cas from "../Cas.ts"
 import * as claims from "../internal/claims.ts"
@@ -47,9 +49,9 @@ type Versioned = sealedRecord.Versioned<Content>
 const contentOf = ({ content, version = 0 }: Versioned): Content =>
   sealedRecord.isReadable(content) ? content : { _tag: "Token", generation: version }
 
-const claimTime = 5_000
-/** Two claims: the second one is that of the process that takes over. */
-const patience = 2 * claimTime
+/** A process that dies delays the others for so long. */
+const claimTime = 2_000
+const patience = 10_000
 const storeTime = 2_000
 /** How far two wall clocks may be apart. */
 const minute = 60_000
@@ -193,6 +195,8 @@ const make = Effect.fnUntraced(function*({ accountsUrl, appId, appSecret, baseUr
       }
 
       let last: Versioned | undefined
+      /** How long until the claim that was found lapses. */
+      let toLapse = Infinity
 
       /** Returns a token of the record, or the record that this process may mint for; nothing if it has to look again. */
       const look = Effect.gen(function*() {
@@ -211,7 +215,8 @@ const make = Effect.fnUntraced(function*({ accountsUrl, appId, appSecret, baseUr
             if (now < lifetime.renewFrom) return { token: token.value }
           }
         }
-        const isClaimed = claim !== undefined && claimAge(claim) < claimTime
+        toLapse = claim === undefined ? Infinity : claimTime - claimAge(claim)
+        const isClaimed = claim !== undefined && toLapse > 0
         if (isClaimed && token === published) return undefined
         const holder = isClaimed ? claim : yield* random.uuidV4()
         const next: Content = { _tag: "Token", generation, claim: holder, ...(token === undefined ? {} : { token }) }
@@ -232,7 +237,11 @@ const make = Effect.fnUntraced(function*({ accountsUrl, appId, appSecret, baseUr
       return Effect.gen(function*() {
         const looked = yield* Effect.repeat(look, {
           until: (found) => found !== undefined,
-          schedule: claims.polling
+          schedule: Schedule.modifyDelay(
+            claims.polling,
+            ({ duration }) =>
+              Effect.sync(() => Duration.min(duration, Duration.millis(toLapse > 0 ? toLapse : Infinity)))
+          )
         }).pipe(
           Effect.timeoutOption(patience),
           Effect.catchCause((cause) => Effect.as(logFailure(cause), Option.none()))
@@ -242,9 +251,20 @@ const make = Effect.fnUntraced(function*({ accountsUrl, appId, appSecret, baseUr
           yield* count("shared")
           return got.token
         }
-        const claimed = got?.from
+        let claimed = got?.from
+        /** Until another process has the claim, or the store fails. */
+        const renewal = Effect.gen(function*() {
+          while (claimed !== undefined) {
+            yield* Effect.sleep(claimTime / 3)
+            const swapped = yield* swap(claimed, { ...contentOf(claimed), claim: yield* random.uuidV4() })
+            // A process that knows the token to be rejected removes it, and leaves the claim.
+            const found = Option.isSome(swapped) ? swapped.value : yield* read
+            if (Option.isNone(swapped) && contentOf(found).claim !== contentOf(claimed).claim) return
+            claimed = found
+          }
+        })
         const { life, requestedAt, token: value } = yield* Effect.onExit(
-          mint,
+          Effect.raceFirst(mint, Effect.andThen(Effect.ignore(renewal), Effect.never)),
           (exit) =>
             claimed === undefined || Exit.isSuccess(exit) || isWait(exit.cause) ? Effect.void : toEnd(release(claimed))
         )
@@ -281,8 +301,8 @@ const make = Effect.fnUntraced(function*({ accountsUrl, appId, appSecret, baseUr
  *   and stores it, sealed; the others wait. While the token in memory is fresh, the store is not read.
  * - A rejected token is removed from the record before another one is requested, once in all processes.
  * - Closing the scope waits until a token is stored, 2 seconds at most.
- * - A claim lapses when another process has seen it unchanged for 5 seconds. After 10 seconds a process requests a token for
- *   itself.
+ * - A claim is renewed while the token is requested, and lapses when another process has seen it unchanged for 2 seconds. After
+ *   10 seconds a process requests a token for itself.
  * - If the store fails, or an operation of it takes more than 2 seconds, the process requests a token for itself: no call fails
  *   because of the store. It is logged as a warning.
  * - Wall clocks up to 10 minutes apart are allowed for.

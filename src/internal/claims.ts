@@ -6,7 +6,7 @@ import { monotonicMillis } from "./monotonicClock.ts"
 
 /** How often a process that waits for a claim reads the record. */
 export const polling = Schedule.jittered(
-  Schedule.min([Schedule.exponential("50 millis", 1.5), Schedule.spaced("1 second")])
+  Schedule.min([Schedule.exponential("50 millis", 1.5), Schedule.spaced("250 millis")])
 )
 
 /** For how many milliseconds this process has seen a claim unchanged. */
