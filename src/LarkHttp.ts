@@ -317,7 +317,10 @@ export const layer: Layer.Layer<LarkHttp, never, LarkConfig | TenantToken | Http
       [url, body]: Sendable,
       kind: "tenant" | "user",
       tokens: Tokens
-    ): Effect.Effect<Envelope, LarkError.TransportError | LarkError.MalformedResponse> => {
+    ): Effect.Effect<
+      Envelope,
+      LarkError.TransportError | LarkError.MalformedResponse | LarkError.InvalidParameter
+    > => {
       const { method, name, path } = endpoint
       return Effect.flatMap(makeRequest(name, method, url, { body, token: tokens[0] }), (made) => {
         const secrets = tokens.concat(request.secrets ?? [])

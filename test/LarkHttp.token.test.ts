@@ -143,11 +143,20 @@ describe.each(platform.clients)("through %s,", (client) => {
           const feishu = platform.make(() => platform.ok({}))
           const session = UserToken.fromAccessToken(Redacted.make(token))
           const error = yield* Effect.flip(on(feishu)(Lark.asUser(session)(Meetings.end(id))))
-          assert.include<object>(error, { _tag: "TransportError", executed: "no", endpoint: "vc.v1.meeting.end" })
+          assert.include<object>(error, { _tag: "InvalidParameter", endpoint: "vc.v1.meeting.end" })
           assert.match(error.message, /the token is empty, or has whitespace or other characters/)
           assert.deepStrictEqual(feishu.calls, [])
         })
     )
+
+    it.effect("is not tried again by setHost", () =>
+      Effect.gen(function*() {
+        const feishu = platform.make(() => platform.ok({}))
+        const session = UserToken.fromAccessToken(Redacted.make(""))
+        const error = yield* Effect.flip(on(feishu)(Lark.asUser(session)(Meetings.setHost(id, bob))))
+        assert.strictEqual(error._tag, "InvalidParameter")
+        assert.deepStrictEqual(feishu.calls, [])
+      }))
   })
 
   describe("a token that does not come", () => {

@@ -36,6 +36,7 @@ const aftermath = (records: ReadonlyArray<Record>, rest: Partial<Aftermath> = {}
   unended: 0,
   kills: 1,
   starts: 6,
+  began: 0,
   blows: [400],
   calls: 0,
   latency: 20,
@@ -97,6 +98,10 @@ describe("a run passes", () => {
   })
 })
 
+it("a run passes with 2.5 s before a part died, and 2.5 s after it", () => {
+  expect(failuresOf(aftermath([...usual, record(3_000, 8_000)], { blows: [5_500] }))).toEqual([])
+})
+
 describe("a run fails", () => {
   it.each<[string, Aftermath, string]>([
     ["by a discrepancy", aftermath(usual, { discrepancies: ["claims effect none"] }), "claims effect none"],
@@ -104,7 +109,7 @@ describe("a run fails", () => {
     [
       "by an error",
       aftermath([...usual, record(400, 440, { performed: performed("CasExhausted") })]),
-      "1 operations failed:\n  CasExhausted: pod 1 on meeting 0, called at 1970-01-01T00:00:00.400Z: timeline of CasExhausted"
+      "1 operations failed:\n  CasExhausted: pod 1 on meeting 0, called at 0.40 s: timeline of CasExhausted"
     ],
     [
       "by an interruption that nobody asked for",
@@ -114,6 +119,16 @@ describe("a run fails", () => {
     [
       "by a loss of more than 2.5 s",
       aftermath([...usual, record(400, 400 + 2_741)]),
+      "1 operations lost more than 2700 ms"
+    ],
+    [
+      "by a loss of more than 2.5 s before a part died",
+      aftermath([...usual, record(3_000, 6_000)], { blows: [5_800] }),
+      "1 operations lost more than 2700 ms"
+    ],
+    [
+      "by a loss of more than 2.5 s after a part died",
+      aftermath([...usual, record(3_000, 6_000)], { blows: [3_200] }),
       "1 operations lost more than 2700 ms"
     ]
   ])("%s", (_, run, text) => expect(failuresOf(run).join("\n")).toContain(text))

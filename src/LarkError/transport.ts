@@ -55,7 +55,7 @@ export class MalformedResponse extends Classified<{
 
 /**
  * Nothing was sent, because of a parameter: a part of a path that is empty, `.` or `..`, half of a surrogate pair in a
- * path or a query, a body that is not JSON, users of one call with different kinds of id, a `setHost` without any user, a
+ * path or a query, a body that is not JSON, a token that no header can hold, users of one call with different kinds of id, a `setHost` without any user, a
  * time of `listByNo` that is invalid, empty, backwards or too long, or a `since` of `activeByNo` that is
  * not above zero, or the nickname of a callee without a telephone number.
  *

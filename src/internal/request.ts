@@ -7,7 +7,7 @@ import type { HttpMethod } from "effect/http/HttpMethod"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { TransportError } from "../LarkError.ts"
+import { InvalidParameter } from "../LarkError.ts"
 
 /** Transports throw at other characters, some with the token in the message. */
 const sendable = /^[!-~]+$/
@@ -18,7 +18,7 @@ export const makeRequest = (
   method: HttpMethod,
   url: string,
   { body, token }: { readonly body?: HttpBody.Uint8Array | undefined; readonly token?: Redacted.Redacted | undefined }
-): Effect.Effect<HttpClientRequest.HttpClientRequest, TransportError> => {
+): Effect.Effect<HttpClientRequest.HttpClientRequest, InvalidParameter> => {
   const headers: Record<string, string> = {
     accept: "application/json",
     // Without it, a gateway may compress the reply.
@@ -27,8 +27,8 @@ export const makeRequest = (
   if (token !== undefined) {
     const text = Redacted.value(token)
     if (!sendable.test(text)) {
-      const reason = "the token is empty, or has whitespace or other characters that a header cannot hold"
-      return Effect.fail(new TransportError({ endpoint, executed: "no", reason }))
+      const reason = "is empty, or has whitespace or other characters that a header cannot hold"
+      return Effect.fail(new InvalidParameter({ endpoint, parameter: "the token", reason }))
     }
     headers["authorization"] = `Bearer ${text}`
   }

@@ -59,6 +59,8 @@ export interface Aftermath {
   readonly unended: number
   readonly kills: number
   readonly starts: number
+  /** In milliseconds since 1970. */
+  readonly began: number
   /** When a pod died or was frozen or went on, and when a store went and came back, in milliseconds since 1970. */
   readonly blows: ReadonlyArray<number>
   readonly calls: number
@@ -109,13 +111,17 @@ export const chaos = Effect.fnUntraced(function*(
       step: () => {}
     })
 
-  /** A pod that cannot start, for want of its store, is started again. */
-  const launch: Effect.Effect<void> = Effect.gen(function*() {
+  /** A pod that cannot start, for want of its store, is started again, but not for ever. */
+  const launch = Effect.fnUntraced(function*(since = clock.currentTimeMillisUnsafe()): Effect.fn.Return<void> {
     const clockAhead = Math.round(random.uniform(-mostAhead, mostAhead))
     const pod = yield* Scope.provide(bed.pod({ ...podOptions, pods: shape.pods, clockAhead }), scope)
     starts++
     const ready = yield* Effect.result(pod.vitals)
-    if (Result.isFailure(ready)) return yield* Effect.andThen(Effect.sleep("1 second"), Effect.suspend(() => launch))
+    if (Result.isFailure(ready)) {
+      if (clock.currentTimeMillisUnsafe() - since > patience) return yield* Effect.die(ready.failure)
+      yield* Effect.sleep("1 second")
+      return yield* launch(since)
+    }
     pods.push(pod)
     for (let worker = 0; worker < shape.inFlight; worker++) yield* FiberSet.run(workers, work(pod))
   })
@@ -133,7 +139,7 @@ export const chaos = Effect.fnUntraced(function*(
         kills++
         yield* blow(`${pod.name} is killed`)
         yield* pod.end("SIGKILL")
-        return yield* launch
+        return yield* launch()
       }
       case "Freeze": {
         const pod = victim()
@@ -156,7 +162,7 @@ export const chaos = Effect.fnUntraced(function*(
   })
 
   const story = Effect.gen(function*() {
-    yield* Effect.forEach(Array.from({ length: shape.pods }), () => launch, { concurrency: "unbounded" })
+    yield* Effect.forEach(Array.from({ length: shape.pods }), () => launch(), { concurrency: "unbounded" })
     yield* tell(`${shape.pods} pods have started`)
     const happening: Array<Fiber.Fiber<void>> = []
     for (const event of eventsOf(options, random)) {
@@ -183,6 +189,7 @@ export const chaos = Effect.fnUntraced(function*(
     discrepancies: yield* bed.close,
     kills,
     starts,
+    began,
     blows,
     calls: yield* bed.calls,
     latency: bedOptions.latency,

@@ -41,7 +41,10 @@ const undisturbed = ({ records }: Aftermath) =>
     task === "Ensure" && performed !== undefined && !wasFrozen
   )
 
-/** What the operations lost: the time that neither an undisturbed one nor their own requests take. */
+/**
+ * What the operations lost: the time that neither an undisturbed one nor their own requests take. Time before the first blow
+ * counts alone: it is that of another operation, which had the turn.
+ */
 const losses = (aftermath: Aftermath) => {
   const { blows, latency } = aftermath
   const steps = undisturbed(aftermath)
@@ -50,9 +53,15 @@ const losses = (aftermath: Aftermath) => {
   const most = mostLost + 10 * Math.max(0, usual - latency)
   const lost = steps.map((step) => {
     // A part that died just before may still be missed.
-    const deaths = blows.filter((at) => at >= step.since - most && at <= step.ended).length
-    const lost = step.millis - Math.max(usual, step.performed?.requested ?? 0)
-    return { ...step, lost, isTooMuch: lost > most * Math.max(1, deaths) }
+    const deaths = blows.filter((at) => at >= step.since - most && at <= step.ended)
+    const from = Math.max(step.since, deaths[0] ?? 0)
+    const before = from - step.since
+    const after = step.ended - from - Math.max(usual, step.performed?.requested ?? 0)
+    return {
+      ...step,
+      lost: Math.max(before, after),
+      isTooMuch: before > most || after > most * Math.max(1, deaths.length)
+    }
   })
   return { usual, most, lost }
 }
@@ -63,8 +72,8 @@ const count = <A>(values: Iterable<A>): ReadonlyMap<A, number> => {
   return counts
 }
 
-const described = ({ called, meeting, performed, pod }: Record) =>
-  `${pod} on meeting ${meeting}, called at ${new Date(called).toISOString()}: ${performed?.details}`
+const describedIn = ({ began }: Aftermath) => ({ called, meeting, performed, pod }: Record) =>
+  `${pod} on meeting ${meeting}, called at ${((called - began) / 1_000).toFixed(2)} s: ${performed?.details}`
 
 /** The failures of a run; none if it passed. */
 export const failuresOf = (aftermath: Aftermath): ReadonlyArray<string> => {
@@ -72,6 +81,7 @@ export const failuresOf = (aftermath: Aftermath): ReadonlyArray<string> => {
     ...undisturbed(aftermath).filter(({ performed }) => !successes.has(performed?.label ?? "")),
     ...resultsOf(aftermath).filter(({ performed }) => !ends.has(performed?.label ?? ""))
   ]
+  const described = describedIn(aftermath)
   const { lost, most } = losses(aftermath)
   const late = lost.filter(({ isTooMuch }) => isTooMuch)
   return [

@@ -43,6 +43,7 @@ export const signed = (dispatcher: UndiciHttpClient.Dispatcher): UndiciHttpClien
 export interface Surroundings {
   readonly meeting: MeetingId.MeetingId
   readonly lastHost: string
+  /** Empty if the last host has none: then operations run as the app. */
   readonly userToken: string
 }
 
@@ -172,7 +173,8 @@ const setHost = (action: SetHost, around: Surroundings, onAbandoned: Effect.Effe
     ...(action.hasBudget ? {} : { budget: undefined }),
     onAbandoned: () => onAbandoned
   })
-  return claimed(action.as === "app" ? operation : asHost(around, action.as === "knownUser")(operation))
+  const isApp = action.as === "app" || around.userToken === ""
+  return claimed(isApp ? operation : asHost(around, action.as === "knownUser")(operation))
 }
 
 const swapHost = (target: string, { lastHost, meeting }: Surroundings) => {
