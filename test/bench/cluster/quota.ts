@@ -33,13 +33,14 @@ const saturated = Effect.fnUntraced(function*(bed: beds.Bed, pods: Pods, operati
     all(pods.flatMap((pod, index) => times(inFlight, () => worker(pod, index))))
   )
   const took = Math.max(...ends.map(({ at }) => at))
-  const half = times(pods.length, (pod) => ends.filter((end) => end.pod === pod && end.at < took / 2).length)
+  // All take from one heap, so the counts are the shares.
+  const counts = times(pods.length, (pod) => ends.filter((end) => end.pod === pod).length)
   return {
     throttled,
     failed: ends.filter(({ isDone }) => !isDone).length,
     seconds: took / 1_000,
     used: 100 * calls / (perMinute * took / 60_000),
-    spread: 100 * (Math.max(...half) - Math.min(...half)) / (half.reduce((a, b) => a + b) / half.length)
+    spread: 100 * (Math.max(...counts) - Math.min(...counts)) * pods.length / operations
   }
 })
 
