@@ -80,6 +80,7 @@ import * as Row from "./Simulator/EndpointRow.ts"
 import type { ConnectionFaultRule, EventFaultRule } from "./Simulator/EventFault.ts"
 import type { FaultRule } from "./Simulator/Fault.ts"
 import { hangUp } from "./Simulator/hangUp.ts"
+import * as HeaderNames from "./Simulator/headerNames.ts"
 import type { ConnectionRecord } from "./Simulator/LongConnections.ts"
 import { make } from "./Simulator/make.ts"
 import type { Meeting, MeetingOptions } from "./Simulator/Meeting.ts"
@@ -310,11 +311,11 @@ export const layer = <Name extends string = never>(
  * **Details**
  *
  * `NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })` listens on a free port of this machine. A lost
- * connection destroys the socket.
+ * connection destroys the socket, and the names of headers are spelled as documented: `X-Tt-Logid`, `Content-Type`.
  *
  * **Gotchas**
  *
- * On a server that does not expose its sockets, a lost connection is a 502 without a body.
+ * On a server other than Node's, a lost connection is a 502 without a body, and the names of headers are lowercase.
  *
  * @category layers
  */
@@ -324,7 +325,9 @@ export const layerServer = <Name extends string = never>(
   Layer.effectContext(
     Effect.gen(function*() {
       const { app, services } = yield* makeSimulator(options)
-      yield* HttpServer.serveEffect(Effect.catchTag(app, "ConnectionLost", () => hangUp))
+      yield* HttpServer.serveEffect(
+        Effect.andThen(HeaderNames.spell, Effect.catchTag(app, "ConnectionLost", () => hangUp))
+      )
       return services
     })
   )
