@@ -305,7 +305,7 @@ describe("a user who subscribed to the events of the own meetings", () => {
       Effect.gen(function*() {
         const type = (name: string) => ({ event_type: `vc.meeting.participant_meeting_${name}_v1` })
         const ask = (operation: string, body: unknown, operator: string | undefined = "ou_bob") =>
-          Effect.map(request("POST", `/${operation}`, operator, body, ""), outcome)
+          Effect.map(request("POST", "", operator, body, operation), outcome)
         const api = "subscription"
         assert.deepStrictEqual(yield* ask(api, type("joined")), [200, 0])
         assert.deepStrictEqual(yield* ask(api, type("joined")), [200, 0])

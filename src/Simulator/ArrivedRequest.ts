@@ -7,6 +7,18 @@ export type JsonObject = Readonly<Record<string, unknown>>
 export const isRecord = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+/**
+ * The parameters of a query or a form.
+ *
+ * The documents say nothing of duplicates, so Go decides, whose 404 page the platform has: `url.Values.Get` takes the first
+ * parameter, `encoding/json` the last key of an object, as `JSON.parse` does.
+ */
+export const parametersIn = (parameters: URLSearchParams): Readonly<Record<string, string>> => {
+  const first = new Map<string, string>()
+  for (const [name, value] of parameters) if (!first.has(name)) first.set(name, value)
+  return Object.fromEntries(first)
+}
+
 export const parseJson = (text: string): JsonObject | undefined => {
   try {
     const value: unknown = JSON.parse(text)
@@ -62,6 +74,18 @@ export const textsIn = (json: JsonObject | undefined, field: string): ReadonlyAr
   const list = json?.[field] ?? []
   return Array.isArray(list) && list.every((text) => typeof text === "string") ? list : undefined
 }
+
+const booleans = new Map([
+  ...["1", "t", "T", "TRUE", "true", "True"].map((text) => [text, true] as const),
+  ...["0", "f", "F", "FALSE", "false", "False"].map((text) => [text, false] as const)
+])
+
+/** A boolean of the query, as Go's `strconv.ParseBool` reads it; `false` without one, `undefined` if it is invalid. */
+export const booleanIn = ({ query }: Pick<Arrival, "query">, name: string): boolean | undefined =>
+  booleans.get(query[name] ?? "false")
+
+/** Whether a field of a body can be a boolean. Go leaves one that is `null` as it is. */
+export const mayBeBoolean = (value: unknown): boolean => typeof (value ?? false) === "boolean"
 
 /** The id type that a request wants, or the refusal of an unknown or forbidden one. */
 export const idTypeOf = ({ logId, query }: Arrival, mayUseUserId: boolean): IdType | Reply.Reply => {

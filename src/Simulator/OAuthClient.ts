@@ -1,7 +1,7 @@
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
 import type { App } from "./App.ts"
-import type { Arrival } from "./ArrivedRequest.ts"
+import { type Arrival, parametersIn } from "./ArrivedRequest.ts"
 import { isSecretOf } from "./Credentials.ts"
 import { oauthFailure } from "./OAuthError.ts"
 import type * as Reply from "./Reply.ts"
@@ -16,7 +16,7 @@ export const isForm = (contentType: string | undefined): boolean =>
 
 /** The parameters of a token request: JSON, or with v3 a form too. A parameter that is `null` counts as missing. */
 export const parametersOf = ({ body, contentType, json }: Arrival, version: Version): Fields | undefined => {
-  if (version === "v3" && isForm(contentType)) return Object.fromEntries(new URLSearchParams(body))
+  if (version === "v3" && isForm(contentType)) return parametersIn(new URLSearchParams(body))
   if (json === undefined) return undefined
   const fields: Record<string, string> = {}
   for (const [name, value] of Object.entries(json)) {

@@ -1,4 +1,5 @@
-import { isRecord } from "./ArrivedRequest.ts"
+import * as Record from "effect/Record"
+import { isRecord, parametersIn } from "./ArrivedRequest.ts"
 import type { Endpoint, Fault } from "./Fault.ts"
 import type { Reply } from "./Reply.ts"
 import type { TokenKind } from "./Tokens.ts"
@@ -83,7 +84,7 @@ const secretFields = new Set([
 const withoutSecrets = (name: string, value: unknown): unknown => secretFields.has(name) ? redacted : value
 
 export const readableQuery = (query: URLSearchParams): Readonly<Record<string, string>> =>
-  Object.fromEntries([...query].map(([name, value]) => [name, secretFields.has(name) ? redacted : value]))
+  Record.map(parametersIn(query), (value, name) => secretFields.has(name) ? redacted : value)
 
 /** A body for the log. One that cannot be parsed is hidden where it would contain secrets. */
 export const readableBody = (

@@ -8,7 +8,7 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as Scope from "effect/Scope"
-import { type Arrival, parseJson } from "./ArrivedRequest.ts"
+import { type Arrival, parametersIn, parseJson } from "./ArrivedRequest.ts"
 import type { EndpointRow } from "./EndpointRow.ts"
 import type { ConnectionFault, EventFault } from "./EventFault.ts"
 import type { Fault, FaultPlan } from "./Fault.ts"
@@ -181,7 +181,7 @@ const receive = Effect.fnUntraced(function*<R>(
     logId: logIdOf(index),
     host: url.host,
     params,
-    query: Object.fromEntries(url.searchParams),
+    query: parametersIn(url.searchParams),
     authorization,
     contentType,
     body,
@@ -198,9 +198,19 @@ const receive = Effect.fnUntraced(function*<R>(
   return yield* Fiber.join(fiber)
 })
 
-const params = Effect.map(HttpRouter.params, (matched) => {
+// Go's routers compare paths as they are.
+const strict = { caseSensitive: true, ignoreDuplicateSlashes: false, ignoreTrailingSlash: false }
+
+/** The parameters of the path; `undefined` if a row does not take the request. */
+const matched = Effect.fnUntraced(function*<R>({ method }: Row<R>) {
+  const request = yield* HttpServerRequest.HttpServerRequest
+  // The router also takes `HEAD` for `GET`, and ends a path at a semicolon.
+  if (request.method !== method || /^[^?]*;/.test(request.url)) return undefined
   const params: Record<string, string> = {}
-  for (const [name, value] of Object.entries(matched)) if (value !== undefined) params[name] = value
+  for (const [name, value] of Object.entries(yield* HttpRouter.params)) {
+    if (value === "") return undefined
+    if (value !== undefined) params[name] = value
+  }
   return params
 })
 
@@ -226,7 +236,11 @@ export const make = <R>(
     )
   }
   const routes = endpoints.map((row) =>
-    HttpRouter.route(row.method, row.path, Effect.flatMap(params, (matched) => receive(server, row, matched)))
+    HttpRouter.route(
+      row.method,
+      row.path,
+      Effect.flatMap(matched(row), (params) => params === undefined ? receive(server) : receive(server, row, params))
+    )
   )
   const socket = HttpRouter.route(
     "GET",
@@ -237,7 +251,11 @@ export const make = <R>(
     )
   )
   return Effect.map(
-    HttpRouter.toHttpEffect(HttpRouter.addAll([...routes, socket])),
+    Effect.provideService(
+      HttpRouter.toHttpEffect(HttpRouter.addAll([...routes, socket])),
+      HttpRouter.RouterConfig,
+      strict
+    ),
     Effect.catchTag("HttpServerError", () => receive(server))
   )
 }

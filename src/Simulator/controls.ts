@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { homeTenant } from "./App.ts"
+import { parametersIn } from "./ArrivedRequest.ts"
 import { authorize } from "./endpoints/authorize.ts"
 import type { ConnectionFaultRule, EventFaultRule } from "./EventFault.ts"
 import type { FaultRule } from "./Fault.ts"
@@ -187,7 +188,7 @@ export const make = (
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         const login = URL.parse(url)
         if (login === null) return mistake(`A login needs a URL, not ${url}`)
-        const query = Object.fromEntries(login.searchParams)
+        const query = parametersIn(login.searchParams)
         const denied = options?.deny ?? false
         const callback = authorize(world, query, world.directory.resolve(user), { denied, now })
         return Reply.is(callback)

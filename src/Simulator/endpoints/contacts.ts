@@ -1,4 +1,4 @@
-import { type ArrivedRequest, idTypeOf, textsIn } from "../ArrivedRequest.ts"
+import { type ArrivedRequest, idTypeOf, mayBeBoolean, textsIn } from "../ArrivedRequest.ts"
 import * as Person from "../Person.ts"
 import * as Reply from "../Reply.ts"
 import { tenantOf } from "../Tokens.ts"
@@ -30,13 +30,13 @@ export const batchGetId = (request: ArrivedRequest<"app">, world: World): Reply.
       field_violations: [{ field: "emails", description: "the max len is 50" }]
     })
   }
-  if (emails.length + mobiles.length === 0) return failure(40001)
+  const includeResigned = json?.["include_resigned"]
+  if (emails.length + mobiles.length === 0 || !mayBeBoolean(includeResigned)) return failure(40001)
 
-  const includesResigned = json?.["include_resigned"] === true
   const rowOf = (has: (person: Person.Person) => boolean) => {
     const found = world.people.find((person) =>
       has(person) && person.visible && person.user.tenant === operator.tenant
-      && (includesResigned || person.status !== "resigned")
+      && (includeResigned === true || person.status !== "resigned")
     )
     if (found !== undefined) return { user_id: idOf(found.user, idType), status: Person.statusToWire(found) }
     return world.behavior.unknownAddress === "empty" ? { user_id: "" } : {}

@@ -1,4 +1,4 @@
-import { type ArrivedRequest, idTypeOf } from "../ArrivedRequest.ts"
+import { type ArrivedRequest, booleanIn, idTypeOf } from "../ArrivedRequest.ts"
 import {
   isKept,
   type Meeting,
@@ -18,9 +18,24 @@ const participantStatus: Record<ParticipantStatus, number> = { calling: 1, in_me
 
 export const seconds = (millis: number): string => String(Math.floor(millis / 1000))
 
-type Asked = Pick<ArrivedRequest<"either">, "operator" | "query" | "now">
+interface Asked {
+  readonly idType: IdType
+  readonly withParticipants: boolean
+  readonly withAbility: boolean
+  readonly now: number
+}
 
-const flag = ({ query }: Asked, name: string): boolean => query[name] === "true"
+/** What a request wants to know of a meeting, or the refusal of its parameters. */
+export const askedIn = (request: ArrivedRequest<"either">, world: World.World): Asked | Reply.Reply => {
+  const idType = idTypeOf(request, world.behavior.userIdScope)
+  if (Reply.is(idType)) return idType
+  const withParticipants = booleanIn(request, "with_participants")
+  const withAbility = booleanIn(request, "with_meeting_ability")
+  return withParticipants === undefined || withAbility === undefined
+    ? Reply.failure(121003)
+    // Documented: the ability is for apps only.
+    : { idType, withParticipants, withAbility: withAbility && request.operator._tag === "App", now: request.now }
+}
 
 const participantView = (meeting: Meeting, participant: Participant, idType: IdType, now: number) => ({
   id: idOf(participant.user, idType),
@@ -40,7 +55,7 @@ const listed = (meeting: Meeting, idType: IdType): ReadonlyArray<Participant> =>
     ? meeting.participants.filter((participant) => participant.user.userType === larkUserType)
     : meeting.participants
 
-export const meetingView = (meeting: Meeting, request: Asked, idType: IdType) => ({
+export const meetingView = (meeting: Meeting, { idType, now, withAbility, withParticipants }: Asked) => ({
   id: meeting.id,
   topic: meeting.topic,
   url: `https://vc.feishu.cn/j/${meeting.meetingNo}`,
@@ -54,10 +69,10 @@ export const meetingView = (meeting: Meeting, request: Asked, idType: IdType) =>
   status: meetingStatus[meeting.status],
   participant_count: String(meeting.participants.length),
   participant_count_accumulated: String(meeting.participants.length),
-  ...(flag(request, "with_participants")
-    ? { participants: listed(meeting, idType).map((one) => participantView(meeting, one, idType, request.now)) }
+  ...(withParticipants
+    ? { participants: listed(meeting, idType).map((one) => participantView(meeting, one, idType, now)) }
     : {}),
-  ...(flag(request, "with_meeting_ability") && request.operator._tag === "App"
+  ...(withAbility
     ? {
       ability: {
         use_video: true,
@@ -81,8 +96,8 @@ export const isReadableBy = (meeting: Meeting, operator: Operators["either"]): b
 /** `GET /vc/v1/meetings/:meeting_id`. */
 export const getMeeting = (request: ArrivedRequest<"either", "meeting_id">, world: World.World): Reply.Reply => {
   const { now, operator, params, query } = request
-  const idType = idTypeOf(request, world.behavior.userIdScope)
-  if (Reply.is(idType)) return idType
+  const asked = askedIn(request, world)
+  if (Reply.is(asked)) return asked
   const mode = query["query_mode"] ?? "0"
   if (mode !== "0" && mode !== "1") return Reply.failure(121003)
 
@@ -93,5 +108,5 @@ export const getMeeting = (request: ArrivedRequest<"either", "meeting_id">, worl
 
   return mode === "1"
     ? Reply.success({ related_artifacts: { note_doc_token: "", verbatim_doc_token: "" } })
-    : Reply.success({ meeting: meetingView(meeting, request, idType) })
+    : Reply.success({ meeting: meetingView(meeting, asked) })
 }

@@ -1,10 +1,18 @@
-import { type Arrival, type ArrivedRequest, idTypeOf, isRecord, type JsonObject, objectsIn } from "../ArrivedRequest.ts"
+import {
+  type Arrival,
+  type ArrivedRequest,
+  idTypeOf,
+  isRecord,
+  type JsonObject,
+  mayBeBoolean,
+  objectsIn
+} from "../ArrivedRequest.ts"
 import * as Reply from "../Reply.ts"
 import { add, longestMillis, type Reserve } from "../Reserve.ts"
 import { type Operators, tenantOf } from "../Tokens.ts"
 import { idOf, type IdType, larkUserType, same, type User, type WireUser, wireUser } from "../User.ts"
 import type { World } from "../World.ts"
-import { meetingView, seconds } from "./getMeeting.ts"
+import { askedIn, meetingView, seconds } from "./getMeeting.ts"
 
 /** The settings of a body. What it does not name is `undefined`. */
 interface Wanted {
@@ -29,6 +37,7 @@ const wantedIn = (
   if (!isRecord(given)) return Reply.failure(121003)
   const { assign_host_list, password, ...settings } = given
 
+  if (!mayBeBoolean(settings["auto_record"]) || !mayBeBoolean(settings["meeting_connect"])) return Reply.failure(121003)
   const end = json?.["end_time"] ?? undefined
   const isCall = settings["meeting_initial_type"] === 2
   const endsAt = typeof end === "string" && /^\d{1,12}$/.test(end) ? Number(end) * 1000 : undefined
@@ -175,13 +184,13 @@ export const remove = (request: ArrivedRequest<"either", "reserve_id">, world: W
 
 /** `GET /vc/v1/reserves/:reserve_id/get_active_meeting`. */
 export const activeMeeting = (request: ArrivedRequest<"either", "reserve_id">, world: World): Reply.Reply => {
-  const idType = idTypeOf(request, world.behavior.userIdScope)
-  if (Reply.is(idType)) return idType
+  const asked = askedIn(request, world)
+  if (Reply.is(asked)) return asked
   const reserve = ownIn(request, world)
   if (Reply.is(reserve)) return reserve
   const active = [...world.meetings.values()].find(({ reserveId, status }) =>
     reserveId === reserve.id && status === "in_progress"
   )
-  if (active !== undefined) return Reply.success({ meeting: meetingView(active, request, idType) })
+  if (active !== undefined) return Reply.success({ meeting: meetingView(active, asked) })
   return world.behavior.noActiveMeeting === "empty" ? Reply.success({}) : Reply.failure(121004)
 }
