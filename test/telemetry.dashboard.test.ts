@@ -1,13 +1,25 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Option, Redacted } from "effect"
-import { Events, Lark, LarkConfig, LarkError, LongConnection, Meetings } from "effect-lark-meetings"
+import { Effect, Exit, Layer, Option, Redacted, Stream } from "effect"
+import {
+  Cas,
+  Events,
+  Lark,
+  LarkConfig,
+  LarkError,
+  LongConnection,
+  Meetings,
+  RateLimits,
+  SessionStore
+} from "effect-lark-meetings"
+import * as Cluster from "effect-lark-meetings/Cluster"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { readFileSync } from "node:fs"
 import { consume, settle } from "./fixtures/connected.ts"
 import { eventFrame, makeSocket, platform } from "./fixtures/frameServer.ts"
 import { observe } from "./fixtures/observe.ts"
+import * as plainSeal from "./fixtures/plainSeal.ts"
 import { ended } from "./fixtures/webhook.ts"
-import { bob, id, meetings } from "./fixtures/World.ts"
+import { alice, bob, id, meetings } from "./fixtures/World.ts"
 
 describe("the Grafana dashboard", () => {
   const text = readFileSync(new URL("../docs/grafana.json", import.meta.url), "utf8")
@@ -41,7 +53,13 @@ describe("the Grafana dashboard", () => {
         const { deliver } = yield* Events.make
         yield* deliver(Option.getOrThrow(Events.fromWire(ended())))
         yield* Meetings.setHost(id, bob)
+        yield* Meetings.keepHost(id, Cas.prefer([alice])).pipe(Stream.take(1), Stream.runDrain)
       }).pipe(Effect.scoped)
+      const shared = Layer.mergeAll(
+        Cas.layerTurnsMemory,
+        RateLimits.layerMemory,
+        Layer.provide(Cluster.layerTokens, [SessionStore.layerMemory, plainSeal.layer])
+      )
       const server = makeSocket()
       const connecting = Effect.gen(function*() {
         yield* consume
@@ -55,7 +73,7 @@ describe("the Grafana dashboard", () => {
       )
       const { exit, prometheus } = yield* observe(
         Effect.andThen(connecting, program).pipe(
-          Effect.provide(Lark.layer(Simulator.defaultApp)),
+          Effect.provide(Layer.provide(Lark.layer(Simulator.defaultApp), shared)),
           Effect.provide(simulated)
         )
       )
@@ -103,10 +121,15 @@ describe("the Grafana dashboard", () => {
       "lark_request_duration",
       "lark_token_mints_total",
       "lark_tokens_rejected_total",
+      "lark_shared_tokens_total",
+      "lark_admissions_total",
       "lark_events_total",
       "lark_long_connections",
       "lark_long_connection_attempts_total",
       "lark_long_connection_frames_refused_total",
+      "cas_maintain_total",
+      "cas_turns_total",
+      "cas_turn_wait",
       "cas_operations_total",
       "cas_swaps_total",
       "cas_wait",
