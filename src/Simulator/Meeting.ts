@@ -76,13 +76,18 @@ export interface Meeting {
 }
 
 /**
- * A participant with a status or a role. The default status is `"in_meeting"`.
+ * A participant with a status, a role or times.
  *
  * @category models
  */
 export interface ParticipantOptions {
   readonly user: UserInput
+  /** Default: `"left"` if there is a `leftAt`, else `"in_meeting"`. Everybody has left a meeting that has ended. */
   readonly status?: ParticipantStatus | undefined
+  /** In milliseconds since 1970. Default: when the meeting started. */
+  readonly joinedAt?: number | undefined
+  /** In milliseconds since 1970. Default, for who has left: when the meeting ended, or now. */
+  readonly leftAt?: number | undefined
   readonly isCohost?: boolean | undefined
   readonly isExternal?: boolean | undefined
 }
@@ -92,7 +97,7 @@ export interface ParticipantOptions {
  *
  * **Details**
  *
- * The host is a participant without being listed. By default a meeting has no host, is in progress, and was reserved by the
+ * The host is a participant without being listed, and has joined unless a listed status says otherwise. By default a meeting has no host, is in progress, and was reserved by the
  * app, not by an owner.
  *
  * @category models
@@ -103,12 +108,15 @@ export interface MeetingOptions {
   readonly participants?: ReadonlyArray<UserInput | ParticipantOptions> | undefined
   readonly topic?: string | undefined
   readonly meetingNo?: string | undefined
+  /** Default: `"ended"` if there is an `endedAt`, else `"in_progress"`. */
   readonly status?: MeetingStatus | undefined
   readonly owner?: UserInput | undefined
   /** The key of its tenant. Default: the first tenant of the app. */
   readonly tenant?: string | undefined
   /** In milliseconds since 1970. Default: now. */
   readonly startedAt?: number | undefined
+  /** In milliseconds since 1970. Default, for a meeting that has ended: now. */
+  readonly endedAt?: number | undefined
   /**
    * Whether it was reserved by the API, not in the calendar or by starting it. Otherwise only `all_meeting_started` and
    * `all_meeting_ended` are pushed, and what users subscribed to. Default `true`, unless there is a `calendarEventId`.
@@ -118,7 +126,7 @@ export interface MeetingOptions {
   readonly reserveId?: string | undefined
   /** The event of the calendar that it belongs to. Default: none. */
   readonly calendarEventId?: string | undefined
-  /** Whether it is recorded from its start. Default `false`. */
+  /** Whether it is recorded from its start, until its end. Default `false`. */
   readonly recorded?: boolean | undefined
   /** Whether nobody can be invited, and nobody but the host can join. Default `false`. */
   readonly locked?: boolean | undefined
@@ -127,30 +135,32 @@ export interface MeetingOptions {
 }
 
 export const make = (options: MeetingOptions, directory: Directory, home: string, now: number): Meeting => {
+  const startedAt = options.startedAt ?? now
   const participants = (options.participants ?? []).map((input): Participant => {
     const given: ParticipantOptions = typeof input === "object" && "user" in input ? input : { user: input }
+    const status = given.status ?? (given.leftAt === undefined ? "in_meeting" : "left")
     return {
       user: directory.resolve(given.user),
-      status: given.status ?? "in_meeting",
+      status,
       isCohost: given.isCohost ?? false,
       isExternal: given.isExternal ?? false,
-      joinedAt: now,
-      leftAt: given.status === "left" ? now : undefined
+      joinedAt: given.joinedAt ?? startedAt,
+      leftAt: status === "left" ? given.leftAt ?? options.endedAt ?? now : undefined
     }
   })
-  const status = options.status ?? "in_progress"
-  const startedAt = options.startedAt ?? now
-  const meeting: Meeting = {
+  const status = options.status ?? (options.endedAt === undefined ? "in_progress" : "ended")
+  const host = options.host === undefined ? undefined : directory.resolve(options.host)
+  const listed: Meeting = {
     id: options.id,
     tenant: options.tenant ?? home,
     topic: options.topic ?? "Simulated meeting",
     meetingNo: options.meetingNo ?? "123456789",
     owner: options.owner === undefined ? undefined : directory.resolve(options.owner),
     status,
-    host: undefined,
+    host,
     participants,
     startedAt,
-    endedAt: status === "ended" ? Math.max(startedAt, now) : undefined,
+    endedAt: undefined,
     apiReserved: options.apiReserved ?? options.calendarEventId === undefined,
     reserveId: options.reserveId,
     calendarEventId: options.calendarEventId,
@@ -159,8 +169,11 @@ export const make = (options: MeetingOptions, directory: Directory, home: string
     locked: options.locked ?? false,
     capacity: options.capacity ?? 1000
   }
-  const hosted = options.host === undefined ? meeting : withHost(meeting, directory.resolve(options.host), now)
-  return options.recorded === true && status === "in_progress" ? withRecording(hosted, true, now) : hosted
+  const hosted = host === undefined || participantOf(listed, host) !== undefined
+    ? listed
+    : withHost(listed, host, startedAt)
+  const recorded = options.recorded === true && status !== "calling" ? withRecording(hosted, true, startedAt) : hosted
+  return status === "ended" ? ended(recorded, options.endedAt ?? Math.max(startedAt, now)) : recorded
 }
 
 export const participantOf = (meeting: Meeting, user: User): Participant | undefined =>
