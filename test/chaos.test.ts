@@ -109,7 +109,7 @@ describe("a run fails", () => {
     [
       "by an error",
       aftermath([...usual, record(400, 440, { performed: performed("CasExhausted") })]),
-      "1 operations failed:\n  CasExhausted: pod 1 on meeting 0, called at 0.40 s: timeline of CasExhausted"
+      "1 operations failed:\n  CasExhausted: pod 1 on meeting 0, 0.40 to 0.44 s, Ensure: timeline of CasExhausted"
     ],
     [
       "by an interruption that nobody asked for",

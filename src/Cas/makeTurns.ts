@@ -161,6 +161,9 @@ class SharedLine<A> implements Guard {
       }
       // The asker was called before it asked, also if the clock shows the same time.
       if (asker.invokedAt === askedAt) asker.invokedAt--
+    } else if (answer._tag === "Lost" && line.baton !== undefined) {
+      // Others may have had turns meanwhile.
+      line.baton = { ...line.baton, isAged: true }
     }
     turn.had = { at, number: answer._tag === "Granted" ? answer.turn : undefined, baton: line.baton }
     this.first()?.wake()

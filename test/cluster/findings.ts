@@ -72,8 +72,17 @@ const count = <A>(values: Iterable<A>): ReadonlyMap<A, number> => {
   return counts
 }
 
-const describedIn = ({ began }: Aftermath) => ({ called, meeting, performed, pod }: Record) =>
-  `${pod} on meeting ${meeting}, called at ${((called - began) / 1_000).toFixed(2)} s: ${performed?.details}`
+const describedIn = ({ began }: Aftermath) => ({ called, ended, meeting, performed, pod, task }: Record) => {
+  const [from, to] = [called, ended].map((at) => ((at - began) / 1_000).toFixed(2))
+  return `${pod} on meeting ${meeting}, ${from} to ${to} s, ${task}: ${performed?.details ?? "process died"}`
+}
+
+/** What else was under way on the meeting, or ended shortly before. */
+const meanwhile = ({ records }: Aftermath, step: Step) =>
+  records.filter((other) =>
+    other.meeting === step.meeting && other.called !== step.called
+    && other.ended > step.since - 200 && other.called < step.ended
+  ).slice(0, 12)
 
 /** The failures of a run; none if it passed. */
 export const failuresOf = (aftermath: Aftermath): ReadonlyArray<string> => {
@@ -90,7 +99,10 @@ export const failuresOf = (aftermath: Aftermath): ReadonlyArray<string> => {
     ...(failed.length === 0 ? [] : [`${failed.length} operations failed:`]),
     ...failed.slice(0, 5).map((record) => `  ${record.performed?.label}: ${described(record)}`),
     ...(late.length === 0 ? [] : [`${late.length} operations lost more than ${most} ms for each part that died:`]),
-    ...late.slice(0, 5).map((record) => `  ${record.lost.toFixed(0)} ms: ${described(record)}`)
+    ...late.slice(0, 5).flatMap((step) => [
+      `  ${step.lost.toFixed(0)} ms: ${described(step)}`,
+      ...meanwhile(aftermath, step).map((record) => `    meanwhile ${described(record)}`)
+    ])
   ]
 }
 
