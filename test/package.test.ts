@@ -6,6 +6,7 @@ import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { configSchema } from "../scripts/config-schema.ts"
 
 const root = path.join(import.meta.dirname, "..")
 const temporary = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "effect-lark-meetings-"))
@@ -74,16 +75,16 @@ beforeAll(() => {
 afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
 
 describe("the published package", () => {
-  it("contains build, documentation and examples only, in less than 365 kB", () => {
+  it("contains build, documentation and examples only, in less than 400 kB", () => {
     const allowed =
-      /^(package\.json|LICENSE|README\.md|docs\/.+\.(md|json|svg)|examples\/[\w-]+\.ts|dist\/.+\.(js|d\.ts))$/
+      /^(package\.json|LICENSE|README\.md|docs\/.+\.(md|json|svg)|examples\/[\w-]+\.ts|dist\/.+\.(js|d\.ts)|dist\/simulator\.schema\.json)$/
     const files = fs.readdirSync(installed, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => path.relative(installed, path.join(entry.parentPath, entry.name)).replaceAll(path.sep, "/"))
     expect(files.filter((file) => !allowed.test(file) || /\.test/.test(file))).toEqual([])
     expect(files).toContain("LICENSE")
     expect(files).toContain("dist/index.d.ts")
-    expect(fs.statSync(tarball()).size).toBeLessThan(365_000)
+    expect(fs.statSync(tarball()).size).toBeLessThan(400_000)
   })
 
   it("contains every file that its documentation links", () => {
@@ -96,6 +97,11 @@ describe("the published package", () => {
     )
     expect(links).toContain("examples/02-errors-by-tag.ts")
     expect(links.filter((link) => !fs.existsSync(path.join(installed, link)))).toEqual([])
+  })
+
+  it("contains the JSON Schema of the simulator's config", () => {
+    const published = fs.readFileSync(path.join(installed, "dist/simulator.schema.json"), "utf8")
+    expect(JSON.parse(published)).toEqual(configSchema())
   })
 
   it("has `effect` as its only dependency", () => {

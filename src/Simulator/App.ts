@@ -1,32 +1,51 @@
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { optional, redacted, Seconds, secret } from "./field.ts"
+
+/**
+ * An app of the simulated Feishu.
+ *
+ * **Details**
+ *
+ * A secret is a text or `Redacted`. Lengths are in seconds.
+ *
+ * @category schemas
+ */
+export const AppOptions = Schema.Struct({
+  appId: Schema.NonEmptyString.annotateKey({ description: "The app id." }),
+  appSecret: secret("The app secret."),
+  type: optional(
+    Schema.Literals(["custom", "store"]),
+    "A custom app belongs to one tenant. A store app is installed in many and needs tickets. Default \"custom\"."
+  ),
+  tenants: optional(
+    Schema.Array(Schema.NonEmptyString),
+    "The keys of the tenants where it is installed. A custom app uses only the first. Default [\"tenant_simulator\"]."
+  ),
+  ticket: optional(secret("An app_ticket that was pushed to a store app before the start.")),
+  expire: optional(Seconds, "How long a tenant or app token is valid, in seconds. Default 7200."),
+  userExpire: optional(Seconds, "How long a user token is valid, in seconds. Default 7200."),
+  refreshExpire: optional(Seconds, "How long a refresh token is valid, in seconds. Default 604800."),
+  mayRefresh: optional(
+    Schema.Boolean,
+    "Whether the console allows the app to refresh user tokens. If not, refreshing fails with 20074. Default true."
+  ),
+  scopes: optional(
+    Schema.Array(Schema.String),
+    "The scopes of the app. A login that requests another shows a page with 20027. Default: all."
+  ),
+  stopped: optional(
+    Schema.Boolean,
+    "Whether the app is disabled: its token requests fail with 10014 or 20069. Default false."
+  )
+}).annotate({ identifier: "AppOptions", description: "An app." })
 
 /**
  * An app of the simulated Feishu.
  *
  * @category models
  */
-export interface AppOptions {
-  readonly appId: string
-  readonly appSecret: string | Redacted.Redacted
-  /** A custom app belongs to one tenant. A store app is installed in many and needs tickets. Default `"custom"`. */
-  readonly type?: "custom" | "store" | undefined
-  /** The keys of the tenants where it is installed. A custom app uses only the first. Default `[defaultTenant]`. */
-  readonly tenants?: ReadonlyArray<string> | undefined
-  /** An `app_ticket` that was pushed to a store app before the start. */
-  readonly ticket?: string | Redacted.Redacted | undefined
-  /** How long a tenant or app token is valid, in seconds. Default 7200. */
-  readonly expire?: number | undefined
-  /** How long a user token is valid, in seconds. Default 7200. */
-  readonly userExpire?: number | undefined
-  /** How long a refresh token is valid, in seconds. Default 604800. */
-  readonly refreshExpire?: number | undefined
-  /** Whether the console allows the app to refresh user tokens. If not, refreshing fails with 20074. Default `true`. */
-  readonly mayRefresh?: boolean | undefined
-  /** The scopes of the app. A login that requests another shows a page with 20027. Default: all. */
-  readonly scopes?: ReadonlyArray<string> | undefined
-  /** Whether the app is disabled: its token requests fail with 10014 or 20069. Default `false`. */
-  readonly stopped?: boolean | undefined
-}
+export type AppOptions = typeof AppOptions.Type
 
 export interface App {
   readonly id: string
@@ -57,12 +76,6 @@ export const defaultApp: { readonly appId: string; readonly appSecret: Redacted.
  * @category constants
  */
 export const defaultTenant = "tenant_simulator"
-
-export const redacted = (text: string | Redacted.Redacted): Redacted.Redacted =>
-  typeof text === "string" ? Redacted.make(text) : text
-
-export const reveal = (text: string | Redacted.Redacted): string =>
-  typeof text === "string" ? text : Redacted.value(text)
 
 export const make = (options: AppOptions): App => ({
   id: options.appId,

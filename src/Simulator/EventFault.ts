@@ -1,5 +1,5 @@
 import * as Schema from "effect/Schema"
-import { between, Millis, Nth } from "./bounded.ts"
+import { between, Millis, Nth, tagged } from "./bounded.ts"
 
 /**
  * What happens to one attempt to push an event.
@@ -14,7 +14,10 @@ import { between, Millis, Nth } from "./bounded.ts"
  *
  * @category schemas
  */
-export const EventFault = Schema.TaggedUnion({
+export const EventFault = tagged({
+  identifier: "EventFault",
+  description: "What happens to one attempt to push an event."
+}, {
   Late: { millis: Millis },
   Twice: {},
   Lost: {},
@@ -34,7 +37,10 @@ export type EventFault = typeof EventFault.Type
  *
  * @category schemas
  */
-export const EventFaultRule = Schema.Struct({ nth: Nth, fault: EventFault })
+export const EventFaultRule = Schema.Struct({ nth: Nth, fault: EventFault }).annotate({
+  identifier: "EventFaultRule",
+  description: "A fault and the attempt to push an event that it hits. Redeliveries count."
+})
 
 /**
  * A fault and the attempt to push an event that it hits.
@@ -56,7 +62,10 @@ export type EventFaultRule = typeof EventFaultRule.Type
  *
  * @category schemas
  */
-export const ConnectionFault = Schema.TaggedUnion({
+export const ConnectionFault = tagged({
+  identifier: "ConnectionFault",
+  description: "What happens to one attempt to open a long connection."
+}, {
   Code: { code: Schema.Int, msg: Schema.optionalKey(Schema.String) },
   Handshake: { status: between(400, 599), code: Schema.optionalKey(Schema.Int) },
   Stall: { pings: Nth },
@@ -75,7 +84,10 @@ export type ConnectionFault = typeof ConnectionFault.Type
  *
  * @category schemas
  */
-export const ConnectionFaultRule = Schema.Struct({ nth: Nth, fault: ConnectionFault })
+export const ConnectionFaultRule = Schema.Struct({ nth: Nth, fault: ConnectionFault }).annotate({
+  identifier: "ConnectionFaultRule",
+  description: "A fault and the attempt to open a long connection that it hits."
+})
 
 /**
  * A fault and the attempt to open a long connection that it hits.

@@ -1,5 +1,5 @@
 import * as Schema from "effect/Schema"
-import { between, Millis, Nth } from "./bounded.ts"
+import { between, Millis, Nth, tagged } from "./bounded.ts"
 import { names } from "./endpoints.ts"
 import { makePlan as makeEndpointPlan, type Plan } from "./Plan.ts"
 
@@ -17,7 +17,11 @@ const Status = between(200, 599)
  *
  * @category schemas
  */
-export const Endpoint = Schema.Literals(names)
+export const Endpoint = Schema.Literals(names).annotate({
+  identifier: "Endpoint",
+  description: "The name of an endpoint.",
+  message: `Expected the name of an endpoint: ${names.join(", ")}`
+})
 
 /**
  * The name of an endpoint.
@@ -49,7 +53,7 @@ export type Endpoint = typeof Endpoint.Type
  *
  * @category schemas
  */
-export const Fault = Schema.TaggedUnion({
+export const Fault = tagged({ identifier: "Fault", description: "A failure of one request." }, {
   Delay: { millis: Millis },
   DropBefore: {},
   DropAfter: {},
@@ -86,7 +90,10 @@ export type Fault = typeof Fault.Type
  *
  * @category schemas
  */
-export const FaultRule = Schema.Struct({ endpoint: Endpoint, nth: Nth, fault: Fault })
+export const FaultRule = Schema.Struct({ endpoint: Endpoint, nth: Nth, fault: Fault }).annotate({
+  identifier: "FaultRule",
+  description: "A fault and the request that it hits: the nth to that endpoint."
+})
 
 /**
  * A fault and the request that it hits. `Name` are the names of endpoints that were added to the simulator.

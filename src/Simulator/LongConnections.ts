@@ -2,29 +2,40 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { type JsonObject, parseJson } from "./ArrivedRequest.ts"
+import { between } from "./bounded.ts"
 import type { ConnectionFault, EventFault } from "./EventFault.ts"
+import { optional, Seconds } from "./field.ts"
 import * as Frame from "./frame.ts"
 import type { Plan } from "./Plan.ts"
 
 /**
  * How long connections behave.
  *
+ * @category schemas
+ */
+export const LongConnectionOptions = Schema.Struct({
+  pingInterval: optional(Seconds, "How often a client pings, in seconds. Default 90."),
+  reconnectCount: optional(
+    between(-1, 1_000_000),
+    "How often a client tries to connect again; -1 without end. Default -1."
+  ),
+  reconnectInterval: optional(Seconds, "How long a client waits between two of these tries, in seconds. Default 90."),
+  reconnectNonce: optional(
+    Seconds,
+    "The most that a client waits at random before the first of these tries, in seconds. Default 25."
+  ),
+  maxConnections: optional(between(0, 1_000_000), "How many connections an app may have. Default 50.")
+}).annotate({ identifier: "LongConnectionOptions", description: "How long connections behave." })
+
+/**
+ * How long connections behave.
+ *
  * @category models
  */
-export interface LongConnectionOptions {
-  /** In seconds. Default 90. */
-  readonly pingInterval?: number | undefined
-  /** How often a client tries to connect again; -1 without end. Default -1. */
-  readonly reconnectCount?: number | undefined
-  /** In seconds. Default 90. */
-  readonly reconnectInterval?: number | undefined
-  /** In seconds. Default 25. */
-  readonly reconnectNonce?: number | undefined
-  /** How many connections an app may have. Default 50. */
-  readonly maxConnections?: number | undefined
-}
+export type LongConnectionOptions = typeof LongConnectionOptions.Type
 
 /**
  * A long connection. Times are in milliseconds since 1970.

@@ -1,4 +1,6 @@
-import { type Directory, same, type User, type UserInput } from "./User.ts"
+import * as Schema from "effect/Schema"
+import { optional, Time } from "./field.ts"
+import { type Directory, same, type User, UserInput } from "./User.ts"
 
 /**
  * The status of a meeting: 1, 2 and 3 on the wire.
@@ -78,61 +80,87 @@ export interface Meeting {
 /**
  * A participant with a status, a role or times.
  *
+ * @category schemas
+ */
+export const ParticipantOptions = Schema.Struct({
+  user: UserInput,
+  status: optional(
+    Schema.Literals(["calling", "in_meeting", "ringing", "left"]),
+    "Whether the user is in the meeting. Default: \"left\" if there is a leftAt, else \"in_meeting\". Everybody has left a " +
+      "meeting that has ended."
+  ),
+  joinedAt: optional(Time, "When the user joined, in milliseconds since 1970. Default: when the meeting started."),
+  leftAt: optional(
+    Time,
+    "When the user left, in milliseconds since 1970. Default, for who has left: when the meeting ended, or now."
+  ),
+  isCohost: optional(Schema.Boolean, "Whether the user is a cohost. Default false."),
+  isExternal: optional(Schema.Boolean, "Whether the user is of another organization. Default false.")
+}).annotate({ identifier: "ParticipantOptions", description: "A participant with a status, a role or times." })
+
+/**
+ * A participant with a status, a role or times.
+ *
  * @category models
  */
-export interface ParticipantOptions {
-  readonly user: UserInput
-  /** Default: `"left"` if there is a `leftAt`, else `"in_meeting"`. Everybody has left a meeting that has ended. */
-  readonly status?: ParticipantStatus | undefined
-  /** In milliseconds since 1970. Default: when the meeting started. */
-  readonly joinedAt?: number | undefined
-  /** In milliseconds since 1970. Default, for who has left: when the meeting ended, or now. */
-  readonly leftAt?: number | undefined
-  readonly isCohost?: boolean | undefined
-  readonly isExternal?: boolean | undefined
-}
+export type ParticipantOptions = typeof ParticipantOptions.Type
+
+/**
+ * An initial meeting.
+ *
+ * @category schemas
+ */
+export const MeetingOptions = Schema.Struct({
+  id: Schema.NonEmptyString.annotateKey({ description: "The meeting id, 19 digits on the platform." }),
+  host: optional(
+    UserInput,
+    "The host, who is a participant without being listed, and has joined unless a listed status says otherwise. Default: none."
+  ),
+  participants: optional(
+    Schema.Array(
+      Schema.Union([UserInput, ParticipantOptions]).annotate({ message: "Expected a user, or an object with a user" })
+    ),
+    "Users who are in the meeting, or were, or are called."
+  ),
+  topic: optional(Schema.String, "The topic. Default \"Simulated meeting\"."),
+  meetingNo: optional(Schema.String, "The meeting number, nine digits on the platform. Default \"123456789\"."),
+  status: optional(
+    Schema.Literals(["calling", "in_progress", "ended"]),
+    "Whether the meeting is in progress. Default: \"ended\" if there is an endedAt, else \"in_progress\"."
+  ),
+  owner: optional(UserInput, "The user who owns the meeting. Default: nobody, it belongs to the app."),
+  tenant: optional(Schema.NonEmptyString, "The key of its tenant. Default: the first tenant of the app."),
+  startedAt: optional(Time, "When it started, in milliseconds since 1970. Default: now."),
+  endedAt: optional(Time, "When it ended, in milliseconds since 1970. Default, for a meeting that has ended: now."),
+  apiReserved: optional(
+    Schema.Boolean,
+    "Whether it was reserved by the API, not in the calendar or by starting it. Otherwise only all_meeting_started and " +
+      "all_meeting_ended are pushed, and what users subscribed to. Default true, unless there is a calendarEventId."
+  ),
+  reserveId: optional(
+    Schema.String,
+    "The reservation that it belongs to: it has its number, topic and owner, and records by itself if that says so."
+  ),
+  calendarEventId: optional(Schema.String, "The event of the calendar that it belongs to. Default: none."),
+  recorded: optional(Schema.Boolean, "Whether it is recorded from its start, until its end. Default false."),
+  locked: optional(
+    Schema.Boolean,
+    "Whether nobody can be invited, and nobody but the host can join. Default false."
+  ),
+  capacity: optional(Schema.Natural, "How many people it has room for. Default 1000.")
+}).annotate({ identifier: "MeetingOptions", description: "A meeting." })
 
 /**
  * An initial meeting.
  *
  * **Details**
  *
- * The host is a participant without being listed, and has joined unless a listed status says otherwise. By default a meeting has no host, is in progress, and was reserved by the
- * app, not by an owner.
+ * The host is a participant without being listed, and has joined unless a listed status says otherwise. By default a meeting
+ * has no host, is in progress, and was reserved by the app, not by an owner. Times are in milliseconds since 1970.
  *
  * @category models
  */
-export interface MeetingOptions {
-  readonly id: string
-  readonly host?: UserInput | undefined
-  readonly participants?: ReadonlyArray<UserInput | ParticipantOptions> | undefined
-  readonly topic?: string | undefined
-  readonly meetingNo?: string | undefined
-  /** Default: `"ended"` if there is an `endedAt`, else `"in_progress"`. */
-  readonly status?: MeetingStatus | undefined
-  readonly owner?: UserInput | undefined
-  /** The key of its tenant. Default: the first tenant of the app. */
-  readonly tenant?: string | undefined
-  /** In milliseconds since 1970. Default: now. */
-  readonly startedAt?: number | undefined
-  /** In milliseconds since 1970. Default, for a meeting that has ended: now. */
-  readonly endedAt?: number | undefined
-  /**
-   * Whether it was reserved by the API, not in the calendar or by starting it. Otherwise only `all_meeting_started` and
-   * `all_meeting_ended` are pushed, and what users subscribed to. Default `true`, unless there is a `calendarEventId`.
-   */
-  readonly apiReserved?: boolean | undefined
-  /** The reservation that it belongs to: it has its number, topic and owner, and records by itself if that says so. */
-  readonly reserveId?: string | undefined
-  /** The event of the calendar that it belongs to. Default: none. */
-  readonly calendarEventId?: string | undefined
-  /** Whether it is recorded from its start, until its end. Default `false`. */
-  readonly recorded?: boolean | undefined
-  /** Whether nobody can be invited, and nobody but the host can join. Default `false`. */
-  readonly locked?: boolean | undefined
-  /** How many people it has room for. Default 1000. */
-  readonly capacity?: number | undefined
-}
+export type MeetingOptions = typeof MeetingOptions.Type
 
 export const make = (options: MeetingOptions, directory: Directory, home: string, now: number): Meeting => {
   const startedAt = options.startedAt ?? now

@@ -1,12 +1,40 @@
-import type * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
 import type { EndpointRow } from "./EndpointRow.ts"
-import type { ConnectionFaultRule, EventFaultRule } from "./EventFault.ts"
-import type { FaultRule } from "./Fault.ts"
-import type { LongConnectionOptions } from "./LongConnections.ts"
-import type { WebhookOptions } from "./Push.ts"
-import type { Rival } from "./Rival.ts"
-import type { ScheduledChange } from "./ScheduledChange.ts"
-import type { WorldOptions } from "./World.ts"
+import { ConnectionFaultRule, EventFaultRule } from "./EventFault.ts"
+import { FaultRule } from "./Fault.ts"
+import { durationInput, optional } from "./field.ts"
+import { LongConnectionOptions } from "./LongConnections.ts"
+import { WebhookConfig, type WebhookOptions } from "./Push.ts"
+import { Rival } from "./Rival.ts"
+import { ScheduledChange } from "./ScheduledChange.ts"
+import { WorldOptions } from "./World.ts"
+
+/** The options that are data. */
+export const OptionsData = Schema.Struct({
+  ...WorldOptions.fields,
+  faults: optional(Schema.Array(FaultRule), "Failures of requests. Default: none."),
+  rivals: optional(Schema.Array(Rival), "People who move the host while the client is at work. Default: none."),
+  schedule: optional(
+    Schema.Array(ScheduledChange),
+    "Meetings that start and end, and people who join and leave, by the clock. Default: none."
+  ),
+  webhook: optional(WebhookConfig, "Where events and the tickets of store apps are pushed. Default: nowhere."),
+  longConnection: optional(LongConnectionOptions, "How long connections behave."),
+  eventFaults: optional(Schema.Array(EventFaultRule), "Failures of attempts to push an event. Default: none."),
+  connectionFaults: optional(
+    Schema.Array(ConnectionFaultRule),
+    "Failures of attempts to open a long connection. Default: none."
+  ),
+  rateLimits: optional(
+    Schema.Boolean,
+    "Whether each endpoint is limited as documented, per app and tenant. Default false."
+  ),
+  latency: optional(
+    durationInput(
+      "The round-trip time of every request. Half of it passes before the request is executed. Default zero."
+    )
+  )
+})
 
 /**
  * The initial state of a simulated Feishu, and what happens to its requests.
@@ -16,24 +44,17 @@ import type { WorldOptions } from "./World.ts"
  * A user is an open id (`"ou_alice"`), an open-id user of the client, or a record with all three ids. `ou_alice` alone has
  * the union id `on_alice`, the user id and the name `alice`, and the user type 1.
  *
- * `Name` are the names of `endpoints`, and `R` the services that their handlers use.
+ * `Config` is the part of it that a file can have, with a description of each field. `Name` are the names of `endpoints`, and
+ * `R` the services that their handlers use.
  *
  * @category models
  */
-export interface Options<Name extends string = never, R = never> extends WorldOptions {
+export interface Options<Name extends string = never, R = never>
+  extends Omit<Schema.Struct.Type<typeof OptionsData.fields>, "faults" | "webhook">
+{
   /** Endpoints beside those of the simulator, made by `endpoint`. */
   readonly endpoints?: ReadonlyArray<EndpointRow<Name, R>> | undefined
   readonly faults?: ReadonlyArray<FaultRule<NoInfer<Name>>> | undefined
-  readonly rivals?: ReadonlyArray<Rival> | undefined
-  /** Meetings that start and end, and people who join and leave, by the clock. Default: none. */
-  readonly schedule?: ReadonlyArray<ScheduledChange> | undefined
   /** Where events and the tickets of store apps are pushed. Default: nowhere. */
   readonly webhook?: WebhookOptions | undefined
-  readonly longConnection?: LongConnectionOptions | undefined
-  readonly eventFaults?: ReadonlyArray<EventFaultRule> | undefined
-  readonly connectionFaults?: ReadonlyArray<ConnectionFaultRule> | undefined
-  /** Limits each endpoint as documented, per app and tenant: see `limits` of `EndpointOptions`. Default `false`. */
-  readonly rateLimits?: boolean | undefined
-  /** The round-trip time of every request. Half of it passes before the request is executed. Default zero. */
-  readonly latency?: Duration.Input | undefined
 }

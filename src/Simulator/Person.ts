@@ -1,4 +1,6 @@
-import { type Directory, same, type User, type UserInput } from "./User.ts"
+import * as Schema from "effect/Schema"
+import { optional } from "./field.ts"
+import { type Directory, same, type User, UserInput } from "./User.ts"
 
 /**
  * The state of a person's account.
@@ -10,22 +12,33 @@ export type PersonStatus = "active" | "frozen" | "resigned" | "unactivated"
 /**
  * A person in the contacts.
  *
+ * @category schemas
+ */
+export const PersonOptions = Schema.Struct({
+  user: UserInput,
+  email: optional(Schema.String, "The address."),
+  mobile: optional(
+    Schema.String,
+    "The mobile number: without +86 in mainland China, with + and the country code elsewhere."
+  ),
+  visible: optional(Schema.Boolean, "Whether the app's contact range has the person. Default true."),
+  busy: optional(Schema.Boolean, "Whether the person is in another call, and cannot be invited. Default false."),
+  subscribed: optional(
+    Schema.Boolean,
+    "Whether the person subscribed to the participant_meeting events of the own meetings. Default false."
+  ),
+  status: optional(
+    Schema.Literals(["active", "frozen", "resigned", "unactivated"]),
+    "The state of the account. Default \"active\"."
+  )
+}).annotate({ identifier: "PersonOptions", description: "A person in the contacts." })
+
+/**
+ * A person in the contacts.
+ *
  * @category models
  */
-export interface PersonOptions {
-  readonly user: UserInput
-  readonly email?: string | undefined
-  /** Without `+86` in mainland China, with `+` and the country code elsewhere. */
-  readonly mobile?: string | undefined
-  /** Whether the app's contact range has the person. Default `true`. */
-  readonly visible?: boolean | undefined
-  /** Whether the person is in another call, and cannot be invited. Default `false`. */
-  readonly busy?: boolean | undefined
-  /** Whether the person subscribed to the `participant_meeting` events of the own meetings. Default `false`. */
-  readonly subscribed?: boolean | undefined
-  /** Default `"active"`. */
-  readonly status?: PersonStatus | undefined
-}
+export type PersonOptions = typeof PersonOptions.Type
 
 export interface Person {
   readonly user: User

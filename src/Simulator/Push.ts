@@ -4,11 +4,12 @@ import * as Effect from "effect/Effect"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as App from "./App.ts"
 import { parseJson } from "./ArrivedRequest.ts"
 import type { EventFault } from "./EventFault.ts"
+import { durationInput, optional, redacted, reveal, secret } from "./field.ts"
 import type { Plan } from "./Plan.ts"
 import type { PushedEvent } from "./PushedEvent.ts"
 import * as SignedRequest from "./SignedRequest.ts"
@@ -24,20 +25,27 @@ export type Deliver = (
 ) => Effect.Effect<HttpClientResponse.HttpClientResponse, unknown>
 
 /**
+ * The webhook to which events are pushed, as data.
+ *
+ * @category schemas
+ */
+export const WebhookConfig = Schema.Struct({
+  url: Schema.NonEmptyString.annotateKey({ description: "Where events are posted." }),
+  encryptKey: optional(secret("If set, every push is encrypted and signed with it.")),
+  verificationToken: optional(secret("The token in every push. Default \"simulated-verification-token\".")),
+  resendDelay: optional(
+    durationInput("The time between app_ticket/resend and the push. Default zero; two minutes have been observed.")
+  )
+}).annotate({ identifier: "Webhook", description: "The webhook to which events are pushed." })
+
+/**
  * The webhook to which events are pushed.
  *
  * @category models
  */
-export interface WebhookOptions {
-  readonly url: string
-  /** If set, every push is encrypted and signed with it. */
-  readonly encryptKey?: string | Redacted.Redacted | undefined
-  /** The `token` in every push. Default `"simulated-verification-token"`. */
-  readonly verificationToken?: string | Redacted.Redacted | undefined
+export interface WebhookOptions extends Schema.Struct.Type<typeof WebhookConfig.fields> {
   /** Sends pushes. Default: the `HttpClient` in the context of the layer, if there is one. */
   readonly deliver?: Deliver | undefined
-  /** The time between `app_ticket/resend` and the push. Default zero; two minutes have been observed. */
-  readonly resendDelay?: Duration.Input | undefined
 }
 
 /**
@@ -103,8 +111,8 @@ export const make = Effect.fnUntraced(function*(
   let events = 0
 
   const url = webhook?.url ?? "http://localhost/webhook/event"
-  const key = webhook?.encryptKey === undefined ? undefined : App.redacted(webhook.encryptKey)
-  const token = App.reveal(webhook?.verificationToken ?? "simulated-verification-token")
+  const key = webhook?.encryptKey === undefined ? undefined : redacted(webhook.encryptKey)
+  const token = reveal(webhook?.verificationToken ?? "simulated-verification-token")
 
   const open = (type: string, uuid: string | undefined, via: PushRecord["via"] = "webhook"): Attempts => {
     const attempts: Attempts = []
@@ -216,7 +224,7 @@ export const make = Effect.fnUntraced(function*(
     },
     ticketEvent: Effect.fnUntraced(function*(options) {
       const given = options.encryptKey === undefined ? key : options.encryptKey ?? undefined
-      const used = given === undefined ? undefined : App.redacted(given)
+      const used = given === undefined ? undefined : redacted(given)
       const json = yield* ticketJson({ ...options, uuid: options.uuid ?? nextUuid() })
       return yield* wrap.request(url, yield* wrap.body(json, used), used)
     }),

@@ -1,6 +1,8 @@
+import * as Schema from "effect/Schema"
 import type { JsonObject } from "./ArrivedRequest.ts"
+import { optional, Time } from "./field.ts"
 import type { MeetingOptions } from "./Meeting.ts"
-import type { Directory, User, UserInput } from "./User.ts"
+import { type Directory, type User, UserInput } from "./User.ts"
 
 /**
  * A reservation. Times are in milliseconds since 1970.
@@ -24,21 +26,24 @@ export interface Reserve {
 /**
  * A reservation of the app.
  *
+ * @category schemas
+ */
+export const ReserveOptions = Schema.Struct({
+  owner: UserInput,
+  id: optional(Schema.NonEmptyString, "Default: counted from \"7000000000000000001\"."),
+  meetingNo: optional(Schema.String, "The number of its meeting. Default: counted from \"900000001\"."),
+  topic: optional(Schema.String, "The topic of its meeting."),
+  endsAt: optional(Time, "When it ends, in milliseconds since 1970. Default: in 30 days."),
+  autoRecord: optional(Schema.Boolean, "Whether the meeting is recorded from its start. Default false."),
+  hosts: optional(Schema.Array(UserInput), "Who can be the host.")
+}).annotate({ identifier: "ReserveOptions", description: "A reservation, made by the app." })
+
+/**
+ * A reservation of the app.
+ *
  * @category models
  */
-export interface ReserveOptions {
-  readonly owner: UserInput
-  /** Default: counted from `"7000000000000000001"`. */
-  readonly id?: string | undefined
-  /** Default: counted from `"900000001"`. */
-  readonly meetingNo?: string | undefined
-  readonly topic?: string | undefined
-  /** In milliseconds since 1970. Default: in 30 days. */
-  readonly endsAt?: number | undefined
-  /** Whether the meeting is recorded from its start. Default `false`. */
-  readonly autoRecord?: boolean | undefined
-  readonly hosts?: ReadonlyArray<UserInput> | undefined
-}
+export type ReserveOptions = typeof ReserveOptions.Type
 
 /** Documented: how far ahead the end can be. */
 export const longestMillis = 30 * 86_400_000

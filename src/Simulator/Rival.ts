@@ -1,5 +1,5 @@
 import * as Schema from "effect/Schema"
-import { Millis, Nth } from "./bounded.ts"
+import { Millis, Nth, tagged } from "./bounded.ts"
 import { UserInput } from "./User.ts"
 
 const move = { host: UserInput, meetingId: Schema.optionalKey(Schema.String) }
@@ -18,7 +18,10 @@ const move = { host: UserInput, meetingId: Schema.optionalKey(Schema.String) }
  *
  * @category schemas
  */
-export const Rival = Schema.TaggedUnion({
+export const Rival = tagged({
+  identifier: "Rival",
+  description: "A person who moves the host while the client is at work."
+}, {
   BeforeSwap: { nth: Nth, ...move },
   AfterSwap: { nth: Nth, ...move },
   At: { millis: Millis, ...move }

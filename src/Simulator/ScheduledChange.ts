@@ -1,11 +1,16 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { between, Millis } from "./bounded.ts"
+import { between, Millis, tagged } from "./bounded.ts"
 import type * as Controls from "./controls.ts"
 import { UserInput } from "./User.ts"
 import type { World } from "./World.ts"
 
-const when = { millis: Millis, everyMillis: Schema.optionalKey(between(1_000, 3_600_000)) }
+const when = {
+  millis: Millis,
+  everyMillis: Schema.optionalKey(
+    between(1_000, 3_600_000).annotate({ description: "Again and again after so many milliseconds." })
+  )
+}
 const inMeeting = { ...when, meetingId: Schema.optionalKey(Schema.String) }
 
 /**
@@ -34,7 +39,10 @@ const inMeeting = { ...when, meetingId: Schema.optionalKey(Schema.String) }
  *
  * @category schemas
  */
-export const ScheduledChange = Schema.TaggedUnion({
+export const ScheduledChange = tagged({
+  identifier: "ScheduledChange",
+  description: "A change of a meeting by the clock."
+}, {
   Start: {
     ...when,
     meetingId: Schema.String,

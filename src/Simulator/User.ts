@@ -61,7 +61,11 @@ export const UserInput = Schema.Union([
     tenant: Schema.optionalKey(Schema.String),
     name: Schema.optionalKey(Schema.String)
   })
-])
+]).annotate({
+  identifier: "UserInput",
+  description: "A user: an open id such as \"ou_alice\", or an object with more ids.",
+  message: "Expected a user: an open id such as \"ou_alice\", or an object with an openId"
+})
 
 /**
  * A reference to a user.

@@ -1,8 +1,10 @@
 import type * as Digest from "effect/crypto/Digest"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import * as App from "./App.ts"
 import * as Behavior from "./Behavior.ts"
+import { optional, reveal } from "./field.ts"
 import type { LongConnections } from "./LongConnections.ts"
 import * as Meeting from "./Meeting.ts"
 import * as Person from "./Person.ts"
@@ -12,25 +14,38 @@ import * as Sessions from "./Sessions.ts"
 import * as Subscriptions from "./Subscriptions.ts"
 import { makeTickets, type Tickets } from "./Tickets.ts"
 import * as Tokens from "./Tokens.ts"
-import { type Directory, makeDirectory, type User, type UserInput } from "./User.ts"
+import { type Directory, makeDirectory, type User, UserInput } from "./User.ts"
+
+/**
+ * The apps, the meetings and the behavior of a simulated Feishu.
+ *
+ * @category schemas
+ */
+export const WorldOptions = Schema.Struct({
+  ...Behavior.BehaviorOptions.fields,
+  app: optional(
+    App.AppOptions,
+    "The app. Default: \"cli_0123456789abcdef\" with the secret \"simulator-demo-secret\"."
+  ),
+  otherApps: optional(Schema.Array(App.AppOptions), "More apps, each with its own tokens."),
+  meetings: optional(Schema.Array(Meeting.MeetingOptions), "The meetings. Default: none."),
+  reserves: optional(Schema.Array(Reserve.ReserveOptions), "The reservations. Default: none."),
+  people: optional(
+    Schema.Array(Person.PersonOptions),
+    "The people in the contacts. Users who are named elsewhere are in them, too, without an address."
+  ),
+  login: optional(
+    Schema.Struct({ user: UserInput }),
+    "The user who is logged in in every browser and consents to every login. Default: none."
+  )
+})
 
 /**
  * The apps, the meetings and the behavior of a simulated Feishu.
  *
  * @category models
  */
-export interface WorldOptions extends Behavior.BehaviorOptions {
-  /** Default `defaultApp`. */
-  readonly app?: App.AppOptions | undefined
-  /** More apps, each with its own tokens. */
-  readonly otherApps?: ReadonlyArray<App.AppOptions> | undefined
-  readonly meetings?: ReadonlyArray<Meeting.MeetingOptions> | undefined
-  readonly reserves?: ReadonlyArray<Reserve.ReserveOptions> | undefined
-  /** The people in the contacts. Users who are named elsewhere are in them, too, without an address. */
-  readonly people?: ReadonlyArray<Person.PersonOptions> | undefined
-  /** The user who is logged in in every browser and consents to every login. Default: none. */
-  readonly login?: { readonly user: UserInput } | undefined
-}
+export interface WorldOptions extends Schema.Struct.Type<typeof WorldOptions.fields> {}
 
 /**
  * A change of the host that was applied.
@@ -91,7 +106,7 @@ export const make = (
   const directory = makeDirectory(home)
   const tickets = makeTickets()
   for (const { appId, ticket } of [main, ...others]) {
-    if (ticket !== undefined) tickets.add(appId, App.reveal(ticket))
+    if (ticket !== undefined) tickets.add(appId, reveal(ticket))
   }
   const people = (options.people ?? []).map((person) => Person.make(person, directory))
   const subscriptions = Subscriptions.make()
