@@ -5,143 +5,109 @@ import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { createServer } from "node:http"
 import * as Simulator from "../Simulator.ts"
 import * as Durations from "./duration.ts"
+import { introduction, world } from "./introduction.ts"
+import { npmGone } from "./npmGone.ts"
+import * as RequestLines from "./requestLines.ts"
 
-const isLoopback = (host: string) => host === "localhost" || host === "::1" || host.startsWith("127.")
+interface Place {
+  readonly host: string
+  readonly port: number
+}
 
-const meetingId = "6911188411932033028"
-const meetingNo = "123456789"
-const store = { appId: "cli_simulator_store", appSecret: "simulator-store-secret", ticket: "simulated-ticket" }
-
-const introduction = Effect.fnUntraced(function*(host: string) {
-  const simulator = yield* Simulator.Simulator
-  const id = Simulator.defaultApp.appId
-  const secret = Redacted.value(Simulator.defaultApp.appSecret)
-  const token = Redacted.value(yield* simulator.userToken("ou_alice", { expiresIn: Duration.days(1) }))
-  const base = yield* HttpServer.addressFormattedWith(Effect.succeed)
-  const open = `${base}/open-apis`
-  const json = "-H 'Content-Type: application/json'"
-  const curl = (url: string, body: object) => `curl -sS ${url} ${json} -d '${JSON.stringify(body)}'`
-  const client = { client_id: id, client_secret: secret }
-
-  const login = `${open}/authen/v1/authorize?${new URLSearchParams({
-    client_id: id,
-    response_type: "code",
-    redirect_uri: "http://127.0.0.1:8788/callback",
-    scope: "offline_access"
-  })}`
-  // The shell expands its variables between the quotes of the body.
-  const exchange = curl(`${open}/authen/v2/oauth/token`, {
-    grant_type: "authorization_code",
-    ...client,
-    code: "'$code'"
-  })
-  const refresh = curl(`${open}/authen/v2/oauth/token`, {
-    grant_type: "refresh_token",
-    ...client,
-    refresh_token: "'$refresh'"
-  })
-  const swap = JSON.stringify({
-    host_user: { id: "ou_bob", user_type: 1 },
-    old_host_user: { id: "ou_alice", user_type: 1 }
-  })
-  return `A simulated Feishu is listening. ${
-    isLoopback(host) ? "It is reachable from this machine only." : `It is reachable from other machines, at ${host}.`
-  }
-
-Base URL     ${base}
-App id       ${id}
-App secret   ${secret}
-Meeting      ${meetingId} (number ${meetingNo})
-Users        ou_alice (the host, logged in in every browser), ou_bob, ou_carol (alice@example.com, …)
-Events       by long connection, also of the official SDKs: ou_dave joins or leaves every ten seconds
-User token   ${token} (ou_alice)
-
-Get a tenant token:
-${curl(`${open}/auth/v3/tenant_access_token/internal`, { app_id: id, app_secret: secret })}
-
-Show the meeting (its host is "host_user"):
-curl -sS ${open}/vc/v1/meetings/${meetingId} -H 'Authorization: Bearer ${token}'
-
-Make ou_bob the host, as ou_alice (it works once: then ou_alice is not the host):
-curl -sS -X PATCH ${open}/vc/v1/meetings/${meetingId}/set_host -H 'Authorization: Bearer ${token}' ${json} -d '${swap}'
-
-Log in as ou_alice, exchange the code for tokens, and refresh them (a code and a refresh token work once):
-code=$(curl -sS -o /dev/null -w '%{redirect_url}' '${login}' | sed 's/.*code=//')
-pair=$(${exchange}); echo "$pair"
-refresh=$(echo "$pair" | sed 's/.*"refresh_token":"\\([^"]*\\).*/\\1/'); ${refresh}
-
-Show the user of the token:
-curl -sS ${open}/authen/v1/user_info -H 'Authorization: Bearer ${token}'
-
-Get a tenant token by OAuth v3:
-${curl(`${base}/oauth/v3/token`, { grant_type: "client_credentials", ...client })}
-
-Get an app token, for this app and for a store app with a ticket:
-${curl(`${open}/auth/v3/app_access_token/internal`, { app_id: id, app_secret: secret })}
-${
-    curl(`${open}/auth/v3/app_access_token`, {
-      app_id: store.appId,
-      app_secret: store.appSecret,
-      app_ticket: store.ticket
-    })
-  }
-
-Get the address of a long connection (the official SDKs do, with "domain" set to the base URL):
-${curl(`${base}/callback/ws/endpoint`, { AppID: id, AppSecret: secret })}
-`
-})
-
-const codeOf = (cause: unknown): string | undefined =>
+const codeIn = (cause: unknown): string | undefined =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined
 
-const serve = Effect.fnUntraced(function*(host: string, port: number, lifetime: Option.Option<Duration.Duration>) {
-  const feishu = Simulator.layerServer({
-    meetings: [{ id: meetingId, meetingNo, host: "ou_alice", participants: ["ou_bob", "ou_carol"] }],
-    people: ["alice", "bob", "carol"].map((name) => ({ user: `ou_${name}`, email: `${name}@example.com` })),
-    otherApps: [{ ...store, type: "store" }],
-    login: { user: "ou_alice" },
-    // So that there are events.
-    schedule: [
-      { _tag: "Join", millis: 10_000, everyMillis: 20_000, user: "ou_dave" },
-      { _tag: "Leave", millis: 20_000, everyMillis: 20_000, user: "ou_dave" }
-    ]
-  }).pipe(
-    Layer.provideMerge(NodeHttpServer.layer(createServer, {
-      port,
-      host,
-      gracefulShutdownTimeout: "1 second"
-    }))
+const cannotListen = (cause: unknown, { host, port }: Place): string => {
+  const code = codeIn(cause)
+  switch (code) {
+    case "EADDRINUSE":
+      return `Port ${port} is in use. Choose another with --port, or 0 for a free one.`
+    case "EACCES":
+      return `Port ${port} is not open to this user. Choose one above 1023 with --port, or 0 for a free one.`
+    case "EADDRNOTAVAIL":
+      return `${host} is not an address of this machine. Choose another with --host.`
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return `The host ${host} is not known. Give an address of this machine with --host.`
+    default:
+      return `Cannot listen on port ${port} of ${host}: ${code ?? String(cause)}.`
+  }
+}
+
+/** Where a client on this machine reaches the server. */
+const baseUrlOf = ({ address }: HttpServer.HttpServer["Service"]): string =>
+  HttpServer.formatAddress(
+    NetAddress.isInetAddress(address) && NetAddress.isUnspecified(address.address)
+      ? NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, address.port)
+      : address
   )
-  const run = Effect.gen(function*() {
-    yield* Console.log(yield* introduction(host))
-    if (Option.isNone(lifetime)) {
-      yield* Console.log("It runs until you press Ctrl-C.")
-      return yield* Effect.never
-    }
-    const length = Duration.format(lifetime.value)
-    yield* Console.log(`It stops after ${length}, or when you press Ctrl-C.`)
-    yield* Effect.sleep(lifetime.value)
-    yield* Console.log(`The simulator has stopped after ${length}.`)
-  })
-  yield* Effect.provide(run, feishu).pipe(
-    Effect.catchTag("ServeError", ({ cause }) =>
-      Effect.fail(
-        new CliError.UserError({
-          cause,
-          userMessage: codeOf(cause) === "EADDRINUSE"
-            ? `Port ${port} is in use. Choose another with --port, or 0 for a free one.`
-            : `Cannot listen on port ${port}: ${codeOf(cause) ?? String(cause)}.`
-        })
+
+const isLocal = ({ address }: HttpServer.HttpServer["Service"]): boolean =>
+  !NetAddress.isInetAddress(address) || NetAddress.isLoopback(address.address)
+
+const listen = (place: Place) =>
+  NodeHttpServer.layer(createServer, { ...place, gracefulShutdownTimeout: "1 second" }).pipe(
+    Layer.catchTag("ServeError", ({ cause }) =>
+      Layer.effect(
+        HttpServer.HttpServer,
+        Effect.fail(new CliError.UserError({ cause, userMessage: cannotListen(cause, place) }))
       ))
   )
-})
+
+/** A server that was told to stop has not failed. It does not wait for clients that keep their connection. */
+const end = Effect.sync(() => process.exit(0))
+
+const run = (place: Place, { json, lifetime, quiet }: {
+  readonly json: boolean
+  readonly quiet: boolean
+  readonly lifetime: Option.Option<Duration.Duration>
+}) => {
+  const say = json ? Console.error : Console.log
+
+  const ready = Effect.gen(function*() {
+    const server = yield* HttpServer.HttpServer
+    const url = baseUrlOf(server)
+    if (json) {
+      const { appId, appSecret } = Simulator.defaultApp
+      return yield* Console.log(JSON.stringify({ url, appId, appSecret: Redacted.value(appSecret), pid: process.pid }))
+    }
+    const reach = isLocal(server) ? "It is reachable from this machine only." : `It is reachable from other machines.`
+    yield* Console.log(`A simulated Feishu is listening. ${reach}\n\n${yield* introduction(url)}`)
+    const until = Option.match(lifetime, {
+      onNone: () => "",
+      onSome: (length) => ` after ${Duration.format(length)}, or`
+    })
+    yield* Console.log(`It stops${until} when you press Ctrl-C.`)
+  })
+
+  const stopped = Effect.raceFirst(
+    Option.match(lifetime, {
+      onNone: () => Effect.never,
+      onSome: (length) => Effect.as(Effect.sleep(length), `The simulator has stopped after ${Duration.format(length)}.`)
+    }),
+    Effect.as(npmGone, "The simulator has stopped, because npm has ended.")
+  )
+
+  // A program that has read the first line may close the pipe: the simulator goes on.
+  process.stdout.on("error", () => {})
+  const http = listen(place)
+  return Effect.andThen(ready, Effect.flatMap(stopped, say)).pipe(
+    Effect.provide(Layer.provideMerge(
+      Simulator.layerServer(world),
+      quiet || json ? http : Layer.provideMerge(RequestLines.layer, http)
+    )),
+    Effect.onExit((exit) => Exit.isSuccess(exit) || Exit.hasInterrupts(exit) ? end : Effect.void)
+  )
+}
 
 export const simulator = Command.make("simulator", {
   port: Flag.Int("port").pipe(
@@ -158,7 +124,15 @@ export const simulator = Command.make("simulator", {
     Flag.filterMap(Durations.parse, () => "a duration with its unit, such as 90s, 30m or \"2 hours\""),
     Flag.optional,
     Flag.withDescription("how long to run, such as 90s, 30m or \"2 hours\"; without it until it is stopped")
+  ),
+  json: Flag.Boolean("json").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("for programs: print one line of JSON when it is ready, and no requests")
+  ),
+  quiet: Flag.Boolean("quiet").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("print no requests")
   )
-}, (flags) => serve(flags.host, flags.port, flags.lifetime)).pipe(
+}, ({ host, port, ...options }) => run({ host, port }, options)).pipe(
   Command.withDescription("Starts a simulated Feishu.")
 )

@@ -1,0 +1,76 @@
+import * as Clock from "effect/Clock"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as HttpMiddleware from "effect/http/HttpMiddleware"
+import * as HttpServer from "effect/http/HttpServer"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import { styleText } from "node:util"
+
+const timeOfDay = new Intl.DateTimeFormat("en-GB", {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  fractionalSecondDigits: 3
+})
+
+const codeIn = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ code: Schema.Int })))
+
+/** The `code` of the envelope, if the body is one. */
+const codeOf = ({ body }: HttpServerResponse.HttpServerResponse): string =>
+  body._tag !== "Uint8Array" || !body.contentType.startsWith("application/json")
+    ? "-"
+    : Option.match(codeIn(body.text), {
+      onNone: () => "-",
+      onSome: ({ code }) => String(code)
+    })
+
+/** A request whose connection was lost has no response. */
+const lineOf = (
+  { method, originalUrl }: HttpServerRequest.HttpServerRequest,
+  response: HttpServerResponse.HttpServerResponse | undefined,
+  arrived: number,
+  now: number
+): string => {
+  const [status, code] = response === undefined ? ["lost", "-"] : [String(response.status), codeOf(response)]
+  const style = response === undefined || response.status >= 500 ? "red" : response.status >= 400 ? "yellow" : "reset"
+  // As a URL it has no control characters, and a query may contain secrets.
+  const path = URL.parse(originalUrl, "http://localhost")?.pathname ?? "-"
+  const columns = [
+    timeOfDay.format(arrived),
+    method.padEnd(6),
+    status.padEnd(4),
+    code.padStart(8),
+    `${String(now - arrived).padStart(5)} ms`,
+    path
+  ]
+  return styleText(style, columns.join("  "))
+}
+
+/** Prints a line for each request to the server: time, method, status, code, duration, path. */
+export const layer: Layer.Layer<HttpServer.HttpServer, never, HttpServer.HttpServer> = Layer.effect(
+  HttpServer.HttpServer,
+  Effect.gen(function*() {
+    const server = yield* HttpServer.HttpServer
+    const lines = yield* Queue.unbounded<string>()
+    // What came meanwhile is printed at once.
+    yield* Effect.forkScoped(
+      Effect.forever(Effect.flatMap(Queue.takeAll(lines), (lines) => Console.log(lines.join("\n"))))
+    )
+    const logged = HttpMiddleware.make((app) =>
+      Effect.flatMap(Clock.currentTimeMillis, (arrived) =>
+        Effect.onExit(app, (exit) =>
+          Effect.map(
+            Effect.zip(HttpServerRequest.HttpServerRequest, Clock.currentTimeMillis),
+            ([request, now]) =>
+              Queue.offerUnsafe(lines, lineOf(request, Exit.isSuccess(exit) ? exit.value : undefined, arrived, now))
+          )))
+    )
+    return HttpServer.make({ address: server.address, serve: (app) => server.serve(app, logged) })
+  })
+)

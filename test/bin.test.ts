@@ -1,0 +1,247 @@
+/**
+ * The published command: installed from the tarball, without `effect` or any other package beside it.
+ */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import * as fs from "node:fs"
+import { createServer } from "node:http"
+import * as path from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { makeTemporary, pack, runIn } from "./fixtures/packed.ts"
+
+const { engines } = JSON.parse(fs.readFileSync(new URL("../package.json", import.meta.url), "utf8"))
+const temporary = makeTemporary()
+const folder = path.join(temporary, "empty")
+const installed = path.join(folder, "node_modules/effect-lark-meetings")
+const launcher = path.join(installed, "dist/cli/launcher.cjs")
+const started: Array<ChildProcess> = []
+
+beforeAll(() => {
+  const tarball = pack(temporary)
+  fs.mkdirSync(folder)
+  fs.writeFileSync(path.join(folder, "package.json"), "{}")
+  runIn(temporary)(folder, "npm", "install", "--offline", "--legacy-peer-deps", "--no-audit", "--no-fund", tarball)
+}, 300_000)
+
+afterAll(() => {
+  for (const child of started) child.kill("SIGKILL")
+  fs.rmSync(temporary, { recursive: true, force: true })
+})
+
+const environment = {
+  PATH: `${path.dirname(process.execPath)}:${process.env["PATH"]}`,
+  npm_config_cache: path.join(temporary, "cache"),
+  // The cache of compiled code of this suite.
+  NODE_COMPILE_CACHE: path.join(temporary, "compiled"),
+  NO_COLOR: "1"
+}
+
+interface Started {
+  readonly child: ChildProcess
+  /** Its output, once that matches. */
+  readonly printed: (awaited: RegExp) => Promise<string>
+  readonly ended: Promise<{ readonly stdout: string; readonly stderr: string; readonly code: number | null }>
+}
+
+const start = (command: string, ...args: ReadonlyArray<string>): Started => {
+  const child = spawn(command, args, { cwd: folder, env: environment, stdio: ["ignore", "pipe", "pipe"] })
+  started.push(child)
+  let [stdout, stderr] = ["", ""]
+  child.stdout.on("data", (data) => stdout += `${data}`)
+  child.stderr.on("data", (data) => stderr += `${data}`)
+  const ended = once(child, "close").then(([code]) => ({ stdout, stderr, code }))
+  return {
+    child,
+    ended,
+    printed: (awaited) =>
+      new Promise((resolve, reject) => {
+        const check = () => awaited.test(stdout) && resolve(stdout)
+        child.stdout.on("data", check)
+        check()
+        void ended.then((end) => reject(new Error(`It ended before it printed ${awaited}: ${JSON.stringify(end)}`)))
+      })
+  }
+}
+
+const simulator = (...args: ReadonlyArray<string>) =>
+  start(process.execPath, launcher, "simulator", ...(args.includes("--port") ? [] : ["--port", "0"]), ...args)
+
+const ready = async ({ printed }: Started) =>
+  JSON.parse(await printed(/\n/)) as {
+    readonly url: string
+    readonly appId: string
+    readonly appSecret: string
+    readonly pid: number
+  }
+
+/** The base URL in the introduction. */
+const introduced = async ({ printed }: Started): Promise<string> => /http\S+/.exec(await printed(/Ctrl-C/))?.[0] ?? ""
+
+const post = (url: string, body: object) =>
+  fetch(url, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } })
+
+const isReachable = (url: string) => fetch(url).then(() => true, () => false)
+
+const until = async (isSo: () => Promise<boolean>) => {
+  while (!await isSo()) await new Promise((resolve) => setTimeout(resolve, 50))
+}
+
+describe("the package", () => {
+  it("has the command in one file of at most 700 kB", () => {
+    expect(fs.statSync(path.join(installed, "dist/cli/main.cjs")).size).toBeLessThanOrEqual(700_000)
+    expect(fs.readdirSync(path.join(folder, "node_modules")).filter((name) => !name.startsWith("."))).toEqual([
+      "effect-lark-meetings"
+    ])
+  })
+
+  it("repeats the licences of what is in that file", () => {
+    const licences = fs.readFileSync(path.join(installed, "dist/cli/LICENSES.txt"), "utf8")
+    for (const name of ["effect", "@effect/platform-node", "ws"]) {
+      expect(licences).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\(MIT\\)$`, "m"))
+    }
+    expect(licences.match(/Permission is hereby granted/g)?.length).toBe(licences.match(/\(MIT\)$/gm)?.length)
+  })
+})
+
+describe("the simulator of the command", () => {
+  it("prints one line of JSON when it is ready, and nothing else until it is stopped", async () => {
+    const process = simulator("--json")
+    const { appId, appSecret, pid, url } = await ready(process)
+    const reply = await post(`${url}/open-apis/auth/v3/tenant_access_token/internal`, {
+      app_id: appId,
+      app_secret: appSecret
+    })
+    expect(await reply.json()).toMatchObject({ code: 0, tenant_access_token: expect.any(String) })
+    expect(pid).toBe(process.child.pid)
+    process.child.kill("SIGTERM")
+    const { code, stderr, stdout } = await process.ended
+    expect([stdout.split("\n").length, stderr, code]).toEqual([2, "", 0])
+  })
+
+  it("is ready within 1.5 seconds", async () => {
+    const times: Array<number> = []
+    for (let round = 0; round < 3; round++) {
+      const begun = performance.now()
+      const process = simulator("--json")
+      await ready(process)
+      times.push(performance.now() - begun)
+      process.child.kill()
+      await process.ended
+    }
+    // Others on this machine may have slowed down one or the other.
+    expect(Math.min(...times)).toBeLessThan(1500)
+  })
+
+  it("prints a line for each request, and none of the secrets in it", async () => {
+    const process = simulator()
+    const url = await introduced(process)
+    await fetch(`${url}/open-apis/vc/v1/meetings/6911188411932033028`)
+    await fetch(`${url}/open-apis/authen/v1/authorize?state=secret`)
+    const lines = (await process.printed(/\/authorize\n/)).trim().split("\n").slice(-2)
+    expect(lines.map((line) => line.replaceAll(/^\d\d:\d\d:\d\d\.\d\d\d|\d+ ms/g, "…").split(/ +/))).toEqual([
+      ["…", "GET", "400", "99991661", "…", "/open-apis/vc/v1/meetings/6911188411932033028"],
+      ["…", "GET", "400", "-", "…", "/open-apis/authen/v1/authorize"]
+    ])
+    process.child.kill("SIGINT")
+    expect((await process.ended).code).toBe(0)
+  })
+
+  it("prints no requests with --quiet", async () => {
+    const process = simulator("--quiet")
+    await fetch(`${await introduced(process)}/requested`)
+    process.child.kill()
+    expect((await process.ended).stdout).not.toContain("requested")
+  })
+
+  it("goes on when nobody reads what it prints", async () => {
+    const process = simulator()
+    const url = await introduced(process)
+    process.child.stdout?.destroy()
+    for (let index = 0; index < 5; index++) await fetch(url)
+    expect(await isReachable(url)).toBe(true)
+    process.child.kill()
+    expect((await process.ended).code).toBe(0)
+  })
+
+  it("ends by itself after the time of --for", async () => {
+    const { code, stderr, stdout } = await simulator("--for", "200ms").ended
+    expect(stdout).toContain("The simulator has stopped after 200ms.")
+    expect([stderr, code]).toEqual(["", 0])
+  })
+
+  it.each([
+    [["--for", "60"], `"60". Expected: a duration with its unit, such as 90s`],
+    [["--for", "0s"], `"0s". Expected: a duration with its unit, such as 90s`],
+    [["--port", "70000"], `"70000". Expected: a port from 0 to 65535`],
+    [["--host", "192.0.2.1"], "192.0.2.1 is not an address of this machine. Choose another with --host."],
+    [["--host", "nobody.invalid"], "The host nobody.invalid is not known. Give an address of this machine with --host."]
+  ])("refuses %j", async (args, message) => {
+    const { code, stderr } = await simulator(...args).ended
+    expect(stderr).toContain(message)
+    expect(code).toBe(1)
+  })
+
+  it("says that a port is in use", async () => {
+    const other = createServer().listen(0, "127.0.0.1")
+    await once(other, "listening")
+    const address = other.address()
+    const port = String(typeof address === "object" ? address?.port : address)
+    const { code, stderr, stdout } = await simulator("--json", "--port", port).ended
+    other.close()
+    expect(stderr).toContain(`Port ${port} is in use. Choose another with --port, or 0 for a free one.`)
+    expect([stdout, code]).toEqual(["", 1])
+  })
+
+  it.each([
+    ["npx", "effect-lark-meetings"],
+    ["npm", "exec", "--", "effect-lark-meetings"]
+  ])("stops when %s gets a SIGTERM", async (...command) => {
+    const [program = "", ...args] = command
+    const npm = start(program, ...args, "simulator", "--port", "0", "--json")
+    const { pid, url } = await ready(npm)
+    expect(pid).not.toBe(npm.child.pid)
+    npm.child.kill("SIGTERM")
+    await until(async () => !await isReachable(url))
+  })
+})
+
+/** A Node of this machine that is older than what the command needs. */
+const oldNode = (process.env["PATH"] ?? "").split(path.delimiter)
+  .map((directory) => path.join(directory, "node"))
+  .filter((file) => !file.includes("node_modules") && fs.existsSync(file))
+  .find((file) => /^v(?:1?\d|20|21)\./.test(spawnSync(file, ["--version"], { encoding: "utf8" }).stdout))
+
+const refusal = /^effect-lark-meetings needs Node 22\.19\.0 or newer, and this is Node \d+\.\d+\.\d+\. .*\n$/
+
+describe("the launcher", () => {
+  it(
+    "says on an old Node what it needs",
+    oldNode === undefined
+      ? { skip: true, meta: { leftOut: "There is no Node older than 22 on the PATH." } }
+      : {},
+    () => {
+      const { status, stderr, stdout } = spawnSync(oldNode ?? "", [launcher, "--help"], { env: {}, encoding: "utf8" })
+      expect([stdout, stderr, status]).toEqual(["", expect.stringMatching(refusal), 1])
+    }
+  )
+
+  it.each([
+    ["22.18.9", 1],
+    ["9.30.30", 1],
+    ["22.19.0", 0],
+    ["22.20.0", 0],
+    ["100.0.0", 0]
+  ])("on Node %s it ends with code %i", (version, code) => {
+    expect(engines.node).toBe(">=22.19.0")
+    const preload = path.join(temporary, "version.cjs")
+    fs.writeFileSync(
+      preload,
+      `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "${version}" } })`
+    )
+    const { status, stderr } = spawnSync(process.execPath, ["--require", preload, launcher, "--version"], {
+      env: environment,
+      encoding: "utf8"
+    })
+    expect([status, code === 1 && !refusal.test(stderr)]).toEqual([code, false])
+  })
+})
