@@ -32,6 +32,7 @@
  * console.log(report.outcome, report.swaps, report.reads) // => swapped 2 0
  * ```
  */
+export { diagram } from "./Cas/diagram.ts"
 export * from "./Cas/errors.ts"
 export { hold, isOverdue } from "./Cas/hold.ts"
 export * from "./Cas/Intent.ts"

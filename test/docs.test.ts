@@ -1,6 +1,7 @@
 /**
  * Every `ts` fence in the README, in `docs/` and in the doc comments of `src/` compiles under the settings of this
- * repository, runs, and prints what its `// =>` comments say. A fence marked `ts ignore` is skipped. The exports that pages
+ * repository, runs, and prints what its `// =>` comments say, or the `mermaid` fence below it. A fence marked `ts ignore` is
+ * skipped. The exports that pages
  * and comments name, such as `Cas.hold`, exist.
  */
 import { spawn } from "node:child_process"
@@ -17,6 +18,8 @@ interface Example {
   /** Zero-based line of the first line of code. */
   readonly line: number
   readonly code: string
+  /** The lines that it prints, if the document says. */
+  readonly prints: ReadonlyArray<string> | undefined
 }
 
 const sources = fs.globSync(["*.md", "docs/**/*.md", "src/**/*.ts"], { cwd: root }).toSorted()
@@ -32,8 +35,19 @@ const examplesOf = (source: string): ReadonlyArray<Example> => {
     if (open === undefined) {
       open = { ticks, info: info.trim(), line: index + 1 }
     } else if (ticks === open.ticks && info.trim() === "") {
+      const block = lines.slice(open.line, index)
       if (/^(ts|typescript)\b(?!.*\bignore\b)/.test(open.info)) {
-        examples.push({ source, line: open.line, code: lines.slice(open.line, index).join("\n") })
+        const promised = block.flatMap((line) => /\/\/ => ?(.*)$/.exec(line)?.slice(1) ?? [])
+        examples.push({
+          source,
+          line: open.line,
+          code: block.join("\n"),
+          prints: promised.length > 0 ? promised : undefined
+        })
+      } else if (open.info === "mermaid") {
+        const program = examples.pop()
+        if (program === undefined) throw new Error(`${source}:${open.line}: no program above prints this diagram`)
+        examples.push({ ...program, prints: block })
       }
       open = undefined
     }
@@ -147,8 +161,7 @@ describe.concurrent("examples in the documentation", () => {
     async (_, example) => {
       const { exit, stderr, stdout } = await run("--import", preload, fileOf(example))
       expect(exit, stdout + stderr).toBe(0)
-      const promised = Array.from(example.code.matchAll(/\/\/ => ?(.*)$/gm), ([, text]) => text?.trim())
-      if (promised.length > 0) expect(linesOf(stdout)).toEqual(promised)
+      if (example.prints !== undefined) expect(linesOf(stdout)).toEqual(example.prints.map((line) => line.trim()))
     }
   )
 })

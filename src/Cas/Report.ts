@@ -140,19 +140,23 @@ export const withReason = (text: string, cause: unknown): string => {
   return reason === "" ? text : `${text} (${reason})`
 }
 
-const show = (value: unknown): string =>
+/** The text of a value unless a `format` is given. */
+export const show = (value: unknown): string =>
   typeof value === "string"
     ? value
     : Predicate.hasProperty(value, "id")
     ? String(value.id)
     : Formatter.format(value)
 
-const milliseconds = (duration: Duration.Duration): string => {
+export const milliseconds = (duration: Duration.Duration): string => {
   const value = Duration.toMillis(duration)
   return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`
 }
 
-const answerOf = <A>(attempt: Attempt<A>, format: (value: A) => string): string => {
+export const requestOf = <A>(attempt: Attempt<A>, format: (value: A) => string): string =>
+  attempt._tag === "Swap" ? `swap ${format(attempt.expected)} -> ${format(attempt.desired)}` : "read"
+
+export const answerOf = <A>(attempt: Attempt<A>, format: (value: A) => string): string => {
   const answer = attempt.answer
   switch (answer._tag) {
     case "Applied":
@@ -175,6 +179,14 @@ const answerOf = <A>(attempt: Attempt<A>, format: (value: A) => string): string 
   }
 }
 
+/** How the operation ended, its requests, and its times and effect. */
+export const summaryOf = <A>(report: Report<A> | FailureReport<A>, format: (value: A) => string) => ({
+  outcome: report.outcome === "failed" ? report.outcome : `${report.outcome}, now ${format(report.after)}`,
+  requests: `${plural(report.swaps, "swap")}, ${plural(report.reads, "read")}, `
+    + `${plural(report.conflicts.fresh, "fresh conflict")}, ${report.conflicts.stale} stale`,
+  end: `waited ${milliseconds(report.waited)} of ${milliseconds(report.elapsed)}, effect ${report.effect}`
+})
+
 /**
  * The report in words: a line for every sleep and every request, and a summary.
  *
@@ -186,15 +198,11 @@ export const timeline = <A>(
 ): ReadonlyArray<string> => {
   const lines = report.attempts.flatMap((attempt) => {
     const at = milliseconds(attempt.at).padStart(9)
-    const what = attempt._tag === "Swap" ? `swap ${format(attempt.expected)} -> ${format(attempt.desired)}` : "read"
-    const line = `${at}  ${what}: ${answerOf(attempt, format)}, took ${milliseconds(attempt.took)}`
+    const line = `${at}  ${requestOf(attempt, format)}: ${answerOf(attempt, format)}, took ${
+      milliseconds(attempt.took)
+    }`
     return Duration.isZero(attempt.waited) ? [line] : [`${" ".repeat(9)}  wait ${milliseconds(attempt.waited)}`, line]
   })
-  const value = report.outcome === "failed" ? "" : `, now ${format(report.after)}`
-  return [
-    ...lines,
-    `${report.outcome}${value}: ${plural(report.swaps, "swap")}, ${plural(report.reads, "read")}, `
-    + `${plural(report.conflicts.fresh, "fresh conflict")}, ${report.conflicts.stale} stale, `
-    + `waited ${milliseconds(report.waited)} of ${milliseconds(report.elapsed)}, effect ${report.effect}`
-  ]
+  const { end, outcome, requests } = summaryOf(report, format)
+  return [...lines, `${outcome}: ${requests}, ${end}`]
 }

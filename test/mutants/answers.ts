@@ -7,8 +7,10 @@ const failure = "src/Cas/failure.ts"
 const queue = "src/Cas/Queue.ts"
 const intent = "src/Cas/Intent.ts"
 const recorder = "src/Cas/Recorder.ts"
+const diagram = "src/Cas/diagram.ts"
 
 const answers = testOf("answers")
+const diagrams = testOf("diagram")
 const errors = testOf("errors")
 const intents = testOf("intents")
 const interruption = testOf("interruption")
@@ -310,5 +312,27 @@ export const mutants: ReadonlyArray<Mutant> = [
     find: "[...candidates.slice(current + 1), ...candidates.slice(0, Math.max(current, 0))]",
     replace: "candidates.filter((_, at) => at !== current)",
     killer: queued("rotate takes the candidates in the order given, from the one in place on")
+  },
+  // What a diagram makes of them.
+  {
+    name: "a diagram says that others set the target of an earlier swap",
+    file: diagram,
+    find: " || own.has(value)",
+    replace: "",
+    killer: diagrams("is not the target of an earlier swap, which may have been sent twice")
+  },
+  {
+    name: "a diagram says that others set the value in place of a wrong hint",
+    file: diagram,
+    find: "before === undefined || ",
+    replace: "",
+    killer: diagrams("is not the value in place of a wrong hint: it may always have been there")
+  },
+  {
+    name: "a diagram leaves the semicolons of values",
+    file: diagram,
+    find: "@_-]/gu",
+    replace: "@_;-]/gu",
+    killer: diagrams("is valid and shows the values, whatever they are")
   }
 ]

@@ -46,6 +46,7 @@ const engine: Subject = {
 }
 
 const others: ReadonlyArray<Subject> = [
+  { files: ["src/Cas/diagram.ts"], tests: ["test/Cas.diagram.test.ts"] },
   {
     files: ["src/Cas/maintain.ts", "src/Cas/rounds.ts"],
     tests: ["test/Cas.maintain.test.ts", "test/Cas.rounds.test.ts"]
