@@ -154,6 +154,48 @@ describe("set_host", () => {
       assert.include(withoutScope.text, "contact:user.employee_id:readonly")
     }))
 
+  it.effect("compares old_host_user and answers conflicts as the behavior options say", () =>
+    Effect.gen(function*() {
+      const ask = (options: Simulator.Options, body: unknown, query: Record<string, string> = {}) =>
+        on(options, Effect.flatMap(tenantToken, (token) => setHost(token, body, query)))
+      const from = (old: unknown, to = "ou_bob") => ({ host_user: wire(to), old_host_user: old })
+      const outcomes = (option: Simulator.BehaviorOptions, ...bodies: ReadonlyArray<unknown>) =>
+        Effect.forEach(bodies, (body) => Effect.map(ask(option, body), ({ json }) => json["code"]))
+
+      // Without the type: of the host, and of somebody else.
+      const bare = [from({ id: "ou_alice" }), from({ id: "ou_carol" })]
+      assert.deepStrictEqual(yield* outcomes({}, ...bare), [121003, 121003])
+      assert.deepStrictEqual(yield* outcomes({ oldHostWithoutType: "dataConflict" }, ...bare), [121006, 121006])
+      assert.deepStrictEqual(yield* outcomes({ oldHostWithoutType: "comparedById" }, ...bare), [0, 121006])
+      assert.deepStrictEqual(yield* outcomes({ oldHostWithoutType: "ignored" }, ...bare), [0, 0])
+      const broken = [from({ user_type: 1 }), from("ou_alice"), from({ id: "ou_alice", user_type: "1" })]
+      assert.deepStrictEqual(yield* outcomes({ oldHostWithoutType: "ignored" }, ...broken), [121003, 121003, 121003])
+
+      const mistyped = [from(wire("ou_alice", 2)), from(wire("ou_carol", 2))]
+      assert.deepStrictEqual(yield* outcomes({}, ...mistyped), [121006, 121006])
+      assert.deepStrictEqual(yield* outcomes({ oldHostType: "ignored" }, ...mistyped), [0, 121006])
+
+      const again = from(wire("ou_bob"), "ou_alice")
+      assert.deepStrictEqual(yield* outcomes({ staleSwapToHost: "success" }, again), [0])
+      assert.deepStrictEqual(yield* outcomes({ staleSwapToHost: "cannotOperateSelf" }, again), [122005])
+      assert.deepStrictEqual(yield* outcomes({ targetIsHost: "cannotOperateSelf" }, again), [121006])
+
+      const stale = from(wire("ou_carol"))
+      assert.deepStrictEqual(outcome(yield* ask({ conflictStatus: 200 }, stale)), [200, 121006])
+      const byUnionId = { host_user: wire("on_bob"), old_host_user: wire("on_carol") }
+      const query = { user_id_type: "union_id" }
+      assert.deepStrictEqual(dataOf(yield* ask({}, byUnionId, query)), { host_user: wire("on_alice") })
+      assert.deepStrictEqual(dataOf(yield* ask({ conflictIdType: "open_id" }, byUnionId, query)), {
+        host_user: wire("ou_alice")
+      })
+
+      const asBob = (options: Simulator.Options, old: string) =>
+        on(options, Effect.flatMap(userToken("ou_bob"), (token) => swap(token, old, "ou_carol")))
+      assert.deepStrictEqual(outcome(yield* asBob({}, "ou_bob")), [403, 121005])
+      assert.deepStrictEqual(outcome(yield* asBob({ formerHost: "dataConflict" }, "ou_bob")), [409, 121006])
+      assert.deepStrictEqual(outcome(yield* asBob({ formerHost: "dataConflict" }, "ou_alice")), [403, 121005])
+    }))
+
   it.effect("applies exactly one of many swaps from one host", () =>
     on(
       { latency: "10 millis" },

@@ -20,6 +20,27 @@ export const BehaviorOptions = Schema.Struct({
     Schema.Literals(["success", "cannotOperateSelf"]),
     "The result of set_host by an app if the target is already the host and the swap matches. Default \"success\"."
   ),
+  conflictStatus: optional(Schema.Literals([409, 200]), "The HTTP status of a 121006. Default 409."),
+  conflictIdType: optional(
+    Schema.Literals(["asked", "open_id"]),
+    "The kind of id by which a 121006 names the host: that of the request, or open_id. Default \"asked\"."
+  ),
+  oldHostWithoutType: optional(
+    Schema.Literals(["paramError", "dataConflict", "comparedById", "ignored"]),
+    "The result of set_host if old_host_user has no user_type: 121003, always 121006, or as if it named the host by its id or not at all. Default \"paramError\"."
+  ),
+  oldHostType: optional(
+    Schema.Literals(["compared", "ignored"]),
+    "Whether set_host compares the user_type of old_host_user, or its id alone. Default \"compared\"."
+  ),
+  staleSwapToHost: optional(
+    Schema.Literals(["dataConflict", "success", "cannotOperateSelf"]),
+    "The result of set_host by an app if the target is already the host and the swap does not match, as when it is sent again after it took effect. Default \"dataConflict\"."
+  ),
+  formerHost: optional(
+    Schema.Literals(["noPermission", "dataConflict"]),
+    "The result of set_host by a user who is not the host, if the swap does not match: 121005, or 121006. Default \"noPermission\"."
+  ),
   endOfEnded: optional(
     Schema.Literals(["meetingStatusUnexpected", "meetingNotExist"]),
     "The result of end if the meeting has ended. Default \"meetingStatusUnexpected\"."
@@ -132,6 +153,12 @@ const likeliest: Behavior = {
   conflictCarriesHost: true,
   withoutOldHost: "unconditional",
   targetIsHost: "success",
+  conflictStatus: 409,
+  conflictIdType: "asked",
+  oldHostWithoutType: "paramError",
+  oldHostType: "compared",
+  staleSwapToHost: "dataConflict",
+  formerHost: "noPermission",
   endOfEnded: "meetingStatusUnexpected",
   tenantTokenMayMoveAnyHost: true,
   meetingOfOtherTenant: "noPermission",
