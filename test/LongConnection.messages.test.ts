@@ -331,7 +331,7 @@ describe("a connection that cannot be made", () => {
       assert.lengthOf(text.match(/long connection lost/g) ?? [], 3)
     }))
 
-  it.effect("because the program ends is told to nobody", () =>
+  it.effect("because the program ends is reported to nobody", () =>
     Effect.gen(function*() {
       const { levels } = yield* logs(Effect.scoped(connected(() => Effect.void, [makeSocket()])))
       assert.deepStrictEqual(levels.filter((level) => level !== "Debug"), [])

@@ -61,7 +61,7 @@ describe("a request", () => {
       assert.strictEqual(refused.reason, "Changed")
     })))
 
-  it.effect("with the same key is the same one, whoever makes it, and when", () =>
+  it.effect("with the same key is the same one, from any client and at any time", () =>
     on(Effect.gen(function*() {
       const { client, start } = yield* two
       const [one, two_] = [yield* start(), yield* start()]

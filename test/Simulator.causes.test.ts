@@ -201,10 +201,10 @@ describe("a shared screen", () => {
       })))
 })
 
-describe("whoever leaves", () => {
+describe("the leave_meeting event", () => {
   const left = (pushed: ReadonlyArray<Pushed>) => ofPeople(pushed, ["leave_meeting"])
 
-  it.effect("left, was in a meeting that ended, or was removed: each with its reason", () =>
+  it.effect("has the reason: left, the meeting ended, or removed", () =>
     pushing({
       meetings: [{ ...weekly, participants: ["ou_bob", "ou_carol", "ou_dave", { user: "ou_erin", status: "ringing" }] }]
     }, (
@@ -233,7 +233,7 @@ describe("whoever leaves", () => {
         ])
       })))
 
-  it.effect("was there: nothing is told of who declines a call, has left, or never came", () =>
+  it.effect("is not sent for a user who declines a call, has left before, or never came", () =>
     pushing(
       { meetings: [{ ...weekly, participants: ["ou_bob", { user: "ou_erin", status: "ringing" }] }] },
       (pushed, simulator) =>
@@ -247,7 +247,7 @@ describe("whoever leaves", () => {
         })
     ))
 
-  it.effect("is told of in the same way after requests", () =>
+  it.effect("is also sent after requests", () =>
     pushing(
       { meetings: [{ ...weekly, participants: ["ou_bob", { user: "ou_erin", status: "ringing" }] }] },
       (pushed) =>
@@ -256,7 +256,7 @@ describe("whoever leaves", () => {
           assert.deepStrictEqual(outcome(yield* request("POST", "/kickout", undefined, targets)), [200, 0])
           assert.deepStrictEqual(outcome(yield* request("PATCH", "/end", "ou_alice")), [200, 0])
           yield* TestClock.adjust(0)
-          // Somebody who is only called has not been in the meeting.
+          // ou_erin was invited and has not answered, so was not in the meeting.
           assert.deepStrictEqual(left(pushed), [
             ["leave_meeting", user("bob"), user("bob"), 3],
             ["leave_meeting", user("alice"), user("alice"), 2]
@@ -264,7 +264,7 @@ describe("whoever leaves", () => {
         })
     ))
 
-  it.effect("is not told of at the end, if the platform is silent about it", () =>
+  it.effect("is not sent when a meeting ends, if `leaveAtEnd` is false", () =>
     pushing({ meetings: [weekly], leaveAtEnd: false }, (pushed, simulator) =>
       Effect.gen(function*() {
         yield* simulator.share(id, "ou_bob", true)
@@ -282,7 +282,7 @@ describe("a user who subscribed to the events of the own meetings", () => {
     ])
   const [alice, bob] = [user("alice"), user("bob")]
 
-  it.effect("is told when they start, when that user joins, and when they end", () =>
+  it.effect("gets an event when they start, when that user joins, and when they end", () =>
     pushing({ people: [{ user: "ou_bob", subscribed: true }, { user: "ou_dave", subscribed: true }] }, (
       pushed,
       simulator

@@ -166,7 +166,7 @@ const make = Effect.fnUntraced(function*({ accountsUrl, appId, appSecret, baseUr
       }
     }
 
-    /** Publishes a token, whoever has the claim now, unless another one was published. Returns its generation. */
+    /** Publishes a token, unless another one was published. The claim may be another process's by now. Returns the generation. */
     const publish = Effect.fnUntraced(function*(from: Versioned, token: Published) {
       const generation = contentOf(from).generation + 1
       const next: Content = { _tag: "Token", generation, token }

@@ -112,7 +112,7 @@ export const make = (
       return change(
         meetingId,
         (found, now) => Meetings.withoutParticipant(found, leaver, now),
-        // Whoever is only called has not been in the meeting.
+        // A user who was invited and has not answered was not in the meeting.
         (before, after) => Meetings.isIn(before, leaver) ? leaveEvents(before, after, leaver, "left") : []
       )
     },

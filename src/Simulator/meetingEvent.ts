@@ -120,7 +120,7 @@ const leaveEvent = (
     ...users({ leave_user: user })
   })
 
-/** Whoever leaves shares no screen any more. */
+/** The sharing of a participant's screen ends when that participant leaves. */
 export const leaveEvents = (
   before: Meeting,
   after: Meeting,

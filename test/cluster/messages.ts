@@ -86,7 +86,7 @@ const Task = Schema.Union([
 ])
 export type Task = typeof Task.Type
 
-/** The person of a request: so its writes are known, whichever pod does it. */
+/** The target of a request. No other request has it, so a write of it shows which request made it, on any pod. */
 export const targetOf = (request: number): string => `r${request}`
 
 export const requestOf = (target: string): number | undefined =>

@@ -104,7 +104,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     killer: consumer("holds an event for a consumer that starts, or starts again, within 2.5 seconds")
   },
   {
-    name: "events: any number of events waits for a consumer",
+    name: "events: the number of events held for a consumer has no bound",
     file: events,
     find: "held >= defaultCapacity",
     replace: "held < 0",

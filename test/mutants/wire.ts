@@ -79,7 +79,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     killer: proxies("a success with HTTP 502 leaves it open whether the call was executed")
   },
   {
-    name: "wire: any text that is a number is a code",
+    name: "wire: a code in another notation, such as 0x0, is accepted",
     file: envelope,
     find: String.raw`/^-?\d+$/.test(code)`,
     replace: `code.trim() !== ""`,

@@ -113,7 +113,7 @@ export const kickout = (
     id: world.behavior.resultIds === "number" && /^\d+$/.test(target.id) ? Number(target.id) : target.id,
     result: present[index] === undefined ? 2 : 1
   }))
-  // Whoever is only called has not been in the meeting.
+  // A user who was invited and has not answered was not in the meeting.
   const events = removed.filter((user) => statusIn(meeting, user) === "in_meeting")
     .flatMap((user) => leaveEvents(meeting, after, user, "kickedOut"))
   return Effect.as(
