@@ -1,7 +1,22 @@
 /**
- * A reporter that names the suites that a run left out for want of a server, and says how to run them.
+ * The tests that a run leaves out for want of a server, and the reporter that names them and says how to run them.
  */
+import type { TestOptions } from "vitest"
 import type { Reporter } from "vitest/node"
+
+declare module "vitest" {
+  interface TaskMeta {
+    /** What is missing without which the suite is left out, and what to do. */
+    readonly leftOut?: string
+  }
+}
+
+/** Options of a suite or a test that cannot run if there is a reason. With `CI` set it fails instead. */
+export const leaveOut = (why: string | undefined): TestOptions => {
+  if (why === undefined) return {}
+  if (process.env["CI"] !== undefined) throw new Error(`${why} With CI set, no suite is left out.`)
+  return { skip: true, meta: { leftOut: why } }
+}
 
 export const leftOut: Reporter = {
   onTestRunEnd: (modules) => {

@@ -48,6 +48,15 @@ const find = Effect.fnUntraced(function*(...programs: ReadonlyArray<string>) {
   return programs.map((program) => path.join(place, program))
 })
 
+const postgresPrograms = find("initdb", "postgres")
+const redisPrograms = find("redis-server")
+
+/** Why the stores of this module cannot be started here, if so. */
+export const missing: Effect.Effect<string | undefined> = Effect.match(Effect.all([postgresPrograms, redisPrograms]), {
+  onFailure: ({ message }) => message,
+  onSuccess: () => undefined
+})
+
 /** PostgreSQL refuses to run as root. */
 const user = Effect.sync(() => {
   if (process.getuid?.() !== 0) return {}
@@ -119,7 +128,7 @@ export const client = (port: number, options: { readonly maxConnections: number 
   })
 
 export const postgres: Effect.Effect<Store, StoreMissing, Scope.Scope> = Effect.gen(function*() {
-  const [initdb = "", server = ""] = yield* find("initdb", "postgres")
+  const [initdb = "", server = ""] = yield* postgresPrograms
   const owner = yield* user
   const cwd = yield* directory(owner)
   const port = yield* freePort
@@ -149,7 +158,7 @@ export const postgres: Effect.Effect<Store, StoreMissing, Scope.Scope> = Effect.
 })
 
 export const redis: Effect.Effect<Store, StoreMissing, Scope.Scope> = Effect.gen(function*() {
-  const [server = ""] = yield* find("redis-server")
+  const [server = ""] = yield* redisPrograms
   const cwd = yield* directory({})
   const port = yield* freePort
   return yield* makeStore(
