@@ -165,6 +165,22 @@ describe("Cluster.layer", () => {
       assert.deepStrictEqual(yield* turnsBy, { granted: 2, lost: 0, skipped: 0 })
     })).pipe(Effect.provide(TestRunner.layer)))
 
+  it.effect("waits little more than two seconds if the lane goes silent while the process that has the turn has stopped", () =>
+    running(Effect.gen(function*() {
+      const { layer, state } = yield* silenced
+      const server = Server.make("start", { roundTrip: "10 seconds" })
+      const [stopped, other] = [yield* client({ isFrozen: true }), yield* Effect.provide(client(), layer)]
+      yield* Effect.forkChild(stopped.run("key", server.register, Cas.ensure("a"), { hint: "start" }))
+      yield* Effect.sleep("100 millis")
+      const waiting = yield* Effect.forkChild(other.run("key", server.register, Cas.ensure("b"), { hint: "start" }))
+      yield* Effect.sleep("900 millis")
+      state.isSilent = true
+      yield* Effect.sleep("1300 millis")
+      assert.deepStrictEqual(server.calls, ["start->a", "start->b"])
+      yield* Fiber.interrupt(waiting)
+      assert.deepStrictEqual(yield* turnsBy, { granted: 1, lost: 1, skipped: 0 })
+    })).pipe(Effect.provide(TestRunner.layer)))
+
   it.effect("leaves the turn to a process whose operation lasts long", () =>
     running(Effect.gen(function*() {
       const server = Server.make("start", { roundTrip: "9 seconds" })

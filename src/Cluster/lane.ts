@@ -21,7 +21,7 @@ import { monotonicMillis } from "../internal/monotonicClock.ts"
 const Passed = Schema.TaggedUnion({ Seen: { value: Schema.Json, turn: Schema.Int }, Unknown: {}, Unchanged: {} })
 
 const Answer = Schema.TaggedUnion({
-  Waiting: {},
+  Waiting: { unheard: Schema.Finite },
   Granted: {
     turn: Schema.Int,
     baton: Schema.UndefinedOr(
@@ -31,7 +31,10 @@ const Answer = Schema.TaggedUnion({
   Superseded: { ago: Schema.Finite }
 })
 
-/** Asks for a turn. Asked again after `Waiting`, the answer after `poll` milliseconds. May be delivered twice. */
+/**
+ * Asks for a turn. Asked again after `Waiting`, the answer after `poll` milliseconds: so long the holder was `unheard`. May be
+ * delivered twice.
+ */
 const Take = Rpc.make("Take", {
   payload: { id: Schema.String, waited: Schema.Finite, poll: Schema.Finite, latest: Schema.Boolean },
   success: Answer
@@ -55,6 +58,9 @@ const lease = 2_000
 
 /** How often the holder says that it is there, in milliseconds. */
 const renewal = 500
+
+/** How much longer than `lease` a lane may take to notice it, in milliseconds. */
+const notice = 200
 
 /** How long a call without an operation that waits for it may take, in milliseconds. */
 const patience = 2_000
@@ -81,7 +87,7 @@ const handlers = Lane.toLayer(
             const left = at + payload.poll - now()
             if (left <= 0) {
               lane.heard(payload.id, now())
-              return Effect.succeed({ _tag: "Waiting" })
+              return Effect.succeed({ _tag: "Waiting", unheard: lease - lane.left(lease, now()) })
             }
             // Those who wait see to it that a holder that is gone is not waited for. An idle lane has no timer.
             const toLease = Math.max(lane.left(lease, now()), 1)
@@ -147,6 +153,8 @@ const turns = Layer.effect(
       }
       const id = `${runner} ${asks++}`
       const askedAt = now()
+      /** When the lane or the holder was last known to be there. */
+      let heardAt = askedAt
       let calling: Fiber.Fiber<unknown, unknown> | undefined
       let isOver = false
 
@@ -161,9 +169,10 @@ const turns = Layer.effect(
       const answer: Effect.Effect<Cas.TurnAnswer> = Effect.suspend(() => {
         // On a fiber of its own: the interruption of a call waits for the network, and a call may end in an interruption that
         // nobody here has asked for.
-        const take = fork(lane.Take({ id, waited: waited + now() - askedAt, poll: patience / 2, latest }))
+        const left = Math.max(heardAt + patience - now(), 0)
+        const take = fork(lane.Take({ id, waited: waited + now() - askedAt, poll: left / 2, latest }))
         calling = take
-        const ended = Effect.raceFirst(Fiber.await(take), Effect.as(Effect.sleep(patience), undefined))
+        const ended = Effect.raceFirst(Fiber.await(take), Effect.as(Effect.sleep(left), undefined))
         return Effect.flatMap(ended, (exit): Effect.Effect<Cas.TurnAnswer> => {
           // Ended here, not by the lane.
           if (isOver) return Effect.succeed({ _tag: "Lost" })
@@ -173,7 +182,10 @@ const turns = Layer.effect(
             return Effect.succeed({ _tag: "Lost" })
           }
           const { value } = exit
-          if (value._tag === "Waiting") return answer
+          if (value._tag === "Waiting") {
+            heardAt = Math.max(heardAt, now() - value.unheard + notice)
+            return answer
+          }
           if (value._tag === "Granted") {
             calling = fork(Effect.forever(Effect.andThen(Effect.sleep(renewal), Effect.exit(lane.Keep({ id })))))
           } else isOver = true
