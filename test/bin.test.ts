@@ -4,8 +4,9 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import * as fs from "node:fs"
-import { createServer } from "node:http"
+import { createServer, type Server } from "node:http"
 import * as path from "node:path"
+import { text } from "node:stream/consumers"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { makeTemporary, pack, runIn } from "./fixtures/packed.ts"
 
@@ -76,6 +77,18 @@ const ready = async ({ printed }: Started) =>
 
 /** The base URL in the introduction. */
 const introduced = async ({ printed }: Started): Promise<string> => /http\S+/.exec(await printed(/Ctrl-C/))?.[0] ?? ""
+
+/** A file with a config of the simulator. */
+const config = (content: object | undefined, name = "config.json"): string => {
+  const file = path.join(temporary, name)
+  fs.writeFileSync(file, content === undefined ? "" : JSON.stringify(content))
+  return file
+}
+
+const portOf = (server: Server): number | undefined => {
+  const address = server.address()
+  return typeof address === "object" ? address?.port : undefined
+}
 
 const post = (url: string, body: object) =>
   fetch(url, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } })
@@ -181,11 +194,50 @@ describe("the simulator of the command", () => {
     expect(code).toBe(1)
   })
 
+  it("has the world of a config, and pushes to its webhook", async () => {
+    const pushed: Array<string> = []
+    const webhook = createServer((request, response) =>
+      void text(request).then((body) => {
+        pushed.push(JSON.parse(body).header.event_type)
+        response.end()
+      })
+    ).listen(0, "127.0.0.1")
+    await once(webhook, "listening")
+    const app = { appId: "cli_1111111111111111", appSecret: "secret of the config" }
+    const file = config({
+      app,
+      meetings: [{ id: "7000000000000000001", meetingNo: "987654321", host: "ou_erin" }],
+      webhook: { url: `http://127.0.0.1:${portOf(webhook)}/events` },
+      schedule: [{ _tag: "Join", millis: 1, user: "ou_frank" }]
+    })
+    const process = simulator("--config", file)
+    expect(await process.printed(/Ctrl-C/)).toMatch(/^Meeting +7000000000000000001 \(number 987654321\)$/m)
+    await until(async () => pushed.length > 0)
+    expect(pushed).toEqual(["vc.meeting.join_meeting_v1"])
+    process.child.kill()
+    await process.ended
+    webhook.close()
+  })
+
+  it.each([
+    [
+      "typo.json",
+      { meetings: [{ id: "1", hosts: "ou_alice" }] },
+      /typo\.json .+\n +meetings\[0\]\.hosts: Unknown key\. Known/
+    ],
+    ["empty.json", undefined, /empty\.json .+\n +Expected JSON: /],
+    ["absent.json", null, /Cannot read \S*absent\.json: there is no such file\./]
+  ])("refuses the config %s, and says what is wrong where", async (name, content, message) => {
+    const file = content === null ? path.join(temporary, name) : config(content, name)
+    const { code, stderr, stdout } = await simulator("--json", "--config", file).ended
+    expect(stderr).toMatch(message)
+    expect([stdout, code]).toEqual(["", 1])
+  })
+
   it("says that a port is in use", async () => {
     const other = createServer().listen(0, "127.0.0.1")
     await once(other, "listening")
-    const address = other.address()
-    const port = String(typeof address === "object" ? address?.port : address)
+    const port = String(portOf(other))
     const { code, stderr, stdout } = await simulator("--json", "--port", port).ended
     other.close()
     expect(stderr).toContain(`Port ${port} is in use. Choose another with --port, or 0 for a free one.`)

@@ -1,5 +1,5 @@
 /**
- * The world of the simulator without a configuration, and the introduction to it.
+ * The world of the simulator without a config, and what is said of a world.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ const meetingId = "6911188411932033028"
 const meetingNo = "123456789"
 const store = { appId: "cli_simulator_store", appSecret: "simulator-store-secret", ticket: "simulated-ticket" }
 
-export const world: Simulator.Options = {
+export const example: Simulator.Config = {
   meetings: [{ id: meetingId, meetingNo, host: "ou_alice", participants: ["ou_bob", "ou_carol"] }],
   people: ["alice", "bob", "carol"].map((name) => ({ user: `ou_${name}`, email: `${name}@example.com` })),
   otherApps: [{ ...store, type: "store" }],
@@ -22,7 +22,17 @@ export const world: Simulator.Options = {
   ]
 }
 
-/** What is there, and commands to try. */
+/** What a world of a file has. */
+export const summary = (base: string, { app = Simulator.defaultApp, meetings = [] }: Simulator.Config): string =>
+  [
+    `Base URL     ${base}`,
+    `App id       ${app.appId}`,
+    ...meetings.map(({ id, meetingNo }) =>
+      `Meeting      ${id}${meetingNo === undefined ? "" : ` (number ${meetingNo})`}`
+    )
+  ].join("\n")
+
+/** What the example has, and commands to try. */
 export const introduction = Effect.fnUntraced(function*(base: string) {
   const simulator = yield* Simulator.Simulator
   const id = Simulator.defaultApp.appId

@@ -6,6 +6,8 @@ import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FileSystem from "effect/FileSystem"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
@@ -14,7 +16,7 @@ import * as Redacted from "effect/Redacted"
 import { createServer } from "node:http"
 import * as Simulator from "../Simulator.ts"
 import * as Durations from "./duration.ts"
-import { introduction, world } from "./introduction.ts"
+import { example, introduction, summary } from "./introduction.ts"
 import { npmGone } from "./npmGone.ts"
 import * as RequestLines from "./requestLines.ts"
 
@@ -43,6 +45,21 @@ const cannotListen = (cause: unknown, { host, port }: Place): string => {
   }
 }
 
+const invalidConfig = (cause: unknown, userMessage: string) => new CliError.UserError({ cause, userMessage })
+
+const readConfig = Effect.fnUntraced(function*(file: string) {
+  const text = yield* Effect.flatMap(FileSystem.FileSystem, (files) => files.readFileString(file)).pipe(
+    Effect.mapError((error) => {
+      const why = error.reason._tag === "NotFound" ? "there is no such file" : error.reason._tag
+      return invalidConfig(error, `Cannot read ${file}: ${why}. Name another with --config.`)
+    })
+  )
+  return yield* Effect.mapError(Simulator.parseConfig(text), (error) => {
+    const issues = error.message.split("\n").map((issue) => `\n  ${issue}`).join("")
+    return invalidConfig(error, `${file} is not a config of the simulator:${issues}`)
+  })
+})
+
 /** Where a client on this machine reaches the server. */
 const baseUrlOf = ({ address }: HttpServer.HttpServer["Service"]): string =>
   HttpServer.formatAddress(
@@ -66,22 +83,26 @@ const listen = (place: Place) =>
 /** A server that was told to stop has not failed. It does not wait for clients that keep their connection. */
 const end = Effect.sync(() => process.exit(0))
 
-const run = (place: Place, { json, lifetime, quiet }: {
+const run = Effect.fnUntraced(function*(place: Place, { config, json, lifetime, quiet }: {
+  readonly config: Option.Option<string>
   readonly json: boolean
   readonly quiet: boolean
   readonly lifetime: Option.Option<Duration.Duration>
-}) => {
+}) {
+  const world = Option.isSome(config) ? yield* readConfig(config.value) : example
   const say = json ? Console.error : Console.log
 
   const ready = Effect.gen(function*() {
     const server = yield* HttpServer.HttpServer
     const url = baseUrlOf(server)
     if (json) {
-      const { appId, appSecret } = Simulator.defaultApp
-      return yield* Console.log(JSON.stringify({ url, appId, appSecret: Redacted.value(appSecret), pid: process.pid }))
+      const { appId, appSecret } = world.app ?? Simulator.defaultApp
+      const secret = typeof appSecret === "string" ? appSecret : Redacted.value(appSecret)
+      return yield* Console.log(JSON.stringify({ url, appId, appSecret: secret, pid: process.pid }))
     }
     const reach = isLocal(server) ? "It is reachable from this machine only." : `It is reachable from other machines.`
-    yield* Console.log(`A simulated Feishu is listening. ${reach}\n\n${yield* introduction(url)}`)
+    yield* Console.log(`A simulated Feishu is listening. ${reach}\n`)
+    yield* Console.log(Option.isSome(config) ? `${summary(url, world)}\n` : yield* introduction(url))
     const until = Option.match(lifetime, {
       onNone: () => "",
       onSome: (length) => ` after ${Duration.format(length)}, or`
@@ -100,16 +121,24 @@ const run = (place: Place, { json, lifetime, quiet }: {
   // A program that has read the first line may close the pipe: the simulator goes on.
   process.stdout.on("error", () => {})
   const http = listen(place)
-  return Effect.andThen(ready, Effect.flatMap(stopped, say)).pipe(
+  yield* Effect.andThen(ready, Effect.flatMap(stopped, say)).pipe(
     Effect.provide(Layer.provideMerge(
-      Simulator.layerServer(world),
+      // Events are pushed to the webhook of a config.
+      Layer.provide(Simulator.layerServer(world), FetchHttpClient.layer),
       quiet || json ? http : Layer.provideMerge(RequestLines.layer, http)
     )),
     Effect.onExit((exit) => Exit.isSuccess(exit) || Exit.hasInterrupts(exit) ? end : Effect.void)
   )
-}
+})
 
 export const simulator = Command.make("simulator", {
+  config: Flag.String("config").pipe(
+    Flag.withMetavar("file"),
+    Flag.optional,
+    Flag.withDescription(
+      "JSON with apps, meetings, users and faults; its schema is dist/simulator.schema.json of the package"
+    )
+  ),
   port: Flag.Int("port").pipe(
     Flag.filter((port) => port >= 0 && port <= 65_535, () => "a port from 0 to 65535"),
     Flag.withDefault(8787),
