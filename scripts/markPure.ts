@@ -1,3 +1,4 @@
+import { MagicString } from "magic-string"
 import { parseSync, type Span, Visitor } from "oxc-parser"
 
 const definitions = /^(Import|Export\w*|Variable|Function|Class|TS\w+)Declaration$/
@@ -6,7 +7,7 @@ const definitions = /^(Import|Export\w*|Variable|Function|Class|TS\w+)Declaratio
  * A module with the calls that it makes when it is loaded marked as pure, so that bundlers drop what nobody uses. Throws at
  * a module that does anything but define.
  */
-export const markPure = (file: string, source: string): string => {
+export const markPure = (file: string, source: string): MagicString => {
   const { program } = parseSync(file, source)
   const done = program.body.find(({ type }) => !definitions.test(type))
   if (done !== undefined) {
@@ -25,8 +26,9 @@ export const markPure = (file: string, source: string): string => {
     ArrowFunctionExpression: leave
   }).visit(program)
 
-  return [...calls]
-    .filter((at) => !functions.some(({ end, start }) => start <= at && at < end))
-    .toSorted((a, b) => b - a)
-    .reduce((text, at) => `${text.slice(0, at)}/*#__PURE__*/ ${text.slice(at)}`, source)
+  const marked = new MagicString(source)
+  for (const at of calls) {
+    if (!functions.some(({ end, start }) => start <= at && at < end)) marked.appendLeft(at, "/*#__PURE__*/ ")
+  }
+  return marked
 }

@@ -1,15 +1,32 @@
 /** Prepares the built modules: marks what is pure, and leaves the documentation to the declarations. */
+import remapping from "@jridgewell/remapping"
+import { encode } from "@jridgewell/sourcemap-codec"
 import { globSync, readFileSync, writeFileSync } from "node:fs"
 import { parseSync } from "oxc-parser"
 import { markPure } from "./markPure.ts"
 
-const withoutComments = (file: string, source: string): string =>
-  parseSync(file, source).comments.reduceRight((text, { end, start }) => {
-    const line = text.lastIndexOf("\n", start - 1) + 1
-    const isAlone = text.slice(line, start).trim() === "" && text[end] === "\n"
-    return isAlone ? text.slice(0, line) + text.slice(end + 1) : text.slice(0, start) + text.slice(end)
-  }, source)
+/** Where the comments are, with the lines that they have for themselves. */
+const commentsIn = (file: string, source: string) =>
+  parseSync(file, source).comments
+    .filter(({ value }) => !value.startsWith("# sourceMappingURL"))
+    .map(({ end, start }) => {
+      const line = source.lastIndexOf("\n", start - 1) + 1
+      const isAlone = source.slice(line, start).trim() === "" && source[end] === "\n"
+      return isAlone ? [line, end + 1] as const : [start, end] as const
+    })
 
 for (const file of globSync("dist/**/*.js")) {
-  writeFileSync(file, markPure(file, withoutComments(file, readFileSync(file, "utf8"))))
+  const source = readFileSync(file, "utf8")
+  const edited = markPure(file, source)
+  for (const [start, end] of commentsIn(file, source)) edited.remove(start, end)
+  writeFileSync(file, edited.toString())
+
+  const maps = [edited.generateDecodedMap({ hires: "boundary" }), JSON.parse(readFileSync(`${file}.map`, "utf8"))]
+  const { mappings, names: _, ...map } = remapping(maps, () => null, { decodedMappings: true, excludeContent: true })
+  // Lines only: with columns the maps would be a sixth of the package.
+  const lines = Array.from(
+    typeof mappings === "string" ? [] : mappings,
+    (line) => line.filter(([, , at], index) => at !== line[index - 1]?.[2])
+  )
+  writeFileSync(`${file}.map`, JSON.stringify({ ...map, names: [], mappings: encode(lines) }))
 }

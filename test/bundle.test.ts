@@ -28,7 +28,7 @@ const bundle = async (program: string) => {
       name: "pure",
       setup: (build) => {
         build.onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path: file }) => ({
-          contents: markPure(file, readFileSync(file, "utf8")),
+          contents: markPure(file, readFileSync(file, "utf8")).toString(),
           loader: "ts"
         }))
       }
@@ -91,7 +91,8 @@ describe("a bundle", () => {
         name: "pure",
         resolveId: (id) =>
           id === entry ? id : id === "effect-lark-meetings" ? path.join(root, "src/index.ts") : undefined,
-        load: (id) => id === entry ? fromIndex : id.endsWith(".ts") ? markPure(id, readFileSync(id, "utf8")) : undefined
+        load: (id) =>
+          id === entry ? fromIndex : id.endsWith(".ts") ? markPure(id, readFileSync(id, "utf8")).toString() : undefined
       }]
     })
     const { output: [{ code, modules }] } = await build.generate({ minify: true })

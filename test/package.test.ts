@@ -2,6 +2,7 @@
  * The result of `npm pack` is installed into a project of its own, compiled there and run.
  */
 import * as fs from "node:fs"
+import { SourceMap } from "node:module"
 import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { configSchema } from "../scripts/config-schema.ts"
@@ -58,9 +59,16 @@ beforeAll(() => {
 afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
 
 describe("the published package", () => {
-  it("contains build, documentation and examples only, in less than 900 kB", () => {
-    const allowed =
-      /^(package\.json|LICENSE|README\.md|docs\/.+\.(md|json|svg)|examples\/[\w-]+\.ts|dist\/.+\.(js|d\.ts)|dist\/cli\/(launcher\.cjs|main\.cjs|LICENSES\.txt)|dist\/simulator\.schema\.json)$/
+  it("contains sources, build, documentation and examples only, in less than 900 kB", () => {
+    const allowed = new RegExp(
+      `^(${
+        [
+          /package\.json|LICENSE|(README|AGENTS|CHANGELOG|SECURITY)\.md|docs\/.+\.(md|json|svg)|examples\/[\w-]+\.ts/,
+          /src\/(?!cli\/).+\.ts|dist\/.+\.(js|d\.ts)(\.map)?|dist\/simulator\.schema\.json/,
+          /dist\/cli\/(launcher\.cjs|main\.cjs|LICENSES\.txt)/
+        ].map(({ source }) => source).join("|")
+      })$`
+    )
     const files = fs.readdirSync(installed, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => path.relative(installed, path.join(entry.parentPath, entry.name)).replaceAll(path.sep, "/"))
@@ -68,6 +76,25 @@ describe("the published package", () => {
     expect(files).toContain("LICENSE")
     expect(files).toContain("dist/index.d.ts")
     expect(fs.statSync(tarball).size).toBeLessThan(900_000)
+  })
+
+  it("maps every export, and its declaration, to its line in the sources", () => {
+    const unmapped = filesUnder("dist", ".map").flatMap((file) => {
+      const generated = path.join(installed, "dist", file)
+      const map = new SourceMap(JSON.parse(fs.readFileSync(`${generated}.map`, "utf8")))
+      return fs.readFileSync(generated, "utf8").split("\n").flatMap((line, index) => {
+        const [, name] = /^export (?:declare )?(?:const|class|function|interface|type) (\w+)/.exec(line) ?? []
+        if (name === undefined) return []
+        const entry = map.findEntry(index, 0)
+        if (!("originalSource" in entry)) return [`${file}: ${name}`]
+        const source = path.join(path.dirname(generated), entry.originalSource)
+        const original = fs.readFileSync(source, "utf8").split("\n")[entry.originalLine]
+        return source.startsWith(path.join(installed, "src")) && original?.includes(name) ? [] : [`${file}: ${name}`]
+      })
+    })
+    expect(filesUnder("dist", ".js.map").length).toBe(filesUnder("dist", ".js").length)
+    expect(filesUnder("dist", ".d.ts.map").length).toBe(filesUnder("dist", ".d.ts").length)
+    expect(unmapped).toEqual([])
   })
 
   it("contains every file that its documentation links", () => {
