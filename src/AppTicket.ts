@@ -69,6 +69,7 @@ import { Seal } from "./Seal.ts"
  *   counts as unknown. Fails with `SessionStoreError` when the store cannot be read or written.
  * - `reject`: reports that the platform refused this ticket. `get` does not return it until it is pushed again.
  *
+ * @stability stable
  * @category services
  */
 export class AppTicket extends Context.Service<AppTicket, {
@@ -189,6 +190,7 @@ const make = Effect.gen(function*() {
 /**
  * The ticket of the configured app, kept in the `KeyValueStore`.
  *
+ * @stability stable
  * @category layers
  */
 export const layer: Layer.Layer<

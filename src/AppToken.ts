@@ -43,6 +43,7 @@ import type { GenericError } from "./LarkError.ts"
  *   `SessionStoreError`.
  * - `reject`: reports that the platform rejected this token. Returns true if `get` may return another one.
  *
+ * @stability stable
  * @category services
  */
 export class AppToken extends Context.Service<AppToken, {
@@ -73,6 +74,7 @@ const make = Effect.fnUntraced(function*(
 /**
  * The token of a custom app.
  *
+ * @stability stable
  * @category layers
  */
 export const layer: Layer.Layer<AppToken, never, LarkConfig | HttpClient.HttpClient> = Layer.effect(
@@ -91,6 +93,7 @@ const isTicketRefused = (error: GenericError) => "code" in error && error.code =
  * If the platform refuses the ticket, it is rejected and the next ticket is tried, once. If that one is refused too, the error
  * is `CredentialsRejected` (10012).
  *
+ * @stability stable
  * @category layers
  */
 export const layerStore: Layer.Layer<AppToken, never, LarkConfig | HttpClient.HttpClient | AppTicket> = Layer.effect(

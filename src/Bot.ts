@@ -27,6 +27,7 @@ import { call, endpoint, type ErrorOf, type LarkHttp } from "./LarkHttp.ts"
 /**
  * The documented values of `activateStatus`. The server may send others; they are kept as they are.
  *
+ * @stability stable
  * @category models
  */
 export const ActivateStatus = {
@@ -52,6 +53,7 @@ const bot = Schema.toType(Schema.Struct({
 /**
  * A bot.
  *
+ * @stability stable
  * @category models
  */
 export interface Bot extends Schema.Schema.Type<typeof bot> {}
@@ -59,6 +61,7 @@ export interface Bot extends Schema.Schema.Type<typeof bot> {}
 /**
  * The schema of a bot. For JSON, use it with `Schema.toCodecJson`.
  *
+ * @stability stable
  * @category schemas
  */
 export const Bot: Schema.Codec<Bot> = bot
@@ -76,6 +79,7 @@ const getInfo = endpoint({
 /**
  * How `info` fails: the platform documents no codes for it but the generic ones.
  *
+ * @stability stable
  * @category errors
  */
 export type InfoError = ErrorOf<typeof getInfo>
@@ -87,6 +91,7 @@ export type InfoError = ErrorOf<typeof getInfo>
  *
  * No scope, but the bot ability must be on in the developer console.
  *
+ * @stability stable
  * @category accessors
  */
 export const info: Effect.Effect<Bot, InfoError, LarkHttp> = Effect.map(call(getInfo), ({ bot }) => ({

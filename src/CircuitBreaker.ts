@@ -56,6 +56,7 @@ export { CircuitBreaker } from "./internal/circuitBreaker.ts"
 /**
  * When a circuit opens and for how long: the options of Effect's `CircuitBreaker`.
  *
+ * @stability unstable
  * @category models
  */
 export type Options = Omit<Parameters<typeof Circuit.make>[0], "onStoreError">
@@ -105,6 +106,7 @@ const opened = (key: string, retryAfter: Duration.Duration) =>
 /**
  * Guards all requests, with the state of the circuits in a `CircuitBreakerStore`, such as Redis for several processes.
  *
+ * @stability unstable
  * @category layers
  */
 export const layer = (options: Options): Layer.Layer<never, never, Circuit.CircuitBreakerStore> =>
@@ -139,6 +141,7 @@ export const layer = (options: Options): Layer.Layer<never, never, Circuit.Circu
 /**
  * Guards all requests, with the state of the circuits in memory.
  *
+ * @stability unstable
  * @category layers
  */
 export const layerMemory = (options: Options): Layer.Layer<never> =>

@@ -47,6 +47,7 @@ const status = Schema.Struct({
 /**
  * The state of a person's account.
  *
+ * @stability stable
  * @category models
  */
 export interface Status extends Schema.Schema.Type<typeof status> {}
@@ -54,6 +55,7 @@ export interface Status extends Schema.Schema.Type<typeof status> {}
 /**
  * The schema of the state of an account.
  *
+ * @stability stable
  * @category schemas
  */
 export const Status: Schema.Codec<Status> = status
@@ -71,6 +73,7 @@ const matchOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.Me
 /**
  * The outcome of one address.
  *
+ * @stability stable
  * @category models
  */
 export interface Match<out T extends MeetingUser.IdType = MeetingUser.IdType>
@@ -80,6 +83,7 @@ export interface Match<out T extends MeetingUser.IdType = MeetingUser.IdType>
 /**
  * The schema of a `Match` whose user is named by one kind of id. For JSON, use it with `Schema.toCodecJson`.
  *
+ * @stability stable
  * @category schemas
  */
 export const MatchSchema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Match<T>> =>
@@ -88,6 +92,7 @@ export const MatchSchema = <T extends MeetingUser.IdType>(idType: T): Schema.Cod
 /**
  * A match for each address, in order: a tuple for a tuple.
  *
+ * @stability stable
  * @category models
  */
 export type Matches<Addresses extends ReadonlyArray<string>, T extends MeetingUser.IdType> = {
@@ -97,6 +102,7 @@ export type Matches<Addresses extends ReadonlyArray<string>, T extends MeetingUs
 /**
  * How to look people up.
  *
+ * @stability stable
  * @category models
  */
 export interface FindOptions<T extends MeetingUser.IdType = MeetingUser.IdType> {
@@ -123,6 +129,7 @@ const person = Schema.toType(Schema.Struct({
 /**
  * A person, as far as the scopes of the app show one.
  *
+ * @stability stable
  * @category models
  */
 export interface Person extends Schema.Schema.Type<typeof person> {}
@@ -130,6 +137,7 @@ export interface Person extends Schema.Schema.Type<typeof person> {}
 /**
  * The schema of a person. For JSON, use it with `Schema.toCodecJson`.
  *
+ * @stability stable
  * @category schemas
  */
 export const Person: Schema.Codec<Person> = person
@@ -162,6 +170,7 @@ const getUser = endpoint({
 /**
  * How `findByEmail` and `findByMobile` fail: the platform documents no codes for them but the generic ones.
  *
+ * @stability stable
  * @category errors
  */
 export type FindError = ErrorOf<typeof batchGetId>
@@ -169,6 +178,7 @@ export type FindError = ErrorOf<typeof batchGetId>
 /**
  * How `get` fails.
  *
+ * @stability stable
  * @category errors
  */
 export type GetError = ErrorOf<typeof getUser>
@@ -261,6 +271,7 @@ const find = <const Addresses extends ReadonlyArray<string>, T extends MeetingUs
  * The platform does not search enterprise e-mail addresses. It does not tell an unknown address from one whose owner is
  * outside the contact range of the app.
  *
+ * @stability stable
  * @category accessors
  */
 export const findByEmail = <const Addresses extends ReadonlyArray<string>, T extends MeetingUser.IdType = "open_id">(
@@ -277,6 +288,7 @@ export const findByEmail = <const Addresses extends ReadonlyArray<string>, T ext
  * As `findByEmail`. Spaces, dots, dashes and parentheses in a number do not count. Numbers of mainland China are the same
  * with and without `+86`; all others need `+` and their country code.
  *
+ * @stability stable
  * @category accessors
  */
 export const findByMobile = <const Numbers extends ReadonlyArray<string>, T extends MeetingUser.IdType = "open_id">(
@@ -293,6 +305,7 @@ export const findByMobile = <const Numbers extends ReadonlyArray<string>, T exte
  * A field whose scope the app lacks is `None`. Scope `contact:contact.base:readonly`, `contact:contact:readonly`,
  * `contact:contact:access_as_app` or `contact:contact:readonly_as_app`.
  *
+ * @stability stable
  * @category accessors
  */
 export const get = (user: MeetingUser.MeetingUser): Effect.Effect<Person, GetError, LarkHttp> =>

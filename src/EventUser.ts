@@ -26,6 +26,7 @@ import * as MeetingUser from "./MeetingUser.ts"
 /**
  * One user, under each kind of id.
  *
+ * @stability stable
  * @category models
  */
 export type EventUser = { readonly [T in MeetingUser.IdType]: Option.Option<MeetingUser.MeetingUser<T>> }
@@ -33,6 +34,7 @@ export type EventUser = { readonly [T in MeetingUser.IdType]: Option.Option<Meet
 /**
  * The schema of an `EventUser`. For JSON, use it with `Schema.toCodecJson`.
  *
+ * @stability stable
  * @category schemas
  */
 export const EventUser: Schema.Codec<EventUser> = Schema.toType(Schema.Struct({
@@ -45,6 +47,7 @@ export const EventUser: Schema.Codec<EventUser> = Schema.toType(Schema.Struct({
  * The user in an event. Ids alone name a Feishu or Lark user. A kind of id that is absent, empty or `null` is `None`;
  * nothing fails.
  *
+ * @stability stable
  * @category decoding
  */
 export const fromWire = (named: unknown): EventUser => {
@@ -59,6 +62,7 @@ export const fromWire = (named: unknown): EventUser => {
 /**
  * Whether the event names this user, by the kind of id that the user has.
  *
+ * @stability stable
  * @category predicates
  */
 export const is = (self: EventUser, user: MeetingUser.MeetingUser): boolean => {

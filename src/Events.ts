@@ -91,6 +91,7 @@ export { HandledEvents, layerHandledEvents } from "./internal/handledEvents.ts"
  * - `forbidden`: the app may not use a long connection.
  * - `attempts`: no connection came about in as many attempts as the platform allows.
  *
+ * @stability stable
  * @category errors
  */
 export class Refused extends Classified<{
@@ -109,6 +110,7 @@ export class Refused extends Classified<{
 /**
  * The source of events was closed: the scope of its layer ended. A consumer inside that scope is interrupted before.
  *
+ * @stability stable
  * @category errors
  */
 export class Closed extends Classified<{}>()("EventsClosed", {
@@ -119,6 +121,7 @@ export class Closed extends Classified<{}>()("EventsClosed", {
 /**
  * How `handle` and `stream` fail. `InvalidLarkConfig`: the `capacity` is not a whole number of at least 1, or `Infinity`.
  *
+ * @stability stable
  * @category errors
  */
 export type ConsumeError = Refused | Closed | InvalidLarkConfig
@@ -133,6 +136,7 @@ const advice = {
 /**
  * How a consumer takes events.
  *
+ * @stability stable
  * @category models
  */
 export interface Options {
@@ -150,6 +154,7 @@ const capacityOf = ({ capacity = defaultCapacity }: Options = {}): Effect.Effect
 /**
  * Consumes the events of one source.
  *
+ * @stability stable
  * @category services
  */
 export class Events extends Context.Service<Events, {
@@ -163,6 +168,7 @@ export class Events extends Context.Service<Events, {
 /**
  * A source of events: what gives them to consumers, and the service through which those take them.
  *
+ * @stability stable
  * @category models
  */
 export interface Source {
@@ -211,6 +217,7 @@ const handlerSpan = ({ id, type }: Event, contexts: ReadonlyArray<Context.Contex
  * Makes the `Events` of a source of your own, such as a queue that another service fills from its webhook. `fromWire` reads
  * the envelopes of the platform.
  *
+ * @stability stable
  * @category constructors
  */
 export const make: Effect.Effect<Source, never, Scope.Scope> = Effect.gen(function*() {
@@ -367,6 +374,7 @@ export const make: Effect.Effect<Source, never, Scope.Scope> = Effect.gen(functi
  *
  * An interruption waits for a handler that is uninterruptible. Its event counts as not handled and comes again.
  *
+ * @stability stable
  * @category accessors
  */
 export const handle = <R>(
@@ -381,6 +389,7 @@ export const handle = <R>(
  *
  * An event that is in the buffer when the process ends is lost: it has been acknowledged.
  *
+ * @stability stable
  * @category accessors
  */
 export const stream = (options?: Options): Stream.Stream<Event, ConsumeError, Events> =>

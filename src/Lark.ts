@@ -41,6 +41,7 @@ import * as UserToken from "./UserToken.ts"
 /**
  * The services that `layer` provides.
  *
+ * @stability stable
  * @category models
  */
 export type Services = Meetings.Meetings | LarkHttp.LarkHttp | TenantToken.TenantToken | LarkConfig.LarkConfig
@@ -53,6 +54,7 @@ const services = Meetings.layer.pipe(
 /**
  * Builds everything for one app. Fails with `InvalidLarkConfig` when an option is missing or wrong.
  *
+ * @stability stable
  * @category layers
  */
 export const layer = (
@@ -64,6 +66,7 @@ export const layer = (
  * Builds everything for the app that `LARK_APP_ID`, `LARK_APP_SECRET`, `LARK_BRAND` and `LARK_BASE_URL` configure, or that your own
  * `Config`s do. Fails with `InvalidLarkConfig`, which names the variable that is missing or wrong.
  *
+ * @stability stable
  * @category layers
  */
 export const layerConfig = (
@@ -74,6 +77,7 @@ export const layerConfig = (
 /**
  * Runs an effect as a user: operations that take either token use the user's, and those that take users only can be called.
  *
+ * @stability stable
  * @category combinators
  */
 export const asUser =
@@ -85,6 +89,7 @@ export const asUser =
  * Runs an effect as the app inside `asUser`: operations that take either token use the app's. An effect that requires a
  * user does not compile.
  *
+ * @stability stable
  * @category combinators
  */
 export const asApp = <A, E, R>(
@@ -103,6 +108,7 @@ export const asApp = <A, E, R>(
  *
  * A call of a custom app inside fails with `InvalidTenant`: it could only act in the wrong tenant.
  *
+ * @stability stable
  * @category combinators
  */
 export const asTenant =

@@ -55,6 +55,7 @@ export { InvalidLarkConfig } from "./internal/settings.ts"
 /**
  * The settings of an app.
  *
+ * @stability stable
  * @category models
  */
 export interface Options {
@@ -76,6 +77,7 @@ export interface Options {
 /**
  * The checked configuration.
  *
+ * @stability stable
  * @category services
  */
 export class LarkConfig extends Context.Service<LarkConfig, {
@@ -160,6 +162,7 @@ const fromVariables = Effect.gen(function*() {
 /**
  * The configuration from options. Fails with `InvalidLarkConfig` if one is missing or invalid.
  *
+ * @stability stable
  * @category layers
  */
 export const layer = (options: Options): Layer.Layer<LarkConfig, InvalidLarkConfig> =>
@@ -169,6 +172,7 @@ export const layer = (options: Options): Layer.Layer<LarkConfig, InvalidLarkConf
  * The configuration from `LARK_APP_ID` and the other environment variables, or from configs of your own. Fails with
  * `InvalidLarkConfig` if a setting is missing or invalid.
  *
+ * @stability stable
  * @category layers
  */
 export const layerConfig = (config?: Config.Wrap<Options>): Layer.Layer<LarkConfig, InvalidLarkConfig> =>

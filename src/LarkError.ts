@@ -81,6 +81,7 @@ const generic = [
 /**
  * The errors that any call may fail with, whatever its endpoint.
  *
+ * @stability stable
  * @category models
  */
 export type GenericError = InstanceType<
@@ -92,6 +93,7 @@ export type GenericError = InstanceType<
 /**
  * Any error of the platform.
  *
+ * @stability stable
  * @category models
  */
 export type LarkError =
@@ -101,6 +103,7 @@ export type LarkError =
 /**
  * A code, or a range of codes, and the properties of its error.
  *
+ * @stability stable
  * @category table
  */
 export interface Row extends Code, Pick<ApiError, "kind" | "retry" | "advice"> {
@@ -110,6 +113,7 @@ export interface Row extends Code, Pick<ApiError, "kind" | "retry" | "advice"> {
 /**
  * The codes of classes as data, by number.
  *
+ * @stability stable
  * @category table
  */
 export const tableOf = (
@@ -125,6 +129,7 @@ export const tableOf = (
 /**
  * The codes of this library's classes as data, by number.
  *
+ * @stability stable
  * @category table
  */
 export const table: ReadonlyArray<Row> = tableOf([Object.values(Meeting), Object.values(Contact), generic].flat())
@@ -146,6 +151,7 @@ export const table: ReadonlyArray<Row> = tableOf([Object.values(Meeting), Object
  * console.log(Schema.decodeUnknownSync(LarkError.LarkError)(json).kind) // => caller
  * ```
  *
+ * @stability stable
  * @category schemas
  */
 export const LarkError: Schema.Codec<LarkError, Schema.Json> = Schema.Union(
@@ -171,6 +177,7 @@ const withoutData = ({ data: _, ...bare }: Failure): Failure => bare
  * The error for a failed answer of an endpoint that documents these classes, which come before the generic ones.
  * A code that neither has is an `UnknownApiError`. The error's stack has no frames.
  *
+ * @stability stable
  * @category constructors
  */
 export const fromFailure = <const Documented extends ReadonlyArray<ErrorClass>>(
@@ -190,6 +197,7 @@ export const fromFailure = <const Documented extends ReadonlyArray<ErrorClass>>(
 /**
  * Whether a code says that the token was rejected, before anything was executed.
  *
+ * @stability stable
  * @category guards
  */
 export const isTokenRejected = (code: number): boolean => indexOf(generic).get(code) === Generic.TokenRejected

@@ -67,6 +67,7 @@ import { UserToken } from "./UserToken.ts"
  * - `user`: the user's; the call requires `UserToken`.
  * - `either`: the user's inside `Lark.asUser`, else the app's.
  *
+ * @stability stable
  * @category models
  */
 export type TokenKind = "app" | "user" | "either"
@@ -81,6 +82,7 @@ type ParamsOf<Path extends string> = Path extends `${string}/:${infer Name}/${in
 /**
  * What a call sends beside its token.
  *
+ * @stability stable
  * @category models
  */
 export interface Request {
@@ -96,6 +98,7 @@ export interface Request {
 /**
  * What a call of an endpoint takes: its path parameters where the path has any, a query and a body.
  *
+ * @stability stable
  * @category models
  */
 export type Input<Path extends string> = AnyPath extends Path ? [input?: Request]
@@ -106,6 +109,7 @@ export type Input<Path extends string> = AnyPath extends Path ? [input?: Request
 /**
  * An endpoint, as `endpoint` declares it.
  *
+ * @stability stable
  * @category models
  */
 export interface Endpoint<
@@ -139,6 +143,7 @@ type AnyEndpoint = Endpoint<AnyPath, unknown, LarkError.ErrorClass, TokenKind>
 /**
  * How a call of an endpoint fails: the errors that it declares, and the generic ones.
  *
+ * @stability stable
  * @category errors
  */
 export type ErrorOf<T extends AnyEndpoint> = InstanceType<T["errors"][number]> | LarkError.GenericError
@@ -172,6 +177,7 @@ type UserOf<Token extends TokenKind> = "user" extends Token ? UserToken : never
  * const bot = LarkHttp.call(botInfo)
  * ```
  *
+ * @stability stable
  * @category constructors
  */
 export const endpoint = <
@@ -214,6 +220,7 @@ export const endpoint = <
  * call, new token, call again). Waiting for the token and for a turn at the rate limiter has no bound of its own; inside an
  * operation of the engine the call is held meanwhile (`Cas.hold`).
  *
+ * @stability stable
  * @category services
  */
 export class LarkHttp extends Context.Service<LarkHttp, {
@@ -269,6 +276,7 @@ const decoded = <A>(
 /**
  * The HTTP API of the configured app.
  *
+ * @stability stable
  * @category layers
  */
 export const layer: Layer.Layer<LarkHttp, never, LarkConfig | TenantToken | HttpClient.HttpClient> = Layer.effect(
@@ -382,6 +390,7 @@ export const layer: Layer.Layer<LarkHttp, never, LarkConfig | TenantToken | Http
 /**
  * Calls an endpoint. Fails with the errors that it declares, and the generic ones.
  *
+ * @stability stable
  * @category accessors
  */
 export const call = <Path extends `/${string}`, A, E extends LarkError.ErrorClass, Token extends TokenKind>(
@@ -393,6 +402,7 @@ export const call = <Path extends `/${string}`, A, E extends LarkError.ErrorClas
 /**
  * The fields that say whether another page follows, for the `data` of an endpoint that answers in pages.
  *
+ * @stability stable
  * @category schemas
  */
 export const paged = {
@@ -428,6 +438,7 @@ export const paged = {
  * )
  * ```
  *
+ * @stability stable
  * @category accessors
  */
 export const pages = <

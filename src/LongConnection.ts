@@ -80,6 +80,7 @@ import * as Settings from "./LongConnection/settings.ts"
  * - `Refused`: the platform refuses the app; there will be no other attempt.
  * - `Closed`: the layer ended. It is the last state.
  *
+ * @stability unstable
  * @category models
  */
 export type State =
@@ -98,6 +99,7 @@ export type State =
 /**
  * Observes the long connection.
  *
+ * @stability unstable
  * @category services
  */
 export class LongConnection extends Context.Service<LongConnection, {
@@ -221,6 +223,7 @@ const make = Effect.gen(function*() {
  * Deno, Bun), `NodeWS.layerWebSocketConstructor` of `@effect/platform-node`, or `Simulator.layer`. Node's own does not say why
  * a connection cannot be made; `NodeWS` does.
  *
+ * @stability unstable
  * @category layers
  */
 export const layer: Layer.Layer<
@@ -232,6 +235,7 @@ export const layer: Layer.Layer<
 /**
  * The state of the connection now.
  *
+ * @stability unstable
  * @category accessors
  */
 export const state: Effect.Effect<State, never, LongConnection> = Effect.flatMap(
@@ -246,6 +250,7 @@ export const state: Effect.Effect<State, never, LongConnection> = Effect.flatMap
  *
  * There is none before the first consumer of `Events` has started.
  *
+ * @stability unstable
  * @category accessors
  */
 export const connected: Effect.Effect<void, Events.Refused | Events.Closed, LongConnection> = Effect.flatMap(
@@ -265,6 +270,7 @@ export const connected: Effect.Effect<void, Events.Refused | Events.Closed, Long
 /**
  * The state of the connection now, and every later one; ends after `Closed`.
  *
+ * @stability unstable
  * @category accessors
  */
 export const changes: Stream.Stream<State, never, LongConnection> = Stream.unwrap(

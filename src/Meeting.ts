@@ -29,6 +29,7 @@ import * as MeetingUser from "./MeetingUser.ts"
 /**
  * The documented values of a meeting's `status`. The server may send others; they are kept as they are.
  *
+ * @stability stable
  * @category models
  */
 export const Status = { Calling: 1, InProgress: 2, Ended: 3 } as const
@@ -36,6 +37,7 @@ export const Status = { Calling: 1, InProgress: 2, Ended: 3 } as const
 /**
  * The documented values of a participant's `status`. The server may send others; they are kept as they are.
  *
+ * @stability stable
  * @category models
  */
 export const ParticipantStatus = { Calling: 1, InMeeting: 2, Ringing: 3, Left: 4 } as const
@@ -54,6 +56,7 @@ const participantOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingU
 /**
  * A person, room or telephone that is or was in a meeting, or is being called into it.
  *
+ * @stability stable
  * @category models
  */
 export interface Participant<out T extends MeetingUser.IdType = MeetingUser.IdType>
@@ -72,6 +75,7 @@ const ability = Schema.Struct({
 /**
  * What a meeting allows.
  *
+ * @stability stable
  * @category models
  */
 export interface Ability extends Schema.Schema.Type<typeof ability> {}
@@ -110,6 +114,7 @@ const meetingOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.
  *
  * `password` is what people type to join: `Redacted`, but in clear in the JSON of the schemas. `hostUser` is `None` when nobody is host, or when the app may not see who is.
  *
+ * @stability stable
  * @category models
  */
 export interface Meeting<out T extends MeetingUser.IdType = MeetingUser.IdType>
@@ -119,6 +124,7 @@ export interface Meeting<out T extends MeetingUser.IdType = MeetingUser.IdType>
 /**
  * The schema of participants that are named by one kind of id. For JSON, use it with `Schema.toCodecJson`.
  *
+ * @stability stable
  * @category schemas
  */
 export const participantSchema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Participant<T>> =>
@@ -127,6 +133,7 @@ export const participantSchema = <T extends MeetingUser.IdType>(idType: T): Sche
 /**
  * The schema of participants, named by any kind of id. For JSON, use it with `Schema.toCodecJson`.
  *
+ * @stability stable
  * @category schemas
  */
 export const Participant: Schema.Codec<Participant> = participantOf(MeetingUser.MeetingUser)
@@ -134,6 +141,7 @@ export const Participant: Schema.Codec<Participant> = participantOf(MeetingUser.
 /**
  * The schema of meetings whose users are named by one kind of id. For JSON, use it with `Schema.toCodecJson`.
  *
+ * @stability stable
  * @category schemas
  */
 export const schema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Meeting<T>> =>
@@ -142,6 +150,7 @@ export const schema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Me
 /**
  * The schema of meetings whose users are named by any kind of id. For JSON, use it with `Schema.toCodecJson`.
  *
+ * @stability stable
  * @category schemas
  */
 export const Meeting: Schema.Codec<Meeting> = meetingOf(MeetingUser.MeetingUser)

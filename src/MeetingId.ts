@@ -31,6 +31,7 @@ import * as number from "./internal/meetingNumber.ts"
 /**
  * A meeting id; a plain string is not one.
  *
+ * @stability stable
  * @category models
  */
 export type MeetingId = string & Brand.Brand<"effect-lark-meetings/MeetingId">
@@ -38,6 +39,7 @@ export type MeetingId = string & Brand.Brand<"effect-lark-meetings/MeetingId">
 /**
  * Whether a text has the form of a meeting id.
  *
+ * @stability stable
  * @category guards
  */
 export const isMeetingId = (text: string): text is MeetingId => number.has("meeting id or reserve id", text)
@@ -52,6 +54,7 @@ const kind = {
 /**
  * The schema of a meeting id: a string in JSON.
  *
+ * @stability stable
  * @category schemas
  */
 export const MeetingId = number.schema(kind).pipe(Schema.brand("effect-lark-meetings/MeetingId"))
@@ -59,6 +62,7 @@ export const MeetingId = number.schema(kind).pipe(Schema.brand("effect-lark-meet
 /**
  * The text cannot be the id of a meeting. `looksLike` names the number that it may be instead.
  *
+ * @stability stable
  * @category errors
  */
 export class InvalidMeetingId extends number.invalid("InvalidMeetingId", kind) {}
@@ -66,6 +70,7 @@ export class InvalidMeetingId extends number.invalid("InvalidMeetingId", kind) {
 /**
  * The meeting id in a text that is known to hold one. Throws `InvalidMeetingId`; for input from outside use `makeEffect`.
  *
+ * @stability stable
  * @category constructors
  */
 export const make = number.maker(kind, InvalidMeetingId)
@@ -73,6 +78,7 @@ export const make = number.maker(kind, InvalidMeetingId)
 /**
  * The meeting id in a text from outside; fails with `InvalidMeetingId` if it cannot be one.
  *
+ * @stability stable
  * @category constructors
  */
 export const makeEffect = number.effectMaker(kind, InvalidMeetingId)

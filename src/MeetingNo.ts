@@ -24,6 +24,7 @@ import * as number from "./internal/meetingNumber.ts"
 /**
  * A meeting number; a plain string is not one.
  *
+ * @stability stable
  * @category models
  */
 export type MeetingNo = string & Brand.Brand<"effect-lark-meetings/MeetingNo">
@@ -31,6 +32,7 @@ export type MeetingNo = string & Brand.Brand<"effect-lark-meetings/MeetingNo">
 /**
  * Whether a text has the form of a meeting number.
  *
+ * @stability stable
  * @category guards
  */
 export const isMeetingNo = (text: string): text is MeetingNo => number.has("meeting number", text)
@@ -46,6 +48,7 @@ const kind = {
 /**
  * The schema of a meeting number: a string in JSON.
  *
+ * @stability stable
  * @category schemas
  */
 export const MeetingNo = number.schema(kind).pipe(Schema.brand("effect-lark-meetings/MeetingNo"))
@@ -53,6 +56,7 @@ export const MeetingNo = number.schema(kind).pipe(Schema.brand("effect-lark-meet
 /**
  * The text cannot be the number of a meeting. `looksLike` names the number that it may be instead.
  *
+ * @stability stable
  * @category errors
  */
 export class InvalidMeetingNo extends number.invalid("InvalidMeetingNo", kind) {}
@@ -60,6 +64,7 @@ export class InvalidMeetingNo extends number.invalid("InvalidMeetingNo", kind) {
 /**
  * The meeting number in a text that is known to hold one. Throws `InvalidMeetingNo`; for input from outside use `makeEffect`.
  *
+ * @stability stable
  * @category constructors
  */
 export const make = number.maker(kind, InvalidMeetingNo)
@@ -67,6 +72,7 @@ export const make = number.maker(kind, InvalidMeetingNo)
 /**
  * The meeting number in a text from outside; fails with `InvalidMeetingNo` if it cannot be one.
  *
+ * @stability stable
  * @category constructors
  */
 export const makeEffect = number.effectMaker(kind, InvalidMeetingNo)

@@ -31,6 +31,7 @@ import * as wire from "./internal/wire.ts"
 /**
  * The kinds of user id, as `user_id_type` names them.
  *
+ * @stability stable
  * @category models
  */
 export type IdType = "open_id" | "union_id" | "user_id"
@@ -38,6 +39,7 @@ export type IdType = "open_id" | "union_id" | "user_id"
 /**
  * The documented values of `user_type`. The server may send others; they are kept as they are.
  *
+ * @stability stable
  * @category models
  */
 export const UserType = {
@@ -55,6 +57,7 @@ export const UserType = {
 /**
  * A user, named by an id of one kind.
  *
+ * @stability stable
  * @category models
  */
 export interface MeetingUser<out T extends IdType = IdType> {
@@ -67,6 +70,7 @@ export interface MeetingUser<out T extends IdType = IdType> {
  * Not a user: the id is empty, longer than 256 characters, or has whitespace or control characters in it, or the user
  * type is not a positive whole number.
  *
+ * @stability stable
  * @category errors
  */
 export class InvalidMeetingUser extends Classified<{ readonly reason: string }>()("InvalidMeetingUser", {
@@ -110,6 +114,7 @@ const Id = Schema.String.check(
 /**
  * The schema of users that are named by one kind of id. In JSON: `{ idType, id, userType }`.
  *
+ * @stability stable
  * @category schemas
  */
 export const schema = <T extends IdType>(idType: T): Schema.Codec<MeetingUser<T>> =>
@@ -118,6 +123,7 @@ export const schema = <T extends IdType>(idType: T): Schema.Codec<MeetingUser<T>
 /**
  * The schema of users, named by any kind of id. In JSON: `{ idType, id, userType }`.
  *
+ * @stability stable
  * @category schemas
  */
 export const MeetingUser: Schema.Codec<MeetingUser> = Schema.Union([
@@ -129,6 +135,7 @@ export const MeetingUser: Schema.Codec<MeetingUser> = Schema.Union([
 /**
  * A user from parts that come from outside; fails with `InvalidMeetingUser`.
  *
+ * @stability stable
  * @category constructors
  */
 export const makeEffect = <T extends IdType>(
@@ -144,6 +151,7 @@ const constructor =
 /**
  * A user by open id, a Feishu or Lark user unless `userType` says otherwise. Throws `InvalidMeetingUser`.
  *
+ * @stability stable
  * @category constructors
  */
 export const openId = constructor("open_id")
@@ -151,6 +159,7 @@ export const openId = constructor("open_id")
 /**
  * A user by union id, a Feishu or Lark user unless `userType` says otherwise. Throws `InvalidMeetingUser`.
  *
+ * @stability stable
  * @category constructors
  */
 export const unionId = constructor("union_id")
@@ -158,6 +167,7 @@ export const unionId = constructor("union_id")
 /**
  * A user by user id, a Feishu or Lark user unless `userType` says otherwise. Throws `InvalidMeetingUser`.
  *
+ * @stability stable
  * @category constructors
  */
 export const userId = constructor("user_id")
@@ -165,6 +175,7 @@ export const userId = constructor("user_id")
 /**
  * Whether two users are the same: id and user type under one id kind. Users of different kinds are never equal.
  *
+ * @stability stable
  * @category predicates
  */
 export const equals = (a: MeetingUser, b: MeetingUser): boolean =>
@@ -173,6 +184,7 @@ export const equals = (a: MeetingUser, b: MeetingUser): boolean =>
 /**
  * Whether a user is named by an id of this kind.
  *
+ * @stability stable
  * @category guards
  */
 export const hasIdType = <T extends IdType>(user: MeetingUser, idType: T): user is MeetingUser<T> =>
@@ -181,6 +193,7 @@ export const hasIdType = <T extends IdType>(user: MeetingUser, idType: T): user 
 /**
  * The `meeting_user` object of the API.
  *
+ * @stability stable
  * @category encoding
  */
 export const toWire = ({ id, userType }: MeetingUser) => ({ id, user_type: userType })
@@ -189,6 +202,7 @@ export const toWire = ({ id, userType }: MeetingUser) => ({ id, user_type: userT
  * The user in a `meeting_user` object; none if it does not name one. Both of its fields may be missing or empty: the
  * id when the app may not see it.
  *
+ * @stability stable
  * @category decoding
  */
 export const fromWire = <T extends IdType>(idType: T, meetingUser: unknown): Option.Option<MeetingUser<T>> => {

@@ -92,6 +92,7 @@ export {
 /**
  * How the method of an endpoint fails: with the errors documented for it, and the generic ones.
  *
+ * @stability stable
  * @category errors
  */
 export type ErrorOf<Method extends Exclude<keyof Meetings["Service"], "swapHost" | "setHost">> = Effect.Error<
@@ -102,6 +103,7 @@ export type ErrorOf<Method extends Exclude<keyof Meetings["Service"], "swapHost"
  * How `swapHost` fails: with the errors documented for `set_host`, and the generic ones, less those that are values of its
  * outcome: a conflict, a request that was not sent, a lost reply.
  *
+ * @stability stable
  * @category errors
  */
 export type SwapHostError = hostRegister.SwapError
@@ -110,6 +112,7 @@ export type SwapHostError = hostRegister.SwapError
  * How `setHost` fails: as `swapHost`, or as the `get` that finds the host, each error with the report of the operation; or
  * with an error of the engine.
  *
+ * @stability stable
  * @category errors
  */
 export type SetHostError<T extends MeetingUser.IdType> = hostRegister.SetHostError<T>
@@ -118,6 +121,7 @@ export type SetHostError<T extends MeetingUser.IdType> = hostRegister.SetHostErr
  * Why a request of `setHost` or `swapHost` was not executed, or may have been: the `cause` of `Unsent`, `Unknown`,
  * `CasExhausted` and `CasIndeterminate`. The causes of the last two may also be the engine's own (`Cas.AttemptCut`).
  *
+ * @stability stable
  * @category errors
  */
 export type TransientError = hostRegister.TransientError
@@ -125,6 +129,7 @@ export type TransientError = hostRegister.TransientError
 /**
  * What `get` reads beside the meeting itself.
  *
+ * @stability stable
  * @category models
  */
 export interface GetOptions<T extends MeetingUser.IdType = MeetingUser.IdType> {
@@ -138,6 +143,7 @@ export interface GetOptions<T extends MeetingUser.IdType = MeetingUser.IdType> {
 /**
  * The users of one `set_host`, named by one kind of id.
  *
+ * @stability stable
  * @category models
  */
 export interface HostSwap<T extends MeetingUser.IdType> {
@@ -148,6 +154,7 @@ export interface HostSwap<T extends MeetingUser.IdType> {
 /**
  * How to move the host role.
  *
+ * @stability stable
  * @category models
  */
 export interface SetHostOptions<T extends MeetingUser.IdType, E = never, R = never> {
@@ -172,6 +179,7 @@ export interface SetHostOptions<T extends MeetingUser.IdType, E = never, R = nev
 /**
  * How to look at a meeting again and again.
  *
+ * @stability stable
  * @category models
  */
 export interface WatchOptions<T extends MeetingUser.IdType, E = never, R = never>
@@ -184,6 +192,7 @@ export interface WatchOptions<T extends MeetingUser.IdType, E = never, R = never
 /**
  * How a round of `keepHost` fails: as `get`, or as `setHost`.
  *
+ * @stability stable
  * @category errors
  */
 export type KeepHostError<T extends MeetingUser.IdType> = ErrorOf<"get"> | SetHostError<T>
@@ -191,6 +200,7 @@ export type KeepHostError<T extends MeetingUser.IdType> = ErrorOf<"get"> | SetHo
 /**
  * How to keep the host role: when to look, and how to move it.
  *
+ * @stability stable
  * @category models
  */
 export interface KeepHostOptions<T extends MeetingUser.IdType, E = never, R = never>
@@ -205,6 +215,7 @@ export interface KeepHostOptions<T extends MeetingUser.IdType, E = never, R = ne
 /**
  * The meeting operations: each method has the input, the result and the errors of its endpoint.
  *
+ * @stability stable
  * @category services
  */
 export class Meetings extends Context.Service<Meetings, Effect.Success<typeof make>>()(
@@ -236,6 +247,7 @@ const capacity = 1_000
 /**
  * Builds the service on the HTTP API.
  *
+ * @stability stable
  * @category constructors
  */
 export const make = Effect.gen(function*() {
@@ -311,6 +323,7 @@ export const make = Effect.gen(function*() {
 /**
  * The meeting operations on the HTTP API.
  *
+ * @stability stable
  * @category layers
  */
 export const layer: Layer.Layer<Meetings, never, LarkHttp | LarkConfig> = Layer.effect(Meetings, make)
@@ -323,6 +336,7 @@ export const layer: Layer.Layer<Meetings, never, LarkHttp | LarkConfig> = Layer.
  * With `user_id`, the platform leaves rooms and telephones out of the participants. Only meetings of the last 90 days that
  * belong to the app's tenant, or to the user. Scope `vc:meeting:readonly` or `vc:meeting.meetingevent:read`.
  *
+ * @stability stable
  * @category accessors
  */
 export const get = <T extends MeetingUser.IdType = "open_id">(
@@ -339,6 +353,7 @@ export const get = <T extends MeetingUser.IdType = "open_id">(
  *
  * Users of different kinds of id are refused with `InvalidParameter`, and nothing is sent. Scope `vc:meeting`.
  *
+ * @stability stable
  * @category accessors
  */
 export const swapHost = <T extends MeetingUser.IdType>(
@@ -358,6 +373,7 @@ export const swapHost = <T extends MeetingUser.IdType>(
  * `CasRefused` with the reason `"OperatorNotHost"` if a read or a conflict showed another host. Users of different kinds of
  * id, or no user, are refused with `InvalidParameter`. Scope `vc:meeting`.
  *
+ * @stability stable
  * @category accessors
  */
 export function setHost<T extends MeetingUser.IdType>(
@@ -369,6 +385,7 @@ export function setHost<T extends MeetingUser.IdType>(
  * Moves the host role to a user, or as an intent of `Cas` decides, with a policy whose schedules have errors or
  * requirements of their own. Fails with `SetHostError`, or with an error of the schedules.
  *
+ * @stability stable
  * @category accessors
  */
 export function setHost<T extends MeetingUser.IdType, E, R>(
@@ -392,6 +409,7 @@ export function setHost<T extends MeetingUser.IdType, E, R>(
  * Users only: wrap the call with `Lark.asUser`. A lost reply is a `TransportError` with `executed: "unknown"`; the call is
  * not repeated. Scope `vc:meeting`.
  *
+ * @stability stable
  * @category accessors
  */
 export const end = (meetingId: MeetingId): Effect.Effect<void, ErrorOf<"end">, Meetings | UserToken> =>
@@ -418,6 +436,7 @@ export const end = (meetingId: MeetingId): Effect.Effect<void, ErrorOf<"end">, M
  * - The next read begins when the consumer has taken the last snapshot.
  * - Every watch reads for itself: share one with `Stream.share` or `Stream.broadcast`.
  *
+ * @stability stable
  * @category accessors
  */
 export const watch = <T extends MeetingUser.IdType = "open_id", E = never, R = never>(
@@ -483,6 +502,7 @@ const endsKeeping = <T extends MeetingUser.IdType>(error: KeepHostError<T>): boo
  * - A host who left and came back between the snapshot and the move may be moved, and is moved back at the next snapshot.
  * - With `user_id` the platform lists no rooms and telephones, so a room counts as absent.
  *
+ * @stability stable
  * @category accessors
  */
 export const keepHost = <T extends MeetingUser.IdType, E = never, R = never>(

@@ -66,6 +66,7 @@ import { fromAccessToken, UserToken } from "./UserToken.ts"
 /**
  * The options of a login.
  *
+ * @stability stable
  * @category models
  */
 export interface AuthorizeOptions {
@@ -88,6 +89,7 @@ const Unguessable = Schema.RedactedFromValue(Schema.String.check(Schema.isPatter
  * Encoding reveals `state` and `verifier`. Store the encoded login where the browser can neither read nor change it: on
  * the server, or sealed. Use a login for one callback.
  *
+ * @stability stable
  * @category schemas
  */
 export const Login = Schema.Struct({
@@ -99,11 +101,18 @@ export const Login = Schema.Struct({
   verifier: Unguessable
 })
 
+/**
+ * A login in progress.
+ *
+ * @stability stable
+ * @category models
+ */
 export type Login = typeof Login.Type
 
 /**
  * The tokens that the platform granted for a user.
  *
+ * @stability stable
  * @category models
  */
 export interface Grant {
@@ -124,6 +133,7 @@ export interface Grant {
 /**
  * The user an access token belongs to.
  *
+ * @stability stable
  * @category models
  */
 export interface UserInfo {
@@ -139,6 +149,7 @@ export interface UserInfo {
 /**
  * Invalid options of a login: the redirect URI, or a scope. No request was sent.
  *
+ * @stability stable
  * @category errors
  */
 export class InvalidLogin extends Classified<Authorization.Fault>()("InvalidLogin", {
@@ -156,6 +167,7 @@ export class InvalidLogin extends Classified<Authorization.Fault>()("InvalidLogi
  * - `failed`: the platform did not show the consent page; `error` is its error code.
  * - `noCode`: the callback has neither a code nor an error, or has one of them twice.
  *
+ * @stability stable
  * @category errors
  */
 export class LoginRefused extends Classified<Callback.Refusal>()("LoginRefused", {
@@ -191,6 +203,7 @@ const advice: Record<Callback.Refusal["reason"], string> = {
  * `exchange` and `refresh` fail with a generic error: handle at least `ReauthorizationRequired`, `CredentialsRejected` and
  * `AppUnavailable`. A request without a reply within 9 seconds fails with `TransportError`.
  *
+ * @stability stable
  * @category services
  */
 export class OAuth extends Context.Service<OAuth, {
@@ -299,6 +312,7 @@ const make = Effect.gen(function*() {
 /**
  * The login of users, for the configured app.
  *
+ * @stability stable
  * @category layers
  */
 export const layer: Layer.Layer<OAuth, never, LarkConfig | HttpClient.HttpClient> = Layer.effect(OAuth, make).pipe(
@@ -313,6 +327,7 @@ export const layer: Layer.Layer<OAuth, never, LarkConfig | HttpClient.HttpClient
  * Fails with `InvalidLogin` if the redirect URI is not an http or https URL or has a fragment, if a scope is empty or has
  * a character that scopes cannot have (whitespace, quotes, backslashes), or if there are more than 50 scopes.
  *
+ * @stability stable
  * @category accessors
  */
 export const authorize = (options: AuthorizeOptions): Effect.Effect<Login, InvalidLogin, OAuth> =>
@@ -326,6 +341,7 @@ export const authorize = (options: AuthorizeOptions): Effect.Effect<Login, Inval
  * The URL may be relative, as web servers see it: only its query is read. Fails with `LoginRefused` if it has no code or
  * not the state of this login, and with `ReauthorizationRequired` if the code was used or is older than five minutes.
  *
+ * @stability stable
  * @category accessors
  */
 export const exchange = (
@@ -346,6 +362,7 @@ export const exchange = (
  * After an error whose `retry` is `"unknown"` (a lost reply, a 5xx) the refresh token may be used up: a second attempt is a
  * last resort, and fails with `ReauthorizationRequired` if it was.
  *
+ * @stability stable
  * @category accessors
  */
 export const refresh = (
@@ -357,6 +374,7 @@ export const refresh = (
  * Returns the user an access token belongs to. Fails with `TokenRejected` if it has expired, was revoked or is not the
  * token of a user.
  *
+ * @stability stable
  * @category accessors
  */
 export const userInfo = (

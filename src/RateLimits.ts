@@ -83,6 +83,7 @@ export { type Admission, type Answer, type Limit, RateLimits, tier4 } from "./in
 /**
  * How to share the limits.
  *
+ * @stability stable
  * @category models
  */
 export interface Options {
@@ -227,6 +228,7 @@ const storeOf = ({ key, limiter }: Gate) => {
 /**
  * Makes the service over a rate limiter for each endpoint, app and tenant.
  *
+ * @stability unstable
  * @category constructors
  */
 export const make = Effect.fnUntraced(function*(
@@ -409,6 +411,7 @@ export const make = Effect.fnUntraced(function*(
 /**
  * Limits all requests, counted by a `RateLimiter` over a store that processes share.
  *
+ * @stability stable
  * @category layers
  */
 export const layer = (options: Options): Layer.Layer<never, never, RateLimiter.RateLimiter> =>
@@ -420,6 +423,7 @@ export const layer = (options: Options): Layer.Layer<never, never, RateLimiter.R
 /**
  * Limits all requests of the processes that share a Redis. Its keys begin with `prefix`, `ratelimiter:` unless given.
  *
+ * @stability stable
  * @category layers
  */
 export const layerRedis = (
@@ -433,6 +437,7 @@ export const layerRedis = (
 /**
  * Limits all requests, counted in memory.
  *
+ * @stability stable
  * @category layers
  */
 export const layerMemory: Layer.Layer<never> = layer({ pods: 1 }).pipe(

@@ -57,6 +57,7 @@ const recording = Schema.toType(Schema.Struct({
 /**
  * A recording that is ready.
  *
+ * @stability stable
  * @category models
  */
 export interface Recording extends Schema.Schema.Type<typeof recording> {}
@@ -64,6 +65,7 @@ export interface Recording extends Schema.Schema.Type<typeof recording> {}
 /**
  * The schema of a recording. For JSON, use it with `Schema.toCodecJson`.
  *
+ * @stability stable
  * @category schemas
  */
 export const Recording: Schema.Codec<Recording> = recording
@@ -71,6 +73,7 @@ export const Recording: Schema.Codec<Recording> = recording
 /**
  * Who may watch a recording: a user, the people of a chat (`open_chat_id`), the whole tenant, or everybody who has the link.
  *
+ * @stability stable
  * @category models
  */
 export type Viewer<T extends MeetingUser.IdType = MeetingUser.IdType> =
@@ -151,6 +154,7 @@ const setPermissionEndpoint = endpoint({
  * How `start` and `stop` fail: with the errors documented for `PATCH /vc/v1/meetings/:meeting_id/recording/start`, and the
  * generic ones.
  *
+ * @stability stable
  * @category errors
  */
 export type ControlError = ErrorOf<typeof startEndpoint>
@@ -159,6 +163,7 @@ export type ControlError = ErrorOf<typeof startEndpoint>
  * How `get` and `ready` fail: with the errors documented for `GET /vc/v1/meetings/:meeting_id/recording`, and the generic
  * ones.
  *
+ * @stability stable
  * @category errors
  */
 export type GetError = ErrorOf<typeof getEndpoint>
@@ -167,6 +172,7 @@ export type GetError = ErrorOf<typeof getEndpoint>
  * How `setPermission` fails: with the errors documented for
  * `PATCH /vc/v1/meetings/:meeting_id/recording/set_permission`, and the generic ones.
  *
+ * @stability stable
  * @category errors
  */
 export type SetPermissionError = ErrorOf<typeof setPermissionEndpoint>
@@ -179,6 +185,7 @@ export type SetPermissionError = ErrorOf<typeof setPermissionEndpoint>
  * `timezone` is that of the times on the recording, in hours from UTC, -12 to 12. A meeting that is being recorded already
  * is `MeetingStatusUnexpected`. Scope `vc:record`.
  *
+ * @stability stable
  * @category accessors
  */
 export const start = (
@@ -197,6 +204,7 @@ export const start = (
  *
  * A meeting that is not being recorded is `MeetingStatusUnexpected`. Scope `vc:record`.
  *
+ * @stability stable
  * @category accessors
  */
 export const stop = (meetingId: MeetingId): Effect.Effect<void, ControlError, LarkHttp | UserToken> =>
@@ -210,6 +218,7 @@ export const stop = (meetingId: MeetingId): Effect.Effect<void, ControlError, La
  * `RecordProcessing` until it is ready: `ready` waits for that. `None` if the platform has none, as after a recording of
  * less than five seconds. As the app, or as the owner of the meeting. Scope `vc:record:readonly`.
  *
+ * @stability stable
  * @category accessors
  */
 export const get = (meetingId: MeetingId): Effect.Effect<Option.Option<Recording>, GetError, LarkHttp> =>
@@ -228,6 +237,7 @@ export const get = (meetingId: MeetingId): Effect.Effect<Option.Option<Recording
 /**
  * How to wait for a recording.
  *
+ * @stability stable
  * @category models
  */
 export interface ReadyOptions<R = never> {
@@ -258,6 +268,7 @@ const patience = Schedule.min([Schedule.exponential("5 seconds", 1.5), Schedule.
  *
  * No recording is ready before its meeting has ended, so in a meeting in progress it waits until the schedule ends.
  *
+ * @stability stable
  * @category accessors
  */
 export const ready = <R = never>(
@@ -324,6 +335,7 @@ const objectOf = (viewer: Viewer) =>
  *
  * Users that are named by different kinds of id are refused with `InvalidParameter`, and nothing is sent. Scope `vc:record`.
  *
+ * @stability stable
  * @category accessors
  */
 export const setPermission = <T extends MeetingUser.IdType = never>(

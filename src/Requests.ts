@@ -87,6 +87,7 @@ export { RequestCancelled, RequestConflict, RequestNotFound, RequestUnreadable }
 /**
  * How a process does requests.
  *
+ * @stability unstable
  * @category models
  */
 export interface Options {
@@ -103,6 +104,7 @@ export interface Options {
 /**
  * How processes share requests.
  *
+ * @stability unstable
  * @category models
  */
 export interface SharedOptions extends Options {
@@ -378,6 +380,7 @@ const make = Effect.fnUntraced(function*(options: Options) {
  * - Effect's queue stores hold a claim for up to two minutes unless told otherwise: so long a dead process delays its requests.
  * - A `SessionStore` without `remove` keeps the records for ever.
  *
+ * @stability unstable
  * @category layers
  */
 export const layer = (
@@ -391,6 +394,7 @@ export const layer = (
 /**
  * In memory: for tests, and for what need not outlive the process.
  *
+ * @stability unstable
  * @category layers
  */
 export const layerMemory = (options?: Options): Layer.Layer<Requests, InvalidLarkConfig, Meetings | LarkConfig> =>
@@ -411,6 +415,7 @@ const claims = (takeover: Duration.Input = Duration.seconds(6)) =>
  *
  * Fails with `InvalidLarkConfig` for an invalid option, and with `SessionStoreError` if the tables cannot be created.
  *
+ * @stability unstable
  * @category layers
  */
 export const layerSql = (
@@ -439,6 +444,7 @@ export const layerSql = (
  * In Redis, in keys that begin with `prefix`, `lark:request:` unless given. Fails with `InvalidLarkConfig` for an invalid
  * option.
  *
+ * @stability unstable
  * @category layers
  */
 export const layerRedis = (
@@ -464,6 +470,7 @@ export const layerRedis = (
  * is of another version or damaged, and with `SessionStoreError` if the store failed. It looks every second, more often at
  * first, and waits as long as no process does the request. A defect of the operation is a defect here.
  *
+ * @stability unstable
  * @category accessors
  */
 export const result = (
@@ -475,6 +482,7 @@ export const result = (
  * The result of a request, if it has ended: its report, or the error with which it ended. Fails as `result` does, apart from
  * the errors of the request itself.
  *
+ * @stability unstable
  * @category accessors
  */
 export const poll = (
@@ -492,6 +500,7 @@ export const poll = (
  *
  * No swap leaves after it, apart from one that is recorded already: then the effect is `unknown`.
  *
+ * @stability unstable
  * @category accessors
  */
 export const cancel = (key: string): Effect.Effect<boolean, RequestLookupError, Requests> =>

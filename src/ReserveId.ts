@@ -24,6 +24,7 @@ import * as number from "./internal/meetingNumber.ts"
 /**
  * A reserve id; a plain string is not one.
  *
+ * @stability stable
  * @category models
  */
 export type ReserveId = string & Brand.Brand<"effect-lark-meetings/ReserveId">
@@ -31,6 +32,7 @@ export type ReserveId = string & Brand.Brand<"effect-lark-meetings/ReserveId">
 /**
  * Whether a text has the form of a reserve id.
  *
+ * @stability stable
  * @category guards
  */
 export const isReserveId = (text: string): text is ReserveId => number.has("meeting id or reserve id", text)
@@ -45,6 +47,7 @@ const kind = {
 /**
  * The schema of a reserve id: a string in JSON.
  *
+ * @stability stable
  * @category schemas
  */
 export const ReserveId = number.schema(kind).pipe(Schema.brand("effect-lark-meetings/ReserveId"))
@@ -52,6 +55,7 @@ export const ReserveId = number.schema(kind).pipe(Schema.brand("effect-lark-meet
 /**
  * The text cannot be the id of a reservation. `looksLike` names the number that it may be instead.
  *
+ * @stability stable
  * @category errors
  */
 export class InvalidReserveId extends number.invalid("InvalidReserveId", kind) {}
@@ -59,6 +63,7 @@ export class InvalidReserveId extends number.invalid("InvalidReserveId", kind) {
 /**
  * The reserve id in a text that is known to hold one. Throws `InvalidReserveId`; for input from outside use `makeEffect`.
  *
+ * @stability stable
  * @category constructors
  */
 export const make = number.maker(kind, InvalidReserveId)
@@ -66,6 +71,7 @@ export const make = number.maker(kind, InvalidReserveId)
 /**
  * The reserve id in a text from outside; fails with `InvalidReserveId` if it cannot be one.
  *
+ * @stability stable
  * @category constructors
  */
 export const makeEffect = number.effectMaker(kind, InvalidReserveId)

@@ -54,6 +54,7 @@ import { isReserveId, ReserveId } from "./ReserveId.ts"
 /**
  * The documented values of `action` in an `ActionPermission`. The server may send others; they are kept as they are.
  *
+ * @stability stable
  * @category models
  */
 export const Action = { BecomeHost: 1, Invite: 2, Join: 3 } as const
@@ -61,6 +62,7 @@ export const Action = { BecomeHost: 1, Invite: 2, Join: 3 } as const
 /**
  * The documented values of `field` in a `Checker`. The server may send others; they are kept as they are.
  *
+ * @stability stable
  * @category models
  */
 export const CheckField = { UserId: 1, UserType: 2, TenantKey: 3 } as const
@@ -68,6 +70,7 @@ export const CheckField = { UserId: 1, UserType: 2, TenantKey: 3 } as const
 /**
  * The documented values of `mode` in a `Checker`. The server may send others; they are kept as they are.
  *
+ * @stability stable
  * @category models
  */
 export const CheckMode = { Allow: 1, Deny: 2 } as const
@@ -75,6 +78,7 @@ export const CheckMode = { Allow: 1, Deny: 2 } as const
 /**
  * The documented values of `initialType`: a meeting, or a call to one telephone.
  *
+ * @stability stable
  * @category models
  */
 export const InitialType = { Meeting: 1, Call: 2 } as const
@@ -82,6 +86,7 @@ export const InitialType = { Meeting: 1, Call: 2 } as const
 /**
  * The documented values of `expireStatus`. The server may send others; they are kept as they are.
  *
+ * @stability stable
  * @category models
  */
 export const ExpireStatus = { Valid: 1, Expired: 2 } as const
@@ -96,6 +101,7 @@ const checker = Schema.Struct({
 /**
  * A rule on who may do something: those whose field is, or is not, among the values.
  *
+ * @stability stable
  * @category models
  */
 export interface Checker extends Schema.Schema.Type<typeof checker> {}
@@ -105,6 +111,7 @@ const permission = Schema.Struct({ action: Schema.Finite, checkers: Schema.Array
 /**
  * Who may do what: a user who passes any of the checkers.
  *
+ * @stability stable
  * @category models
  */
 export interface ActionPermission extends Schema.Schema.Type<typeof permission> {}
@@ -120,6 +127,7 @@ const callee = Schema.Struct({
 /**
  * A telephone to call.
  *
+ * @stability stable
  * @category models
  */
 export interface Callee extends Schema.Schema.Type<typeof callee> {}
@@ -144,6 +152,7 @@ const settingsOf = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser
 /**
  * The settings of the meeting that is reserved.
  *
+ * @stability stable
  * @category models
  */
 export interface Settings<out T extends MeetingUser.IdType = MeetingUser.IdType>
@@ -153,6 +162,7 @@ export interface Settings<out T extends MeetingUser.IdType = MeetingUser.IdType>
 /**
  * What to reserve.
  *
+ * @stability stable
  * @category models
  */
 export interface ApplyOptions<out T extends MeetingUser.IdType = MeetingUser.IdType> extends Settings<T> {
@@ -165,6 +175,7 @@ export interface ApplyOptions<out T extends MeetingUser.IdType = MeetingUser.IdT
 /**
  * What to change. What is left out stays as it is; an empty text or list clears the field.
  *
+ * @stability stable
  * @category models
  */
 export interface UpdateOptions<out T extends MeetingUser.IdType = MeetingUser.IdType>
@@ -200,6 +211,7 @@ const reserveOf = <T extends MeetingUser.IdType>(
 /**
  * A reservation. What an answer does not name is `None`, or empty.
  *
+ * @stability stable
  * @category models
  */
 export interface Reserve<out T extends MeetingUser.IdType = MeetingUser.IdType>
@@ -210,6 +222,7 @@ export interface Reserve<out T extends MeetingUser.IdType = MeetingUser.IdType>
  * The schema of reservations that name users by one kind of id. For JSON, use it with `Schema.toCodecJson`; the JSON holds
  * the password.
  *
+ * @stability stable
  * @category schemas
  */
 export const ReserveSchema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Reserve<T>> => {
@@ -230,6 +243,7 @@ const reservedOf = <T extends MeetingUser.IdType>(
 /**
  * A reservation that was made or changed.
  *
+ * @stability stable
  * @category models
  */
 export interface Reserved<out T extends MeetingUser.IdType = MeetingUser.IdType>
@@ -240,6 +254,7 @@ export interface Reserved<out T extends MeetingUser.IdType = MeetingUser.IdType>
  * The schema of reservations that were made or changed, and name users by one kind of id. For JSON, use it with
  * `Schema.toCodecJson`; the JSON holds the password.
  *
+ * @stability stable
  * @category schemas
  */
 export const ReservedSchema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Reserved<T>> =>
@@ -319,6 +334,7 @@ const activeMeetingEndpoint = endpoint({
 /**
  * How `apply` fails: with the errors documented for `POST /vc/v1/reserves/apply`, and the generic ones.
  *
+ * @stability stable
  * @category errors
  */
 export type ApplyError = ErrorOf<typeof applyEndpoint>
@@ -326,6 +342,7 @@ export type ApplyError = ErrorOf<typeof applyEndpoint>
 /**
  * How `update` fails: with the errors documented for `PUT /vc/v1/reserves/:reserve_id`, and the generic ones.
  *
+ * @stability stable
  * @category errors
  */
 export type UpdateError = ErrorOf<typeof updateEndpoint>
@@ -333,6 +350,7 @@ export type UpdateError = ErrorOf<typeof updateEndpoint>
 /**
  * How `get` and `delete` fail: with the errors documented for `GET /vc/v1/reserves/:reserve_id`, and the generic ones.
  *
+ * @stability stable
  * @category errors
  */
 export type GetError = ErrorOf<typeof getEndpoint>
@@ -340,6 +358,7 @@ export type GetError = ErrorOf<typeof getEndpoint>
 /**
  * How `activeMeeting` fails: as `get`, without `DataNotExist`, which is `None`.
  *
+ * @stability stable
  * @category errors
  */
 export type ActiveMeetingError = Exclude<ErrorOf<typeof activeMeetingEndpoint>, LarkError.DataNotExist>
@@ -458,6 +477,7 @@ const secondsOf = (time: DateTime.DateTime | undefined): string | undefined =>
  * - After a lost reply, another `apply` makes another reservation.
  * - `ParamError` does not name the field: as the app, look at `owner` first, then at `endTime`.
  *
+ * @stability stable
  * @category accessors
  */
 export const apply = <T extends MeetingUser.IdType = "open_id">(
@@ -491,6 +511,7 @@ export const apply = <T extends MeetingUser.IdType = "open_id">(
  *
  * On Lark, an older documentation says that empty values change nothing.
  *
+ * @stability stable
  * @category accessors
  */
 export const update = <T extends MeetingUser.IdType = "open_id">(
@@ -524,6 +545,7 @@ export const update = <T extends MeetingUser.IdType = "open_id">(
  *
  * `idType` is the kind of id that names users: `open_id` unless given. Scope `vc:reserve:readonly`.
  *
+ * @stability stable
  * @category accessors
  */
 export const get = <T extends MeetingUser.IdType = "open_id">(
@@ -544,6 +566,7 @@ export const get = <T extends MeetingUser.IdType = "open_id">(
  *
  * It cannot be undone. What becomes of a meeting in progress is not documented. Scope `vc:reserve`.
  *
+ * @stability stable
  * @category accessors
  */
 const delete_ = (reserveId: ReserveId): Effect.Effect<void, GetError, LarkHttp> =>
@@ -562,6 +585,7 @@ export { delete_ as delete }
  *
  * The platform does not tell a reservation without a meeting in progress from one that does not exist: both are `None`.
  *
+ * @stability stable
  * @category accessors
  */
 export const activeMeeting = <T extends MeetingUser.IdType = "open_id">(

@@ -54,6 +54,7 @@ import { SessionStoreError } from "./LarkError.ts"
 /**
  * The keys of a seal.
  *
+ * @stability stable
  * @category models
  */
 export interface Options {
@@ -72,6 +73,7 @@ export interface Options {
  * - `open`: returns the secret. Fails with `SessionStoreError` (`unreadable`) if the text was sealed with a key that is not
  *   configured, for another purpose, or was changed; the error does not say which.
  *
+ * @stability stable
  * @category services
  */
 export class Seal extends Context.Service<Seal, {
@@ -142,6 +144,7 @@ const make = ({ key, previous = [] }: Options) => fromKeys({ key: "key", previou
 /**
  * Seals with the keys in the options. Fails with `InvalidLarkConfig` if a key is not 32 bytes in base64.
  *
+ * @stability stable
  * @category layers
  */
 export const layer = (options: Options): Layer.Layer<Seal, InvalidLarkConfig> => Layer.effect(Seal, make(options))
@@ -159,6 +162,7 @@ const fromVariables = Effect.gen(function*() {
  * Seals with the key in `LARK_SEAL_KEY`, or with configs of your own. Fails with `InvalidLarkConfig`, which names the
  * variable, if a key is missing or is not 32 bytes in base64.
  *
+ * @stability stable
  * @category layers
  */
 export const layerConfig = (config?: Config.Wrap<Options>): Layer.Layer<Seal, InvalidLarkConfig> =>

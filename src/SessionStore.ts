@@ -59,6 +59,7 @@ export type { Backend, Stored } from "./SessionStore/backend.ts"
 /**
  * The store. Provide one of the layers, or a `Backend` of your own.
  *
+ * @stability stable
  * @category services
  */
 export class SessionStore extends Context.Service<SessionStore, Backend>()("effect-lark-meetings/SessionStore") {}
@@ -66,6 +67,7 @@ export class SessionStore extends Context.Service<SessionStore, Backend>()("effe
 /**
  * In memory: for tests, and for programs whose users log in again after every start.
  *
+ * @stability stable
  * @category layers
  */
 export const layerMemory: Layer.Layer<SessionStore> = Layer.sync(SessionStore, () => {
@@ -95,6 +97,7 @@ export const layerMemory: Layer.Layer<SessionStore> = Layer.sync(SessionStore, (
  * - Two processes on one store lose each other's writes: a `KeyValueStore` has no compare-and-swap.
  * - As safe in a crash as the `KeyValueStore`: one that overwrites a file in place can leave half a record.
  *
+ * @stability stable
  * @category layers
  */
 export const layerKeyValueStore: Layer.Layer<SessionStore, never, KeyValueStore.KeyValueStore> = Layer.effect(
@@ -116,6 +119,7 @@ export const layerKeyValueStore: Layer.Layer<SessionStore, never, KeyValueStore.
  * - Needs hard links, which FAT and some network shares do not have.
  * - A swap whose process was suspended for an hour may end as `Unknown`.
  *
+ * @stability stable
  * @category layers
  */
 export const layerFileSystem = (options: {
@@ -136,6 +140,7 @@ export const layerFileSystem = (options: {
  * SQLite: set a busy timeout. Do not wait for a token in a transaction of a client with one connection: the store would wait
  * for that connection.
  *
+ * @stability stable
  * @category layers
  */
 export const layerSql = (options?: {
@@ -146,6 +151,7 @@ export const layerSql = (options?: {
 /**
  * In Redis, one hash for each key, named by `prefix` (`lark:session:` by default) and the key.
  *
+ * @stability stable
  * @category layers
  */
 export const layerRedis = (options?: {

@@ -27,6 +27,7 @@ const of = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.Meeting
 /**
  * The schema of the errors of `setHost` for users of one kind of id. The causes in a report cross as tag and message.
  *
+ * @stability stable
  * @category schemas
  */
 export const schema = <T extends MeetingUser.IdType>(idType: T) => of(MeetingUser.schema(idType))
@@ -34,6 +35,7 @@ export const schema = <T extends MeetingUser.IdType>(idType: T) => of(MeetingUse
 /**
  * The schema of the errors of `setHost` for users of any kind of id.
  *
+ * @stability stable
  * @category schemas
  */
 export const SetHostError = of(MeetingUser.MeetingUser)

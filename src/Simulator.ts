@@ -135,6 +135,7 @@ export type { WorldOptions, Write } from "./Simulator/World.ts"
  * The id of a meeting that does not exist is a defect, and so is the name of an endpoint that does not exist, or a change that
  * the state of a meeting does not allow.
  *
+ * @stability stable
  * @category services
  */
 export class Simulator extends Context.Service<Simulator, {
@@ -198,7 +199,11 @@ export class Simulator extends Context.Service<Simulator, {
   readonly rejectTokens: Effect.Effect<void>
   /** Revokes all tenant tokens issued so far in one tenant. */
   readonly rejectTokensOf: (tenant: string) => Effect.Effect<void>
-  /** The request that would push a ticket to the webhook, encrypted and signed as configured. It is not sent. */
+  /**
+   * The request that would push a ticket to the webhook, encrypted and signed as configured. It is not sent.
+   *
+   * @stability unstable
+   */
   readonly appTicketEvent: (options?: EventOptions) => Effect.Effect<HttpClientRequest.HttpClientRequest>
   /** Pushes a new ticket to the webhook and waits for the response. Redeliveries run in the background. */
   readonly pushTicket: Effect.Effect<void>
@@ -267,6 +272,7 @@ export class Simulator extends Context.Service<Simulator, {
  * // => 429, then {"code":0,"msg":"success","data":{"host":"ou_alice","asked_by":"ou_bob"}}
  * ```
  *
+ * @stability unstable
  * @category constructors
  */
 export const endpoint = <const Name extends string, const Path extends `/${string}`, Rule extends TokenRule>(
@@ -283,6 +289,7 @@ const makeSimulator = (options: Options<string, Simulator>) =>
  *
  * A lost connection is an `HttpClientError` with a `TransportError`, as with a real transport.
  *
+ * @stability stable
  * @category layers
  */
 export const layer = <Name extends string = never>(
@@ -318,6 +325,7 @@ export const layer = <Name extends string = never>(
  *
  * On a server other than Node's, a lost connection is a 502 without a body, and the names of headers are lowercase.
  *
+ * @stability stable
  * @category layers
  */
 export const layerServer = <Name extends string = never>(

@@ -60,6 +60,7 @@ import { Tenant, TenantToken } from "./TenantToken.ts"
 /**
  * The services that `layer` provides.
  *
+ * @stability stable
  * @category models
  */
 export type Services = LarkServices | AppTicket.AppTicket | AppToken.AppToken
@@ -78,6 +79,7 @@ const mayBeAppToken = (error: LarkError.GenericError) =>
  * `get` and `reject` concern the tenant that `Lark.asTenant` names. The tokens of the last 10,000 tenants stay in memory for two
  * hours after their last use.
  *
+ * @stability stable
  * @category layers
  */
 export const layerTenantToken: Layer.Layer<
@@ -144,6 +146,7 @@ const services = Meetings.layer.pipe(
 /**
  * Everything for one store app. Fails with `InvalidLarkConfig` when an option is missing or wrong.
  *
+ * @stability stable
  * @category layers
  */
 export const layer = (
@@ -154,6 +157,7 @@ export const layer = (
 /**
  * Everything for the store app that the variables of `Lark.layerConfig` configure, or configs of your own.
  *
+ * @stability stable
  * @category layers
  */
 export const layerConfig = (

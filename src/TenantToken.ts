@@ -48,6 +48,7 @@ import * as LarkError from "./LarkError.ts"
 /**
  * The tenant in which a store app acts: its `tenant_key`. `Lark.asTenant` provides it.
  *
+ * @stability stable
  * @category services
  */
 export class Tenant extends Context.Service<Tenant, string>()("effect-lark-meetings/TenantToken/Tenant") {}
@@ -61,6 +62,7 @@ export class Tenant extends Context.Service<Tenant, string>()("effect-lark-meeti
  *   tenant, or a custom app names one. A store app also fails with `AppTicketMissing` or `SessionStoreError`.
  * - `reject`: reports that the platform rejected this token. Returns true if `get` may return another one.
  *
+ * @stability stable
  * @category services
  */
 export class TenantToken extends Context.Service<TenantToken, {
@@ -71,6 +73,7 @@ export class TenantToken extends Context.Service<TenantToken, {
 /**
  * The token of a custom app.
  *
+ * @stability stable
  * @category layers
  */
 export const layer: Layer.Layer<TenantToken, never, LarkConfig | HttpClient.HttpClient> = Layer.effect(

@@ -64,6 +64,7 @@ interface DispatchController {
 /**
  * The part of a dispatcher, such as undici's `Agent`, that is used. It calls `onRequestStart` before a request leaves.
  *
+ * @stability unstable
  * @category models
  */
 export interface Dispatcher {
@@ -243,6 +244,7 @@ const send = <A>(
  * A client on a dispatcher, which the caller owns and closes. The reason of an `HttpClientError` is `TransportError` if
  * there was no response, with undici's error as its cause, or `EncodeError` or `InvalidUrlError` if nothing was sent.
  *
+ * @stability unstable
  * @category constructors
  */
 export const make = (dispatcher: Dispatcher): HttpClient.HttpClient => {
@@ -271,6 +273,7 @@ export const make = (dispatcher: Dispatcher): HttpClient.HttpClient => {
 /**
  * A client on a dispatcher that is acquired with the layer and released with it.
  *
+ * @stability unstable
  * @category layers
  */
 export const layer = <E, R>(

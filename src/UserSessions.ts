@@ -78,6 +78,7 @@ import { UserToken } from "./UserToken.ts"
 /**
  * How sessions are refreshed.
  *
+ * @stability stable
  * @category models
  */
 export interface Options {
@@ -98,6 +99,7 @@ export interface Options {
  *
  * `save` and `remove` fail with `SessionStoreError`.
  *
+ * @stability stable
  * @category services
  */
 export class UserSessions extends Context.Service<UserSessions, {
@@ -148,6 +150,7 @@ const make = ({ claimTime: input = "30 seconds" }: Options) =>
 /**
  * The sessions of the users of the configured app. Fails with `InvalidLarkConfig` when the claim time is invalid.
  *
+ * @stability stable
  * @category layers
  */
 export const layer = (
@@ -181,6 +184,7 @@ export const layer = (
  *   })
  * ```
  *
+ * @stability stable
  * @category constructors
  */
 export const fromRefreshToken = <E, R>(
@@ -207,6 +211,7 @@ export const fromRefreshToken = <E, R>(
 /**
  * Starts a session with the grant of a login.
  *
+ * @stability stable
  * @category accessors
  */
 export const save = (user: MeetingUser, grant: Grant): Effect.Effect<void, SessionStoreError, UserSessions> =>
@@ -215,6 +220,7 @@ export const save = (user: MeetingUser, grant: Grant): Effect.Effect<void, Sessi
 /**
  * The token of a user, for `Lark.asUser`.
  *
+ * @stability stable
  * @category accessors
  */
 export const get = (user: MeetingUser): Effect.Effect<UserToken["Service"], never, UserSessions> =>
@@ -223,6 +229,7 @@ export const get = (user: MeetingUser): Effect.Effect<UserToken["Service"], neve
 /**
  * Deletes the session of a user.
  *
+ * @stability stable
  * @category accessors
  */
 export const remove = (user: MeetingUser): Effect.Effect<void, SessionStoreError, UserSessions> =>

@@ -36,6 +36,7 @@ import type { MeetingUser } from "./MeetingUser.ts"
  * - `user`: the owner of the token, if known. A user can move the host role only while holding it, so the owner saves requests
  *   that cannot succeed.
  *
+ * @stability stable
  * @category services
  */
 export class UserToken extends Context.Service<UserToken, {
@@ -47,6 +48,7 @@ export class UserToken extends Context.Service<UserToken, {
 /**
  * A session with an access token from elsewhere, which is never renewed.
  *
+ * @stability stable
  * @category constructors
  */
 export const fromAccessToken = (

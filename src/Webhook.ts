@@ -122,11 +122,12 @@ export { HandledEvents, layerHandledEvents } from "./internal/handledEvents.ts"
 /**
  * The options of a webhook.
  *
+ * @stability stable
  * @category models
  */
 export interface Options<R = never> {
   /** Path of the request URL in the developer console, such as `/lark/events`. */
-  readonly path: HttpRouter.PathInput
+  readonly path: `/${string}`
   /**
    * Handles an event after the request was answered, in a fiber of its own that ends with the layer. Without it, a request is
    * answered after `Events` have taken its event.
@@ -141,6 +142,7 @@ export interface Options<R = never> {
 /**
  * The secrets of a webhook, shown in the developer console under Events & Callbacks, Encryption Strategy.
  *
+ * @stability stable
  * @category models
  */
 export interface Secrets {
@@ -274,6 +276,7 @@ const keepTickets = Effect.gen(function*() {
  * Needs `onEvent` or a consumer of `Events`: an event that nobody takes is answered with 500. `onEvent: () => Effect.void`
  * drops every event.
  *
+ * @stability stable
  * @category layers
  */
 export const layer = <R = never>(
@@ -284,6 +287,7 @@ export const layer = <R = never>(
  * Receives the events of a custom app, with the secrets in `LARK_VERIFICATION_TOKEN` and `LARK_ENCRYPT_KEY`. Fails with
  * `InvalidLarkConfig` if the verification token is missing or an option is invalid.
  *
+ * @stability stable
  * @category layers
  */
 export const layerConfig = <R = never>(
@@ -299,6 +303,7 @@ export const layerConfig = <R = never>(
  * Events need `onEvent` or a consumer of `Events`: one that nobody takes is answered with 500. `onEvent: () => Effect.void`
  * drops every event. Tickets need neither.
  *
+ * @stability stable
  * @category layers
  */
 export const layerStore = <R = never>(
@@ -310,6 +315,7 @@ export const layerStore = <R = never>(
  * Receives the tickets and events of a store app, with the secrets in `LARK_VERIFICATION_TOKEN` and `LARK_ENCRYPT_KEY`.
  * Fails with `InvalidLarkConfig` if the verification token is missing or an option is invalid.
  *
+ * @stability stable
  * @category layers
  */
 export const layerStoreConfig = <R = never>(

@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 /**
  * The decision on one observed value: swap it for `to`, keep it, or end the operation with `CasRefused`.
  *
+ * @stability stable
  * @category models
  */
 export type Decision<A> =
@@ -29,6 +30,7 @@ export type Decision<A> =
  * - `neverResend`: read, and send nothing. The target seen is `converged`; any other value ends with `CasIndeterminate`.
  *   Only with this policy does an operation take effect at most once.
  *
+ * @stability stable
  * @category models
  */
 export type OnUnknown = "reassert" | "stopIfMoved" | "neverResend"
@@ -36,6 +38,7 @@ export type OnUnknown = "reassert" | "stopIfMoved" | "neverResend"
 /**
  * A goal for a register.
  *
+ * @stability stable
  * @category models
  */
 export interface Intent<A> {
@@ -60,6 +63,7 @@ export interface Intent<A> {
 /**
  * The intents that are data, or one of them by its tag: `IntentSchema` carries them to another process.
  *
+ * @stability stable
  * @category models
  */
 export type DataIntent<A, Tag extends string = string> =
@@ -80,6 +84,7 @@ const common = { expects: Option.none(), onUnknown: "stopIfMoved", skipsUnavaila
 /**
  * Make `target` the value, whatever the value is now. Idempotent.
  *
+ * @stability stable
  * @category constructors
  */
 export const ensure = <A>(target: A): DataIntent<A, "Ensure"> => ({
@@ -97,6 +102,7 @@ export const ensure = <A>(target: A): DataIntent<A, "Ensure"> => ({
  * `CasRefused`, reason `Changed`. If a reply is lost and somebody moves the value back to `from`, the repeated swap takes
  * effect a second time.
  *
+ * @stability stable
  * @category constructors
  */
 export const handover = <A>(from: A, to: NoInfer<A>): DataIntent<A, "Handover"> => ({
@@ -120,6 +126,7 @@ export const handover = <A>(from: A, to: NoInfer<A>): DataIntent<A, "Handover"> 
  * Make `target` the value unless the value in place is on a list. Such a value is never sent as the expected one: it ends
  * the operation with `CasRefused`, reason `Protected`.
  *
+ * @stability stable
  * @category constructors
  */
 export function ensureUnless<A>(
@@ -129,6 +136,7 @@ export function ensureUnless<A>(
 /**
  * Make `target` the value unless the value in place is protected. With a pure predicate, the intent is not data.
  *
+ * @stability stable
  * @category constructors
  */
 export function ensureUnless<A>(
@@ -166,6 +174,7 @@ export function ensureUnless<A>(
  * Skips a candidate that the register classifies as `unavailable`. Keeps the value in place if it is the only candidate
  * left. If none is left, ends with `CasRefused`, reason `NoCandidate`. Two rotations at once move the value twice.
  *
+ * @stability stable
  * @category constructors
  */
 export const rotate = <A>(candidates: readonly [A, ...ReadonlyArray<A>]): DataIntent<A, "Rotate"> => ({
@@ -195,6 +204,7 @@ export const rotate = <A>(candidates: readonly [A, ...ReadonlyArray<A>]): DataIn
  * Skips a candidate that the register classifies as `unavailable` (a user who is not in the meeting), and keeps the value in
  * place if it is the first of the others. If none is left, ends with `CasRefused`, reason `NoCandidate`. Idempotent.
  *
+ * @stability stable
  * @category constructors
  */
 export const prefer = <A>(candidates: readonly [A, ...ReadonlyArray<A>]): DataIntent<A, "Prefer"> => ({
@@ -218,6 +228,7 @@ export const prefer = <A>(candidates: readonly [A, ...ReadonlyArray<A>]): DataIn
 /**
  * Any pure decision: swap the observed value for another, keep it, or refuse it with a reason.
  *
+ * @stability stable
  * @category constructors
  */
 export const update = <A>(decide: (observed: A) => Decision<A>): Intent<A> => ({

@@ -29,6 +29,7 @@ import type { RetryBudget } from "./RetryBudget.ts"
 /**
  * How to run an operation.
  *
+ * @stability stable
  * @category models
  */
 export interface Options<A, out E = never, out R = never> {
@@ -77,6 +78,7 @@ export interface Options<A, out E = never, out R = never> {
  * console.log(report.outcome, report.effect, report.swaps) // => converged unknown 0
  * ```
  *
+ * @stability unstable
  * @category models
  */
 export interface Journal<A> {
@@ -416,6 +418,7 @@ const drained = <A, E, R>(self: Effect.Effect<A, E, R>, departure: Departure): E
  * Brings the register to where the intent wants it. Fails with the errors of the engine (`CasError`), the terminal errors of
  * the register, each with a `report`, and the errors of the policy's schedules.
  *
+ * @stability stable
  * @category running
  */
 export const run: {

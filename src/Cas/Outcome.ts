@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 /**
  * The swap was acknowledged.
  *
+ * @stability stable
  * @category models
  */
 export interface Applied<out A> {
@@ -16,6 +17,7 @@ export interface Applied<out A> {
 /**
  * The swap was not executed: the register does not hold the expected value.
  *
+ * @stability stable
  * @category models
  */
 export interface Conflict<out A> {
@@ -27,6 +29,7 @@ export interface Conflict<out A> {
 /**
  * The request was not executed: throttled, connection refused, no token to send.
  *
+ * @stability stable
  * @category models
  */
 export interface Unsent<out Cause = unknown> {
@@ -39,6 +42,7 @@ export interface Unsent<out Cause = unknown> {
 /**
  * The request may have been executed: the reply was lost, came too late, or came from a failing server.
  *
+ * @stability stable
  * @category models
  */
 export interface Unknown<out Cause = unknown> {
@@ -51,6 +55,7 @@ export interface Unknown<out Cause = unknown> {
 /**
  * A read succeeded.
  *
+ * @stability stable
  * @category models
  */
 export interface Observed<out A> {
@@ -62,6 +67,7 @@ export interface Observed<out A> {
 /**
  * The answer to one swap.
  *
+ * @stability stable
  * @category models
  */
 export type Outcome<A, Cause = unknown> = Applied<A> | Conflict<A> | Unsent<Cause> | Unknown<Cause>
@@ -69,6 +75,7 @@ export type Outcome<A, Cause = unknown> = Applied<A> | Conflict<A> | Unsent<Caus
 /**
  * The answer to one read.
  *
+ * @stability stable
  * @category models
  */
 export type Observation<A, Cause = unknown> = Observed<A> | Unsent<Cause> | Unknown<Cause>
@@ -76,6 +83,7 @@ export type Observation<A, Cause = unknown> = Observed<A> | Unsent<Cause> | Unkn
 /**
  * An acknowledged swap whose acknowledgement names no value.
  *
+ * @stability stable
  * @category constructors
  */
 export const applied: Applied<never> = { _tag: "Applied", current: Option.none() }
@@ -83,6 +91,7 @@ export const applied: Applied<never> = { _tag: "Applied", current: Option.none()
 /**
  * An acknowledged swap whose acknowledgement names the current value.
  *
+ * @stability stable
  * @category constructors
  */
 export const appliedWith = <A>(current: A): Applied<A> => ({ _tag: "Applied", current: Option.some(current) })
@@ -90,6 +99,7 @@ export const appliedWith = <A>(current: A): Applied<A> => ({ _tag: "Applied", cu
 /**
  * A conflict that shows the value of the register.
  *
+ * @stability stable
  * @category constructors
  */
 export const conflict = <A>(actual: A): Conflict<A> => ({ _tag: "Conflict", actual: Option.some(actual) })
@@ -97,6 +107,7 @@ export const conflict = <A>(actual: A): Conflict<A> => ({ _tag: "Conflict", actu
 /**
  * A conflict that does not show the value of the register.
  *
+ * @stability stable
  * @category constructors
  */
 export const conflictWithoutState: Conflict<never> = { _tag: "Conflict", actual: Option.none() }
@@ -104,6 +115,7 @@ export const conflictWithoutState: Conflict<never> = { _tag: "Conflict", actual:
 /**
  * A request that was not executed.
  *
+ * @stability stable
  * @category constructors
  */
 export const unsent = <Cause = never>(options?: {
@@ -114,6 +126,7 @@ export const unsent = <Cause = never>(options?: {
 /**
  * A request that may have been executed.
  *
+ * @stability stable
  * @category constructors
  */
 export const unknown = <Cause = never>(cause?: Cause, after?: Duration.Duration): Unknown<Cause> =>
@@ -122,6 +135,7 @@ export const unknown = <Cause = never>(cause?: Cause, after?: Duration.Duration)
 /**
  * A read that found a value.
  *
+ * @stability stable
  * @category constructors
  */
 export const observed = <A>(value: A): Observed<A> => ({ _tag: "Observed", value: Option.some(value) })
@@ -129,6 +143,7 @@ export const observed = <A>(value: A): Observed<A> => ({ _tag: "Observed", value
 /**
  * A read that found no value.
  *
+ * @stability stable
  * @category constructors
  */
 export const observedNothing: Observed<never> = { _tag: "Observed", value: Option.none() }

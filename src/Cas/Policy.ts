@@ -15,6 +15,7 @@ import { inWords } from "./Report.ts"
  * Only such a conflict is evidence of contention. A conflict on a value that was read before a sleep, or came as a hint,
  * is stale: it only refreshes the value, and does not step the schedule.
  *
+ * @stability stable
  * @category models
  */
 export interface FreshConflict<out A> {
@@ -30,6 +31,7 @@ export interface FreshConflict<out A> {
 /**
  * The input of the transient schedule: the answer of an attempt that was not executed, or may have been.
  *
+ * @stability stable
  * @category models
  */
 export type Transient = Unsent | Unknown
@@ -37,6 +39,7 @@ export type Transient = Unsent | Unknown
 /**
  * Two schedules, never mixed, and the bounds of one operation.
  *
+ * @stability stable
  * @category models
  */
 export interface Policy<in A, out E = never, out R = never> {
@@ -129,6 +132,7 @@ const make = <A = unknown, E1 = never, R1 = never, E2 = never, R2 = never>(
  *   invalid bound (negative, NaN, a fractional `maxSwaps`) fails the operation that uses the policy with `CasInvalidPolicy`,
  *   before a request is sent.
  *
+ * @stability stable
  * @category policies
  */
 export const Policy = {
@@ -158,6 +162,7 @@ export const Policy = {
  * // => conflicts: at once, at once, at once, …; transient: 200 ms, 400 ms, 800 ms, …; at most 32 swaps, 30 s, 10 s an attempt
  * ```
  *
+ * @stability stable
  * @category rendering
  */
 export const describePolicy = <A, E, R>(

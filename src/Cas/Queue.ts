@@ -17,6 +17,7 @@ import type { QueueTurns } from "./Turns.ts"
 /**
  * How to run an operation in a queue.
  *
+ * @stability stable
  * @category models
  */
 export interface QueueOptions<A, out E = never, out R = never> extends Options<A, E, R> {
@@ -35,6 +36,7 @@ export interface QueueOptions<A, out E = never, out R = never> extends Options<A
  *   operations wait together, one sends a request, and the others end on the value that it saw.
  * - Waiting for a turn counts towards the deadline, and can be interrupted. An unused key takes no memory.
  *
+ * @stability stable
  * @category models
  */
 export interface Queue<in K, A> {
@@ -81,6 +83,7 @@ export interface Queue<in K, A> {
  * console.log(reports.reduce((sum, { reads, swaps }) => sum + reads + swaps, 0)) // => 101
  * ```
  *
+ * @stability stable
  * @category constructors
  */
 export const makeQueue = <K, A>(turns?: QueueTurns<K, A>): Queue<K, A> => {

@@ -14,6 +14,7 @@ import type { FailureReport } from "./Report.ts"
  * - `read` is used when nothing shows the value: at the start without a hint, after a conflict that does not show it, and
  *   to confirm a hint before the operation ends on it. Its terminal errors end the operation.
  *
+ * @stability stable
  * @category models
  */
 export interface Register<A, out E = never, out R = never, out Cause = unknown> {
@@ -38,6 +39,7 @@ export interface Register<A, out E = never, out R = never, out Cause = unknown> 
 /**
  * How messages speak of a register.
  *
+ * @stability stable
  * @category models
  */
 export interface Words {
@@ -60,6 +62,7 @@ export interface Words {
  * Where `report.effect` is `unknown`, so is the `retry` of an error that has one, whatever its type says: what the error proves
  * of its own request does not hold for the swaps before it.
  *
+ * @stability stable
  * @category errors
  */
 export type Reported<E, A> = E extends object ? E & { readonly report: FailureReport<A> } : E

@@ -8,6 +8,7 @@ import type { Observation, Outcome } from "./Outcome.ts"
 /**
  * The answer to an attempt that ended with a terminal error. The error itself is in the error channel.
  *
+ * @stability stable
  * @category models
  */
 export interface Terminal {
@@ -19,6 +20,7 @@ export interface Terminal {
 /**
  * One swap or read of an operation. The answer is `Unsent` if it was not executed.
  *
+ * @stability stable
  * @category models
  */
 export type Attempt<A, Cause = unknown> =
@@ -47,6 +49,7 @@ export type Attempt<A, Cause = unknown> =
 /**
  * The part of a report that successes and failures share.
  *
+ * @stability stable
  * @category models
  */
 export interface Evidence<out A> {
@@ -76,6 +79,7 @@ export interface Evidence<out A> {
 /**
  * The report of an operation that succeeded.
  *
+ * @stability stable
  * @category models
  */
 export interface Report<out A> extends Evidence<A> {
@@ -93,6 +97,7 @@ export interface Report<out A> extends Evidence<A> {
 /**
  * The report of an operation that failed.
  *
+ * @stability stable
  * @category models
  */
 export interface FailureReport<out A> extends Evidence<A> {
@@ -104,6 +109,7 @@ export interface FailureReport<out A> extends Evidence<A> {
 /**
  * The report of an operation that never began, for an error of its arguments.
  *
+ * @stability stable
  * @category constructors
  */
 export const neverBegan: FailureReport<never> = {
@@ -190,6 +196,7 @@ export const summaryOf = <A>(report: Report<A> | FailureReport<A>, format: (valu
 /**
  * The report in words: a line for every sleep and every request, and a summary.
  *
+ * @stability stable
  * @category rendering
  */
 export const timeline = <A>(

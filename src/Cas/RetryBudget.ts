@@ -8,6 +8,7 @@ import { millisOf, now } from "./monotonic.ts"
  * Bounds transient retries to a share of the operations, however many fail: retries keep an overloaded server overloaded.
  * Conflicts are not charged: they prove that the server is healthy. Modelled on Finagle's `RetryBudget`.
  *
+ * @stability stable
  * @category models
  */
 export interface RetryBudget {
@@ -21,6 +22,7 @@ export interface RetryBudget {
  * Makes a budget: one retry for every `1 / ratio` operations (5) of the last `window` (10 seconds), plus `reserve` retries a
  * second (10). Share one among all operations that call the same server.
  *
+ * @stability stable
  * @category constructors
  */
 export const makeRetryBudget = (options?: {

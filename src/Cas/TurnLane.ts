@@ -8,6 +8,7 @@
  * - `isWitness`: the request that showed it left after the turn was asked for.
  * - `isAged`: nobody waited when it was passed, so it rested until somebody asked.
  *
+ * @stability unstable
  * @category models
  */
 export interface Baton<out A> {
@@ -20,6 +21,7 @@ export interface Baton<out A> {
  * What a turn is given back with: the last value that a request of this turn showed; `Unknown` after a swap of unknown
  * effect; `Unchanged` if no request was answered. `turn` is the number of the turn.
  *
+ * @stability unstable
  * @category models
  */
 export type Passed<A> =
@@ -33,6 +35,7 @@ const effectUnknown: Passed<never> = { _tag: "Unknown" }
 /**
  * An ask for a turn.
  *
+ * @stability unstable
  * @category models
  */
 export interface LaneAsk {
@@ -50,6 +53,7 @@ export interface LaneAsk {
  * What becomes of an ask. `Granted`: with the number of the turn, which is to be given back with it. `Superseded`: an
  * operation that was called `ago` milliseconds ago takes its place.
  *
+ * @stability unstable
  * @category models
  */
 export type LaneAnswer<A> =
@@ -79,6 +83,7 @@ interface Place<A> {
  * Of two operations, a `latest` one ends the other if it was called later, which is known from how long each has waited when
  * it asks.
  *
+ * @stability unstable
  * @category models
  */
 export class TurnLane<A> {

@@ -8,6 +8,7 @@ export const TypeId = "~effect-lark-meetings/Cas/QueueTurns"
 /**
  * The turns of one queue: of `Turns`, for `makeQueue`.
  *
+ * @stability unstable
  * @category models
  */
 export interface QueueTurns<in K, in out A> {
@@ -28,6 +29,7 @@ export interface QueueTurns<in K, in out A> {
  * - Turns save requests. They are not needed for safety, which is the register's: without an answer an operation runs
  *   without a turn.
  *
+ * @stability unstable
  * @category models
  */
 export interface Turns {
@@ -38,6 +40,7 @@ export interface Turns {
 /**
  * The turns that `Meetings` shares with other clients. None by default: then each client has an order of its own.
  *
+ * @stability unstable
  * @category services
  */
 export const Turns: Context.Reference<Turns | undefined> = Context.Reference<Turns | undefined>(

@@ -124,6 +124,7 @@ const cutMiddle = (drawn: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<R
  * // => register-->>caller: applied
  * ```
  *
+ * @stability stable
  * @category rendering
  */
 export const diagram = <A>(

@@ -16,6 +16,7 @@ import { type FailureReport, inWords, neverBegan, plural } from "./Report.ts"
  * - `setup`: the application, its configuration or its permissions, or the register.
  * - `platform`: the server, the network, throttling, a quota.
  *
+ * @stability stable
  * @category models
  */
 export type Kind = "caller" | "conflict" | "setup" | "platform"
@@ -30,6 +31,7 @@ export type Kind = "caller" | "conflict" | "setup" | "platform"
  * - `token`: not executed; another token may help. Only a register's own errors have it.
  * - `unknown`: it may have been executed. `report.effect` of an operation is `unknown`.
  *
+ * @stability stable
  * @category models
  */
 export type Retry = "never" | "wait" | "token" | "unknown"
@@ -43,6 +45,7 @@ export type Retry = "never" | "wait" | "token" | "unknown"
  * - `deadline`: the deadline passed while the request waited for an answer.
  * - `held`: the request could not leave before the deadline, less `minAttempt`.
  *
+ * @stability stable
  * @category causes
  */
 export class AttemptCut extends Data.TaggedError("CasAttemptCut")<{
@@ -118,6 +121,7 @@ const failed = <Tag extends string, K extends Kind, R extends Retry>(tag: Tag, k
  * `cause` is the cause of the last transient answer: the register's, or the engine's (`AttemptCut`) if it ended the attempt
  * itself. `kind` is `conflict` if the last attempt met a conflict, and `platform` otherwise.
  *
+ * @stability stable
  * @category errors
  */
 export class Exhausted<out A = unknown, out Cause = unknown>
@@ -139,6 +143,7 @@ export class Exhausted<out A = unknown, out Cause = unknown>
  * The intent refused the value in place. `reason` is `Changed` (`handover`), `Protected` (`ensureUnless`), `NoCandidate`
  * (`rotate`, `prefer`), or the intent's own.
  *
+ * @stability stable
  * @category errors
  */
 export class Refused<out A = unknown>
@@ -158,6 +163,7 @@ export class Refused<out A = unknown>
  * `stopIfMoved`. Or the operation waited in a queue, and a later one was called with `latest`. `actual` is the value, if it
  * was seen.
  *
+ * @stability stable
  * @category errors
  */
 export class Superseded<out A = unknown>
@@ -173,6 +179,7 @@ export class Superseded<out A = unknown>
  * After a swap of unknown effect the target was not seen, and the policy is `neverResend`. `cause` is that of the last
  * transient answer.
  *
+ * @stability stable
  * @category errors
  */
 export class Indeterminate<out A = unknown, out Cause = unknown>
@@ -187,6 +194,7 @@ export class Indeterminate<out A = unknown, out Cause = unknown>
 /**
  * Nothing shows the current value: there was no hint, or a conflict did not show it, and no read did.
  *
+ * @stability stable
  * @category errors
  */
 export class ConflictWithoutState<out A = unknown>
@@ -198,6 +206,7 @@ export class ConflictWithoutState<out A = unknown>
 /**
  * The register answered with conflicts that show the very value that was expected, three times in a row.
  *
+ * @stability stable
  * @category errors
  */
 export class InconsistentRegister<out A = unknown> extends failed(
@@ -213,6 +222,7 @@ export class InconsistentRegister<out A = unknown> extends failed(
 /**
  * A setting of the policy or of the call is invalid. No request was sent.
  *
+ * @stability stable
  * @category errors
  */
 export class InvalidPolicy extends Data.TaggedError("CasInvalidPolicy")<{
@@ -235,6 +245,7 @@ export class InvalidPolicy extends Data.TaggedError("CasInvalidPolicy")<{
 /**
  * Every error of the engine itself.
  *
+ * @stability stable
  * @category errors
  */
 export type CasError<A, Cause = unknown> =

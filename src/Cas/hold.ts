@@ -64,6 +64,7 @@ export const CurrentDeparture: Context.Reference<Departure | undefined> = Contex
  * console.log(report.outcome) // => swapped
  * ```
  *
+ * @stability stable
  * @category combinators
  */
 export const hold = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -92,6 +93,7 @@ export const hold = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E,
  * Whether the engine interrupts the attempt that the fiber works for because its request, which had left, got no answer in
  * time. Any other interruption comes from the caller. Outside an operation it is `false`.
  *
+ * @stability stable
  * @category combinators
  */
 export const isOverdue: Effect.Effect<boolean> = Effect.map(

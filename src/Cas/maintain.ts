@@ -24,6 +24,7 @@ import { counters } from "./telemetry.ts"
 /**
  * Somebody else undid as many moves in a row as `maxMoves` allows, and the value was not moved again.
  *
+ * @stability stable
  * @category errors
  */
 export class Contested<out A = unknown> extends Data.TaggedError("CasContested")<{
@@ -51,6 +52,7 @@ export class Contested<out A = unknown> extends Data.TaggedError("CasContested")
 /**
  * How to keep a value in place.
  *
+ * @stability stable
  * @category models
  */
 export interface MaintainOptions<A, in E, out XE = never, out XR = never>
@@ -82,6 +84,7 @@ const isEmitted = <A, E>(round: Result.Result<Report<A> | undefined, E>): round 
  * `round` runs an operation with the intent that `guard` returns for its own, and returns the report, or `undefined` if
  * there was nothing to do. It fails with `Cause.done()` to end the stream.
  *
+ * @stability stable
  * @category controllers
  */
 export const maintainWith = <A, E, R, XE = never, XR = never>(
@@ -224,6 +227,7 @@ const verdictOn = (error: unknown): "ends" | "passes" | undefined =>
  * console.log(reports.map(({ before }) => Option.getOrThrow(before)).join(" ")) // => carol bob
  * ```
  *
+ * @stability stable
  * @category controllers
  */
 export const maintain = <A, E, R, C, K = never, XE = never, XR = never>(

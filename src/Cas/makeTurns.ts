@@ -16,6 +16,7 @@ import { Turns, TypeId } from "./Turns.ts"
 /**
  * An ask of a queue for the turn on a key.
  *
+ * @stability unstable
  * @category models
  */
 export interface TurnAsk {
@@ -34,6 +35,7 @@ export interface TurnAsk {
  * What comes of an ask: the answer of a lane, or none. `Lost`: the lane did not answer. `Skipped`: it was not asked, since
  * it did not answer before.
  *
+ * @stability unstable
  * @category models
  */
 export type TurnAnswer = LaneAnswer<Schema.Json> | { readonly _tag: "Lost" } | { readonly _tag: "Skipped" }
@@ -41,6 +43,7 @@ export type TurnAnswer = LaneAnswer<Schema.Json> | { readonly _tag: "Lost" } | {
 /**
  * A place in a lane, wherever the lane is.
  *
+ * @stability unstable
  * @category models
  */
 export interface TurnPlace {
@@ -194,6 +197,7 @@ const clockOf = ({ fiber }: Entry): Clock.Clock => fiber.getRef(Clock.Clock)
 /**
  * Makes turns of lanes, wherever these are: `enter` takes a place in the lane of a key.
  *
+ * @stability unstable
  * @category constructors
  */
 export const makeTurns = (enter: (ask: TurnAsk) => TurnPlace): Turns => ({
@@ -237,6 +241,7 @@ const makeTurnsMemory = (): Turns => {
 /**
  * Turns for all clients of one process.
  *
+ * @stability unstable
  * @category layers
  */
 export const layerTurnsMemory: Layer.Layer<never> = Layer.sync(Turns, makeTurnsMemory)

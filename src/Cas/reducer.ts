@@ -70,6 +70,7 @@ export type Event<A, E> =
 /**
  * What ran out in a `CasExhausted`.
  *
+ * @stability stable
  * @category models
  */
 export type ExhaustedLimit = "conflicts" | "transients" | "budget" | "swaps" | "deadline"

@@ -15,6 +15,7 @@ import { fullJitter } from "./Policy.ts"
 /**
  * When the next round begins, and which failures end the rounds.
  *
+ * @stability stable
  * @category models
  */
 export interface RoundsOptions<in A, in E, out XE = never, out XR = never> {
@@ -65,6 +66,7 @@ const betweenWoken = 1_000
  * console.log(results.map(Result.merge).join(" ")) // => 1 lost 3
  * ```
  *
+ * @stability stable
  * @category controllers
  */
 export const rounds = <A, E, R, XE = never, XR = never>(

@@ -16,6 +16,7 @@ const Description = Schema.Struct({ _tag: Schema.String, message: Schema.String 
 /**
  * The schema of any cause of a transient answer. Its tag and message cross, and nothing else: `{ _tag, message }`.
  *
+ * @stability stable
  * @category schemas
  */
 export const CauseSchema: Schema.Codec<unknown, typeof Description.Encoded | null> = Schema.NullOr(Description).pipe(
@@ -74,6 +75,7 @@ const evidence = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) => {
  * console.log(Schema.decodeUnknownSync(codec)(JSON.parse(json)).after) // => bob
  * ```
  *
+ * @stability stable
  * @category schemas
  */
 export const ReportSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) =>
@@ -85,6 +87,7 @@ const failureReport = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) =>
 /**
  * The type of `FailureReportSchema`.
  *
+ * @stability stable
  * @category schemas
  */
 export interface FailureReportSchema<A, I, RD, RE> extends ReturnType<typeof failureReport<A, I, RD, RE>> {}
@@ -92,6 +95,7 @@ export interface FailureReportSchema<A, I, RD, RE> extends ReturnType<typeof fai
 /**
  * The schema of a `FailureReport`, from the schema of its values. Causes cross as in `CauseSchema`.
  *
+ * @stability stable
  * @category schemas
  */
 export const FailureReportSchema = <A, I, RD, RE>(
@@ -120,6 +124,7 @@ const AttemptCut = classOf(errors.AttemptCut, Schema.TaggedStruct("CasAttemptCut
  * register: without it they cross as in `CauseSchema`, as the causes in the report always do. Terminal errors have
  * `ReportedSchema`.
  *
+ * @stability stable
  * @category schemas
  */
 export const ErrorSchema = <A, I, RD, RE, Cause = unknown, CI = typeof CauseSchema.Encoded>(
@@ -153,6 +158,7 @@ export const ErrorSchema = <A, I, RD, RE, Cause = unknown, CI = typeof CauseSche
 /**
  * The schema of `Contested`, with which `maintain` fails, from the schema of its values.
  *
+ * @stability stable
  * @category schemas
  */
 export const ContestedSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) =>
@@ -182,6 +188,7 @@ const reported = <E extends object, EI, A, I, RD, RE>(
 /**
  * The type of `ReportedSchema`.
  *
+ * @stability stable
  * @category schemas
  */
 export interface ReportedSchema<E extends object, EI, A, I, RD, RE>
@@ -192,6 +199,7 @@ export interface ReportedSchema<E extends object, EI, A, I, RD, RE>
  * The schema of the terminal errors of a register with the report of the operation that they ended, from the schema of the
  * errors and that of the values. Encoded: `{ error, report }`.
  *
+ * @stability stable
  * @category schemas
  */
 export const ReportedSchema = <E extends object, EI, A, I, RD, RE>(
@@ -219,6 +227,7 @@ const isConstructed = <A>(u: Intent.Intent<A>, constructed: Intent.Intent<A>): b
  * schema of their values. A decoded intent decides as the encoded one did, and has its `onUnknown`. Encoding fails for an
  * intent that differs from its constructor's in anything else, such as `decide`.
  *
+ * @stability stable
  * @category schemas
  */
 export const IntentSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) => {

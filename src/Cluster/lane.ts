@@ -207,6 +207,7 @@ const turns = Layer.effect(
  * Metrics: `cas_turns_total` and `cas_turn_wait`. A process that is killed or frozen while it has the turn holds up the next
  * one for two seconds.
  *
+ * @stability unstable
  * @category layers
  */
 export const layer: Layer.Layer<never, never, Sharding.Sharding> = Layer.merge(handlers, turns)

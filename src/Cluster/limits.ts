@@ -110,6 +110,7 @@ const asStore = <A, E extends { readonly _tag: string }>(
 /**
  * Options of `layerLimits`.
  *
+ * @stability unstable
  * @category models
  */
 export interface LimitsOptions {
@@ -154,6 +155,7 @@ export interface LimitsOptions {
  * console.log(meetings.length) // => 2
  * ```
  *
+ * @stability unstable
  * @category layers
  */
 export const layerLimits = (options: LimitsOptions = {}): Layer.Layer<never, never, Sharding.Sharding> =>

@@ -31,6 +31,7 @@ const Ended = Entity.make("effect-lark-meetings/Once/1", [HasEnded])
 /**
  * Runs effects in one pod of the cluster at a time.
  *
+ * @stability unstable
  * @category services
  */
 export class Once extends Context.Service<Once, {
@@ -41,6 +42,7 @@ export class Once extends Context.Service<Once, {
 /**
  * Provides `Once` over the cluster.
  *
+ * @stability unstable
  * @category layers
  */
 export const layerOnce: Layer.Layer<Once, never, Sharding.Sharding> = Layer.effect(
@@ -152,6 +154,7 @@ export const layerOnce: Layer.Layer<Once, never, Sharding.Sharding> = Layer.effe
  * console.log(Option.getOrThrow(moves)) // => 1
  * ```
  *
+ * @stability unstable
  * @category controllers
  */
 export const once = <A, E, R>(

@@ -341,6 +341,7 @@ const make = Effect.fnUntraced(function*({ accountsUrl, appId, appSecret, baseUr
  * console.log((await Effect.runPromise(program)).join(" ")) // => tenant_access_token get get
  * ```
  *
+ * @stability unstable
  * @category layers
  */
 export const layerTokens: Layer.Layer<never, never, SessionStore | Seal> = Layer.effect(

@@ -10,6 +10,7 @@ import * as field from "./fields.ts"
 /**
  * What every event has.
  *
+ * @stability stable
  * @category models
  */
 export interface Envelope {
@@ -126,6 +127,7 @@ type RowEvent<R> = R extends Row<infer A> ? A : never
 /**
  * An event of a type that is not listed here, or one that does not name what it is about: its type and its data as sent.
  *
+ * @stability stable
  * @category models
  */
 export type UnknownEvent = RowEvent<typeof unknown>
@@ -138,6 +140,7 @@ export type UnknownEvent = RowEvent<typeof unknown>
  * The tag follows from the type: `vc.meeting.join_meeting_v1` is `JoinMeeting`. Tags of events of recording devices begin
  * with `Device`, those of the app's bot with `Bot`.
  *
+ * @stability stable
  * @category models
  */
 export type Event = RowEvent<(typeof rows)[keyof typeof rows]> | UnknownEvent
@@ -145,6 +148,7 @@ export type Event = RowEvent<(typeof rows)[keyof typeof rows]> | UnknownEvent
 /**
  * The schema of an event. For JSON, use it with `Schema.toCodecJson`.
  *
+ * @stability stable
  * @category schemas
  */
 export const Event: Schema.Codec<Event> = Schema.Union(
@@ -160,6 +164,7 @@ const rowOf = (type: string): Row<Event> | undefined => {
 /**
  * The event in an envelope of either schema, parsed from JSON; none if it is not one.
  *
+ * @stability stable
  * @category decoding
  */
 export const fromWire = (message: unknown): Option.Option<Event> => {

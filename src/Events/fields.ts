@@ -84,6 +84,7 @@ export const users = (name: string): Field<ReadonlyArray<EventUser.EventUser>> =
  *
  * `hostUser` was the host at the time of the event. It names nobody in `RecordingReady` and in the events of bots.
  *
+ * @stability stable
  * @category models
  */
 export interface Meeting {
@@ -130,6 +131,7 @@ export const meeting: Field<Meeting> = {
 /**
  * The meeting room of an event.
  *
+ * @stability stable
  * @category models
  */
 export interface Room {
@@ -180,6 +182,7 @@ export const roomId: Field<string> = {
 /**
  * The level of meeting rooms of an event, such as a building or a floor.
  *
+ * @stability stable
  * @category models
  */
 export interface RoomLevel {

@@ -6,6 +6,7 @@ import { Classified } from "../internal/classified.ts"
 /**
  * What every failed answer of the platform carries.
  *
+ * @stability stable
  * @category models
  */
 export interface Failure {
@@ -33,6 +34,7 @@ export interface Failure {
 /**
  * An error with a code of the platform.
  *
+ * @stability stable
  * @category models
  */
 export interface ApiError<out Tag extends string = string, out K extends Kind = Kind, out R extends Retry = Retry>
@@ -45,6 +47,7 @@ export interface ApiError<out Tag extends string = string, out K extends Kind = 
 /**
  * A code of a class, or a range of codes.
  *
+ * @stability stable
  * @category models
  */
 export interface Code {
@@ -56,6 +59,7 @@ export interface Code {
 /**
  * A class of errors and the codes that it stands for.
  *
+ * @stability stable
  * @category models
  */
 export interface ErrorClass<out Error extends Classified = Classified> {
@@ -122,6 +126,7 @@ const proved = <R extends Retry>(retry: R, { executed }: Failure): Proved<R> =>
  * console.log(error._tag, error.kind) // => RoomBusy conflict
  * ```
  *
+ * @stability stable
  * @category constructors
  */
 export const ApiError = <

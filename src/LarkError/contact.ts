@@ -10,6 +10,7 @@ import { ApiError } from "./ApiError.ts"
 /**
  * A parameter of a contact endpoint is invalid. Code 40001 (HTTP 400, `param error`).
  *
+ * @stability stable
  * @category contact errors
  */
 export class ContactParamError extends ApiError("ContactParamError", {
@@ -20,6 +21,7 @@ export class ContactParamError extends ApiError("ContactParamError", {
 /**
  * The contact server failed. Code 40003 (HTTP 400, `internal error`).
  *
+ * @stability stable
  * @category contact errors
  */
 export class ContactInternalError extends ApiError("ContactInternalError", {
@@ -32,6 +34,7 @@ export class ContactInternalError extends ApiError("ContactInternalError", {
 /**
  * There is no user with this id. Code 41012 (HTTP 400, `user id invalid error`).
  *
+ * @stability stable
  * @category contact errors
  */
 export class UserIdInvalid extends ApiError("UserIdInvalid", {
@@ -42,6 +45,7 @@ export class UserIdInvalid extends ApiError("UserIdInvalid", {
 /**
  * The user is outside the contact range of the app. Code 41050 (HTTP 400, `no user authority error`).
  *
+ * @stability stable
  * @category contact errors
  */
 export class NoUserAuthority extends ApiError("NoUserAuthority", {

@@ -10,6 +10,7 @@ import { ApiError } from "./ApiError.ts"
 /**
  * Too many calls of this endpoint by this app in this tenant. Code 99991400 (HTTP 429, `request trigger frequency limit`).
  *
+ * @stability stable
  * @category generic errors
  */
 export class RateLimited extends ApiError("RateLimited", {
@@ -33,6 +34,7 @@ export class RateLimited extends ApiError("RateLimited", {
  * - 99991671: The token does not begin as tokens do (t-, u-).
  * - 99991677: The user_access_token has expired.
  *
+ * @stability stable
  * @category generic errors
  */
 export class TokenRejected extends ApiError("TokenRejected", {
@@ -56,6 +58,7 @@ export class TokenRejected extends ApiError("TokenRejected", {
 /**
  * The request arrived without a token. Code 99991661 (HTTP 400).
  *
+ * @stability stable
  * @category generic errors
  */
 export class TokenMissing extends ApiError("TokenMissing", {
@@ -70,6 +73,7 @@ export class TokenMissing extends ApiError("TokenMissing", {
  * - 99991672 (HTTP 400): The app lacks a scope, or a field scope such as contact:user.employee_id:readonly for user_id.
  * - 99991679: The user has not granted the app a scope.
  *
+ * @stability stable
  * @category generic errors
  */
 export class MissingScope extends ApiError("MissingScope", {
@@ -91,6 +95,7 @@ export class MissingScope extends ApiError("MissingScope", {
  * - 99991662: The app is disabled.
  * - 99991673: The app is unavailable, or not installed in the tenant.
  *
+ * @stability stable
  * @category generic errors
  */
 export class AppUnavailable extends ApiError("AppUnavailable", {
@@ -120,6 +125,7 @@ export class AppUnavailable extends ApiError("AppUnavailable", {
  * - 20048 (HTTP 400): There is no app with this id.
  * - 99991543: There is no app with this id and secret.
  *
+ * @stability stable
  * @category generic errors
  */
 export class CredentialsRejected extends ApiError("CredentialsRejected", {
@@ -148,6 +154,7 @@ export class CredentialsRejected extends ApiError("CredentialsRejected", {
 /**
  * The caller's address is not in the app's allow-list. Code 99991401.
  *
+ * @stability stable
  * @category generic errors
  */
 export class IpDenied extends ApiError("IpDenied", {
@@ -159,6 +166,7 @@ export class IpDenied extends ApiError("IpDenied", {
 /**
  * The tenant's quota of API calls for this month is used up. Code 99991403.
  *
+ * @stability stable
  * @category generic errors
  */
 export class QuotaExhausted extends ApiError("QuotaExhausted", {
@@ -170,6 +178,7 @@ export class QuotaExhausted extends ApiError("QuotaExhausted", {
 /**
  * The endpoint does not serve this type of user. Code 99991674.
  *
+ * @stability stable
  * @category generic errors
  */
 export class UserTypeNotSupported extends ApiError("UserTypeNotSupported", {
@@ -183,6 +192,7 @@ export class UserTypeNotSupported extends ApiError("UserTypeNotSupported", {
  * - 99991675: The user id cannot be parsed.
  * - 99992351–99992381 (HTTP 400): The id does not exist, or belongs to another app (99992361) or tenant (99992364, 99992381).
  *
+ * @stability stable
  * @category generic errors
  */
 export class UserIdRejected extends ApiError("UserIdRejected", {
@@ -196,6 +206,7 @@ export class UserIdRejected extends ApiError("UserIdRejected", {
 /**
  * The token may not call this endpoint. Code 99991676.
  *
+ * @stability stable
  * @category generic errors
  */
 export class TokenNotPermitted extends ApiError("TokenNotPermitted", {
@@ -210,6 +221,7 @@ export class TokenNotPermitted extends ApiError("TokenNotPermitted", {
  * - 99991681: A third party's authentication failed.
  * - 99991692: Authentication failed for another reason.
  *
+ * @stability stable
  * @category generic errors
  */
 export class AuthenticationFailed extends ApiError("AuthenticationFailed", {
@@ -227,6 +239,7 @@ export class AuthenticationFailed extends ApiError("AuthenticationFailed", {
  * - 99991201: The platform has no such path.
  * - 99991301: The path does not take this method.
  *
+ * @stability stable
  * @category generic errors
  */
 export class RouteNotFound extends ApiError("RouteNotFound", {
@@ -241,6 +254,7 @@ export class RouteNotFound extends ApiError("RouteNotFound", {
 /**
  * A field of the request is invalid. Code 99992402.
  *
+ * @stability stable
  * @category generic errors
  */
 export class FieldValidationFailed extends ApiError("FieldValidationFailed", {
@@ -261,6 +275,7 @@ export class FieldValidationFailed extends ApiError("FieldValidationFailed", {
  * - 20070 (HTTP 400): The app authenticated in two ways at once.
  * - 20071 (HTTP 400): The redirect URI is not the one of the authorization.
  *
+ * @stability stable
  * @category generic errors
  */
 export class InvalidRequest extends ApiError("InvalidRequest", {
@@ -284,6 +299,7 @@ export class InvalidRequest extends ApiError("InvalidRequest", {
  * - 1500, 1642, 1663, 1668, 2200, 5000, 20050 (HTTP 500): The platform failed; whether it executed the request is not known.
  * - 20072 (HTTP 503): The platform is temporarily unavailable.
  *
+ * @stability stable
  * @category generic errors
  */
 export class PlatformError extends ApiError("PlatformError", {
@@ -297,6 +313,7 @@ export class PlatformError extends ApiError("PlatformError", {
  * A code that is not documented for this endpoint. It proves nothing about the call, since a proxy can have sent it.
  * `kind` is `platform` with the HTTP status 408, 429 or 5xx, otherwise `caller`: the same call would probably fail again.
  *
+ * @stability stable
  * @category generic errors
  */
 export class UnknownApiError extends ApiError<"UnknownApiError", "platform" | "caller", "unknown">("UnknownApiError", {

@@ -7,6 +7,7 @@ import { ApiError } from "./ApiError.ts"
 /**
  * The server failed; whether it executed the request is not known. Code 121001 (HTTP 500, `internal error`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class InternalError extends ApiError("InternalError", {
@@ -19,6 +20,7 @@ export class InternalError extends ApiError("InternalError", {
 /**
  * This meeting does not support the operation. Code 121002 (HTTP 400, `not support`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class NotSupported extends ApiError("NotSupported", {
@@ -29,6 +31,7 @@ export class NotSupported extends ApiError("NotSupported", {
 /**
  * An argument is out of range or malformed. Code 121003 (HTTP 400, `param error`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class ParamError extends ApiError("ParamError", {
@@ -39,6 +42,7 @@ export class ParamError extends ApiError("ParamError", {
 /**
  * What the request names does not exist, or is older than 90 days. Code 121004 (HTTP 404, `data not exist`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class DataNotExist extends ApiError("DataNotExist", {
@@ -49,6 +53,7 @@ export class DataNotExist extends ApiError("DataNotExist", {
 /**
  * The caller may not do this to this meeting. Code 121005 (HTTP 403, `no permission`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class NoPermission extends ApiError("NoPermission", {
@@ -59,6 +64,7 @@ export class NoPermission extends ApiError("NoPermission", {
 /**
  * The host is not the expected one any more. Code 121006 (HTTP 409, `data conflict`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class DataConflict extends ApiError("DataConflict", {
@@ -72,6 +78,7 @@ export class DataConflict extends ApiError("DataConflict", {
 /**
  * The meeting is not in a state for this; most operations need one in progress. Code 122001 (HTTP 400, `meeting status unexpected`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class MeetingStatusUnexpected extends ApiError("MeetingStatusUnexpected", {
@@ -82,6 +89,7 @@ export class MeetingStatusUnexpected extends ApiError("MeetingStatusUnexpected",
 /**
  * There is no such meeting. Code 122002 (HTTP 404, `meeting not exist`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class MeetingNotExist extends ApiError("MeetingNotExist", {
@@ -92,6 +100,7 @@ export class MeetingNotExist extends ApiError("MeetingNotExist", {
 /**
  * The user whose token was used is not in the meeting. Code 122003 (HTTP 400, `operator user not in meeting`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class OperatorNotInMeeting extends ApiError("OperatorNotInMeeting", {
@@ -102,6 +111,7 @@ export class OperatorNotInMeeting extends ApiError("OperatorNotInMeeting", {
 /**
  * The user to operate on is not in the meeting. Code 122004 (HTTP 400, `target user not in meeting`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class TargetNotInMeeting extends ApiError("TargetNotInMeeting", {
@@ -112,6 +122,7 @@ export class TargetNotInMeeting extends ApiError("TargetNotInMeeting", {
 /**
  * The operator and the target are the same user. Code 122005 (HTTP 400, `cannot operate self`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class CannotOperateSelf extends ApiError("CannotOperateSelf", {
@@ -122,6 +133,7 @@ export class CannotOperateSelf extends ApiError("CannotOperateSelf", {
 /**
  * The meeting is full. Code 122006 (HTTP 400, `participant count reach limit`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class ParticipantCountReachLimit extends ApiError("ParticipantCountReachLimit", {
@@ -132,6 +144,7 @@ export class ParticipantCountReachLimit extends ApiError("ParticipantCountReachL
 /**
  * The user is in another call. Code 122007 (HTTP 400, `callee is busy`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class CalleeIsBusy extends ApiError("CalleeIsBusy", { advice: "Invite later.", codes: [122007] }) {}
@@ -139,6 +152,7 @@ export class CalleeIsBusy extends ApiError("CalleeIsBusy", { advice: "Invite lat
 /**
  * The host has locked the meeting. Code 122008 (HTTP 400, `meeting is locked`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class MeetingIsLocked extends ApiError("MeetingIsLocked", {
@@ -149,6 +163,7 @@ export class MeetingIsLocked extends ApiError("MeetingIsLocked", {
 /**
  * The target is not fully in the meeting, for example still ringing. Code 122009 (HTTP 400, `participant status not expected`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class ParticipantStatusNotExpected extends ApiError("ParticipantStatusNotExpected", {
@@ -159,6 +174,7 @@ export class ParticipantStatusNotExpected extends ApiError("ParticipantStatusNot
 /**
  * Automatic recording is not available for this kind of meeting (a one-to-one call). Code 123002 (HTTP 400, `record param error`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class RecordParamError extends ApiError("RecordParamError", {
@@ -169,6 +185,7 @@ export class RecordParamError extends ApiError("RecordParamError", {
 /**
  * More than ten hosts were assigned. Code 123003 (HTTP 400, `assign host exceed max limit 10`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class AssignHostExceedMaxLimit extends ApiError("AssignHostExceedMaxLimit", {
@@ -179,6 +196,7 @@ export class AssignHostExceedMaxLimit extends ApiError("AssignHostExceedMaxLimit
 /**
  * An assigned host does not exist. Code 123004 (HTTP 400, `assign host error`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class AssignHostError extends ApiError("AssignHostError", {
@@ -189,6 +207,7 @@ export class AssignHostError extends ApiError("AssignHostError", {
 /**
  * The meeting password does not have four to nine digits. Code 123006 (HTTP 400, `invalid password`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class InvalidPassword extends ApiError("InvalidPassword", {
@@ -199,6 +218,7 @@ export class InvalidPassword extends ApiError("InvalidPassword", {
 /**
  * The recording file is still being produced. Code 124002 (HTTP 400, `record processing`).
  *
+ * @stability stable
  * @category meeting errors
  */
 export class RecordProcessing extends ApiError("RecordProcessing", {

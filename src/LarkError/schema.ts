@@ -87,6 +87,7 @@ const others = {
  * console.log(Schema.decodeUnknownSync(schema)(JSON.parse(json)).looksLike) // => meeting number
  * ```
  *
+ * @stability stable
  * @category schemas
  */
 export const schemaOf = <E extends Classified & (Failure | { readonly _tag: keyof typeof others })>(Class: {

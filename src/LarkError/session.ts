@@ -31,6 +31,7 @@ const ended = {
  * - 20073 (HTTP 400): The refresh token was used before.
  * - 99991669: The refresh token of the user is invalid.
  *
+ * @stability stable
  * @category session errors
  */
 export class ReauthorizationRequired extends Classified<
@@ -59,6 +60,7 @@ export class ReauthorizationRequired extends Classified<
 /**
  * The store of sessions or tickets failed, or holds what cannot be read.
  *
+ * @stability stable
  * @category session errors
  */
 export class SessionStoreError extends Classified<{
@@ -86,6 +88,7 @@ export class SessionStoreError extends Classified<{
  * was accepted. If it was, the ticket is on its way: `retry` is `wait`, and `setHost` tries again every `retryAfter` (five
  * seconds) within its deadline and its transient schedule.
  *
+ * @stability stable
  * @category session errors
  */
 export class AppTicketMissing extends Classified<{
@@ -116,6 +119,7 @@ const tenantAdvice = {
 /**
  * A call of a store app names no tenant, or one of a custom app names one.
  *
+ * @stability stable
  * @category session errors
  */
 export class InvalidTenant extends Classified<{

@@ -14,6 +14,7 @@ const outcome = (executed: "no" | "unknown" | undefined, then = check): string =
  * No reply came: the connection failed or was lost, or nothing came in time. `executed` is `no` if the call never left
  * this machine (connection refused, name not found, certificate refused, its token not received), else `unknown`.
  *
+ * @stability stable
  * @category generic errors
  */
 export class TransportError extends Classified<{
@@ -36,6 +37,7 @@ export class TransportError extends Classified<{
  * It proves nothing about the call, whatever its status: a proxy can reject the reply to a call that was executed. `retry`
  * is `wait` if it is the reply to the request for the token of a call, which itself was not sent.
  *
+ * @stability stable
  * @category generic errors
  */
 export class MalformedResponse extends Classified<{
@@ -59,6 +61,7 @@ export class MalformedResponse extends Classified<{
  * time of `listByNo` that is invalid, empty, backwards or too long, or a `since` of `activeByNo` that is
  * not above zero, or the nickname of a callee without a telephone number.
  *
+ * @stability stable
  * @category generic errors
  */
 export class InvalidParameter extends Classified<{

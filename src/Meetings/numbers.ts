@@ -50,6 +50,7 @@ const brief = Schema.toType(Schema.Struct({
 /**
  * A meeting that has, or had, a number.
  *
+ * @stability stable
  * @category models
  */
 export interface MeetingBrief extends Schema.Schema.Type<typeof brief> {}
@@ -57,6 +58,7 @@ export interface MeetingBrief extends Schema.Schema.Type<typeof brief> {}
 /**
  * The schema of a `MeetingBrief`. For JSON, use it with `Schema.toCodecJson`; the JSON holds the password.
  *
+ * @stability stable
  * @category schemas
  */
 export const MeetingBrief: Schema.Codec<MeetingBrief> = brief
@@ -64,6 +66,7 @@ export const MeetingBrief: Schema.Codec<MeetingBrief> = brief
 /**
  * How `listByNo` fails: with the errors documented for `GET /vc/v1/meetings/list_by_no`, and the generic ones.
  *
+ * @stability stable
  * @category errors
  */
 export type ListByNoError = ErrorOf<typeof listEndpoint>
@@ -71,6 +74,7 @@ export type ListByNoError = ErrorOf<typeof listEndpoint>
 /**
  * How `activeByNo` fails: as `listByNo`, or as `get`.
  *
+ * @stability stable
  * @category errors
  */
 export type ActiveByNoError = ListByNoError | ErrorOf<typeof endpoints.get>
@@ -117,6 +121,7 @@ const refused = (parameter: string, reason: string) =>
  * console.log(ids) // => 6911188411932033028
  * ```
  *
+ * @stability stable
  * @category accessors
  */
 export const listByNo = (
@@ -152,6 +157,7 @@ export const listByNo = (
 /**
  * How to find the meeting in progress.
  *
+ * @stability stable
  * @category models
  */
 export interface ActiveByNoOptions<T extends MeetingUser.IdType = MeetingUser.IdType> {
@@ -198,6 +204,7 @@ const newestFirst = Order.mapInput(Order.flip(Order.BigInt), ({ id }: MeetingBri
  * console.log(Option.getOrThrow(host).id) // => ou_alice
  * ```
  *
+ * @stability stable
  * @category accessors
  */
 export const activeByNo = <T extends MeetingUser.IdType = "open_id">(

@@ -52,6 +52,7 @@ const kickoutEndpoint = endpoint({
 /**
  * How `invite` fails: with the errors documented for `PATCH /vc/v1/meetings/:meeting_id/invite`, and the generic ones.
  *
+ * @stability stable
  * @category errors
  */
 export type InviteError = ErrorOf<typeof inviteEndpoint>
@@ -59,6 +60,7 @@ export type InviteError = ErrorOf<typeof inviteEndpoint>
 /**
  * How `kickout` fails: with the errors documented for `POST /vc/v1/meetings/:meeting_id/kickout`, and the generic ones.
  *
+ * @stability stable
  * @category errors
  */
 export type KickoutError = ErrorOf<typeof kickoutEndpoint>
@@ -73,6 +75,7 @@ export type KickoutError = ErrorOf<typeof kickoutEndpoint>
  * - `unreported`: the answer does not name the person, or has a result for the person that is not documented.
  * - `failed`: the request that named the person failed. If `error.retry` is `unknown`, it may have been executed.
  *
+ * @stability stable
  * @category models
  */
 export type PersonOutcome<T extends MeetingUser.IdType, E> =
@@ -82,6 +85,7 @@ export type PersonOutcome<T extends MeetingUser.IdType, E> =
 /**
  * The schema of a `PersonOutcome`, from the kind of id and the schema of the errors, such as `LarkError.LarkError`.
  *
+ * @stability stable
  * @category schemas
  */
 export const PersonOutcomeSchema = <T extends MeetingUser.IdType, E, I>(
@@ -98,6 +102,7 @@ export const PersonOutcomeSchema = <T extends MeetingUser.IdType, E, I>(
 /**
  * What is known of each person when an interruption or a defect ends `invite` or `kickout`.
  *
+ * @stability stable
  * @category models
  */
 export interface AbandonedPeople<out T extends MeetingUser.IdType, out E> {
@@ -112,6 +117,7 @@ export interface AbandonedPeople<out T extends MeetingUser.IdType, out E> {
 /**
  * The options of `invite` and `kickout`.
  *
+ * @stability stable
  * @category models
  */
 export interface PeopleOptions<in T extends MeetingUser.IdType, in E> {
@@ -327,6 +333,7 @@ const inBatches = <T extends MeetingUser.IdType, E extends InviteError | Kickout
  * console.log(text) // => ou_bob done, ou_nobody refused
  * ```
  *
+ * @stability stable
  * @category accessors
  */
 export const invite = <T extends MeetingUser.IdType>(
@@ -361,6 +368,7 @@ export const invite = <T extends MeetingUser.IdType>(
  * - The documentation allows apps only; the official CLI calls it as users only. If one is refused with `NoPermission` or
  *   `TokenRejected`, try the other.
  *
+ * @stability stable
  * @category accessors
  */
 export const kickout = <T extends MeetingUser.IdType>(

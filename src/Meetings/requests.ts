@@ -18,6 +18,7 @@ import type { SetHostError } from "./hostRegister.ts"
 /**
  * How to make a request.
  *
+ * @stability unstable
  * @category models
  */
 export interface RequestOptions {
@@ -30,6 +31,7 @@ export interface RequestOptions {
 /**
  * How a request ends without success: as `setHost`, or by `Requests.cancel`.
  *
+ * @stability unstable
  * @category errors
  */
 export type RequestError = SetHostError<IdType> | RequestCancelled
@@ -37,6 +39,7 @@ export type RequestError = SetHostError<IdType> | RequestCancelled
 /**
  * Why the result of a request cannot be read.
  *
+ * @stability unstable
  * @category errors
  */
 export type RequestLookupError = RequestNotFound | RequestUnreadable | SessionStoreError
@@ -44,6 +47,7 @@ export type RequestLookupError = RequestNotFound | RequestUnreadable | SessionSt
 /**
  * The requests of an app, in a store that its processes share.
  *
+ * @stability unstable
  * @category services
  */
 export class Requests extends Context.Service<Requests, {
@@ -72,6 +76,7 @@ export class Requests extends Context.Service<Requests, {
  *
  * No token of a user is stored: inside `Lark.asUser`, too, the app moves the role. The tenant of `Lark.asTenant` is stored.
  *
+ * @stability unstable
  * @category accessors
  */
 export const request = <T extends IdType>(

@@ -9,6 +9,7 @@ import { SessionStoreError } from "../LarkError.ts"
 /**
  * A stored record: its value, and its version, counted from 1.
  *
+ * @stability stable
  * @category models
  */
 export interface Stored {
@@ -32,6 +33,7 @@ export interface Stored {
  * All fail with `SessionStoreError`, `swap` only if nothing was written: `unavailable` if the backend cannot be reached
  * or refuses, `unreadable` if it holds data that this library did not write.
  *
+ * @stability stable
  * @category models
  */
 export interface Backend {

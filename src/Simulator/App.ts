@@ -43,6 +43,7 @@ export const AppOptions = Schema.Struct({
 /**
  * An app of the simulated Feishu.
  *
+ * @stability stable
  * @category models
  */
 export type AppOptions = typeof AppOptions.Type
@@ -63,6 +64,7 @@ export interface App {
 /**
  * The default app. The secret is `Redacted`, so it is safe to print. The official SDKs accept the form of its id.
  *
+ * @stability stable
  * @category constants
  */
 export const defaultApp: { readonly appId: string; readonly appSecret: Redacted.Redacted } = {
@@ -73,6 +75,7 @@ export const defaultApp: { readonly appId: string; readonly appSecret: Redacted.
 /**
  * The default tenant.
  *
+ * @stability stable
  * @category constants
  */
 export const defaultTenant = "tenant_simulator"

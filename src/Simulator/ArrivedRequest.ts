@@ -31,6 +31,7 @@ export const parseJson = (text: string): JsonObject | undefined => {
 /**
  * A request that arrived at an endpoint.
  *
+ * @stability unstable
  * @category models
  */
 export interface Arrival<Param extends string = never> {
@@ -54,6 +55,7 @@ export interface Arrival<Param extends string = never> {
 /**
  * A request whose token was accepted.
  *
+ * @stability unstable
  * @category models
  */
 export interface ArrivedRequest<Rule extends TokenRule = TokenRule, Param extends string = never>

@@ -138,6 +138,7 @@ type Overrides = typeof BehaviorOptions.Type
 /**
  * The behavior of the platform where its documentation is silent.
  *
+ * @stability unstable
  * @category models
  */
 export type Behavior = { readonly [K in keyof Overrides]-?: Exclude<Overrides[K], undefined> }
@@ -145,6 +146,7 @@ export type Behavior = { readonly [K in keyof Overrides]-?: Exclude<Overrides[K]
 /**
  * Overrides of the default behavior.
  *
+ * @stability unstable
  * @category models
  */
 export type BehaviorOptions = { readonly [K in keyof Behavior]?: Behavior[K] | undefined }

@@ -71,6 +71,7 @@ const dangling = (
  *
  * A schema ignores unknown keys unless it is told otherwise. `parseConfig` refuses them.
  *
+ * @stability unstable
  * @category schemas
  */
 export const Config = Fields.check(
@@ -88,6 +89,7 @@ export const Config = Fields.check(
 /**
  * The part of `Options` that a file can have.
  *
+ * @stability unstable
  * @category models
  */
 export type Config = typeof Config.Type
@@ -95,6 +97,7 @@ export type Config = typeof Config.Type
 /**
  * A config that cannot be used. `issues` say where and why, and never repeat a value.
  *
+ * @stability unstable
  * @category errors
  */
 export class ConfigError extends Data.TaggedError("SimulatorConfigError")<{
@@ -125,6 +128,7 @@ const decode = Schema.decodeUnknownEffect(Config, strictly)
  * console.log(issues.map(({ path }) => path).join(", ")) // => meetings[0].hosts, latency
  * ```
  *
+ * @stability unstable
  * @category constructors
  */
 export const parseConfig = (text: string): Effect.Effect<Config, ConfigError> =>

@@ -39,6 +39,7 @@ interface Declaration<Name extends string, Route extends Path, Rule extends Toke
 /**
  * Declares an endpoint.
  *
+ * @stability unstable
  * @category models
  */
 export interface EndpointOptions<Name extends string, Route extends Path, Rule extends TokenRule, R = never>
@@ -61,6 +62,7 @@ interface BuiltIn<Name extends string, Route extends Path, Rule extends TokenRul
 /**
  * One endpoint of a simulated Feishu: one method and one path.
  *
+ * @stability unstable
  * @category models
  */
 export interface EndpointRow<out Name extends string, out R = never> {

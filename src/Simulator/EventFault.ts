@@ -12,6 +12,7 @@ import { between, Millis, Nth, tagged } from "./bounded.ts"
  * - `Split`: it comes in this many frames, in order or the last one first. By a long connection only.
  * - `Disconnect`: the connection is lost before or after it is sent. By a long connection only.
  *
+ * @stability unstable
  * @category schemas
  */
 export const EventFault = tagged({
@@ -28,6 +29,7 @@ export const EventFault = tagged({
 /**
  * What happens to one attempt to push an event.
  *
+ * @stability unstable
  * @category models
  */
 export type EventFault = typeof EventFault.Type
@@ -35,6 +37,7 @@ export type EventFault = typeof EventFault.Type
 /**
  * A fault and the attempt to push an event that it hits, counted from 0 since the rule was added. Redeliveries count.
  *
+ * @stability unstable
  * @category schemas
  */
 export const EventFaultRule = Schema.Struct({ nth: Nth, fault: EventFault }).annotate({
@@ -45,6 +48,7 @@ export const EventFaultRule = Schema.Struct({ nth: Nth, fault: EventFault }).ann
 /**
  * A fault and the attempt to push an event that it hits.
  *
+ * @stability unstable
  * @category models
  */
 export type EventFaultRule = typeof EventFaultRule.Type
@@ -60,6 +64,7 @@ export type EventFaultRule = typeof EventFaultRule.Type
  * - `Stall`: after this many pings the connection is dead: nothing is sent nor read any more, and it stays open.
  * - `Close`: it is closed this many milliseconds after it was opened, with this code; with 1006 it is broken off.
  *
+ * @stability unstable
  * @category schemas
  */
 export const ConnectionFault = tagged({
@@ -75,6 +80,7 @@ export const ConnectionFault = tagged({
 /**
  * What happens to one attempt to open a long connection.
  *
+ * @stability unstable
  * @category models
  */
 export type ConnectionFault = typeof ConnectionFault.Type
@@ -82,6 +88,7 @@ export type ConnectionFault = typeof ConnectionFault.Type
 /**
  * A fault and the attempt to open a long connection that it hits, counted from 0 since the rule was added.
  *
+ * @stability unstable
  * @category schemas
  */
 export const ConnectionFaultRule = Schema.Struct({ nth: Nth, fault: ConnectionFault }).annotate({
@@ -92,6 +99,7 @@ export const ConnectionFaultRule = Schema.Struct({ nth: Nth, fault: ConnectionFa
 /**
  * A fault and the attempt to open a long connection that it hits.
  *
+ * @stability unstable
  * @category models
  */
 export type ConnectionFaultRule = typeof ConnectionFaultRule.Type

@@ -15,6 +15,7 @@ const Status = between(200, 599)
  * - `oidc_token`: the older token endpoints for users, with and without `/oidc` in their path.
  * - `long_connection`: the endpoint that gives the address of a long connection.
  *
+ * @stability stable
  * @category schemas
  */
 export const Endpoint = Schema.Literals(names).annotate({
@@ -26,6 +27,7 @@ export const Endpoint = Schema.Literals(names).annotate({
 /**
  * The name of an endpoint.
  *
+ * @stability stable
  * @category models
  */
 export type Endpoint = typeof Endpoint.Type
@@ -51,6 +53,7 @@ export type Endpoint = typeof Endpoint.Type
  *
  * `RejectToken` has no effect on an endpoint that takes no token, and the conflict faults none on one that does not swap.
  *
+ * @stability stable
  * @category schemas
  */
 export const Fault = tagged({ identifier: "Fault", description: "A failure of one request." }, {
@@ -77,6 +80,7 @@ export const Fault = tagged({ identifier: "Fault", description: "A failure of on
 /**
  * A failure of one request.
  *
+ * @stability stable
  * @category models
  */
 export type Fault = typeof Fault.Type
@@ -88,6 +92,7 @@ export type Fault = typeof Fault.Type
  *
  * A rule is used once. If two rules hit the same request, the first applies and the other is never used.
  *
+ * @stability stable
  * @category schemas
  */
 export const FaultRule = Schema.Struct({ endpoint: Endpoint, nth: Nth, fault: Fault }).annotate({
@@ -98,6 +103,7 @@ export const FaultRule = Schema.Struct({ endpoint: Endpoint, nth: Nth, fault: Fa
 /**
  * A fault and the request that it hits. `Name` are the names of endpoints that were added to the simulator.
  *
+ * @stability stable
  * @category models
  */
 export interface FaultRule<Name extends string = never> {

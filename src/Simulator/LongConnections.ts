@@ -33,6 +33,7 @@ export const LongConnectionOptions = Schema.Struct({
 /**
  * How long connections behave.
  *
+ * @stability unstable
  * @category models
  */
 export type LongConnectionOptions = typeof LongConnectionOptions.Type
@@ -40,6 +41,7 @@ export type LongConnectionOptions = typeof LongConnectionOptions.Type
 /**
  * A long connection. Times are in milliseconds since 1970.
  *
+ * @stability unstable
  * @category models
  */
 export interface ConnectionRecord {

@@ -5,6 +5,7 @@ import { type Directory, same, type User, UserInput } from "./User.ts"
 /**
  * The status of a meeting: 1, 2 and 3 on the wire.
  *
+ * @stability stable
  * @category models
  */
 export type MeetingStatus = "calling" | "in_progress" | "ended"
@@ -12,6 +13,7 @@ export type MeetingStatus = "calling" | "in_progress" | "ended"
 /**
  * The status of a participant: 1, 2, 3 and 4 on the wire.
  *
+ * @stability stable
  * @category models
  */
 export type ParticipantStatus = "calling" | "in_meeting" | "ringing" | "left"
@@ -19,6 +21,7 @@ export type ParticipantStatus = "calling" | "in_meeting" | "ringing" | "left"
 /**
  * A participant of a meeting.
  *
+ * @stability stable
  * @category models
  */
 export interface Participant {
@@ -35,6 +38,7 @@ export interface Participant {
 /**
  * The recording of a meeting. Times are in milliseconds since 1970.
  *
+ * @stability stable
  * @category models
  */
 export interface Recording {
@@ -48,6 +52,7 @@ export interface Recording {
 /**
  * A snapshot of a meeting. Times are in milliseconds since 1970.
  *
+ * @stability stable
  * @category models
  */
 export interface Meeting {
@@ -101,6 +106,7 @@ export const ParticipantOptions = Schema.Struct({
 /**
  * A participant with a status, a role or times.
  *
+ * @stability stable
  * @category models
  */
 export type ParticipantOptions = typeof ParticipantOptions.Type
@@ -158,6 +164,7 @@ export const MeetingOptions = Schema.Struct({
  * The host is a participant without being listed, and has joined unless a listed status says otherwise. By default a meeting
  * has no host, is in progress, and was reserved by the app, not by an owner. Times are in milliseconds since 1970.
  *
+ * @stability stable
  * @category models
  */
 export type MeetingOptions = typeof MeetingOptions.Type

@@ -47,6 +47,7 @@ export const OptionsData = Schema.Struct({
  * `Config` is the part of it that a file can have, with a description of each field. `Name` are the names of `endpoints`, and
  * `R` the services that their handlers use.
  *
+ * @stability stable
  * @category models
  */
 export interface Options<Name extends string = never, R = never>

@@ -5,6 +5,7 @@ import { type Directory, same, type User, UserInput } from "./User.ts"
 /**
  * The state of a person's account.
  *
+ * @stability stable
  * @category models
  */
 export type PersonStatus = "active" | "frozen" | "resigned" | "unactivated"
@@ -36,6 +37,7 @@ export const PersonOptions = Schema.Struct({
 /**
  * A person in the contacts.
  *
+ * @stability stable
  * @category models
  */
 export type PersonOptions = typeof PersonOptions.Type

@@ -18,6 +18,7 @@ import type { World } from "./World.ts"
 /**
  * Sends a push, as `HttpClient.execute` does. Any failure counts as no response.
  *
+ * @stability unstable
  * @category models
  */
 export type Deliver = (
@@ -41,6 +42,7 @@ export const WebhookConfig = Schema.Struct({
 /**
  * The webhook to which events are pushed.
  *
+ * @stability unstable
  * @category models
  */
 export interface WebhookOptions extends Schema.Struct.Type<typeof WebhookConfig.fields> {
@@ -51,6 +53,7 @@ export interface WebhookOptions extends Schema.Struct.Type<typeof WebhookConfig.
 /**
  * A pushed event. It is pushed up to five times, until it is taken (200) within three seconds.
  *
+ * @stability unstable
  * @category models
  */
 export interface PushRecord {
@@ -66,6 +69,7 @@ export interface PushRecord {
 /**
  * The parts of an event that a test can choose.
  *
+ * @stability unstable
  * @category models
  */
 export interface EventOptions {

@@ -3,6 +3,7 @@ import type { JsonObject } from "./ArrivedRequest.ts"
 /**
  * An event to push.
  *
+ * @stability unstable
  * @category models
  */
 export interface PushedEvent {

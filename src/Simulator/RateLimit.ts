@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 /**
  * A number of requests in a sliding window.
  *
+ * @stability unstable
  * @category models
  */
 export interface RequestLimit {

@@ -1,6 +1,7 @@
 /**
  * A reply as it is sent. `code` repeats the one in the body, for the log of requests.
  *
+ * @stability unstable
  * @category models
  */
 export interface Reply {
@@ -37,6 +38,7 @@ const meetingErrors = {
 /**
  * The codes of the meeting endpoints.
  *
+ * @stability unstable
  * @category models
  */
 export type MeetingCode = keyof typeof meetingErrors
@@ -44,6 +46,7 @@ export type MeetingCode = keyof typeof meetingErrors
 /**
  * A JSON body as it is, without an envelope around it.
  *
+ * @stability unstable
  * @category replies
  */
 export const json = (status: number, body: { readonly code: number; readonly [key: string]: unknown }): Reply => ({
@@ -65,6 +68,7 @@ export const text = (status: number, body: string, contentType = "text/plain; ch
 /**
  * A success: the envelope with code 0 and this data.
  *
+ * @stability unstable
  * @category replies
  */
 export const success = (data: object): Reply => json(200, { code: 0, msg: "success", data })
@@ -72,6 +76,7 @@ export const success = (data: object): Reply => json(200, { code: 0, msg: "succe
 /**
  * A failure with a code of the meeting endpoints, its documented status and message.
  *
+ * @stability unstable
  * @category replies
  */
 export const failure = (code: MeetingCode, data?: object): Reply => {

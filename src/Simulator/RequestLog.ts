@@ -7,6 +7,7 @@ import type { TokenKind } from "./Tokens.ts"
 /**
  * A reply in the log of requests.
  *
+ * @stability unstable
  * @category models
  */
 export interface ReplyRecord {
@@ -20,6 +21,7 @@ export interface ReplyRecord {
 /**
  * A request that arrived. Its tokens, codes, tickets and secrets are redacted.
  *
+ * @stability unstable
  * @category models
  */
 export interface RequestRecord {

@@ -7,6 +7,7 @@ import { type Directory, type User, UserInput } from "./User.ts"
 /**
  * A reservation. Times are in milliseconds since 1970.
  *
+ * @stability stable
  * @category models
  */
 export interface Reserve {
@@ -41,6 +42,7 @@ export const ReserveOptions = Schema.Struct({
 /**
  * A reservation of the app.
  *
+ * @stability stable
  * @category models
  */
 export type ReserveOptions = typeof ReserveOptions.Type

@@ -16,6 +16,7 @@ const move = { host: UserInput, meetingId: Schema.optionalKey(Schema.String) }
  * The meeting is the first one, unless `meetingId` names another. The new host joins the meeting. In a meeting that has
  * ended nothing happens.
  *
+ * @stability stable
  * @category schemas
  */
 export const Rival = tagged({
@@ -30,6 +31,7 @@ export const Rival = tagged({
 /**
  * A person who moves the host while the client is at work.
  *
+ * @stability stable
  * @category models
  */
 export type Rival = typeof Rival.Type

@@ -37,6 +37,7 @@ const inMeeting = { ...when, meetingId: Schema.optionalKey(Schema.String) }
  * exist, the start of a meeting that exists, or somebody's joining a locked one. Building the layer dies if `meetingId` is
  * neither a meeting of the options nor one that a `Start` starts.
  *
+ * @stability stable
  * @category schemas
  */
 export const ScheduledChange = tagged({
@@ -73,6 +74,7 @@ export const ScheduledChange = tagged({
 /**
  * A change of a meeting by the clock.
  *
+ * @stability stable
  * @category models
  */
 export type ScheduledChange = typeof ScheduledChange.Type

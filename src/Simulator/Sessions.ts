@@ -6,6 +6,7 @@ import { same, type User } from "./User.ts"
 /**
  * A refresh token that was issued. Times are in milliseconds since 1970.
  *
+ * @stability unstable
  * @category models
  */
 export interface SessionRecord {

@@ -7,6 +7,7 @@ import { same, type User } from "./User.ts"
 /**
  * An access token that was issued in a reply. Times are in milliseconds since 1970.
  *
+ * @stability unstable
  * @category models
  */
 export interface TokenRecord {
@@ -37,6 +38,7 @@ interface UserOperator {
 /**
  * The caller of an endpoint, by the token that the endpoint takes.
  *
+ * @stability unstable
  * @category models
  */
 export interface Operators {
@@ -52,6 +54,7 @@ export const tenantOf = (operator: Operators["either"]): string =>
 /**
  * Which token an endpoint takes.
  *
+ * @stability unstable
  * @category models
  */
 export type TokenRule = keyof Operators
@@ -59,6 +62,7 @@ export type TokenRule = keyof Operators
 /**
  * The kind of a request's token. The kind of an unknown token follows from its prefix.
  *
+ * @stability unstable
  * @category models
  */
 export type TokenKind = "tenant" | "app" | "user" | "malformed" | "none"

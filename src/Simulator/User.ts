@@ -12,6 +12,7 @@ export const larkUserType = 1
 /**
  * A simulated user.
  *
+ * @stability stable
  * @category models
  */
 export interface User {
@@ -48,6 +49,7 @@ const OpenId = Schema.NonEmptyString
  * Missing fields have defaults: `ou_alice` has the union id `on_alice`, the user id and the name `alice`, the user type 1,
  * and the first tenant of the app. An open id alone refers to the user that was first given with it.
  *
+ * @stability stable
  * @category schemas
  */
 export const UserInput = Schema.Union([
@@ -70,6 +72,7 @@ export const UserInput = Schema.Union([
 /**
  * A reference to a user.
  *
+ * @stability stable
  * @category models
  */
 export type UserInput = typeof UserInput.Type

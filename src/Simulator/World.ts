@@ -43,6 +43,7 @@ export const WorldOptions = Schema.Struct({
 /**
  * The apps, the meetings and the behavior of a simulated Feishu.
  *
+ * @stability stable
  * @category models
  */
 export interface WorldOptions extends Schema.Struct.Type<typeof WorldOptions.fields> {}
@@ -54,6 +55,7 @@ export interface WorldOptions extends Schema.Struct.Type<typeof WorldOptions.fie
  *
  * A swap from a host to the same host counts as one.
  *
+ * @stability stable
  * @category models
  */
 export interface Write {

@@ -7,6 +7,7 @@ import type { TransportError } from "../LarkError.ts"
 /**
  * Guards requests with circuits.
  *
+ * @stability unstable
  * @category models
  */
 export interface CircuitBreaker {
@@ -24,6 +25,7 @@ export interface CircuitBreaker {
 /**
  * The circuit breaker of requests; `undefined` without a layer of this module.
  *
+ * @stability unstable
  * @category services
  */
 export const CircuitBreaker = Context.Reference<CircuitBreaker | undefined>("effect-lark-meetings/CircuitBreaker", {

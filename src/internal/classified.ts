@@ -6,6 +6,7 @@ import type { Kind, Retry } from "../Cas.ts"
 /**
  * An error that says who can do something about it, and what it proves of the request.
  *
+ * @stability stable
  * @category models
  */
 export interface Classified<out Tag extends string = string, out K extends Kind = Kind, out R extends Retry = Retry>

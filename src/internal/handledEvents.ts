@@ -27,6 +27,7 @@ import { onMonotonicClock } from "./monotonicClock.ts"
  * ON CONFLICT DO NOTHING`; no row inserted means `true`). Let the claim expire within 15 seconds unless `add` confirms it: an
  * event that comes again while it is claimed is acknowledged, and lost if its handler had failed.
  *
+ * @stability stable
  * @category models
  */
 export interface HandledEvents {
@@ -38,6 +39,7 @@ export interface HandledEvents {
  * The handled events of a webhook or a long connection; in memory without a layer, for 8 hours after their last delivery
  * (10,000 ids).
  *
+ * @stability stable
  * @category services
  */
 export const HandledEvents: Context.Reference<HandledEvents | undefined> = Context.Reference<HandledEvents | undefined>(
@@ -70,6 +72,7 @@ const shared = Duration.hours(24)
  * An id is kept for 24 hours under `storeId` (`lark-events` by default). Different apps need different ids. SQL
  * compares the clocks of the processes, Redis its own: clocks that differ by less than 16 hours forget no event too early.
  *
+ * @stability stable
  * @category layers
  */
 export const layerHandledEvents = (options?: {

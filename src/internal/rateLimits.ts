@@ -6,6 +6,7 @@ import type * as Effect from "effect/Effect"
 /**
  * A number of requests in a window of time.
  *
+ * @stability stable
  * @category models
  */
 export interface Limit {
@@ -17,6 +18,7 @@ export interface Limit {
  * The limits of the meeting endpoints: 50 requests per second and 1000 per minute. Source: Feishu Open Platform, "Frequency
  * control", tier 4.
  *
+ * @stability stable
  * @category constants
  */
 export const tier4: ReadonlyArray<Limit> = [
@@ -37,6 +39,7 @@ export const bucketOf = ({ requests, window }: Limit) => {
 /**
  * A request that waits for admission.
  *
+ * @stability unstable
  * @category models
  */
 export interface Admission {
@@ -55,6 +58,7 @@ export interface Admission {
 /**
  * What a limiter reads of a response, if there is one.
  *
+ * @stability unstable
  * @category models
  */
 export interface Answer {
@@ -69,6 +73,7 @@ export interface Answer {
 /**
  * Admits requests within the limits.
  *
+ * @stability unstable
  * @category models
  */
 export interface RateLimits {
@@ -81,6 +86,7 @@ export interface RateLimits {
 /**
  * The rate limiter of requests; `undefined` without a layer of this module.
  *
+ * @stability unstable
  * @category services
  */
 export const RateLimits = Context.Reference<RateLimits | undefined>("effect-lark-meetings/RateLimits", {

@@ -4,6 +4,7 @@ import { Classified } from "./classified.ts"
 /**
  * The key names another request: of another meeting, another intent, or another tenant.
  *
+ * @stability unstable
  * @category errors
  */
 export class RequestConflict extends Classified<{
@@ -18,6 +19,7 @@ export class RequestConflict extends Classified<{
 /**
  * There is no request with this key: there never was, or its result was older than the retention.
  *
+ * @stability unstable
  * @category errors
  */
 export class RequestNotFound extends Classified<{ readonly key: string }>()("RequestNotFound", {
@@ -29,6 +31,7 @@ export class RequestNotFound extends Classified<{ readonly key: string }>()("Req
 /**
  * The request was cancelled. `effect` is `none` if nothing had been sent, and nothing will be.
  *
+ * @stability unstable
  * @category errors
  */
 export class RequestCancelled extends Classified<{
@@ -46,6 +49,7 @@ export class RequestCancelled extends Classified<{
 /**
  * The stored record of the request cannot be read: another version of this library wrote it, or something else did.
  *
+ * @stability unstable
  * @category errors
  */
 export class RequestUnreadable extends Classified<{

@@ -8,6 +8,7 @@ import { Classified } from "./classified.ts"
 /**
  * A setting, an option or an environment variable, is missing or invalid. The error does not contain its value.
  *
+ * @stability stable
  * @category errors
  */
 export class InvalidLarkConfig extends Classified<{
