@@ -1,5 +1,7 @@
-# The simulator and the pods of compose.yaml.
-FROM node:24-slim
+# The simulator, as the command is published: docker build -t simulated-feishu .
+# docker run --rm -p 127.0.0.1:8787:8787 simulated-feishu
+# The stage `pods` has the examples of compose.yaml.
+FROM node:24-slim AS sources
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # Without scripts: none of what runs here needs one.
@@ -7,5 +9,19 @@ RUN npm ci --ignore-scripts && npm cache clean --force
 COPY tsconfig.json ./
 COPY src src
 COPY scripts scripts
+
+FROM sources AS pods
 COPY examples examples
 USER node
+
+FROM sources AS bundle
+RUN node --import tsx scripts/bundle.ts
+
+FROM node:24-slim AS simulator
+WORKDIR /app
+COPY package.json LICENSE ./
+COPY --from=bundle /app/dist/cli dist/cli
+USER node
+EXPOSE 8787
+ENTRYPOINT ["node", "dist/cli/launcher.cjs"]
+CMD ["simulator", "--host", "0.0.0.0", "--port", "8787"]

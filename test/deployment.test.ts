@@ -19,6 +19,7 @@ const Compose = Schema.Struct({
     Schema.String,
     Schema.Struct({
       image: Schema.String,
+      build: Schema.optionalKey(Schema.Struct({ context: Schema.Literal("."), target: Schema.String })),
       command: Schema.optionalKey(Schema.Array(Schema.String)),
       environment: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
       ports: Schema.optionalKey(Schema.Array(Schema.String)),
@@ -45,13 +46,57 @@ it("compose.yaml publishes to this machine only, and waits for services that say
   for (const pod of pods) assert.strictEqual(services[pod]?.environment?.["HOST"], pod)
 })
 
+const dockerfile = fs.readFileSync(new URL("Dockerfile", root), "utf8")
+
+/** The stages of the Dockerfile; without a target, the last one is built. */
+const stages = Array.from(
+  dockerfile.matchAll(/^FROM (\S+) AS (\S+)$((?:\n(?!FROM ).*)*)/gm),
+  ([, base = "", name = "", steps = ""]) => ({
+    name,
+    base,
+    copies: Array.from(steps.matchAll(/^COPY (?:--from=(\S+) )?(.+) \S+$/gm), ([, from, files = ""]) => ({
+      from,
+      files: files.split(" ")
+    })),
+    arguments: Array.from(
+      steps.matchAll(/^(?:ENTRYPOINT|CMD) (.*)$/gm),
+      ([, list = ""]) => Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Array(Schema.String)))(list)
+    ).flat()
+  })
+)
+
+/** What a stage copies from the repository, its base included. */
+const copiedInto = (name: string): ReadonlyArray<string> => {
+  const stage = stages.find((stage) => stage.name === name)
+  if (stage === undefined) return []
+  const own = stage.copies.flatMap(({ files, from }) => from === undefined ? files : [])
+  return [...copiedInto(stage.base), ...own]
+}
+
+const command = (name: string): ReadonlyArray<string> =>
+  services[name]?.command ?? stages.find((stage) => stage.name === services[name]?.build?.target)?.arguments ?? []
+
 it("the Dockerfile copies what the commands of compose.yaml run", () => {
-  const copied = Array.from(fs.readFileSync(new URL("Dockerfile", root), "utf8").matchAll(/^COPY (.*) \S+$/gm))
-    .flatMap(([, files = ""]) => files.split(" "))
+  const copied = stages.flatMap(({ name }) => copiedInto(name))
+  assert.isAbove(copied.length, 0)
   assert.deepStrictEqual(copied.filter((file) => !fs.existsSync(new URL(file, root))), [])
-  const run = Object.values(services).flatMap(({ command = [] }) => command.filter((word) => word.endsWith(".ts")))
-  assert.strictEqual(run.length, 4)
-  assert.deepStrictEqual(run.filter((file) => !copied.includes(file.split("/")[0] ?? "")), [])
+  for (const { from } of stages.flatMap(({ copies }) => copies)) {
+    assert.isTrue(from === undefined || stages.some(({ name }) => name === from), from)
+  }
+  for (const pod of pods) {
+    const programs = command(pod).filter((word) => word.endsWith(".ts"))
+    assert.strictEqual(programs.length, 1)
+    const { target = "" } = services[pod]?.build ?? {}
+    assert.deepStrictEqual(programs.filter((file) => !copiedInto(target).includes(file.split("/")[0] ?? "")), [])
+  }
+})
+
+it("the image of the simulator starts the published command", () => {
+  assert.strictEqual(stages.at(-1)?.name, "simulator")
+  const [node, launcher, ...args] = command("simulator")
+  const { bin } = JSON.parse(fs.readFileSync(new URL("package.json", root), "utf8"))
+  assert.deepStrictEqual([node, launcher, args[0]], ["node", bin["effect-lark-meetings"], "simulator"])
+  assert.include(copiedInto("simulator"), "package.json")
 })
 
 /** The service as a process of this machine, with other names for the places. */
@@ -59,7 +104,11 @@ const start = (name: string, places: ReadonlyArray<readonly [string, string]>) =
   Effect.acquireRelease(
     Effect.sync(() => {
       const placed = (text: string) => places.reduce((text, [from, to]) => text.replaceAll(from, to), text)
-      const [, ...args] = services[name]?.command ?? []
+      const [, ...words] = command(name)
+      // The bundle is made of this program.
+      const args = words.flatMap((word) =>
+        word.endsWith("launcher.cjs") ? ["--import", "tsx", "src/cli/main.ts"] : word
+      )
       const environment = Object.entries(services[name]?.environment ?? {})
       let printed = ""
       let isEnding = false
