@@ -6,6 +6,7 @@ import type { Record } from "./cluster/bed.ts"
 import type { Aftermath } from "./cluster/chaos.ts"
 import { failuresOf, stepsOf } from "./cluster/findings.ts"
 import type { Performed } from "./cluster/messages.ts"
+import { noTotals } from "./soak/Ledger.ts"
 
 const performed = (label: string): typeof Performed.Type => ({
   label,
@@ -40,16 +41,7 @@ const aftermath = (records: ReadonlyArray<Record>, rest: Partial<Aftermath> = {}
   blows: [400],
   calls: 0,
   latency: 20,
-  totals: {
-    operations: records.length,
-    running: 0,
-    writes: 0,
-    rivals: 0,
-    applied: 0,
-    uncertain: 0,
-    late: 0,
-    unmatched: 0
-  },
+  totals: { ...noTotals, operations: records.length },
   ...rest
 })
 

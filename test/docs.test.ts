@@ -7,8 +7,8 @@
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { pathToFileURL } from "node:url"
 import { afterAll, describe, expect, it } from "vitest"
+import { preload } from "./fixtures/fromSource.ts"
 
 const root = path.join(import.meta.dirname, "..")
 const timeout = 300_000
@@ -114,26 +114,16 @@ const run = (...args: ReadonlyArray<string>) =>
     }
   )
 
-// Loaded before each example: resolves the package's name to its sources, as `paths` in tsconfig.json does (tsx takes
-// twice the time), and ends the run on a DNS look-up.
-const preload = `data:text/javascript,${
-  encodeURIComponent(`
-    import dns from "node:dns"
-    import { registerHooks } from "node:module"
-    registerHooks({
-      resolve: (name, context, next) => {
-        const match = /^effect-lark-meetings(?:[/]([^/]+))?$/.exec(name)
-        return next(match ? "${pathToFileURL(root)}/src/" + (match[1] ?? "index") + ".ts" : name, context)
-      }
-    })
-    const lookup = dns.lookup
-    dns.lookup = (host, ...rest) => {
-      if (host === "localhost") return lookup(host, ...rest)
-      console.error("An example must not use the network; this one looked up " + host)
-      process.exit(1)
-    }
-  `)
-}`
+// tsx takes twice the time.
+const withoutNetwork = preload(`
+  import dns from "node:dns"
+  const lookup = dns.lookup
+  dns.lookup = (host, ...rest) => {
+    if (host === "localhost") return lookup(host, ...rest)
+    console.error("An example must not use the network; this one looked up " + host)
+    process.exit(1)
+  }
+`)
 
 const linesOf = (text: string) => text.trimEnd().split("\n").map((line) => line.trim())
 
@@ -159,7 +149,7 @@ describe.concurrent("examples in the documentation", () => {
     "%s",
     { timeout },
     async (_, example) => {
-      const { exit, stderr, stdout } = await run("--import", preload, fileOf(example))
+      const { exit, stderr, stdout } = await run("--import", withoutNetwork, fileOf(example))
       expect(exit, stdout + stderr).toBe(0)
       if (example.prints !== undefined) expect(linesOf(stdout)).toEqual(example.prints.map((line) => line.trim()))
     }

@@ -7,8 +7,8 @@ import { Effect, Layer, Redacted } from "effect"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpServer } from "effect/http"
 import { createServer } from "node:http"
-import type { Ending, Write } from "../soak/channel.ts"
-import { meetingOptions, nameOf, openIdOf, operationParameter, people } from "../soak/stage.ts"
+import { makeReader } from "../soak/log.ts"
+import { meetingOptions, openIdOf, people } from "../soak/stage.ts"
 import * as child from "./child.ts"
 import { canBeRequest, requestOf, SimulatorCommand, SimulatorOptions, type Slice, targetOf } from "./messages.ts"
 
@@ -24,8 +24,6 @@ const meetingEndpoints = new Set(["set_host", "get", "end"])
 
 const mintingEndpoints = new Set(["tenant_access_token", "app_access_token"])
 
-const operationOf = ({ query }: Simulator.RequestRecord) => Number(query[operationParameter])
-
 const program = Effect.gen(function*() {
   const simulator = yield* Simulator.Simulator
   const baseUrl = yield* HttpServer.addressFormattedWith(Effect.succeed)
@@ -33,41 +31,19 @@ const program = Effect.gen(function*() {
     people,
     (name) => Effect.map(simulator.userToken(openIdOf(name), { expiresIn: "1 day" }), Redacted.value)
   )
-  const seen = { writes: 0, requests: 0 }
-  let undecided: ReadonlyArray<Simulator.RequestRecord> = []
+  const readLog = makeReader(simulator, requestOf)
 
   const slice = Effect.gen(function*() {
-    const [writes, requests] = yield* Effect.all([simulator.writes, simulator.requests])
-    const fresh = requests.slice(seen.requests)
-    const endings: Array<Ending> = []
-    undecided = [...undecided, ...fresh].map(({ index }) => requests[index]).filter((record) => record !== undefined)
-      .filter((record) => {
-        if (record.endpoint !== "end") return false
-        if (record.executed?.code === 0) {
-          endings.push({ meeting: record.params["meeting_id"] ?? "", operation: operationOf(record) })
-        }
-        return record.executed === undefined
-      })
+    const { endings, newRequests, requests, writes } = yield* readLog
     const answer: Slice = {
       baseUrl,
       userTokens,
-      writes: writes.slice(seen.writes).map(({ after, at, before, meetingId, request }): Write => {
-        const record = request === undefined ? undefined : requests[request]
-        return {
-          meeting: meetingId,
-          before: before === undefined ? "nobody" : nameOf(before.openId),
-          after: nameOf(after.openId),
-          at,
-          ...(record === undefined ? {} : { operation: requestOf(nameOf(after.openId)) ?? operationOf(record) })
-        }
-      }),
+      writes,
       endings,
-      calls: fresh.filter(({ endpoint }) => meetingEndpoints.has(endpoint)).map(({ at }) => at),
+      calls: newRequests.filter(({ endpoint }) => meetingEndpoints.has(endpoint)).map(({ at }) => at),
       throttled: requests.filter(({ reply }) => reply?.code === 99991400).length,
       mints: requests.filter(({ endpoint }) => mintingEndpoints.has(endpoint)).length
     }
-    seen.writes = writes.length
-    seen.requests = requests.length
     return answer
   })
 

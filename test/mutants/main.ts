@@ -17,15 +17,12 @@ import * as queue from "./queue.ts"
 import * as requests from "./requests.ts"
 import * as shared from "./shared.ts"
 import { forEach, type Tree } from "./trees.ts"
-import * as turns from "./turns.ts"
 import * as wire from "./wire.ts"
 
 const words = process.argv.slice(2)
 
-const mutants = [answers, bounds, events, interruption, maintain, people, plugged, queue, requests, shared, turns, wire]
-  .flatMap((
-    { mutants }
-  ) => mutants)
+const mutants = [answers, bounds, events, interruption, maintain, people, plugged, queue, requests, shared, wire]
+  .flatMap(({ mutants }) => mutants)
   .filter(
     ({ file, killer, name }) =>
       words.length === 0 || words.some((word) => [name, file, killer.file, killer.title].join("\n").includes(word))

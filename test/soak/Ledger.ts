@@ -77,6 +77,17 @@ export interface Ledger {
   readonly discrepancies: ReadonlyArray<string>
 }
 
+export const noTotals: Ledger["totals"] = {
+  operations: 0,
+  running: 0,
+  writes: 0,
+  rivals: 0,
+  applied: 0,
+  uncertain: 0,
+  late: 0,
+  unmatched: 0
+}
+
 export const makeLedger = (): Ledger => {
   const entries = new Map<number, Entry>()
   /** The hosts since the oldest operation that is not settled. */
@@ -84,16 +95,7 @@ export const makeLedger = (): Ledger => {
   /** The number of late writes that a settled operation may still have. Unused zeroed memory costs nothing. */
   const outstanding = new Uint8Array(capacity)
   const discrepancies: Array<string> = []
-  const totals = {
-    operations: 0,
-    running: 0,
-    writes: 0,
-    rivals: 0,
-    applied: 0,
-    uncertain: 0,
-    late: 0,
-    unmatched: 0
-  }
+  const totals = { ...noTotals }
   let highest = -1
 
   const report = (text: string) => {

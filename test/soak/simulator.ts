@@ -7,8 +7,9 @@ import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpServer } from "effect/http"
 import { createServer } from "node:http"
 import { seeded } from "../bench/Seeded.ts"
-import type { Ending, Slice, Write } from "./channel.ts"
-import { firstHost, meetingOptions, nameOf, openIdOf, operationParameter, people } from "./stage.ts"
+import type { Slice } from "./channel.ts"
+import { makeReader } from "./log.ts"
+import { firstHost, meetingOptions, openIdOf, people } from "./stage.ts"
 import { makeFiberCount } from "./vitals.ts"
 import { type Endpoint, endpoints, faultOf } from "./weather.ts"
 
@@ -25,8 +26,6 @@ const rivalsPerSwap = 0.12
 const secondsBetweenRevocations = 4
 /** User tokens are renewed more often than they expire, but can expire while an operation is queued. */
 const [userTokenSeconds, userTokenLife] = [2, 4]
-
-const operationOf = ({ query }: Simulator.RequestRecord) => Number(query[operationParameter])
 
 const increment = (counts: Record<string, number>, name: string) => {
   counts[name] = (counts[name] ?? 0) + 1
@@ -94,38 +93,10 @@ const program = Effect.gen(function*() {
     yield* Effect.sleep(userTokenSeconds * 1_000)
   })
 
-  let writesSent = 0
-  let requestsSent = 0
-  let undecided: Array<number> = []
+  const readWrites = makeReader(simulator)
 
   const slice = Effect.gen(function*() {
-    const allWrites = yield* simulator.writes
-    const allRequests = yield* simulator.requests
-    const writes = allWrites.slice(writesSent).map(({ after, at, before, meetingId, request }): Write => {
-      const record = request === undefined ? undefined : allRequests[request]
-      return {
-        meeting: meetingId,
-        before: before === undefined ? "nobody" : nameOf(before.openId),
-        after: nameOf(after.openId),
-        at,
-        ...(record === undefined ? {} : { operation: operationOf(record) })
-      }
-    })
-    writesSent = allWrites.length
-
-    // The new requests to end a meeting, and earlier ones that were not executed yet.
-    const endings: Array<Ending> = []
-    const candidates = [...undecided, ...allRequests.slice(requestsSent).map(({ index }) => index)]
-    requestsSent = allRequests.length
-    undecided = candidates.filter((index) => {
-      const record = allRequests[index]
-      if (record?.endpoint !== "end") return false
-      if (record.executed?.code === 0) {
-        endings.push({ meeting: record.params["meeting_id"] ?? "", operation: operationOf(record) })
-      }
-      return record.executed === undefined
-    })
-
+    const { endings, writes } = yield* readWrites
     const connections = yield* Effect.callback<number>((resume) => {
       server.getConnections((_, count) => resume(Effect.succeed(count)))
     })
