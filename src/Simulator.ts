@@ -76,6 +76,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import { WebSocketConstructor } from "effect/socket/Socket"
+import type { Controls } from "./Simulator/controls.ts"
 import * as Row from "./Simulator/EndpointRow.ts"
 import type { ConnectionFaultRule, EventFaultRule } from "./Simulator/EventFault.ts"
 import type { FaultRule } from "./Simulator/Fault.ts"
@@ -87,6 +88,7 @@ import type { Meeting, MeetingOptions } from "./Simulator/Meeting.ts"
 import type { Options } from "./Simulator/Options.ts"
 import type { Deliver, EventOptions, PushRecord } from "./Simulator/Push.ts"
 import type { PushedEvent } from "./Simulator/PushedEvent.ts"
+import type { Refusal } from "./Simulator/Refusal.ts"
 import type { RequestRecord } from "./Simulator/RequestLog.ts"
 import type { Reserve, ReserveOptions } from "./Simulator/Reserve.ts"
 import type { Rival } from "./Simulator/Rival.ts"
@@ -152,6 +154,8 @@ export class Simulator extends Context.Service<Simulator, {
   /** The host of a meeting; `undefined` if it has none. */
   readonly host: (meetingId: string) => Effect.Effect<User | undefined>
   readonly meeting: (meetingId: string) => Effect.Effect<Meeting>
+  /** Every meeting, in the order in which they were added. */
+  readonly meetings: Effect.Effect<ReadonlyArray<Meeting>>
   /** Makes a user the host, as a person in the meeting would. The new host joins the meeting. */
   readonly moveHost: (meetingId: string, user: UserInput) => Effect.Effect<void>
   /**
@@ -279,8 +283,34 @@ export const endpoint = <const Name extends string, const Path extends `/${strin
   options: Row.EndpointOptions<Name, Path, Rule, Simulator>
 ): Row.EndpointRow<Name, Simulator> => Row.make(options)
 
+/** In code a refusal is a mistake of the program, so it is a defect. */
+const dying = <Args extends ReadonlyArray<unknown>, A>(
+  control: (...args: Args) => Effect.Effect<A, Refusal>
+) =>
+(...args: Args): Effect.Effect<A> => Effect.orDie(control(...args))
+
+const serviceOf = (controls: Controls) =>
+  Simulator.of({
+    ...controls,
+    host: dying(controls.host),
+    meeting: dying(controls.meeting),
+    moveHost: dying(controls.moveHost),
+    startMeeting: dying(controls.startMeeting),
+    joinMeeting: dying(controls.joinMeeting),
+    leaveMeeting: dying(controls.leaveMeeting),
+    kickout: dying(controls.kickout),
+    endMeeting: dying(controls.endMeeting),
+    record: dying(controls.record),
+    share: dying(controls.share),
+    lock: dying(controls.lock),
+    reserve: dying(controls.reserve),
+    authorize: dying(controls.authorize),
+    addFaults: dying(controls.addFaults),
+    addRivals: dying(controls.addRivals)
+  })
+
 const makeSimulator = (options: Options<string, Simulator>) =>
-  make(options, (controls) => Context.make(Simulator, Simulator.of(controls)))
+  make(options, (controls) => Context.make(Simulator, serviceOf(controls)))
 
 /**
  * A simulated Feishu in place of the network: an `HttpClient` and a `WebSocketConstructor` that accept any host name.

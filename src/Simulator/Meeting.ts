@@ -292,6 +292,9 @@ export const withRecording = (meeting: Meeting, running: boolean, now: number): 
   }
 })
 
+/** A meeting that was calling starts. */
+export const begun = (meeting: Meeting, now: number): Meeting => ({ ...meeting, status: "in_progress", startedAt: now })
+
 export const ended = (meeting: Meeting, now: number): Meeting => ({
   ...meeting,
   status: "ended",

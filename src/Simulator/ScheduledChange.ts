@@ -1,7 +1,8 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { between, Millis, tagged } from "./bounded.ts"
-import type * as Controls from "./controls.ts"
+import type { Controls } from "./controls.ts"
+import type { Refusal } from "./Refusal.ts"
 import { UserInput } from "./User.ts"
 import type { World } from "./World.ts"
 
@@ -79,13 +80,11 @@ export const ScheduledChange = tagged({
  */
 export type ScheduledChange = typeof ScheduledChange.Type
 
-type Controls = ReturnType<typeof Controls.make>
-
 /** The id of its meeting; `undefined` if it is a change of none. */
 const meetingOf = (change: ScheduledChange, first: string): string | undefined =>
   change._tag === "Reserve" || change._tag === "Push" ? undefined : change.meetingId ?? first
 
-const apply = (change: ScheduledChange, meetingId: string, controls: Controls): Effect.Effect<unknown> => {
+const apply = (change: ScheduledChange, meetingId: string, controls: Controls): Effect.Effect<unknown, Refusal> => {
   switch (change._tag) {
     case "Start":
       return controls.startMeeting({ ...change, id: meetingId })
@@ -126,8 +125,8 @@ export const run = (
     if (meetingId !== undefined && !known.has(meetingId)) {
       return Effect.die(new Error(`The schedule of the simulator has no meeting ${meetingId || "at all"}`))
     }
-    // In the background, because it waits until the event is taken, and is a defect if the method refuses it.
-    const once = inBackground(Effect.asVoid(apply(change, meetingId ?? first, controls)))
+    // In the background, because it waits until the event is taken.
+    const once = inBackground(Effect.ignore(apply(change, meetingId ?? first, controls)))
     const again = everyMillis === undefined ? Effect.void : Effect.forever(Effect.delay(once, everyMillis))
     return inBackground(Effect.andThen(Effect.delay(once, millis), again))
   }, { discard: true })

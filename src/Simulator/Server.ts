@@ -3,6 +3,7 @@ import type * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -195,7 +196,9 @@ const receive = Effect.fnUntraced(function*<R>(
     Effect.flatMap((reply) => send(server.log, index, reply))
   )
   const fiber = yield* Effect.forkIn(handling, server.scope, { startImmediately: true })
-  return yield* Fiber.join(fiber)
+  const exit = yield* Fiber.await(fiber)
+  // The run has ended meanwhile.
+  return yield* Exit.hasInterrupts(exit) ? Effect.fail(new ConnectionLost()) : exit
 })
 
 // Go's routers compare paths as they are.

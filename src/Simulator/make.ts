@@ -1,13 +1,16 @@
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Cipher from "effect/crypto/Cipher"
 import * as Digest from "effect/crypto/Digest"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import type { WebSocketConstructor } from "effect/socket/Socket"
 import * as Controls from "./controls.ts"
 import * as builtIn from "./endpoints.ts"
 import type { ConnectionFault, EventFault } from "./EventFault.ts"
@@ -19,6 +22,7 @@ import * as Pushes from "./Push.ts"
 import * as RateLimit from "./RateLimit.ts"
 import * as RequestLog from "./RequestLog.ts"
 import * as Rivals from "./Rival.ts"
+import type { Run } from "./Run.ts"
 import * as Schedules from "./ScheduledChange.ts"
 import * as Server from "./Server.ts"
 import { makeConstructor } from "./WebSocket.ts"
@@ -27,12 +31,20 @@ import * as World from "./World.ts"
 // Documented: about once an hour.
 const ticketInterval = Duration.hours(1)
 
-/** The HTTP app, and the services that control it: handlers of endpoints can use them too. */
-export const make = Effect.fnUntraced(
+type App = Effect.Success<ReturnType<typeof Server.make>>
+
+/** A run, and what serves it. */
+interface Running extends Run {
+  readonly app: App
+  readonly webSocket: WebSocketConstructor["Service"]
+}
+
+/** Starts a run from its initial state. It ends with its scope. */
+const start = Effect.fnUntraced(
   function*<R>(
     options: Options<string, R>,
-    servicesOf: (controls: ReturnType<typeof Controls.make>) => Context.Context<R>
-  ) {
+    services: Context.Context<R>
+  ): Effect.fn.Return<Running, never, Scope.Scope | Digest.Digest | Cipher.Cipher> {
     const scope = yield* Effect.scope
     const digest = yield* Digest.Digest
     const around = Option.getOrUndefined(yield* Effect.serviceOption(HttpClient.HttpClient))
@@ -65,12 +77,16 @@ export const make = Effect.fnUntraced(
       latency: Duration.fromInputUnsafe(options.latency ?? Duration.zero),
       scope
     }
-    const controls = Controls.make(parts, pushes)
-    const services = servicesOf(controls)
-    const app = yield* Server.make({ ...parts, services })
+    const run: Running = {
+      ...parts,
+      pushes,
+      app: yield* Server.make({ ...parts, services }),
+      webSocket: yield* makeConstructor(longConnections, Duration.divideUnsafe(parts.latency, 2))
+    }
 
-    yield* controls.addFaults(options.faults ?? [])
-    yield* controls.addRivals(options.rivals ?? [])
+    const controls = Controls.make(() => run)
+    yield* Effect.orDie(controls.addFaults(options.faults ?? []))
+    yield* Effect.orDie(controls.addRivals(options.rivals ?? []))
     yield* Schedules.run(options.schedule ?? [], world, controls, inBackground)
     eventFaults.add(options.eventFaults ?? [])
     connectionFaults.add(options.connectionFaults ?? [])
@@ -78,10 +94,39 @@ export const make = Effect.fnUntraced(
       const push = inBackground(pushes.ticket(id))
       if (type === "store") yield* inBackground(Effect.forever(Effect.andThen(Effect.sleep(ticketInterval), push)))
     }
+    return run
+  }
+)
+
+/** The HTTP app, and the services that control it: handlers of endpoints can use them too. */
+export const make = Effect.fnUntraced(
+  function*<R>(options: Options<string, R>, servicesOf: (controls: Controls.Controls) => Context.Context<R>) {
+    const outer = yield* Effect.scope
+    const context = yield* Effect.context<Digest.Digest | Cipher.Cipher>()
+    const controls = Controls.make(() => current.run)
+    const services = servicesOf(controls)
+
+    const begin = Effect.fnUntraced(function*(initial: Options<string, R>) {
+      const scope = yield* Scope.fork(outer)
+      const run = yield* Effect.provideContext(start(initial, services), Context.add(context, Scope.Scope, scope))
+      return { run, scope }
+    })
+    let current = yield* begin(options)
+
     return {
-      app,
       services,
-      webSocket: yield* makeConstructor(longConnections, Duration.divideUnsafe(parts.latency, 2))
+      controls,
+      app: Effect.suspend(() => current.run.app),
+      webSocket: (...call: Parameters<Running["webSocket"]>) => current.run.webSocket(...call),
+      /** Ends the run, with everything that it does, and starts another. */
+      restart: (initial: Options<string, R> = options): Effect.Effect<void> =>
+        Effect.uninterruptible(
+          Effect.gen(function*() {
+            current.run.world.longConnections.closeAll(1006)
+            yield* Scope.close(current.scope, Exit.void)
+            current = yield* begin(initial)
+          })
+        )
     }
   },
   Effect.provide(
