@@ -65,6 +65,7 @@
  * ```
  */
 import * as Context from "effect/Context"
+import * as Digest from "effect/crypto/Digest"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
@@ -74,8 +75,9 @@ import * as HttpServer from "effect/http/HttpServer"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import { WebSocketConstructor } from "effect/socket/Socket"
+import * as Control from "./Simulator/control/serve.ts"
 import type { Controls } from "./Simulator/controls.ts"
 import * as Row from "./Simulator/EndpointRow.ts"
 import type { ConnectionFaultRule, EventFaultRule } from "./Simulator/EventFault.ts"
@@ -344,6 +346,31 @@ export const layer = <Name extends string = never>(
   }))
 
 /**
+ * Who may control a simulator by HTTP.
+ *
+ * @stability unstable
+ * @category models
+ */
+export interface ControlOptions {
+  /**
+   * The key that every request to `/_simulator/` has to carry, as `Authorization: Bearer KEY`. Without one only clients on the
+   * same machine are answered, under a name of that.
+   */
+  readonly key?: Redacted.Redacted | undefined
+}
+
+/**
+ * The options of a simulated Feishu on a port.
+ *
+ * @stability unstable
+ * @category models
+ */
+export interface ServerOptions<Name extends string = never, R = never> extends Options<Name, R> {
+  /** Whether it is controlled by HTTP, too, under `/_simulator/`. Default `false`. */
+  readonly control?: boolean | ControlOptions | undefined
+}
+
+/**
  * A simulated Feishu on a port: serves the app on an `HttpServer`.
  *
  * **Details**
@@ -351,22 +378,41 @@ export const layer = <Name extends string = never>(
  * `NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })` listens on a free port of this machine. A lost
  * connection destroys the socket, and the names of headers are spelled as documented: `X-Tt-Logid`, `Content-Type`.
  *
+ * With `control` programs in any language control it under `/_simulator/` on the same port: `GET /_simulator/openapi.json`
+ * describes how. These requests are not in the log of requests. Pages of other sites are refused, and so is everybody from
+ * another machine, unless there is a `key`.
+ *
  * **Gotchas**
  *
  * On a server other than Node's, a lost connection is a 502 without a body, and the names of headers are lowercase.
+ *
+ * Building the layer dies if the key is empty.
  *
  * @stability stable
  * @category layers
  */
 export const layerServer = <Name extends string = never>(
-  options: Options<Name, Simulator> = {}
+  { control = false, ...options }: ServerOptions<Name, Simulator> = {}
 ): Layer.Layer<Simulator, never, HttpServer.HttpServer> =>
   Layer.effectContext(
     Effect.gen(function*() {
-      const { app, services } = yield* makeSimulator(options)
+      const { app, controls, restart, services } = yield* makeSimulator(options)
+      const platform = Effect.andThen(HeaderNames.spell, Effect.catchTag(app, "ConnectionLost", () => hangUp))
+      if (control === false) {
+        yield* HttpServer.serveEffect(platform)
+        return services
+      }
+      const { key } = control === true ? {} : control
+      if (key !== undefined && Redacted.value(key) === "") {
+        return yield* Effect.die(new Error("The control key is empty"))
+      }
+      const controlled = yield* Control.make({
+        controls,
+        restart: (config) => restart(config && { endpoints: options.endpoints, ...config })
+      }, key)
       yield* HttpServer.serveEffect(
-        Effect.andThen(HeaderNames.spell, Effect.catchTag(app, "ConnectionLost", () => hangUp))
+        Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) => Control.isBelow(url) ? controlled : platform)
       )
       return services
-    })
+    }).pipe(Effect.provide(Digest.layerWebCrypto))
   )

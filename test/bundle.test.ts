@@ -124,6 +124,14 @@ describe("a bundle", () => {
     expect(modules.filter((name) => /Simulator|Webhook|Meetings|Cas|OAuth|Token/.test(name))).toEqual([])
   })
 
+  it("of a simulator without a port contains no control by HTTP", async () => {
+    const { modules } = await bundle(
+      `import * as Simulator from "effect-lark-meetings/Simulator"; export default Simulator.layer({})`
+    )
+    expect(modules).toContain("Simulator/controls.ts")
+    expect(modules.filter((name) => /Simulator\/(control\/|Config|issues)/.test(name))).toEqual([])
+  })
+
   it("of the codec of frames is smaller than 1 kB", async () => {
     const { bytes } = await bundle(`export { decode, encode } from "effect-lark-meetings/LongConnection/frame"`)
     expect(bytes).toBeLessThan(1_000)

@@ -9,6 +9,7 @@ import { optional, redacted, Seconds, secret } from "./field.ts"
  *
  * A secret is a text or `Redacted`. Lengths are in seconds.
  *
+ * @stability unstable
  * @category schemas
  */
 export const AppOptions = Schema.Struct({

@@ -5,6 +5,7 @@ import { optional, Seconds } from "./field.ts"
 /**
  * Overrides of the behavior of the platform where its documentation is silent.
  *
+ * @stability unstable
  * @category schemas
  */
 export const BehaviorOptions = Schema.Struct({

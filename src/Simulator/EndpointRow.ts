@@ -12,6 +12,7 @@ export type Path = `/${string}`
 /**
  * The names of the parameters in a path: `"meeting_id"` in `/meetings/:meeting_id/end`.
  *
+ * @stability unstable
  * @category models
  */
 type ParamOf<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}` ? Name | ParamOf<`/${Rest}`>

@@ -14,6 +14,7 @@ import type { Plan } from "./Plan.ts"
 /**
  * How long connections behave.
  *
+ * @stability unstable
  * @category schemas
  */
 export const LongConnectionOptions = Schema.Struct({

@@ -1,6 +1,10 @@
 import * as Schema from "effect/Schema"
 import { optional, Time } from "./field.ts"
-import { type Directory, same, type User, UserInput } from "./User.ts"
+import { type Directory, same, User, UserInput } from "./User.ts"
+
+const MeetingStatus = Schema.Literals(["calling", "in_progress", "ended"])
+
+const ParticipantStatus = Schema.Literals(["calling", "in_meeting", "ringing", "left"])
 
 /**
  * The status of a meeting: 1, 2 and 3 on the wire.
@@ -8,7 +12,7 @@ import { type Directory, same, type User, UserInput } from "./User.ts"
  * @stability stable
  * @category models
  */
-export type MeetingStatus = "calling" | "in_progress" | "ended"
+export type MeetingStatus = typeof MeetingStatus.Type
 
 /**
  * The status of a participant: 1, 2, 3 and 4 on the wire.
@@ -16,38 +20,86 @@ export type MeetingStatus = "calling" | "in_progress" | "ended"
  * @stability stable
  * @category models
  */
-export type ParticipantStatus = "calling" | "in_meeting" | "ringing" | "left"
+export type ParticipantStatus = typeof ParticipantStatus.Type
 
 /**
- * A participant of a meeting.
+ * A participant of a meeting. Times are in milliseconds since 1970.
+ *
+ * @stability unstable
+ * @category schemas
+ */
+export const Participant = Schema.Struct({
+  user: User,
+  status: ParticipantStatus,
+  isCohost: Schema.Boolean,
+  isExternal: Schema.Boolean,
+  joinedAt: Schema.Finite.annotateKey({ description: "In milliseconds since 1970." }),
+  leftAt: Schema.UndefinedOr(Schema.Finite).annotateKey({
+    description: "In milliseconds since 1970; only if the status is \"left\"."
+  })
+}).annotate({ identifier: "Participant", description: "A participant of a meeting." })
+
+/**
+ * A participant of a meeting. Times are in milliseconds since 1970; `leftAt` is `undefined` unless the status is `"left"`.
  *
  * @stability stable
  * @category models
  */
-export interface Participant {
-  readonly user: User
-  readonly status: ParticipantStatus
-  readonly isCohost: boolean
-  readonly isExternal: boolean
-  /** In milliseconds since 1970. */
-  readonly joinedAt: number
-  /** In milliseconds since 1970; `undefined` unless the status is `"left"`. */
-  readonly leftAt: number | undefined
-}
+export type Participant = typeof Participant.Type
 
 /**
- * The recording of a meeting. Times are in milliseconds since 1970.
+ * The recording of a meeting.
+ *
+ * @stability unstable
+ * @category schemas
+ */
+export const Recording = Schema.Struct({
+  startedAt: Schema.Finite.annotateKey({ description: "In milliseconds since 1970." }),
+  stoppedAt: Schema.UndefinedOr(Schema.Finite).annotateKey({
+    description: "In milliseconds since 1970; not while the meeting is being recorded."
+  }),
+  viewers: Schema.Array(Schema.String).annotateKey({
+    description: "Who may watch it, as set_permission was told: \"user ou_bob\", \"tenant\"."
+  })
+}).annotate({ identifier: "Recording", description: "The recording of a meeting." })
+
+/**
+ * The recording of a meeting. Times are in milliseconds since 1970; `stoppedAt` is `undefined` while it is being recorded.
  *
  * @stability stable
  * @category models
  */
-export interface Recording {
-  readonly startedAt: number
-  /** `undefined` while the meeting is being recorded. */
-  readonly stoppedAt: number | undefined
-  /** Who may watch it, as `set_permission` was told: `user ou_bob`, `tenant`. */
-  readonly viewers: ReadonlyArray<string>
-}
+export type Recording = typeof Recording.Type
+
+/**
+ * A snapshot of a meeting.
+ *
+ * @stability unstable
+ * @category schemas
+ */
+export const Meeting = Schema.Struct({
+  id: Schema.String,
+  tenant: Schema.String.annotateKey({ description: "The key of its tenant." }),
+  topic: Schema.String,
+  meetingNo: Schema.String,
+  owner: Schema.UndefinedOr(User),
+  status: MeetingStatus,
+  host: Schema.UndefinedOr(User),
+  participants: Schema.Array(Participant),
+  startedAt: Schema.Finite.annotateKey({ description: "In milliseconds since 1970." }),
+  endedAt: Schema.UndefinedOr(Schema.Finite).annotateKey({ description: "In milliseconds since 1970." }),
+  apiReserved: Schema.Boolean.annotateKey({ description: "Whether it was reserved by the API." }),
+  reserveId: Schema.UndefinedOr(Schema.String).annotateKey({ description: "The reservation that it belongs to." }),
+  calendarEventId: Schema.UndefinedOr(Schema.String).annotateKey({
+    description: "The event of the calendar that it belongs to."
+  }),
+  recording: Schema.UndefinedOr(Recording),
+  sharedBy: Schema.UndefinedOr(User).annotateKey({ description: "Who shares a screen." }),
+  locked: Schema.Boolean.annotateKey({
+    description: "Whether nobody can be invited, and nobody but the host can join."
+  }),
+  capacity: Schema.Finite.annotateKey({ description: "How many people it has room for." })
+}).annotate({ identifier: "Meeting", description: "A snapshot of a meeting." })
 
 /**
  * A snapshot of a meeting. Times are in milliseconds since 1970.
@@ -55,42 +107,18 @@ export interface Recording {
  * @stability stable
  * @category models
  */
-export interface Meeting {
-  readonly id: string
-  /** The key of its tenant. */
-  readonly tenant: string
-  readonly topic: string
-  readonly meetingNo: string
-  readonly owner: User | undefined
-  readonly status: MeetingStatus
-  readonly host: User | undefined
-  readonly participants: ReadonlyArray<Participant>
-  readonly startedAt: number
-  readonly endedAt: number | undefined
-  /** Whether it was reserved by the API. */
-  readonly apiReserved: boolean
-  /** The reservation that it belongs to. */
-  readonly reserveId: string | undefined
-  /** The event of the calendar that it belongs to. */
-  readonly calendarEventId: string | undefined
-  readonly recording: Recording | undefined
-  /** Who shares a screen. */
-  readonly sharedBy: User | undefined
-  /** Whether nobody can be invited, and nobody but the host can join. */
-  readonly locked: boolean
-  /** How many people it has room for. */
-  readonly capacity: number
-}
+export type Meeting = typeof Meeting.Type
 
 /**
  * A participant with a status, a role or times.
  *
+ * @stability unstable
  * @category schemas
  */
 export const ParticipantOptions = Schema.Struct({
   user: UserInput,
   status: optional(
-    Schema.Literals(["calling", "in_meeting", "ringing", "left"]),
+    ParticipantStatus,
     "Whether the user is in the meeting. Default: \"left\" if there is a leftAt, else \"in_meeting\". Everybody has left a " +
       "meeting that has ended."
   ),
@@ -114,6 +142,7 @@ export type ParticipantOptions = typeof ParticipantOptions.Type
 /**
  * An initial meeting.
  *
+ * @stability unstable
  * @category schemas
  */
 export const MeetingOptions = Schema.Struct({
@@ -131,7 +160,7 @@ export const MeetingOptions = Schema.Struct({
   topic: optional(Schema.String, "The topic. Default \"Simulated meeting\"."),
   meetingNo: optional(Schema.String, "The meeting number, nine digits on the platform. Default \"123456789\"."),
   status: optional(
-    Schema.Literals(["calling", "in_progress", "ended"]),
+    MeetingStatus,
     "Whether the meeting is in progress. Default: \"ended\" if there is an endedAt, else \"in_progress\"."
   ),
   owner: optional(UserInput, "The user who owns the meeting. Default: nobody, it belongs to the app."),

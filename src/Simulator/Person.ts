@@ -13,6 +13,7 @@ export type PersonStatus = "active" | "frozen" | "resigned" | "unactivated"
 /**
  * A person in the contacts.
  *
+ * @stability unstable
  * @category schemas
  */
 export const PersonOptions = Schema.Struct({

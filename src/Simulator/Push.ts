@@ -28,6 +28,7 @@ export type Deliver = (
 /**
  * The webhook to which events are pushed, as data.
  *
+ * @stability unstable
  * @category schemas
  */
 export const WebhookConfig = Schema.Struct({
@@ -51,20 +52,40 @@ export interface WebhookOptions extends Schema.Struct.Type<typeof WebhookConfig.
 }
 
 /**
+ * A pushed event.
+ *
+ * @stability unstable
+ * @category schemas
+ */
+export const PushRecord = Schema.Struct({
+  type: Schema.String.annotateKey({ description: "The event type, app_ticket or url_verification." }),
+  via: Schema.Literals(["webhook", "long_connection"]),
+  uuid: Schema.UndefinedOr(Schema.String).annotateKey({
+    description: "The same in every redelivery; a url_verification has none."
+  }),
+  attempts: Schema.Array(Schema.Struct({
+    at: Schema.Finite.annotateKey({ description: "When it was sent, in milliseconds since 1970." }),
+    status: Schema.UndefinedOr(Schema.Int).annotateKey({
+      description: "The status of the response, if it came in time."
+    })
+  }))
+}).annotate({
+  identifier: "PushRecord",
+  description: "An event. It is pushed up to five times, until it is taken (200) within three seconds."
+})
+
+/**
  * A pushed event. It is pushed up to five times, until it is taken (200) within three seconds.
+ *
+ * **Details**
+ *
+ * `uuid` is the same in every redelivery; `undefined` for a `url_verification`. `attempts` say when each was sent, in
+ * milliseconds since 1970, and the status of the response, if it came in time.
  *
  * @stability unstable
  * @category models
  */
-export interface PushRecord {
-  /** The event type, `app_ticket` or `url_verification`. */
-  readonly type: string
-  readonly via: "webhook" | "long_connection"
-  /** The same in every redelivery; `undefined` for a `url_verification`. */
-  readonly uuid: string | undefined
-  /** When each was sent, in milliseconds since 1970, and the status of the response, if it came in time. */
-  readonly attempts: ReadonlyArray<{ readonly at: number; readonly status: number | undefined }>
-}
+export type PushRecord = typeof PushRecord.Type
 
 /**
  * The parts of an event that a test can choose.

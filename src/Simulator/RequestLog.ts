@@ -1,51 +1,81 @@
 import * as Record from "effect/Record"
+import * as Schema from "effect/Schema"
 import { isRecord, parametersIn } from "./ArrivedRequest.ts"
-import type { Endpoint, Fault } from "./Fault.ts"
+import { Endpoint, Fault } from "./Fault.ts"
 import type { Reply } from "./Reply.ts"
-import type { TokenKind } from "./Tokens.ts"
+import { TokenKind } from "./Tokens.ts"
 
 /**
  * A reply in the log of requests.
  *
  * @stability unstable
- * @category models
+ * @category schemas
  */
-export interface ReplyRecord {
-  readonly status: number
-  /** The `code` of the envelope; `undefined` if the body is not an envelope. */
-  readonly code: number | undefined
-  /** In milliseconds since 1970. */
-  readonly at: number
-}
+export const ReplyRecord = Schema.Struct({
+  status: Schema.Int,
+  code: Schema.UndefinedOr(Schema.Int).annotateKey({
+    description: "The code of the envelope, if the body is an envelope."
+  }),
+  at: Schema.Finite.annotateKey({ description: "In milliseconds since 1970." })
+}).annotate({ identifier: "ReplyRecord", description: "A reply." })
 
 /**
- * A request that arrived. Its tokens, codes, tickets and secrets are redacted.
+ * A reply in the log of requests. `code` is that of the envelope; `undefined` if the body is not an envelope. `at` is in
+ * milliseconds since 1970.
  *
  * @stability unstable
  * @category models
  */
-export interface RequestRecord {
-  readonly index: number
-  /** When it arrived, in milliseconds since 1970. */
-  readonly at: number
-  /** The name of the endpoint: one of the simulator's, one that was added, or `"unknown"`. */
-  readonly endpoint: Endpoint | "unknown" | (string & {})
-  readonly method: string
-  /** The host and port in its URL or `Host` header. */
-  readonly host: string
-  readonly path: string
-  /** The parameters in the path, such as `meeting_id`. */
-  readonly params: Readonly<Record<string, string>>
-  readonly query: Readonly<Record<string, string>>
-  readonly token: TokenKind
-  /** The body: parsed if it is JSON, else as text; `undefined` if it is empty. */
-  readonly body: unknown
-  readonly fault: Fault | undefined
-  /** The reply of the endpoint before any fault; `undefined` if the endpoint did not run, or not yet. */
-  readonly executed: ReplyRecord | undefined
-  /** The reply that was sent; `undefined` if none was, for example because the connection was lost. */
-  readonly reply: ReplyRecord | undefined
-}
+export type ReplyRecord = typeof ReplyRecord.Type
+
+/**
+ * A request that arrived.
+ *
+ * @stability unstable
+ * @category schemas
+ */
+export const RequestRecord = Schema.Struct({
+  index: Schema.Int,
+  at: Schema.Finite.annotateKey({ description: "When it arrived, in milliseconds since 1970." }),
+  endpoint: Schema.Union([Endpoint, Schema.Literal("unknown"), Schema.StringForLiteralAutocomplete]).annotateKey({
+    description: "The name of the endpoint: one of the simulator's, one that was added, or \"unknown\"."
+  }),
+  method: Schema.String,
+  host: Schema.String.annotateKey({ description: "The host and port in its URL or Host header." }),
+  path: Schema.String,
+  params: Schema.Record(Schema.String, Schema.String).annotateKey({
+    description: "The parameters in the path, such as meeting_id."
+  }),
+  query: Schema.Record(Schema.String, Schema.String),
+  token: TokenKind.annotateKey({ description: "The kind of its token." }),
+  body: Schema.UndefinedOr(Schema.Unknown).annotateKey({
+    description: "The body: parsed if it is JSON, else as text; not if it is empty."
+  }),
+  fault: Schema.UndefinedOr(Fault),
+  executed: Schema.UndefinedOr(ReplyRecord).annotateKey({
+    description: "The reply of the endpoint before any fault; not if the endpoint did not run, or not yet."
+  }),
+  reply: Schema.UndefinedOr(ReplyRecord).annotateKey({
+    description: "The reply that was sent; not if none was, for example because the connection was lost."
+  })
+}).annotate({
+  identifier: "RequestRecord",
+  description: "A request that arrived. Its tokens, codes, tickets and secrets are redacted."
+})
+
+/**
+ * A request that arrived. Its tokens, codes, tickets and secrets are redacted.
+ *
+ * **Details**
+ *
+ * `executed` is the reply of the endpoint before any fault; `undefined` if the endpoint did not run, or not yet. `reply` is
+ * what was sent; `undefined` if nothing was, for example because the connection was lost. Times are in milliseconds since
+ * 1970.
+ *
+ * @stability unstable
+ * @category models
+ */
+export type RequestRecord = typeof RequestRecord.Type
 
 export interface RequestLog {
   /** Adds a request that arrived, and returns its index. */

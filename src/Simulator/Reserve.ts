@@ -27,6 +27,7 @@ export interface Reserve {
 /**
  * A reservation of the app.
  *
+ * @stability unstable
  * @category schemas
  */
 export const ReserveOptions = Schema.Struct({

@@ -1,5 +1,6 @@
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import type { App } from "./App.ts"
 import * as Reply from "./Reply.ts"
 import { same, type User } from "./User.ts"
@@ -59,13 +60,16 @@ export const tenantOf = (operator: Operators["either"]): string =>
  */
 export type TokenRule = keyof Operators
 
+/** The kind of a request's token. */
+export const TokenKind = Schema.Literals(["tenant", "app", "user", "malformed", "none"])
+
 /**
  * The kind of a request's token. The kind of an unknown token follows from its prefix.
  *
  * @stability unstable
  * @category models
  */
-export type TokenKind = "tenant" | "app" | "user" | "malformed" | "none"
+export type TokenKind = typeof TokenKind.Type
 
 /** OAuth v3 issues JWTs; the other endpoints issue short opaque tokens. */
 export type Format = "opaque" | "jwt"

@@ -12,18 +12,27 @@ export const larkUserType = 1
 /**
  * A simulated user.
  *
+ * @stability unstable
+ * @category schemas
+ */
+export const User = Schema.Struct({
+  openId: Schema.String,
+  unionId: Schema.String,
+  userId: Schema.String,
+  userType: Schema.Int.annotateKey({
+    description: "1 for a Feishu/Lark user; others are rooms, telephones and the like."
+  }),
+  tenant: Schema.String.annotateKey({ description: "The key of the user's tenant." }),
+  name: Schema.String
+}).annotate({ identifier: "User", description: "A user." })
+
+/**
+ * A simulated user.
+ *
  * @stability stable
  * @category models
  */
-export interface User {
-  readonly openId: string
-  readonly unionId: string
-  readonly userId: string
-  readonly userType: number
-  /** The key of the user's tenant. */
-  readonly tenant: string
-  readonly name: string
-}
+export type User = typeof User.Type
 
 export interface WireUser {
   readonly id: string

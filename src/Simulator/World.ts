@@ -14,11 +14,12 @@ import * as Sessions from "./Sessions.ts"
 import * as Subscriptions from "./Subscriptions.ts"
 import { makeTickets, type Tickets } from "./Tickets.ts"
 import * as Tokens from "./Tokens.ts"
-import { type Directory, makeDirectory, type User, UserInput } from "./User.ts"
+import { type Directory, makeDirectory, User, UserInput } from "./User.ts"
 
 /**
  * The apps, the meetings and the behavior of a simulated Feishu.
  *
+ * @stability unstable
  * @category schemas
  */
 export const WorldOptions = Schema.Struct({
@@ -51,22 +52,33 @@ export interface WorldOptions extends Schema.Struct.Type<typeof WorldOptions.fie
 /**
  * A change of the host that was applied.
  *
+ * @stability unstable
+ * @category schemas
+ */
+export const Write = Schema.Struct({
+  meetingId: Schema.String,
+  before: Schema.UndefinedOr(User),
+  after: User,
+  by: Schema.Literals(["request", "rival", "control"]),
+  request: Schema.UndefinedOr(Schema.Int).annotateKey({ description: "The index of the request that applied it." }),
+  at: Schema.Finite.annotateKey({ description: "In milliseconds since 1970." })
+}).annotate({
+  identifier: "Write",
+  description: "A change of the host that was applied. A swap from a host to the same host counts as one."
+})
+
+/**
+ * A change of the host that was applied.
+ *
  * **Details**
  *
- * A swap from a host to the same host counts as one.
+ * A swap from a host to the same host counts as one. `request` is the index of the request that applied it; `undefined` for a
+ * rival or a control.
  *
  * @stability stable
  * @category models
  */
-export interface Write {
-  readonly meetingId: string
-  readonly before: User | undefined
-  readonly after: User
-  readonly by: "request" | "rival" | "control"
-  /** The index of the request that applied it. */
-  readonly request: number | undefined
-  readonly at: number
-}
+export type Write = typeof Write.Type
 
 /**
  * The state of the platform, and the effects that its endpoints use. Only synchronous code changes the state, so every

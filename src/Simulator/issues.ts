@@ -22,6 +22,7 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1({
           ? `Unknown key. Known keys: ${issue.ast.propertySignatures.map(({ name }) => String(name)).join(", ")}`
           : "Unknown key"
       case "InvalidType":
+        if (issue.ast._tag === "Never") return "Unknown key"
         return issue.ast._tag === "Objects" ? "Expected an object" : SchemaIssue.defaultLeafHook(issue)
       case "MissingKey":
         return "Missing"

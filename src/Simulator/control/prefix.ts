@@ -1,0 +1,2 @@
+/** Below it is the control interface. */
+export const prefix = "/_simulator"

@@ -1,0 +1,99 @@
+import * as ByteSize from "effect/ByteSize"
+import type * as Digest from "effect/crypto/Digest"
+import * as Effect from "effect/Effect"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import { parametersIn } from "../ArrivedRequest.ts"
+import { Refusal, statuses } from "../Refusal.ts"
+import * as Guard from "./guard.ts"
+import * as OpenApi from "./openApi.ts"
+import { prefix } from "./prefix.ts"
+import type { Route } from "./Route.ts"
+import { type Control, routes as routesOf } from "./routes.ts"
+
+const maxBody = ByteSize.mebibytes(1)
+
+const json = (status: number, text: string, headers: Readonly<Record<string, string>> = {}) =>
+  HttpServerResponse.text(text, {
+    status,
+    contentType: "application/json; charset=utf-8",
+    headers: { "cache-control": "no-store", ...headers }
+  })
+
+const refusedWith = (refusal: Refusal, headers?: Readonly<Record<string, string>>) =>
+  json(statuses[refusal.reason], JSON.stringify(OpenApi.refusalBody(refusal)), {
+    ...(refusal.reason === "KeyRefused" ? { "www-authenticate": "Bearer" } : {}),
+    ...headers
+  })
+
+const bodyOf = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<string, Refusal> =>
+  request.text.pipe(
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, maxBody),
+    Effect.mapError(() =>
+      new Refusal({
+        reason: "BodyTooLarge",
+        message: "The body is larger than 1 MiB, or it broke off. Send less at once."
+      })
+    )
+  )
+
+/** Whether the path of a request is one of the control interface. */
+export const isBelow = (url: string): boolean => url.startsWith(`${prefix}/`)
+
+/** A route and the pattern of its path. */
+const matchable = (route: Route) => ({
+  route,
+  pattern: new RegExp(`^${prefix}${route.path.replace("{id}", "([^/]+)")}$`, "u")
+})
+
+/** The control interface: an effect that handles one request whose path is below `/_simulator`. */
+export const make = Effect.fnUntraced(function*(
+  control: Control,
+  key: Redacted.Redacted | undefined
+): Effect.fn.Return<
+  Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest>,
+  never,
+  Digest.Digest
+> {
+  const guard = yield* Guard.make(key)
+  const routes = routesOf(control)
+  const matchables = routes.map(matchable)
+  // It takes some milliseconds, and most never read it.
+  const description = yield* Effect.cached(
+    Effect.sync(() => JSON.stringify(OpenApi.describe(routes, key !== undefined)))
+  )
+
+  const answer = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest) {
+    yield* guard(request)
+    const url = URL.parse(request.url, "http://localhost") ?? new URL("http://localhost")
+    if (request.method === "GET" && url.pathname === `${prefix}/openapi.json`) return json(200, yield* description)
+
+    const matches = matchables.flatMap(({ pattern, route }) => {
+      const match = pattern.exec(url.pathname)
+      return match === null ? [] : [{ route, id: match[1] ?? "" }]
+    })
+    const found = matches.find(({ route }) => route.method === request.method)
+    if (found !== undefined) {
+      const { id, route } = found
+      const body = yield* bodyOf(request)
+      const query = parametersIn(url.searchParams)
+      const decoded = Result.getOrElse(Result.try(() => decodeURIComponent(id)), () => id)
+      return json(route.status ?? 200, yield* route.answer({ id: decoded, query, body }))
+    }
+    if (matches.length === 0) {
+      const message = `There is no ${url.pathname}. ${prefix}/openapi.json describes what there is`
+      return yield* new Refusal({ reason: "RouteNotFound", message })
+    }
+    const allowed = matches.map(({ route }) => route.method).join(", ")
+    const message = `${url.pathname} takes ${allowed}, not ${request.method}`
+    return refusedWith(new Refusal({ reason: "MethodNotAllowed", message }), { allow: allowed })
+  })
+
+  return Effect.flatMap(
+    HttpServerRequest.HttpServerRequest,
+    (request) => Effect.catch(answer(request), (refusal) => Effect.succeed(refusedWith(refusal)))
+  )
+})
