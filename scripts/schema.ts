@@ -2,4 +2,4 @@
 import { writeFileSync } from "node:fs"
 import { configSchema } from "./config-schema.ts"
 
-writeFileSync(new URL("../dist/simulator.schema.json", import.meta.url), `${JSON.stringify(configSchema(), null, 2)}\n`)
+writeFileSync(new URL("../dist/simulator.schema.json", import.meta.url), `${JSON.stringify(configSchema())}\n`)

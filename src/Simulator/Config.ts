@@ -19,7 +19,7 @@ const duplicates = (field: string, key: string, names: ReadonlyArray<string>): R
 
 /** The issues of references to meetings and reservations that there are not. */
 const dangling = (
-  { meetings = [], reserves = [], rivals = [], schedule = [] }: typeof Fields.Type
+  { meetings = [], reserves = [], rivals = [], schedule = [] }: Config
 ): ReadonlyArray<Schema.FilterIssue> => {
   const started = schedule.flatMap((change) => change._tag === "Start" ? [change.meetingId] : [])
   const initial = new Set(meetings.map(({ id }) => id))
@@ -74,8 +74,8 @@ const dangling = (
  * @stability unstable
  * @category schemas
  */
-export const Config = Fields.check(
-  Schema.makeFilter((config: typeof Fields.Type) => [
+export const Config: Schema.Codec<Config, object> = Fields.check(
+  Schema.makeFilter((config: Config) => [
     ...duplicates("meetings", "id", (config.meetings ?? []).map(({ id }) => id)),
     ...duplicates("otherApps", "appId", (config.otherApps ?? []).map(({ appId }) => appId)),
     ...dangling(config)
@@ -92,7 +92,10 @@ export const Config = Fields.check(
  * @stability unstable
  * @category models
  */
-export type Config = typeof Config.Type
+export interface Config extends Schema.Struct.Type<typeof OptionsData.fields> {
+  /** Where an editor finds the JSON Schema. */
+  readonly $schema?: string | undefined
+}
 
 /**
  * A config that cannot be used. `issues` say where and why, and never repeat a value.

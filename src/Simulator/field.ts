@@ -5,15 +5,17 @@ import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import { between } from "./bounded.ts"
 
+/** Named, so that declarations stay short. */
+export interface Optional<S extends Schema.Top>
+  extends Schema.decodeTo<Schema.optional<Schema.toType<S>>, Schema.optionalKey<S>>
+{}
+
 /**
  * A field that JSON leaves out, and that code can also set to `undefined`.
  *
  * A description here is one of the decoded value: a schema that transforms needs its own.
  */
-export const optional = <S extends Schema.Top>(
-  schema: S,
-  description?: string
-): Schema.decodeTo<Schema.optional<Schema.toType<S>>, Schema.optionalKey<S>> =>
+export const optional = <S extends Schema.Top>(schema: S, description?: string): Optional<S> =>
   Schema.optionalKey(schema).annotateKey(description === undefined ? {} : { description }).pipe(
     Schema.decodeTo(Schema.optional(Schema.toType(schema)), {
       decode: SchemaGetter.passthroughSubtype<S["Type"] | undefined, S["Type"]>(),
@@ -29,8 +31,12 @@ export const redacted = (text: string | Redacted.Redacted): Redacted.Redacted =>
 export const reveal = (text: string | Redacted.Redacted): string =>
   typeof text === "string" ? text : Redacted.value(text)
 
+export interface Secret
+  extends Schema.decodeTo<Schema.Union<readonly [Schema.String, Schema.Redacted<Schema.String>]>, Schema.NonEmptyString>
+{}
+
 /** A secret: a text in JSON, and `Redacted` once it is decoded. */
-export const secret = (description: string) =>
+export const secret = (description: string): Secret =>
   Schema.NonEmptyString.annotate({ description }).pipe(
     Schema.decodeTo(Schema.Union([Schema.String, Schema.Redacted(Schema.String)]), {
       decode: SchemaGetter.transform(redacted),
@@ -50,7 +56,7 @@ const isDurationInput = (value: unknown): value is Duration.Input =>
   Option.isSome(Duration.fromInput(value as Duration.Input))
 
 /** A duration, in JSON as milliseconds or as a text such as `"5 minutes"`. */
-export const durationInput = (description: string) =>
+export const durationInput = (description: string): Schema.Codec<Duration.Input, number | string> =>
   Schema.Union([
     between(0, 100_000_000_000).pipe(Schema.decodeTo(Schema.DurationFromMillis)),
     DurationText.pipe(Schema.decodeTo(Schema.DurationFromString))
