@@ -44,8 +44,9 @@ interface Started {
   readonly ended: Promise<{ readonly stdout: string; readonly stderr: string; readonly code: number | null }>
 }
 
-const start = (command: string, ...args: ReadonlyArray<string>): Started => {
-  const child = spawn(command, args, { cwd: folder, env: environment, stdio: ["ignore", "pipe", "pipe"] })
+const launch = (variables: NodeJS.ProcessEnv, command: string, ...args: ReadonlyArray<string>): Started => {
+  const env = { ...environment, ...variables }
+  const child = spawn(command, args, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })
   started.push(child)
   let [stdout, stderr] = ["", ""]
   child.stdout.on("data", (data) => stdout += `${data}`)
@@ -64,12 +65,16 @@ const start = (command: string, ...args: ReadonlyArray<string>): Started => {
   }
 }
 
+const start = (command: string, ...args: ReadonlyArray<string>) => launch({}, command, ...args)
+
 const simulator = (...args: ReadonlyArray<string>) =>
   start(process.execPath, launcher, "simulator", ...(args.includes("--port") ? [] : ["--port", "0"]), ...args)
 
 const ready = async ({ printed }: Started) =>
   JSON.parse(await printed(/\n/)) as {
     readonly url: string
+    readonly controlUrl: string
+    readonly controlKey?: string
     readonly appId: string
     readonly appSecret: string
     readonly pid: number
@@ -157,6 +162,47 @@ describe("the simulator of the command", () => {
     ])
     process.child.kill("SIGINT")
     expect((await process.ended).code).toBe(0)
+  })
+
+  it("is controlled by HTTP, from this machine", async () => {
+    const process = simulator("--json")
+    const { controlKey, controlUrl } = await ready(process)
+    expect((await fetch(`${controlUrl}/health`)).status).toBe(200)
+    expect(controlKey).toBeUndefined()
+    process.child.kill()
+    await process.ended
+  })
+
+  it("needs a key to be controlled if other machines reach it, and has one", async () => {
+    const process = simulator("--json", "--host", "0.0.0.0")
+    const { controlKey, controlUrl } = await ready(process)
+    expect(new URL(controlUrl).hostname).toBe("127.0.0.1")
+    expect((await fetch(`${controlUrl}/health`)).status).toBe(401)
+    const headers = { authorization: `Bearer ${controlKey}` }
+    expect((await fetch(`${controlUrl}/health`, { headers })).status).toBe(200)
+    process.child.kill()
+    await process.ended
+  })
+
+  it("takes the key of the environment, and does not print it", async () => {
+    const started = launch(
+      { LARK_SIMULATOR_KEY: "known" },
+      process.execPath,
+      launcher,
+      "simulator",
+      "--port",
+      "0",
+      "--host",
+      "0.0.0.0"
+    )
+    const url = await introduced(started)
+    expect((await fetch(`${url}/_simulator/health`)).status).toBe(401)
+    const headers = { authorization: "Bearer known" }
+    expect((await fetch(`${url}/_simulator/health`, { headers })).status).toBe(200)
+    started.child.kill()
+    const { stdout } = await started.ended
+    expect(stdout).toContain("Control key  that of LARK_SIMULATOR_KEY")
+    expect(stdout).not.toMatch(/known|_simulator\/health/)
   })
 
   it("prints no requests with --quiet", async () => {

@@ -23,9 +23,8 @@ export const example: Simulator.Config = {
 }
 
 /** What a world of a file has. */
-export const summary = (base: string, { app = Simulator.defaultApp, meetings = [] }: Simulator.Config): string =>
+export const summary = ({ app = Simulator.defaultApp, meetings = [] }: Simulator.Config): string =>
   [
-    `Base URL     ${base}`,
     `App id       ${app.appId}`,
     ...meetings.map(({ id, meetingNo }) =>
       `Meeting      ${id}${meetingNo === undefined ? "" : ` (number ${meetingNo})`}`
@@ -64,8 +63,7 @@ export const introduction = Effect.fnUntraced(function*(base: string) {
     host_user: { id: "ou_bob", user_type: 1 },
     old_host_user: { id: "ou_alice", user_type: 1 }
   })
-  return `Base URL     ${base}
-App id       ${id}
+  return `App id       ${id}
 App secret   ${secret}
 Meeting      ${meetingId} (number ${meetingNo})
 Users        ou_alice (the host, logged in in every browser), ou_bob, ou_carol (alice@example.com, …)

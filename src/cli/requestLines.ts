@@ -12,13 +12,6 @@ import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import { styleText } from "node:util"
 
-const timeOfDay = new Intl.DateTimeFormat("en-GB", {
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  fractionalSecondDigits: 3
-})
-
 const codeIn = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ code: Schema.Int })))
 
 /** The `code` of the envelope, if the body is one. */
@@ -30,29 +23,21 @@ const codeOf = ({ body }: HttpServerResponse.HttpServerResponse): string =>
       onSome: ({ code }) => String(code)
     })
 
-/** A request whose connection was lost has no response. */
-const lineOf = (
+const columnsOf = (
   { method, originalUrl }: HttpServerRequest.HttpServerRequest,
-  response: HttpServerResponse.HttpServerResponse | undefined,
-  arrived: number,
-  now: number
-): string => {
-  const [status, code] = response === undefined ? ["lost", "-"] : [String(response.status), codeOf(response)]
-  const style = response === undefined || response.status >= 500 ? "red" : response.status >= 400 ? "yellow" : "reset"
+  status: string,
+  code: string,
+  millis: number
+): ReadonlyArray<string> => [
+  method.padEnd(6),
+  status.padEnd(4),
+  code.padStart(8),
+  `${String(millis).padStart(5)} ms`,
   // As a URL it has no control characters, and a query may contain secrets.
-  const path = URL.parse(originalUrl, "http://localhost")?.pathname ?? "-"
-  const columns = [
-    timeOfDay.format(arrived),
-    method.padEnd(6),
-    status.padEnd(4),
-    code.padStart(8),
-    `${String(now - arrived).padStart(5)} ms`,
-    path
-  ]
-  return styleText(style, columns.join("  "))
-}
+  URL.parse(originalUrl, "http://localhost")?.pathname ?? "-"
+]
 
-/** Prints a line for each request to the server: time, method, status, code, duration, path. */
+/** Prints a line for each request to the platform: time, method, status, code, duration, path. */
 export const layer: Layer.Layer<HttpServer.HttpServer, never, HttpServer.HttpServer> = Layer.effect(
   HttpServer.HttpServer,
   Effect.gen(function*() {
@@ -62,15 +47,47 @@ export const layer: Layer.Layer<HttpServer.HttpServer, never, HttpServer.HttpSer
     yield* Effect.forkScoped(
       Effect.forever(Effect.flatMap(Queue.takeAll(lines), (lines) => Console.log(lines.join("\n"))))
     )
+    const timeOfDay = new Intl.DateTimeFormat("en-GB", {
+      hour: "2-digit",
+      minute: "2-digit",
+      second: "2-digit",
+      fractionalSecondDigits: 3
+    })
+
+    /** A request whose connection was lost has no response. */
+    const print = (
+      request: HttpServerRequest.HttpServerRequest,
+      response: HttpServerResponse.HttpServerResponse | undefined,
+      arrived: number,
+      now: number
+    ): void => {
+      const [status, code] = response === undefined ? ["lost", "-"] : [String(response.status), codeOf(response)]
+      const style = response === undefined || response.status >= 500
+        ? "red"
+        : response.status >= 400
+        ? "yellow"
+        : "reset"
+      const columns = [timeOfDay.format(arrived), ...columnsOf(request, status, code, now - arrived)]
+      Queue.offerUnsafe(lines, styleText(style, columns.join("  ")))
+    }
+
     const logged = HttpMiddleware.make((app) =>
-      Effect.flatMap(Clock.currentTimeMillis, (arrived) =>
-        Effect.onExit(app, (exit) =>
-          Effect.map(
-            Effect.zip(HttpServerRequest.HttpServerRequest, Clock.currentTimeMillis),
-            ([request, now]) =>
-              Queue.offerUnsafe(lines, lineOf(request, Exit.isSuccess(exit) ? exit.value : undefined, arrived, now))
-          )))
+      Effect.flatMap(
+        HttpServerRequest.HttpServerRequest,
+        (request) =>
+          request.url.startsWith("/_simulator/") ?
+            app :
+            Effect.flatMap(Clock.currentTimeMillis, (arrived) =>
+              Effect.onExit(app, (exit) =>
+                Effect.map(
+                  Clock.currentTimeMillis,
+                  (now) => print(request, Exit.isSuccess(exit) ? exit.value : undefined, arrived, now)
+                )))
+      )
     )
-    return HttpServer.make({ address: server.address, serve: (app) => server.serve(app, logged) })
+    return HttpServer.make({
+      address: server.address,
+      serve: (app, middleware) => server.serve(logged(middleware === undefined ? app : middleware(app)))
+    })
   })
 )

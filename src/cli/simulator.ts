@@ -1,4 +1,3 @@
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -10,40 +9,15 @@ import * as FileSystem from "effect/FileSystem"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
-import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { createServer } from "node:http"
 import * as Simulator from "../Simulator.ts"
+import * as ControlKey from "./controlKey.ts"
 import * as Durations from "./duration.ts"
 import { example, introduction, summary } from "./introduction.ts"
+import { baseUrlOf, isLocal, listen, type Place } from "./listen.ts"
 import { npmGone } from "./npmGone.ts"
 import * as RequestLines from "./requestLines.ts"
-
-interface Place {
-  readonly host: string
-  readonly port: number
-}
-
-const codeIn = (cause: unknown): string | undefined =>
-  cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined
-
-const cannotListen = (cause: unknown, { host, port }: Place): string => {
-  const code = codeIn(cause)
-  switch (code) {
-    case "EADDRINUSE":
-      return `Port ${port} is in use. Choose another with --port, or 0 for a free one.`
-    case "EACCES":
-      return `Port ${port} is not open to this user. Choose one above 1023 with --port, or 0 for a free one.`
-    case "EADDRNOTAVAIL":
-      return `${host} is not an address of this machine. Choose another with --host.`
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return `The host ${host} is not known. Give an address of this machine with --host.`
-    default:
-      return `Cannot listen on port ${port} of ${host}: ${code ?? String(cause)}.`
-  }
-}
 
 const invalidConfig = (cause: unknown, userMessage: string) => new CliError.UserError({ cause, userMessage })
 
@@ -60,54 +34,49 @@ const readConfig = Effect.fnUntraced(function*(file: string) {
   })
 })
 
-/** Where a client on this machine reaches the server. */
-const baseUrlOf = ({ address }: HttpServer.HttpServer["Service"]): string =>
-  HttpServer.formatAddress(
-    NetAddress.isInetAddress(address) && NetAddress.isUnspecified(address.address)
-      ? NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, address.port)
-      : address
-  )
-
-const isLocal = ({ address }: HttpServer.HttpServer["Service"]): boolean =>
-  !NetAddress.isInetAddress(address) || NetAddress.isLoopback(address.address)
-
-const listen = (place: Place) =>
-  NodeHttpServer.layer(createServer, { ...place, gracefulShutdownTimeout: "1 second" }).pipe(
-    Layer.catchTag("ServeError", ({ cause }) =>
-      Layer.effect(
-        HttpServer.HttpServer,
-        Effect.fail(new CliError.UserError({ cause, userMessage: cannotListen(cause, place) }))
-      ))
-  )
-
 /** A server that was told to stop has not failed. It does not wait for clients that keep their connection. */
 const end = Effect.sync(() => process.exit(0))
 
-const run = Effect.fnUntraced(function*(place: Place, { config, json, lifetime, quiet }: {
+interface Options {
   readonly config: Option.Option<string>
   readonly json: boolean
   readonly quiet: boolean
   readonly lifetime: Option.Option<Duration.Duration>
-}) {
-  const world = Option.isSome(config) ? yield* readConfig(config.value) : example
-  const say = json ? Console.error : Console.log
+}
+
+/** Serves until it is told to stop, on the server in the context. */
+const serve = Effect.fnUntraced(function*(world: Simulator.Config, { config, json, lifetime }: Options) {
+  const server = yield* HttpServer.HttpServer
+  const url = baseUrlOf(server)
+  const controlUrl = `${url}/_simulator`
+  const { isNew, key } = yield* ControlKey.make(isLocal(server))
 
   const ready = Effect.gen(function*() {
-    const server = yield* HttpServer.HttpServer
-    const url = baseUrlOf(server)
+    const newKey = isNew && key !== undefined ? { controlKey: Redacted.value(key) } : {}
     if (json) {
       const { appId, appSecret } = world.app ?? Simulator.defaultApp
       const secret = typeof appSecret === "string" ? appSecret : Redacted.value(appSecret)
-      return yield* Console.log(JSON.stringify({ url, appId, appSecret: secret, pid: process.pid }))
+      const app = { appId, appSecret: secret }
+      return yield* Console.log(JSON.stringify({ url, controlUrl, ...newKey, ...app, pid: process.pid }))
     }
-    const reach = isLocal(server) ? "It is reachable from this machine only." : `It is reachable from other machines.`
-    yield* Console.log(`A simulated Feishu is listening. ${reach}\n`)
-    yield* Console.log(Option.isSome(config) ? `${summary(url, world)}\n` : yield* introduction(url))
+    const reach = isLocal(server) ? "It is reachable from this machine only." : "It is reachable from other machines."
+    const needed = newKey.controlKey ?? (key === undefined ? undefined : `that of ${ControlKey.variable}`)
+    const control = [
+      `Control      ${controlUrl} (described at ${controlUrl}/openapi.json)`,
+      ...(needed === undefined ? [] : [`Control key  ${needed}`])
+    ].join("\n")
+    const what = Option.isSome(config) ? summary(world) : yield* introduction(url)
     const until = Option.match(lifetime, {
       onNone: () => "",
       onSome: (length) => ` after ${Duration.format(length)}, or`
     })
-    yield* Console.log(`It stops${until} when you press Ctrl-C.`)
+    yield* Console.log(`A simulated Feishu is listening. ${reach}
+
+Base URL     ${url}
+${control}
+${what}
+
+It stops${until} when you press Ctrl-C.`)
   })
 
   const stopped = Effect.raceFirst(
@@ -118,15 +87,23 @@ const run = Effect.fnUntraced(function*(place: Place, { config, json, lifetime, 
     Effect.as(npmGone, "The simulator has stopped, because npm has ended.")
   )
 
+  return yield* Effect.andThen(ready, stopped).pipe(
+    // Events are pushed to the webhook of a config.
+    Effect.provide(Layer.provide(
+      Simulator.layerServer({ ...world, control: key === undefined ? true : { key } }),
+      FetchHttpClient.layer
+    ))
+  )
+})
+
+const run = Effect.fnUntraced(function*(place: Place, options: Options) {
   // A program that has read the first line may close the pipe: the simulator goes on.
   process.stdout.on("error", () => {})
+  const world = Option.isSome(options.config) ? yield* readConfig(options.config.value) : example
   const http = listen(place)
-  yield* Effect.andThen(ready, Effect.flatMap(stopped, say)).pipe(
-    Effect.provide(Layer.provideMerge(
-      // Events are pushed to the webhook of a config.
-      Layer.provide(Simulator.layerServer(world), FetchHttpClient.layer),
-      quiet || json ? http : Layer.provideMerge(RequestLines.layer, http)
-    )),
+  yield* serve(world, options).pipe(
+    Effect.provide(options.quiet || options.json ? http : Layer.provideMerge(RequestLines.layer, http)),
+    Effect.flatMap(options.json ? Console.error : Console.log),
     Effect.onExit((exit) => Exit.isSuccess(exit) || Exit.hasInterrupts(exit) ? end : Effect.void)
   )
 })
