@@ -1,4 +1,7 @@
-/** What contributors and releases rely on: the lockfile, the changelog, the workflows, the paths of CONTRIBUTING.md. */
+/**
+ * What contributors and releases rely on: the lockfile, the changelog, the workflows, the paths of the pages for
+ * contributors and agents.
+ */
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "vitest"
 import { parse } from "yaml"
@@ -91,28 +94,27 @@ describe("the workflow", () => {
   })
 })
 
-describe("CONTRIBUTING.md", () => {
-  const page = read("CONTRIBUTING.md")
-  const words = (text: string) => Array.from(text.matchAll(/`([^`]+)`/g), ([, word = ""]) => word)
-  const items = page.split(/\n(?=\d+\. )|\n\n/).filter((item) => /^\d+\. `[\w./-]+\.(?:ts|md)`/.test(item))
+const words = (text: string) => Array.from(text.matchAll(/`([^`]+)`/g), ([, word = ""]) => word)
 
-  it("names files that exist", () => {
-    const code = Array.from(page.matchAll(/```sh\n([\s\S]*?)```/g), ([, block = ""]) => block.split(/\s+/)).flat()
-    const paths = [...words(page.replaceAll(/```[\s\S]*?```/g, "")), ...code]
-      .filter((word) => /^[\w.-]*\/[\w./-]+$|^[\w-]+\.md$/.test(word) && !word.includes("Foo"))
-    assert.isAbove(paths.length, 30)
-    assert.deepStrictEqual(paths.filter((path) => !existsSync(new URL(path, root))), [])
-  })
+it.each(["CONTRIBUTING.md", "SECURITY.md", "AGENTS.md"])("%s names files that exist", (name) => {
+  const page = read(name)
+  const commands = Array.from(page.matchAll(/```sh\n([\s\S]*?)```/g), ([, block = ""]) => block.split(/\s+/)).flat()
+  const paths = [...words(page.replaceAll(/```[\s\S]*?```/g, "")), ...commands]
+    .filter((word) => /^[\w.-]*\/[\w./-]+$|^[\w-]+\.md$/.test(word) && !/Foo|^effect/.test(word))
+  assert.isNotEmpty(paths)
+  assert.deepStrictEqual(paths.filter((path) => !existsSync(new URL(path, root))), [])
+})
 
-  it("says what is in them", () => {
-    assert.isAbove(items.length, 20)
-    const missing = items.flatMap((item) => {
-      const [file = "", ...names] = words(item)
-      const quoted = Array.from(item.replaceAll(/\s+/g, " ").matchAll(/\("([^"]+)"\)/g), ([, title = ""]) => title)
-      return [...names, ...quoted]
-        .filter((name) => !/^(npm|npx|@|\w+\/)/.test(name) && !read(file).includes(name))
-        .map((name) => `${file}: ${name}`)
-    })
-    assert.deepStrictEqual(missing, [])
+it("CONTRIBUTING.md says what is in the files of a change", () => {
+  const items = read("CONTRIBUTING.md").split(/\n(?=\d+\. )|\n\n/)
+    .filter((item) => /^\d+\. `[\w./-]+\.(?:ts|md)`/.test(item))
+  assert.isAbove(items.length, 20)
+  const missing = items.flatMap((item) => {
+    const [file = "", ...names] = words(item)
+    const quoted = Array.from(item.replaceAll(/\s+/g, " ").matchAll(/\("([^"]+)"\)/g), ([, title = ""]) => title)
+    return [...names, ...quoted]
+      .filter((name) => !/^(npm|npx|@|\w+\/)/.test(name) && !read(file).includes(name))
+      .map((name) => `${file}: ${name}`)
   })
+  assert.deepStrictEqual(missing, [])
 })
