@@ -64,6 +64,7 @@
  * console.log(await Effect.runPromise(Effect.provide(program, feishu))) // => 403, ou_carol is the host
  * ```
  */
+import * as ByteSize from "effect/ByteSize"
 import * as Context from "effect/Context"
 import * as Digest from "effect/crypto/Digest"
 import type * as Duration from "effect/Duration"
@@ -71,6 +72,7 @@ import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpServer from "effect/http/HttpServer"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -135,6 +137,8 @@ export type { WorldOptions, Write } from "./Simulator/World.ts"
  * Inspects and controls the simulator.
  *
  * **Gotchas**
+ *
+ * The logs have what `logLength` of the options allows: all in process, the last 10,000 on a port.
  *
  * The id of a meeting that does not exist is a defect, and so is the name of an endpoint that does not exist, or a change that
  * the state of a meeting does not allow.
@@ -345,6 +349,9 @@ export const layer = <Name extends string = never>(
     return services.pipe(Context.add(HttpClient.HttpClient, client), Context.add(WebSocketConstructor, webSocket))
   }))
 
+/** A larger body counts as one that broke off. */
+const maxBody = ByteSize.mebibytes(10)
+
 /**
  * Who may control a simulator by HTTP.
  *
@@ -378,6 +385,9 @@ export interface ServerOptions<Name extends string = never, R = never> extends O
  * `NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })` listens on a free port of this machine. A lost
  * connection destroys the socket, and the names of headers are spelled as documented: `X-Tt-Logid`, `Content-Type`.
  *
+ * Each log keeps 10,000 records, unless `logLength` says otherwise: the oldest are forgotten, so that the memory that a server
+ * needs does not grow.
+ *
  * With `control` programs in any language control it under `/_simulator/` on the same port: `GET /_simulator/openapi.json`
  * describes how. These requests are not in the log of requests. Pages of other sites are refused, and so is everybody from
  * another machine, unless there is a `key`.
@@ -396,8 +406,11 @@ export const layerServer = <Name extends string = never>(
 ): Layer.Layer<Simulator, never, HttpServer.HttpServer> =>
   Layer.effectContext(
     Effect.gen(function*() {
-      const { app, controls, restart, services } = yield* makeSimulator(options)
-      const platform = Effect.andThen(HeaderNames.spell, Effect.catchTag(app, "ConnectionLost", () => hangUp))
+      const { endpoints, logLength = 10_000 } = options
+      const { app, controls, restart, services } = yield* makeSimulator({ ...options, logLength })
+      const platform = Effect.andThen(HeaderNames.spell, Effect.catchTag(app, "ConnectionLost", () => hangUp)).pipe(
+        Effect.provideService(HttpIncomingMessage.MaxBodySize, maxBody)
+      )
       if (control === false) {
         yield* HttpServer.serveEffect(platform)
         return services
@@ -408,7 +421,7 @@ export const layerServer = <Name extends string = never>(
       }
       const controlled = yield* Control.make({
         controls,
-        restart: (config) => restart(config && { endpoints: options.endpoints, ...config })
+        restart: (config) => restart(config && { logLength, ...config, endpoints })
       }, key)
       yield* HttpServer.serveEffect(
         Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) => Control.isBelow(url) ? controlled : platform)

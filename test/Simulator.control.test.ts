@@ -306,8 +306,8 @@ describe("a reset", () => {
         yield* post("/meetings", { id: "2" })
         yield* post("/reset")
 
-        assert.deepStrictEqual((yield* get("/writes")).json, { writes: [] })
-        assert.deepStrictEqual((yield* get("/requests")).json, { requests: [] })
+        assert.deepStrictEqual((yield* get("/writes")).json, { writes: [], forgotten: 0 })
+        assert.deepStrictEqual((yield* get("/requests")).json, { requests: [], forgotten: 0 })
         const { json } = yield* get("/meetings")
         assert.deepStrictEqual([at(json, "meetings.0.host.openId"), at(json, "meetings.1")], ["ou_alice", undefined])
         assert.strictEqual(at((yield* read(headers)).json, "code"), 99991668)

@@ -10,6 +10,7 @@ import type { ConnectionFault, EventFault } from "./EventFault.ts"
 import { optional, Seconds } from "./field.ts"
 import * as Frame from "./frame.ts"
 import type { Plan } from "./Plan.ts"
+import * as Ring from "./Ring.ts"
 
 /**
  * How long connections behave.
@@ -74,16 +75,17 @@ export interface Connection {
   readonly closed: (code: number) => void
 }
 
-interface Open extends ConnectionRecord {
-  pings: ReadonlyArray<number>
+interface Open extends Omit<ConnectionRecord, "pings"> {
+  readonly pings: Ring.Ring<number>
+  pinged: number
   closed: ConnectionRecord["closed"]
   readonly wire: Wire
   readonly stallsAfter: number
 }
 
 export interface LongConnections {
-  /** Counts an attempt to connect: the fault that hits it. */
-  readonly nextFault: (appId: unknown) => ConnectionFault | undefined
+  /** Counts an attempt to connect, by a client of the app if it exists: the fault that hits it. */
+  readonly nextFault: (appId: string | undefined) => ConnectionFault | undefined
   /** A new address for a client of the app, and its settings. `host` is that of the request for it. */
   readonly address: (appId: string, host: string, fault: ConnectionFault | undefined) => JsonObject | "too many"
   readonly isAddress: (url: URL) => boolean
@@ -112,11 +114,14 @@ const gateways: Readonly<Record<string, string>> = {
 const utf8 = new TextEncoder()
 const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes)
 
+const isStalled = ({ pinged, stallsAfter }: Open): boolean => pinged > stallsAfter
+
 const serviceId = 33_554_678
 
 export const make = (
   options: LongConnectionOptions,
   faults: Plan<ConnectionFault>,
+  logLength: number,
   scope: Scope.Scope
 ): Effect.Effect<LongConnections> =>
   Effect.map(Effect.context<never>(), (context) => {
@@ -130,9 +135,10 @@ export const make = (
     /** Addresses that were not used yet, by their ticket. */
     const tickets = new Map<string, { readonly appId: string; readonly fault: ConnectionFault | undefined }>()
     const connections: Array<Open> = []
-    const known = new Set<unknown>()
+    const known = new Set<string>()
     const acknowledgements = new Map<string, Deferred.Deferred<number>>()
     let addresses = 0
+    let closed = 0
     let pushed = 0
 
     const run = Effect.runSyncWith(context)
@@ -145,20 +151,25 @@ export const make = (
       if (record.closed !== undefined) return
       record.closed = { at: now(), code, by }
       if (by === "server") record.wire.close(code)
+      if (++closed > logLength) {
+        connections.splice(connections.findIndex((one) => one.closed !== undefined), 1)
+        closed--
+      }
     }
 
     const receive = (record: Open, frame: Frame.Frame) => {
       const header = (name: string) => frame.headers.find(([key]) => key === name)?.[1]
       if (frame.method === 0 && header("type") === "ping") {
-        record.pings = [...record.pings, now()]
-        if (record.pings.length > record.stallsAfter) return
+        record.pings.add(now())
+        record.pinged++
+        if (isStalled(record)) return
         record.wire.send(Frame.encode({
           ...frame,
           headers: [["type", "pong"]],
           payload: utf8.encode(JSON.stringify(clientConfig))
         }))
       }
-      if (frame.method === 1 && record.pings.length <= record.stallsAfter) {
+      if (frame.method === 1 && !isStalled(record)) {
         const code = parseJson(text(frame.payload))?.["code"]
         const waiting = acknowledgements.get(header("message_id") ?? "")
         if (waiting !== undefined && typeof code === "number") run(Deferred.succeed(waiting, code))
@@ -168,7 +179,7 @@ export const make = (
     return {
       isUsedBy: (appId) => known.has(appId),
       nextFault: (appId) => {
-        known.add(appId)
+        if (appId !== undefined) known.add(appId)
         return faults.take()
       },
       address: (appId, host, fault) => {
@@ -176,6 +187,8 @@ export const make = (
         const serial = String(++addresses)
         const ticket = `00000000-0000-4000-8000-${serial.padStart(12, "0")}`
         tickets.set(ticket, { appId, fault })
+        const [oldest] = tickets.keys()
+        if (tickets.size > logLength && oldest !== undefined) tickets.delete(oldest)
         const query = new URLSearchParams({
           fpid: "493",
           aid: "552564",
@@ -211,7 +224,8 @@ export const make = (
             deviceId,
             appId,
             openedAt: now(),
-            pings: [],
+            pings: Ring.make(logLength),
+            pinged: 0,
             closed: undefined,
             wire,
             stallsAfter: fault?._tag === "Stall" ? fault.pings : Number.POSITIVE_INFINITY
@@ -263,7 +277,7 @@ export const make = (
               logIdNew: `simulated-${pushed}`
             }))
           if (fault?._tag === "Split" && fault.order === "backward") frames.reverse()
-          const isDead = () => chosen.closed !== undefined || chosen.pings.length > chosen.stallsAfter
+          const isDead = () => chosen.closed !== undefined || isStalled(chosen)
           const send = () => {
             if (!isDead()) { for (const frame of frames) chosen.wire.send(frame) }
           }
@@ -283,9 +297,17 @@ export const make = (
           }
           return { sent: true, code }
         }),
-      all: () => connections.map(({ stallsAfter: _, wire: __, ...record }) => record),
+      all: () =>
+        connections.map(({ appId, closed, deviceId, openedAt, pings }) => ({
+          deviceId,
+          appId,
+          openedAt,
+          pings: pings.all(),
+          closed
+        })),
       closeAll: (code) => {
-        for (const record of connections) end(record, code, "server")
+        // Those that are over may be forgotten meanwhile.
+        for (const record of connections.filter((one) => one.closed === undefined)) end(record, code, "server")
       }
     }
   })

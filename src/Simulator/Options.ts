@@ -1,4 +1,5 @@
 import * as Schema from "effect/Schema"
+import { between } from "./bounded.ts"
 import type { EndpointRow } from "./EndpointRow.ts"
 import { ConnectionFaultRule, EventFaultRule } from "./EventFault.ts"
 import { FaultRule } from "./Fault.ts"
@@ -24,6 +25,11 @@ export const OptionsData = Schema.Struct({
   connectionFaults: optional(
     Schema.Array(ConnectionFaultRule),
     "Failures of attempts to open a long connection. Default: none."
+  ),
+  logLength: optional(
+    between(1, 10_000_000),
+    "How many records each log keeps: requests, writes, events and closed connections. The oldest are forgotten, and so are " +
+      "as many tokens and codes that are used, revoked or expired. Default: 10000 on a port, all in process."
   ),
   rateLimits: optional(
     Schema.Boolean,

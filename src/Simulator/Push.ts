@@ -12,6 +12,7 @@ import type { EventFault } from "./EventFault.ts"
 import { durationInput, optional, redacted, reveal, secret } from "./field.ts"
 import type { Plan } from "./Plan.ts"
 import type { PushedEvent } from "./PushedEvent.ts"
+import * as Ring from "./Ring.ts"
 import * as SignedRequest from "./SignedRequest.ts"
 import type { World } from "./World.ts"
 
@@ -112,6 +113,7 @@ const challengeWithin = Duration.seconds(1)
 
 export interface Pushes {
   readonly all: () => ReadonlyArray<PushRecord>
+  readonly forgotten: () => number
   readonly deliverTo: (deliver: Deliver) => void
   readonly ticketEvent: (options: EventOptions) => Effect.Effect<HttpClientRequest.HttpClientRequest>
   /** Pushes a new ticket to the app and waits for the response. Redeliveries run in the background. */
@@ -128,10 +130,11 @@ export const make = Effect.fnUntraced(function*(
   webhook: WebhookOptions | undefined,
   around: Deliver | undefined,
   faults: Plan<EventFault>,
+  logLength: number,
   scope: Scope.Scope
 ): Effect.fn.Return<Pushes, never, Effect.Services<typeof SignedRequest.make>> {
   const wrap = yield* SignedRequest.make
-  const records: Array<PushRecord & { readonly attempts: Attempts }> = []
+  const records = Ring.make<PushRecord & { readonly attempts: Attempts }>(logLength)
   let deliver = webhook === undefined ? undefined : webhook.deliver ?? around
   let events = 0
 
@@ -141,7 +144,7 @@ export const make = Effect.fnUntraced(function*(
 
   const open = (type: string, uuid: string | undefined, via: PushRecord["via"] = "webhook"): Attempts => {
     const attempts: Attempts = []
-    records.push({ type, via, uuid, attempts })
+    records.add({ type, via, uuid, attempts })
     return attempts
   }
 
@@ -243,7 +246,8 @@ export const make = Effect.fnUntraced(function*(
 
   return {
     events: (events) => Effect.forEach(events, push, { concurrency: "unbounded", discard: true }),
-    all: () => records.map((record) => ({ ...record, attempts: [...record.attempts] })),
+    all: () => records.all().map((record) => ({ ...record, attempts: [...record.attempts] })),
+    forgotten: records.forgotten,
     deliverTo: (to) => {
       deliver = to
     },

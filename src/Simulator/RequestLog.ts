@@ -2,7 +2,9 @@ import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { isRecord, parametersIn } from "./ArrivedRequest.ts"
 import { Endpoint, Fault } from "./Fault.ts"
+import { isTooDeep } from "./issues.ts"
 import type { Reply } from "./Reply.ts"
+import { make as makeRing, type Ring } from "./Ring.ts"
 import { TokenKind } from "./Tokens.ts"
 
 /**
@@ -49,7 +51,7 @@ export const RequestRecord = Schema.Struct({
   query: Schema.Record(Schema.String, Schema.String),
   token: TokenKind.annotateKey({ description: "The kind of its token." }),
   body: Schema.UndefinedOr(Schema.Unknown).annotateKey({
-    description: "The body: parsed if it is JSON, else as text; not if it is empty."
+    description: "The body: parsed if it is JSON, else as text; not if it is empty. Of one above 16 KiB the first part."
   }),
   fault: Schema.UndefinedOr(Fault),
   executed: Schema.UndefinedOr(ReplyRecord).annotateKey({
@@ -77,22 +79,20 @@ export const RequestRecord = Schema.Struct({
  */
 export type RequestRecord = typeof RequestRecord.Type
 
-export interface RequestLog {
+export interface RequestLog extends Pick<Ring<RequestRecord>, "all" | "forgotten"> {
   /** Adds a request that arrived, and returns its index. */
   readonly add: (request: Omit<RequestRecord, "index" | "executed" | "reply">) => number
   readonly note: (index: number, what: "executed" | "reply", reply: Reply, at: number) => void
-  readonly all: () => ReadonlyArray<RequestRecord>
 }
 
-export const make = (): RequestLog => {
-  const records: Array<RequestRecord> = []
+export const make = (length: number): RequestLog => {
+  const ring = makeRing<RequestRecord>(length)
+  let count = 0
   return {
-    add: (request) => records.push({ index: records.length, ...request, executed: undefined, reply: undefined }) - 1,
-    note: (index, what, { code, status }, at) => {
-      const record = records[index]
-      if (record !== undefined) records[index] = { ...record, [what]: { status, code, at } }
-    },
-    all: () => [...records]
+    ...ring,
+    add: (request) => ring.add({ index: count++, ...request, executed: undefined, reply: undefined }),
+    note: (index, what, { code, status }, at) =>
+      ring.update(index, (record) => ({ ...record, [what]: { status, code, at } }))
   }
 }
 
@@ -118,17 +118,22 @@ const withoutSecrets = (name: string, value: unknown): unknown => secretFields.h
 export const readableQuery = (query: URLSearchParams): Readonly<Record<string, string>> =>
   Record.map(parametersIn(query), (value, name) => secretFields.has(name) ? redacted : value)
 
-/** A body for the log. One that cannot be parsed is hidden where it would contain secrets. */
+// The bodies of documented requests have less.
+const maxBody = 16_384
+
+/** A body for the log. One that cannot be parsed is hidden where it would contain secrets, and cut where it is large. */
 export const readableBody = (
   body: string,
   { form, secret }: { readonly form: boolean; readonly secret: boolean }
 ): unknown => {
   if (body === "") return undefined
+  const text = secret ? redacted : body.slice(0, maxBody)
+  if (body.length > maxBody) return text
   if (form) return readableQuery(new URLSearchParams(body))
   try {
     const value: unknown = JSON.parse(body, withoutSecrets)
-    return secret && !isRecord(value) ? redacted : value
+    return isTooDeep(value) || (secret && !isRecord(value)) ? text : value
   } catch {
-    return secret ? redacted : body
+    return text
   }
 }

@@ -1,5 +1,6 @@
 import * as Redacted from "effect/Redacted"
 import type { App } from "./App.ts"
+import { makeStore } from "./Ring.ts"
 import { type Format, textOf } from "./Tokens.ts"
 import { same, type User } from "./User.ts"
 
@@ -62,6 +63,9 @@ export interface RefreshToken {
   readonly reusedAt: Array<number>
 }
 
+// Documented: an authorization code is valid for five minutes.
+export const codeMillis = 5 * 60 * 1000
+
 // Documented: refresh tokens expire 365 days after the login at the latest.
 const consentMillis = 365 * 24 * 60 * 60 * 1000
 
@@ -82,9 +86,14 @@ export interface Sessions {
   readonly all: () => ReadonlyArray<SessionRecord>
 }
 
-export const make = (): Sessions => {
-  const codes = new Map<string, Code>()
-  const tokens = new Map<string, RefreshToken>()
+export const make = (length: number): Sessions => {
+  const codes = makeStore<Code>(length, ({ at, used }, now) => used || now >= at + codeMillis)
+  const tokens = makeStore<RefreshToken>(
+    length,
+    ({ expiresAt, revoked, usedAt }, now) => revoked || usedAt !== undefined || now >= expiresAt
+  )
+  let codesMade = 0
+  let tokensMade = 0
   const grants: Array<{ readonly appId: string; readonly user: User; readonly scopes: Set<string> }> = []
   let sessions = 0
 
@@ -98,14 +107,14 @@ export const make = (): Sessions => {
     },
     addCode: (code) => {
       // The documented maximum length.
-      const text = `simulatedcode-${String(codes.size + 1).padStart(50, "0")}`
-      codes.set(text, { ...code, used: false })
+      const text = `simulatedcode-${String(++codesMade).padStart(50, "0")}`
+      codes.set(text, { ...code, used: false }, code.at)
       return text
     },
     code: (text) => codes.get(text),
     issue: (app, { after, consent }, now, format) => {
       const token: RefreshToken = {
-        text: textOf("refresh", tokens.size + 1, format),
+        text: textOf("refresh", ++tokensMade, format),
         format,
         consent,
         session: after?.session ?? sessions++,
@@ -116,7 +125,7 @@ export const make = (): Sessions => {
         revoked: false,
         reusedAt: []
       }
-      tokens.set(token.text, token)
+      tokens.set(token.text, token, now)
       return token
     },
     refreshToken: (text) => tokens.get(text),

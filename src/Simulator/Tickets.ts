@@ -1,3 +1,5 @@
+import * as Ring from "./Ring.ts"
+
 /** The tickets of store apps, oldest first. */
 export interface Tickets {
   readonly of: (appId: string) => ReadonlyArray<string>
@@ -5,16 +7,18 @@ export interface Tickets {
   readonly issue: (appId: string) => string
 }
 
-export const makeTickets = (): Tickets => {
-  const issued: Array<{ readonly appId: string; readonly ticket: string }> = []
+export const makeTickets = (length: number): Tickets => {
+  const issued = Ring.make<{ readonly appId: string; readonly ticket: string }>(length)
+  let count = 0
   const add = (appId: string, ticket: string): void => {
-    issued.push({ appId, ticket })
+    count++
+    issued.add({ appId, ticket })
   }
   return {
-    of: (appId) => issued.filter((one) => one.appId === appId).map((one) => one.ticket),
+    of: (appId) => issued.all().filter((one) => one.appId === appId).map((one) => one.ticket),
     add,
     issue: (appId) => {
-      const ticket = `simulatedticket${String(issued.length + 1).padStart(8, "0")}`
+      const ticket = `simulatedticket${String(count + 1).padStart(8, "0")}`
       add(appId, ticket)
       return ticket
     }

@@ -3,6 +3,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { App } from "./App.ts"
 import * as Reply from "./Reply.ts"
+import { makeStore } from "./Ring.ts"
 import { same, type User } from "./User.ts"
 
 /**
@@ -175,23 +176,27 @@ export interface Tokens {
   readonly minted: () => ReadonlyArray<TokenRecord>
 }
 
-export const make = (): Tokens => {
-  const entries = new Map<string, Entry>()
+export const make = (length: number): Tokens => {
+  const entries = makeStore<Entry>(length, ({ expiresAt, revoked }, now) => revoked || expiresAt <= now)
+  /** The last token of each kind, app, tenant and format. */
+  const latest = new Map<string, Entry>()
+  let serial = 0
 
   const issue = (issued: Issued): Entry => {
-    const text = textOf(issued.kind, entries.size + 1, issued.format)
+    const text = textOf(issued.kind, ++serial, issued.format)
     const entry: Entry = { ...issued, text, revoked: false, rejections: 0 }
-    entries.set(text, entry)
+    entries.set(text, entry, issued.issuedAt)
     return entry
   }
 
   /** The latest token like this one while it is valid for half an hour, else this one. */
   const current = (wanted: Issued): Entry => {
-    const last = [...entries.values()].findLast((entry) =>
-      entry.kind === wanted.kind && entry.appId === wanted.appId && entry.tenant === wanted.tenant &&
-      entry.format === wanted.format && !entry.revoked
-    )
-    return last !== undefined && last.expiresAt - wanted.issuedAt >= reuseMillis ? last : issue(wanted)
+    const like = JSON.stringify([wanted.kind, wanted.appId, wanted.tenant, wanted.format])
+    const last = latest.get(like)
+    if (last !== undefined && !last.revoked && last.expiresAt - wanted.issuedAt >= reuseMillis) return last
+    const issued = issue(wanted)
+    latest.set(like, issued)
+    return issued
   }
 
   const find = (authorization: string | undefined): Entry | undefined => {
@@ -282,8 +287,8 @@ export const make = (): Tokens => {
       }
     },
     revoke: (authorization) => {
-      const revoked = find(authorization)
-      revokeAll((entry) => entry === revoked)
+      const entry = find(authorization)
+      if (entry !== undefined) entry.revoked = true
     },
     revokeTenantTokens: (tenant) => {
       revokeAll((entry) => entry.kind === "tenant" && (tenant === undefined || entry.tenant === tenant))

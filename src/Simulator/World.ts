@@ -10,6 +10,7 @@ import * as Meeting from "./Meeting.ts"
 import * as Person from "./Person.ts"
 import type { PushedEvent } from "./PushedEvent.ts"
 import * as Reserve from "./Reserve.ts"
+import * as Ring from "./Ring.ts"
 import * as Sessions from "./Sessions.ts"
 import * as Subscriptions from "./Subscriptions.ts"
 import { makeTickets, type Tickets } from "./Tickets.ts"
@@ -99,7 +100,7 @@ export interface World extends Reserve.Reserves {
   readonly people: ReadonlyArray<Person.Person>
   readonly subscriptions: Subscriptions.Subscriptions
   readonly meetings: Map<string, Meeting.Meeting>
-  readonly writes: Array<Write>
+  readonly writes: Ring.Ring<Write>
   readonly digest: Digest.Digest["Service"]
   readonly longConnections: LongConnections
   /** Pushes events in the background, now or later. */
@@ -111,6 +112,7 @@ export interface World extends Reserve.Reserves {
 export const make = (
   options: WorldOptions,
   now: number,
+  logLength: number,
   effects: Pick<World, "digest" | "longConnections" | "push" | "resendTicket">
 ): World => {
   const main: App.AppOptions = options.app ?? App.defaultApp
@@ -118,7 +120,7 @@ export const make = (
   const app = App.make(main)
   const home = App.homeTenant(app)
   const directory = makeDirectory(home)
-  const tickets = makeTickets()
+  const tickets = makeTickets(logLength)
   for (const { appId, ticket } of [main, ...others]) {
     if (ticket !== undefined) tickets.add(appId, reveal(ticket))
   }
@@ -135,15 +137,15 @@ export const make = (
     behavior: Behavior.fromOptions(options),
     directory,
     login: options.login === undefined ? undefined : directory.resolve(options.login.user),
-    tokens: Tokens.make(),
+    tokens: Tokens.make(logLength),
     tickets,
-    sessions: Sessions.make(),
+    sessions: Sessions.make(logLength),
     people,
     subscriptions,
     reserves: new Map(),
     reservesMade: 0,
     meetings: new Map(),
-    writes: []
+    writes: Ring.make(logLength)
   }
   for (const reserve of options.reserves ?? []) Reserve.add(world, Reserve.fromOptions(reserve, directory, now))
   for (const meeting of options.meetings ?? []) {
@@ -158,7 +160,7 @@ export const moveHost = (
   after: User,
   cause: Pick<Write, "by" | "request" | "at">
 ): void => {
-  world.writes.push({ meetingId: meeting.id, before: meeting.host, after, ...cause })
+  world.writes.add({ meetingId: meeting.id, before: meeting.host, after, ...cause })
   world.meetings.set(meeting.id, Meeting.withHost(meeting, after, cause.at))
 }
 

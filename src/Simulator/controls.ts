@@ -49,7 +49,13 @@ export const make = (current: () => Run) => {
     meetings: look(({ world }) => [...world.meetings.values()]),
     host: (meetingId: string) => Effect.map(meeting(meetingId), ({ host }) => host),
     requests: look(({ log }) => log.all()),
-    writes: look(({ world }) => [...world.writes]),
+    writes: look(({ world }) => world.writes.all()),
+    /** How many records each log has forgotten. */
+    forgotten: look(({ log, pushes, world }) => ({
+      requests: log.forgotten(),
+      writes: world.writes.forgotten(),
+      events: pushes.forgotten()
+    })),
     tokensMinted: look(({ world }) => world.tokens.minted()),
     sessions: look(({ world }) => world.sessions.all()),
     pushes: look(({ pushes }) => pushes.all()),

@@ -47,6 +47,11 @@ const maxDepth = 64
 
 const where = (path: ReadonlyArray<PropertyKey>, message: string): InputIssue => ({ path: textOf(path), message })
 
+/** Whether it nests deeper than an input may. */
+export const isTooDeep = (value: unknown, depth = 0): boolean =>
+  typeof value === "object" && value !== null &&
+  (depth >= maxDepth || Object.values(value).some((inner) => isTooDeep(inner, depth + 1)))
+
 /** What no schema can check safely: it would recurse without bound, or set a prototype. */
 const hostile = (value: unknown, path: ReadonlyArray<PropertyKey>): InputIssue | undefined => {
   if (typeof value !== "object" || value === null) return undefined

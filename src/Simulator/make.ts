@@ -49,6 +49,7 @@ const start = Effect.fnUntraced(
     const digest = yield* Digest.Digest
     const around = Option.getOrUndefined(yield* Effect.serviceOption(HttpClient.HttpClient))
     const resendDelay = Duration.fromInputUnsafe(options.webhook?.resendDelay ?? Duration.zero)
+    const { logLength = Number.POSITIVE_INFINITY } = options
     const endpoints = [...builtIn.endpoints, ...(options.endpoints ?? [])]
 
     const inBackground = (effect: Effect.Effect<void>): Effect.Effect<void> =>
@@ -56,19 +57,24 @@ const start = Effect.fnUntraced(
 
     const eventFaults = makePlan<EventFault>()
     const connectionFaults = makePlan<ConnectionFault>()
-    const longConnections = yield* LongConnections.make(options.longConnection ?? {}, connectionFaults, scope)
-    const world: World.World = World.make(options, yield* Clock.currentTimeMillis, {
+    const longConnections = yield* LongConnections.make(
+      options.longConnection ?? {},
+      connectionFaults,
+      logLength,
+      scope
+    )
+    const world: World.World = World.make(options, yield* Clock.currentTimeMillis, logLength, {
       digest,
       longConnections,
       push: (events, after = Duration.zero) =>
         inBackground(Duration.isZero(after) ? pushes.events(events) : Effect.delay(pushes.events(events), after)),
       resendTicket: (appId) => inBackground(Effect.delay(pushes.ticket(appId), resendDelay))
     })
-    const pushes = yield* Pushes.make(world, options.webhook, around?.execute, eventFaults, scope)
+    const pushes = yield* Pushes.make(world, options.webhook, around?.execute, eventFaults, logLength, scope)
     const parts: Server.Parts<R> = {
       endpoints,
       world,
-      log: RequestLog.make(),
+      log: RequestLog.make(logLength),
       faults: Faults.makePlan(),
       eventFaults,
       connectionFaults,

@@ -229,6 +229,10 @@ const faults = ({ controls }: Control): ReadonlyArray<Route> => [
   })
 ]
 
+const Forgotten = Schema.Natural.annotateKey({
+  description: "How many older ones were forgotten, because there were more than logLength."
+})
+
 const logs = ({ controls }: Control): ReadonlyArray<Route> => [
   make({
     name: "listRequests",
@@ -240,12 +244,13 @@ const logs = ({ controls }: Control): ReadonlyArray<Route> => [
       endpoint: optional(Schema.String, "Those to this endpoint."),
       limit: optional(count("At most so many. Default: all."))
     }),
-    reply: Schema.Struct({ requests: Schema.Array(RequestRecord) }),
+    reply: Schema.Struct({ requests: Schema.Array(RequestRecord), forgotten: Forgotten }),
     handle: ({ after = -1, endpoint, limit }) =>
-      Effect.map(controls.requests, (requests) => ({
+      Effect.zipWith(controls.requests, controls.forgotten, (requests, forgotten) => ({
         requests: requests
           .filter((request) => request.index > after && (endpoint === undefined || request.endpoint === endpoint))
-          .slice(0, limit)
+          .slice(0, limit),
+        forgotten: forgotten.requests
       }))
   }),
   make({
@@ -254,8 +259,13 @@ const logs = ({ controls }: Control): ReadonlyArray<Route> => [
     path: "/writes",
     summary: "Changes of hosts, in order.",
     input: Nothing,
-    reply: Schema.Struct({ writes: Schema.Array(Write) }),
-    handle: () => Effect.map(controls.writes, (writes) => ({ writes }))
+    reply: Schema.Struct({ writes: Schema.Array(Write), forgotten: Forgotten }),
+    handle: () =>
+      Effect.zipWith(
+        controls.writes,
+        controls.forgotten,
+        (writes, forgotten) => ({ writes, forgotten: forgotten.writes })
+      )
   }),
   make({
     name: "listEvents",
@@ -263,8 +273,13 @@ const logs = ({ controls }: Control): ReadonlyArray<Route> => [
     path: "/events",
     summary: "Events that were pushed, in order.",
     input: Nothing,
-    reply: Schema.Struct({ events: Schema.Array(PushRecord) }),
-    handle: () => Effect.map(controls.pushes, (events) => ({ events }))
+    reply: Schema.Struct({ events: Schema.Array(PushRecord), forgotten: Forgotten }),
+    handle: () =>
+      Effect.zipWith(
+        controls.pushes,
+        controls.forgotten,
+        (events, forgotten) => ({ events, forgotten: forgotten.events })
+      )
   }),
   make({
     name: "pushEvent",

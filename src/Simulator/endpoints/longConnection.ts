@@ -19,7 +19,7 @@ const refused = (code: number, msg = messages[code] ?? "error") => Reply.json(20
 /** `POST /callback/ws/endpoint`: the address of a long connection. Failures come with HTTP 200. */
 export const longConnection = ({ host, json }: Arrival, { apps, longConnections }: World): Reply.Reply => {
   const [appId, secret] = [json?.["AppID"], json?.["AppSecret"]]
-  const fault = longConnections.nextFault(appId)
+  const fault = longConnections.nextFault(typeof appId === "string" && apps.has(appId) ? appId : undefined)
   if (fault?._tag === "Code") return refused(fault.code, fault.msg)
   if (typeof appId !== "string" || typeof secret !== "string") return refused(514)
   if (appId === "" || secret === "") return refused(1000040344)

@@ -7,11 +7,8 @@ import { secondsLeft } from "../Credentials.ts"
 import { clientOf, type Fields, parametersOf, type Version } from "../OAuthClient.ts"
 import { oauthFailure } from "../OAuthError.ts"
 import * as Reply from "../Reply.ts"
-import type { Code, Consent, RefreshToken } from "../Sessions.ts"
+import { type Code, codeMillis, type Consent, type RefreshToken } from "../Sessions.ts"
 import type { World } from "../World.ts"
-
-// Documented: an authorization code is valid for five minutes.
-const codeMillis = 5 * 60 * 1000
 
 /** A token request whose app is authenticated. */
 interface TokenRequest {
