@@ -8,7 +8,7 @@ import { HttpRouter, HttpServer } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
 import { createServer } from "node:http"
 
-const app = { appId: "cli_store", appSecret: Redacted.make("simulator-store-secret") }
+const app = { appId: "cli_fedcba9876543210", appSecret: Redacted.make("simulator-store-secret") }
 const secrets = {
   verificationToken: Redacted.make("simulator-verification-token"),
   encryptKey: Redacted.make("simulator-encrypt-key")

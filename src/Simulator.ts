@@ -81,6 +81,7 @@ import * as Redacted from "effect/Redacted"
 import { WebSocketConstructor } from "effect/socket/Socket"
 import * as Control from "./Simulator/control/serve.ts"
 import type { Controls } from "./Simulator/controls.ts"
+import { defaultWorld } from "./Simulator/defaultWorld.ts"
 import * as Row from "./Simulator/EndpointRow.ts"
 import type { ConnectionFaultRule, EventFaultRule } from "./Simulator/EventFault.ts"
 import type { FaultRule } from "./Simulator/Fault.ts"
@@ -105,6 +106,7 @@ export { type AppOptions, defaultApp, defaultTenant } from "./Simulator/App.ts"
 export type { Arrival, ArrivedRequest } from "./Simulator/ArrivedRequest.ts"
 export type { Behavior, BehaviorOptions } from "./Simulator/Behavior.ts"
 export { Config, ConfigError, parseConfig } from "./Simulator/Config.ts"
+export { defaultWorld } from "./Simulator/defaultWorld.ts"
 export type { EndpointOptions, EndpointRow } from "./Simulator/EndpointRow.ts"
 export { ConnectionFault, ConnectionFaultRule, EventFault, EventFaultRule } from "./Simulator/EventFault.ts"
 export { Endpoint, Fault, FaultRule } from "./Simulator/Fault.ts"
@@ -323,13 +325,14 @@ const makeSimulator = (options: Options<string, Simulator>) =>
  *
  * **Details**
  *
- * A lost connection is an `HttpClientError` with a `TransportError`, as with a real transport.
+ * Without options it has the `defaultWorld`. A lost connection is an `HttpClientError` with a `TransportError`, as with a real
+ * transport.
  *
  * @stability stable
  * @category layers
  */
 export const layer = <Name extends string = never>(
-  options: Options<Name, Simulator> = {}
+  options: Options<Name, Simulator> = defaultWorld
 ): Layer.Layer<HttpClient.HttpClient | WebSocketConstructor | Simulator> =>
   Layer.effectContext(Effect.map(makeSimulator(options), ({ app, services, webSocket }) => {
     const client = HttpClient.make((request) =>
@@ -382,6 +385,8 @@ export interface ServerOptions<Name extends string = never, R = never> extends O
  *
  * **Details**
  *
+ * Without options it has the `defaultWorld`.
+ *
  * `NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })` listens on a free port of this machine. A lost
  * connection destroys the socket, and the names of headers are spelled as documented: `X-Tt-Logid`, `Content-Type`.
  *
@@ -402,7 +407,7 @@ export interface ServerOptions<Name extends string = never, R = never> extends O
  * @category layers
  */
 export const layerServer = <Name extends string = never>(
-  { control = false, ...options }: ServerOptions<Name, Simulator> = {}
+  { control = false, ...options }: ServerOptions<Name, Simulator> = defaultWorld
 ): Layer.Layer<Simulator, never, HttpServer.HttpServer> =>
   Layer.effectContext(
     Effect.gen(function*() {

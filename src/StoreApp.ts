@@ -14,7 +14,7 @@
  * import * as Simulator from "effect-lark-meetings/Simulator"
  * import { KeyValueStore } from "effect/persistence"
  *
- * const app = { appId: "cli_store", appSecret: Redacted.make("secret") }
+ * const app = { appId: "cli_fedcba9876543210", appSecret: Redacted.make("secret") }
  * const id = MeetingId.make("6911188411932033028")
  * const program = Effect.gen(function*() {
  *   // `Webhook.layerStore` does this when the platform pushes a ticket.

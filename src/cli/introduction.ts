@@ -6,15 +6,11 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Simulator from "../Simulator.ts"
 
-const meetingId = "6911188411932033028"
-const meetingNo = "123456789"
-const store = { appId: "cli_simulator_store", appSecret: "simulator-store-secret", ticket: "simulated-ticket" }
+const { login: { user: host }, meetings: [meeting], otherApps: [store], reserves: [{ meetingNo }] } =
+  Simulator.defaultWorld
 
 export const example: Simulator.Config = {
-  meetings: [{ id: meetingId, meetingNo, host: "ou_alice", participants: ["ou_bob", "ou_carol"] }],
-  people: ["alice", "bob", "carol"].map((name) => ({ user: `ou_${name}`, email: `${name}@example.com` })),
-  otherApps: [{ ...store, type: "store" }],
-  login: { user: "ou_alice" },
+  ...Simulator.defaultWorld,
   // So that there are events.
   schedule: [
     { _tag: "Join", millis: 10_000, everyMillis: 20_000, user: "ou_dave" },
@@ -36,7 +32,11 @@ export const introduction = Effect.fnUntraced(function*(base: string) {
   const simulator = yield* Simulator.Simulator
   const id = Simulator.defaultApp.appId
   const secret = Redacted.value(Simulator.defaultApp.appSecret)
-  const token = Redacted.value(yield* simulator.userToken("ou_alice", { expiresIn: Duration.days(1) }))
+  const tokens = yield* Effect.forEach(
+    [host, ...meeting.participants],
+    (user) => Effect.map(simulator.userToken(user, { expiresIn: Duration.days(1) }), Redacted.value)
+  )
+  const [token = ""] = tokens
   const open = `${base}/open-apis`
   const json = "-H 'Content-Type: application/json'"
   const curl = (url: string, body: object) => `curl -sS ${url} ${json} -d '${JSON.stringify(body)}'`
@@ -61,25 +61,26 @@ export const introduction = Effect.fnUntraced(function*(base: string) {
   })
   const swap = JSON.stringify({
     host_user: { id: "ou_bob", user_type: 1 },
-    old_host_user: { id: "ou_alice", user_type: 1 }
+    old_host_user: { id: host, user_type: 1 }
   })
   return `App id       ${id}
 App secret   ${secret}
-Meeting      ${meetingId} (number ${meetingNo})
-Users        ou_alice (the host, logged in in every browser), ou_bob, ou_carol (alice@example.com, …)
+Meeting      ${meeting.id} (number ${meetingNo})
+Users        ${host} (host@example.com), the host, logged in in every browser
+             ${meeting.participants.join(", ")} (alice@example.com, …)
+User tokens  ${tokens.join(", ")}, in this order
 Events       by long connection, also of the official SDKs: ou_dave joins or leaves every ten seconds
-User token   ${token} (ou_alice)
 
 Get a tenant token:
 ${curl(`${open}/auth/v3/tenant_access_token/internal`, { app_id: id, app_secret: secret })}
 
 Show the meeting (its host is "host_user"):
-curl -sS ${open}/vc/v1/meetings/${meetingId} -H 'Authorization: Bearer ${token}'
+curl -sS ${open}/vc/v1/meetings/${meeting.id} -H 'Authorization: Bearer ${token}'
 
-Make ou_bob the host, as ou_alice (it works once: then ou_alice is not the host):
-curl -sS -X PATCH ${open}/vc/v1/meetings/${meetingId}/set_host -H 'Authorization: Bearer ${token}' ${json} -d '${swap}'
+Make ou_bob the host, as the host (it works once: then somebody else is the host):
+curl -sS -X PATCH ${open}/vc/v1/meetings/${meeting.id}/set_host -H 'Authorization: Bearer ${token}' ${json} -d '${swap}'
 
-Log in as ou_alice, exchange the code for tokens, and refresh them (a code and a refresh token work once):
+Log in as the host, exchange the code for tokens, and refresh them (a code and a refresh token work once):
 code=$(curl -sS -o /dev/null -w '%{redirect_url}' '${login}' | sed 's/.*code=//')
 pair=$(${exchange}); echo "$pair"
 refresh=$(echo "$pair" | sed 's/.*"refresh_token":"\\([^"]*\\).*/\\1/'); ${refresh}
