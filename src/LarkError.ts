@@ -197,7 +197,6 @@ export const fromFailure = <const Documented extends ReadonlyArray<ErrorClass>>(
 /**
  * Whether a code says that the token was rejected, before anything was executed.
  *
- * @stability stable
- * @category guards
+ * @internal
  */
 export const isTokenRejected = (code: number): boolean => indexOf(generic).get(code) === Generic.TokenRejected

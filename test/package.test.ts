@@ -6,7 +6,9 @@ import { SourceMap } from "node:module"
 import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { configSchema } from "../scripts/config-schema.ts"
+import { effectExportsIn, isStable } from "./fixtures/effectStability.ts"
 import { makeTemporary, pack, runIn } from "./fixtures/packed.ts"
+import { publicExports } from "./fixtures/publicExports.ts"
 
 const root = path.join(import.meta.dirname, "..")
 const temporary = makeTemporary()
@@ -95,6 +97,41 @@ describe("the published package", () => {
     expect(filesUnder("dist", ".js.map").length).toBe(filesUnder("dist", ".js").length)
     expect(filesUnder("dist", ".d.ts.map").length).toBe(filesUnder("dist", ".d.ts").length)
     expect(unmapped).toEqual([])
+  })
+
+  it("declares every export except what is internal", () => {
+    const namesIn = (directory: string) => {
+      const all = publicExports(directory)
+      const internal = all.filter(({ docstring }) => docstring.includes("@internal"))
+      const rest = all.filter((each) => !internal.includes(each))
+      return [internal, rest].map((some) => new Set(some.map(({ module, name }) => `${module}.${name}`)))
+    }
+    const [internal, exported] = namesIn(path.join(root, "src"))
+    expect(internal).toContain("LarkError.isTokenRejected")
+    expect(namesIn(path.join(installed, "dist"))).toEqual([new Set(), exported])
+  })
+
+  it("names in stable exports no unstable type of Effect, except for services that layers require", () => {
+    const services = [
+      "FileSystem.FileSystem",
+      "Path.Path",
+      "http/HttpClient.HttpClient",
+      "http/HttpRouter.HttpRouter",
+      "http/HttpServer.HttpServer",
+      "persistence/KeyValueStore.KeyValueStore",
+      "persistence/Persistence.BackingPersistence",
+      "persistence/RateLimiter.RateLimiter",
+      "persistence/Redis.Redis",
+      "sql/SqlClient.SqlClient"
+    ]
+    const dist = path.join(installed, "dist")
+    const named = publicExports(dist)
+      .filter(({ docstring }) => docstring.includes("@stability stable"))
+      .flatMap((each) => effectExportsIn(dist, each).map((path) => ({ by: `${each.module}.${each.name}`, path })))
+    expect(named.length).toBeGreaterThan(500)
+    const unstable = named.filter(({ path }) => !isStable(path))
+    expect(services.filter((service) => !unstable.some(({ path }) => path === service))).toEqual([])
+    expect(unstable.filter(({ path }) => !services.includes(path))).toEqual([])
   })
 
   it("contains every file that its documentation links", () => {

@@ -5,7 +5,7 @@ import { assert, describe, it } from "vitest"
 import { publicExports } from "./fixtures/publicExports.ts"
 
 const root = path.join(import.meta.dirname, "..")
-const exported = publicExports(path.join(root, "src"))
+const exported = publicExports(path.join(root, "src")).filter(({ docstring }) => !docstring.includes("@internal"))
 const tagsOf = (docstring: string) => Array.from(docstring.matchAll(/@stability (.*)/g), ([, tag = ""]) => tag)
 
 describe("every export", () => {
