@@ -4,6 +4,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import * as Simulator from "effect-lark-meetings/Simulator"
+import { HttpServer } from "effect/http"
+import { request } from "node:http"
 import { raw } from "./fixtures/raw.ts"
 import { id, server } from "./fixtures/sdk.ts"
 import { credentials } from "./fixtures/simulated.ts"
@@ -84,6 +86,28 @@ describe("a path", () => {
       assert.deepStrictEqual(new Set(yield* endpoints), new Set(["unknown"]))
       assert.strictEqual((yield* raw(get, { headers })).status, 200)
       assert.strictEqual((yield* raw(get.replace("meetings", "%6deetings"), { headers })).status, 200)
+    }).pipe(Effect.provide(server())))
+
+  it.live("and a query are their own, whatever the Host header is", () =>
+    Effect.gen(function*() {
+      const [, authorization = ""] = (yield* bearer("ou_alice")).split(": ")
+      const origin = yield* HttpServer.addressFormattedWith(Effect.succeed)
+      const path = `/open-apis/vc/v1/meetings/${id}`
+      const hosts = ["open.feishu.cn:443", "[::1]:80", "a?user_id_type=none", "a#", "a/b", "a\\b", "a:99999999", "é"]
+      for (const host of hosts) {
+        const status = yield* Effect.callback<number | undefined>((resume) => {
+          request(`${origin}${path}?user_id_type=union_id`, { headers: { host, authorization } }, (response) =>
+            resume(Effect.succeed(response.resume().statusCode))).end()
+        })
+        assert.deepStrictEqual([host, status], [host, 200])
+      }
+      const requests = yield* Simulator.Simulator.use(({ requests }) =>
+        requests
+      )
+      for (const record of requests) {
+        assert.deepStrictEqual([record.path, record.query], [path, { user_id_type: "union_id" }])
+      }
+      assert.deepStrictEqual(requests.slice(0, 3).map(({ host }) => host), ["open.feishu.cn:443", "[::1]", "a"])
     }).pipe(Effect.provide(server())))
 
   it.live("of list_by_no is never that of a meeting", () =>

@@ -20,6 +20,8 @@ export const parametersIn = (parameters: URLSearchParams): Readonly<Record<strin
 }
 
 export const parseJson = (text: string): JsonObject | undefined => {
+  // An error takes longer than the rest of a request.
+  if (text === "") return undefined
   try {
     const value: unknown = JSON.parse(text)
     return isRecord(value) ? value : undefined

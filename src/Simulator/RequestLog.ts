@@ -115,8 +115,9 @@ const secretFields = new Set([
 
 const withoutSecrets = (name: string, value: unknown): unknown => secretFields.has(name) ? redacted : value
 
-export const readableQuery = (query: URLSearchParams): Readonly<Record<string, string>> =>
-  Record.map(parametersIn(query), (value, name) => secretFields.has(name) ? redacted : value)
+/** The parameters of a query or a form, for the log. */
+export const readable = (parameters: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Record.map(parameters, (value, name) => secretFields.has(name) ? redacted : value)
 
 // The bodies of documented requests have less.
 const maxBody = 16_384
@@ -129,7 +130,7 @@ export const readableBody = (
   if (body === "") return undefined
   const text = secret ? redacted : body.slice(0, maxBody)
   if (body.length > maxBody) return text
-  if (form) return readableQuery(new URLSearchParams(body))
+  if (form) return readable(parametersIn(new URLSearchParams(body)))
   try {
     const value: unknown = JSON.parse(body, withoutSecrets)
     return isTooDeep(value) || (secret && !isRecord(value)) ? text : value

@@ -15,6 +15,7 @@ import type { ConnectionFault, EventFault } from "./EventFault.ts"
 import type { Fault, FaultPlan } from "./Fault.ts"
 import * as FaultyReply from "./FaultyReply.ts"
 import { serveSocket } from "./frameServer.ts"
+import { bodyOf, urlOf } from "./incoming.ts"
 import * as LongConnections from "./LongConnections.ts"
 import { isForm } from "./OAuthClient.ts"
 import type { Plan } from "./Plan.ts"
@@ -58,14 +59,14 @@ const reply = <R>(
   { rateLimit, rivals, services, world }: Server<R>,
   row: Row<R>,
   request: Arrival<string>
-): Effect.Effect<Reply.Reply> => {
+): Reply.Reply | Effect.Effect<Reply.Reply> => {
   const handle = row.admit(request, world)
-  if (Reply.is(handle)) return Effect.succeed(handle)
+  if (Reply.is(handle)) return handle
   const operator = world.tokens.ownerOf(request.authorization)
   const excess = rateLimit?.take(`${row.name} ${operator}`, row.limits, request.now)
   if (excess !== undefined) {
     const reset = Math.ceil(excess.wait / 1_000)
-    return Effect.succeed(FaultyReply.throttled({ reset, status: 429 }, request.logId, excess.requests))
+    return FaultyReply.throttled({ reset, status: 429 }, request.logId, excess.requests)
   }
   if (row.swaps) rivals.before(request.now)
   const handled = handle()
@@ -74,15 +75,28 @@ const reply = <R>(
   }
   if (Effect.isEffect(handled)) return Effect.tap(Effect.provideContext(handled, services), () => Effect.sync(after))
   after()
-  return Effect.succeed(handled)
+  return handled
+}
+
+const executeAt = <R>(
+  server: Server<R>,
+  row: Row<R>,
+  request: Received,
+  now: number
+): Reply.Reply | Effect.Effect<Reply.Reply> => {
+  const executed = reply(server, row, { ...request, now })
+  const note = (executed: Reply.Reply): Reply.Reply => {
+    server.log.note(request.index, "executed", executed, now)
+    return executed
+  }
+  return Effect.isEffect(executed) ? Effect.map(executed, note) : note(executed)
 }
 
 const execute = <R>(server: Server<R>, row: Row<R>, request: Received): Effect.Effect<Reply.Reply> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    Effect.tap(
-      reply(server, row, { ...request, now }),
-      (executed) => Effect.sync(() => server.log.note(request.index, "executed", executed, now))
-    ))
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const executed = executeAt(server, row, request, now)
+    return Effect.isEffect(executed) ? executed : Effect.succeed(executed)
+  })
 
 const executeUnder = <R>(
   server: Server<R>,
@@ -130,25 +144,26 @@ const executeUnder = <R>(
 
 const logIdOf = (index: number): string => `simulated${String(index).padStart(12, "0")}`
 
+const sendAt = (
+  log: RequestLog.RequestLog,
+  index: number,
+  reply: Reply.Reply,
+  now: number
+): HttpServerResponse.HttpServerResponse => {
+  log.note(index, "reply", reply, now)
+  return HttpServerResponse.text(reply.body, {
+    status: reply.status,
+    contentType: reply.contentType,
+    headers: { ...reply.headers, "x-tt-logid": logIdOf(index) }
+  })
+}
+
 const send = (
   log: RequestLog.RequestLog,
   index: number,
   reply: Reply.Reply
 ): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
-  Effect.map(Clock.currentTimeMillis, (now) => {
-    log.note(index, "reply", reply, now)
-    return HttpServerResponse.text(reply.body, {
-      status: reply.status,
-      contentType: reply.contentType,
-      headers: { ...reply.headers, "x-tt-logid": logIdOf(index) }
-    })
-  })
-
-/** The URL of a request. On a port its host is in a header. */
-const urlOf = ({ headers, originalUrl }: HttpServerRequest.HttpServerRequest): URL => {
-  const base = URL.parse(`http://${headers["host"] ?? ""}`) ?? new URL("http://localhost")
-  return URL.parse(originalUrl, base) ?? base
-}
+  Effect.map(Clock.currentTimeMillis, (now) => sendAt(log, index, reply, now))
 
 const receive = Effect.fnUntraced(function*<R>(
   server: Server<R>,
@@ -156,10 +171,10 @@ const receive = Effect.fnUntraced(function*<R>(
   params: Readonly<Record<string, string>> = {}
 ) {
   const request = yield* HttpServerRequest.HttpServerRequest
-  // A body that breaks off is treated like any other invalid body.
-  const body = yield* Effect.orElseSucceed(request.text, () => "")
+  const body = yield* bodyOf(request)
   const at = yield* Clock.currentTimeMillis
   const url = urlOf(request)
+  const query = parametersIn(url.searchParams)
   const authorization = request.headers["authorization"]
   const contentType = request.headers["content-type"]
   const fault = row === undefined ? undefined : server.faults.take(row.name)
@@ -170,7 +185,7 @@ const receive = Effect.fnUntraced(function*<R>(
     host: url.host,
     path: url.pathname,
     params,
-    query: RequestLog.readableQuery(url.searchParams),
+    query: RequestLog.readable(query),
     token: server.world.tokens.kindOf(authorization),
     body: RequestLog.readableBody(body, { form: isForm(contentType), secret: row?.takesToken !== true }),
     fault
@@ -182,16 +197,21 @@ const receive = Effect.fnUntraced(function*<R>(
     logId: logIdOf(index),
     host: url.host,
     params,
-    query: parametersIn(url.searchParams),
+    query,
     authorization,
     contentType,
     body,
     json: parseJson(body)
   }
+  // What waits for nothing needs no fiber that outlives its client.
+  const isImmediate = fault === undefined && Duration.isZero(server.latency)
+  const executed = isImmediate ? executeAt(server, row, received, at) : executeUnder(server, row, received, fault)
+  if (!Effect.isEffect(executed)) return sendAt(server.log, index, executed, at)
+
   const oneWay = Duration.divideUnsafe(server.latency, 2)
   const travel = Duration.isZero(oneWay) ? Effect.void : Effect.sleep(oneWay)
   const handling = travel.pipe(
-    Effect.andThen(executeUnder(server, row, received, fault)),
+    Effect.andThen(executed),
     Effect.tap(travel),
     Effect.flatMap((reply) => send(server.log, index, reply))
   )

@@ -9,8 +9,17 @@ const lowercase = "x-ogw-"
 const documented = (name: string): string =>
   name.startsWith(lowercase) ? name : name.replace(/(?<=^|-)[a-z]/g, (first) => first.toUpperCase())
 
-const spelled = (headers: object): object =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [documented(name), value]))
+const known = new Map<string, string>()
+
+const spelled = (headers: object): object => {
+  const spelled: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    let spelling = known.get(name)
+    if (spelling === undefined) known.set(name, spelling = documented(name))
+    spelled[spelling] = value
+  }
+  return spelled
+}
 
 /**
  * Spells the headers of the reply to the current request as the platform documents them.
