@@ -7,7 +7,7 @@ import { Effect, Layer, Redacted } from "effect"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpServer } from "effect/http"
 import { createServer } from "node:http"
-import { makeReader } from "../soak/log.ts"
+import { logLength, makeReader } from "../soak/log.ts"
 import { meetingOptions, openIdOf, people } from "../soak/stage.ts"
 import * as child from "./child.ts"
 import { canBeRequest, requestOf, SimulatorCommand, SimulatorOptions, type Slice, targetOf } from "./messages.ts"
@@ -60,6 +60,7 @@ const feishu = Simulator.layerServer({
     participants: [...meeting.participants ?? [], ...others]
   })),
   latency,
+  logLength,
   rateLimits
 }).pipe(Layer.provideMerge(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })))
 

@@ -8,6 +8,9 @@ import { nameOf, operationParameter } from "./stage.ts"
 
 const operationOf = ({ query }: Simulator.RequestRecord) => Number(query[operationParameter])
 
+/** How many records the simulator has to keep: the reader counts from the first. */
+export const logLength = 10_000_000
+
 /** An effect that reads what is new since it ran before. `requestOf` gives the operation that alone makes a person host. */
 export const makeReader = (
   simulator: Simulator.Simulator["Service"],

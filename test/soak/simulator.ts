@@ -8,7 +8,7 @@ import { HttpServer } from "effect/http"
 import { createServer } from "node:http"
 import { seeded } from "../bench/Seeded.ts"
 import type { Slice } from "./channel.ts"
-import { makeReader } from "./log.ts"
+import { logLength, makeReader } from "./log.ts"
 import { firstHost, meetingOptions, openIdOf, people } from "./stage.ts"
 import { makeFiberCount } from "./vitals.ts"
 import { type Endpoint, endpoints, faultOf } from "./weather.ts"
@@ -132,6 +132,7 @@ process.once("disconnect", () => process.exit())
 const feishu = Simulator.layerServer({
   app: { ...Simulator.defaultApp, expire: 5 },
   meetings: meetingOptions,
+  logLength,
   latency: "2 millis"
 }).pipe(Layer.provideMerge(NodeHttpServer.layer(() => server, { port: 0, host: "127.0.0.1" })))
 
