@@ -5,6 +5,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import * as fs from "node:fs"
 import { createServer, type Server } from "node:http"
+import { connect } from "node:net"
 import * as path from "node:path"
 import { text } from "node:stream/consumers"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -203,6 +204,28 @@ describe("the simulator of the command", () => {
     const { stdout } = await started.ended
     expect(stdout).toContain("Control key  that of LARK_SIMULATOR_KEY")
     expect(stdout).not.toMatch(/known|_simulator\/health/)
+  })
+
+  it("stops soon, whatever its clients do", async () => {
+    const process = simulator("--json")
+    const { appId, appSecret, url } = await ready(process)
+    const endpoint = await post(`${url}/callback/ws/endpoint`, { AppID: appId, AppSecret: appSecret })
+    const { host, pathname, port, search } = new URL((await endpoint.json()).data.URL)
+    const silent = connect(Number(port), "127.0.0.1")
+    silent.write([
+      `GET ${pathname}${search} HTTP/1.1`,
+      `Host: ${host}`,
+      "Upgrade: websocket",
+      "Connection: Upgrade",
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+      "Sec-WebSocket-Version: 13\r\n\r\n"
+    ].join("\r\n"))
+    expect(String((await once(silent, "data"))[0])).toMatch(/^HTTP\/1\.1 101 /)
+    const begun = performance.now()
+    process.child.kill("SIGTERM")
+    expect((await process.ended).code).toBe(0)
+    expect(performance.now() - begun).toBeLessThan(10_000)
+    silent.destroy()
   })
 
   it("prints no requests with --quiet", async () => {

@@ -34,7 +34,7 @@ const readConfig = Effect.fnUntraced(function*(file: string) {
   })
 })
 
-/** A server that was told to stop has not failed. It does not wait for clients that keep their connection. */
+/** A server that was told to stop has not failed. */
 const end = Effect.sync(() => process.exit(0))
 
 interface Options {
@@ -88,6 +88,8 @@ It stops${until} when you press Ctrl-C.`)
   )
 
   return yield* Effect.andThen(ready, stopped).pipe(
+    // A client that does not answer the end of its WebSocket would hold it up for half a minute.
+    Effect.ensuring(Effect.forkDetach(Effect.delay(end, "2 seconds"))),
     // Events are pushed to the webhook of a config.
     Effect.provide(Layer.provide(
       Simulator.layerServer({ ...world, control: key === undefined ? true : { key } }),
