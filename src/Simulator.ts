@@ -100,6 +100,7 @@ import type { Rival } from "./Simulator/Rival.ts"
 import type { SessionRecord } from "./Simulator/Sessions.ts"
 import type { TokenRecord, TokenRule } from "./Simulator/Tokens.ts"
 import type { User, UserInput } from "./Simulator/User.ts"
+import * as VirtualClock from "./Simulator/VirtualClock.ts"
 import type { Write } from "./Simulator/World.ts"
 
 export { type AppOptions, defaultApp, defaultTenant } from "./Simulator/App.ts"
@@ -412,24 +413,32 @@ export const layerServer = <Name extends string = never>(
   Layer.effectContext(
     Effect.gen(function*() {
       const { endpoints, logLength = 10_000 } = options
-      const { app, controls, restart, services } = yield* makeSimulator({ ...options, logLength })
-      const platform = Effect.andThen(HeaderNames.spell, Effect.catchTag(app, "ConnectionLost", () => hangUp)).pipe(
-        Effect.provideService(HttpIncomingMessage.MaxBodySize, maxBody)
-      )
+      const simulator = makeSimulator({ ...options, logLength })
+      const platformOf = (app: Effect.Success<typeof simulator>["app"]) =>
+        Effect.andThen(HeaderNames.spell, Effect.catchTag(app, "ConnectionLost", () => hangUp)).pipe(
+          Effect.provideService(HttpIncomingMessage.MaxBodySize, maxBody)
+        )
       if (control === false) {
-        yield* HttpServer.serveEffect(platform)
+        const { app, services } = yield* simulator
+        yield* HttpServer.serveEffect(platformOf(app))
         return services
       }
+
       const { key } = control === true ? {} : control
       if (key !== undefined && Redacted.value(key) === "") {
         return yield* Effect.die(new Error("The control key is empty"))
       }
+      const clock = yield* VirtualClock.make
+      const { app, controls, restart, services } = yield* clock.provide(simulator)
+      const platform = platformOf(app)
       const controlled = yield* Control.make({
+        clock,
         controls,
         restart: (config) => restart(config && { logLength, ...config, endpoints })
       }, key)
       yield* HttpServer.serveEffect(
-        Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) => Control.isBelow(url) ? controlled : platform)
+        Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) =>
+          Control.isBelow(url) ? clock.provide(controlled) : platform)
       )
       return services
     }).pipe(Effect.provide(Digest.layerWebCrypto))

@@ -29,6 +29,8 @@ const routes: ReadonlyArray<Case> = [
   { route: "POST /reset", given: [[`${meeting}/end`]], shows: { status: "ok" } },
   { route: "POST /user-token", body: alice, shows: { token: "u-simulated00000001" } },
   { route: "POST /reject-tokens", shows: {} },
+  { route: "GET /clock", shows: { ahead: 0 } },
+  { route: "POST /clock", body: { advance: "1 minute" }, shows: { ahead: 60_000 } },
   {
     route: "GET /meetings",
     shows: { "meetings.0.id": id, "meetings.0.host.openId": "ou_alice", "meetings.1": undefined }

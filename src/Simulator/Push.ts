@@ -14,6 +14,7 @@ import type { Plan } from "./Plan.ts"
 import type { PushedEvent } from "./PushedEvent.ts"
 import * as Ring from "./Ring.ts"
 import * as SignedRequest from "./SignedRequest.ts"
+import { hold } from "./VirtualClock.ts"
 import type { World } from "./World.ts"
 
 /**
@@ -166,9 +167,10 @@ export const make = Effect.fnUntraced(function*(
   /** Pushes once: the response, if it comes in time. */
   const attempt = Effect.fnUntraced(function*(body: string, attempts: Attempts, within: Duration.Duration) {
     const at = yield* Clock.currentTimeMillis
-    const request = yield* wrap.request(url, body, key)
+    const request = yield* hold(wrap.request(url, body, key))
     const response = deliver === undefined ? undefined : yield* deliver(request).pipe(
       Effect.flatMap((response) => Effect.map(response.text, (text) => ({ status: response.status, text }))),
+      hold,
       Effect.timeout(within),
       Effect.orElseSucceed(() => undefined),
       Effect.catchDefect(() => Effect.succeed(undefined))
@@ -224,7 +226,7 @@ export const make = Effect.fnUntraced(function*(
   const byConnection = Effect.fnUntraced(function*(body: string, attempts: Attempts) {
     const at = yield* Clock.currentTimeMillis
     const { code, sent } = yield* world.longConnections.push(world.app.id, body, faults.take())
-    const status = sent ? Option.getOrUndefined(yield* Effect.timeoutOption(code, respondWithin)) : undefined
+    const status = sent ? Option.getOrUndefined(yield* Effect.timeoutOption(hold(code), respondWithin)) : undefined
     attempts.push({ at, status })
     return status
   })
@@ -234,7 +236,7 @@ export const make = Effect.fnUntraced(function*(
     const pushes: Array<Effect.Effect<void>> = []
     if (webhook !== undefined) {
       const attempts = open(event.type, id)
-      const body = yield* wrap.body(yield* eventJson(event, id, token), key)
+      const body = yield* hold(wrap.body(yield* eventJson(event, id, token), key))
       pushes.push(repeat(byWebhook(body, attempts)))
     }
     if (world.longConnections.isUsedBy(world.app.id)) {

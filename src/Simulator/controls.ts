@@ -38,8 +38,12 @@ const badInput = (path: string, message: string, known?: ReadonlyArray<string>) 
 const notIn = (path: string) => ({ known, message, reason }: Refusal) => new Refusal({ reason, message, known, path })
 
 /** The members of the `Simulator` service, with typed refusals. */
-export const make = (current: () => Run) => {
-  const act: Act = (f) => Effect.suspend(() => Effect.flatMap(Clock.currentTimeMillis, (now) => f(current(), now)))
+export const make = (
+  current: () => Run,
+  /** Provides the clock of the run, if it is not that of the caller. */
+  inTime: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+) => {
+  const act: Act = (f) => inTime(Effect.flatMap(Clock.currentTimeMillis, (now) => f(current(), now)))
   const look = <A>(f: (run: Run) => A): Effect.Effect<A> => Effect.sync(() => f(current()))
   const meeting = (meetingId: string) => act((run) => Meetings.find(run, meetingId))
 

@@ -6,6 +6,7 @@ import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -25,6 +26,7 @@ import * as Rivals from "./Rival.ts"
 import type { Run } from "./Run.ts"
 import * as Schedules from "./ScheduledChange.ts"
 import * as Server from "./Server.ts"
+import * as VirtualClock from "./VirtualClock.ts"
 import { makeConstructor } from "./WebSocket.ts"
 import * as World from "./World.ts"
 
@@ -90,7 +92,7 @@ const start = Effect.fnUntraced(
       webSocket: yield* makeConstructor(longConnections, Duration.divideUnsafe(parts.latency, 2))
     }
 
-    const controls = Controls.make(() => run)
+    const controls = Controls.make(() => run, identity)
     yield* Effect.orDie(controls.addFaults(options.faults ?? []))
     yield* Effect.orDie(controls.addRivals(options.rivals ?? []))
     yield* Schedules.run(options.schedule ?? [], world, controls, inBackground)
@@ -109,7 +111,9 @@ export const make = Effect.fnUntraced(
   function*<R>(options: Options<string, R>, servicesOf: (controls: Controls.Controls) => Context.Context<R>) {
     const outer = yield* Effect.scope
     const context = yield* Effect.context<Digest.Digest | Cipher.Cipher>()
-    const controls = Controls.make(() => current.run)
+    const clock = yield* Clock.clockWith(Effect.succeed)
+    const inTime = VirtualClock.is(clock) ? clock.provide : identity
+    const controls = Controls.make(() => current.run, inTime)
     const services = servicesOf(controls)
 
     const begin = Effect.fnUntraced(function*(initial: Options<string, R>) {
@@ -122,7 +126,7 @@ export const make = Effect.fnUntraced(
     return {
       services,
       controls,
-      app: Effect.suspend(() => current.run.app),
+      app: inTime(Effect.suspend(() => current.run.app)),
       webSocket: (...call: Parameters<Running["webSocket"]>) => current.run.webSocket(...call),
       /** Ends the run, with everything that it does, and starts another. */
       restart: (initial: Options<string, R> = options): Effect.Effect<void> =>
@@ -130,6 +134,7 @@ export const make = Effect.fnUntraced(
           Effect.gen(function*() {
             current.run.world.longConnections.closeAll(1006)
             yield* Scope.close(current.scope, Exit.void)
+            if (VirtualClock.is(clock)) clock.reset()
             current = yield* begin(initial)
           })
         )

@@ -11,15 +11,17 @@ import { durationInput, optional } from "../field.ts"
 import { Meeting, MeetingOptions } from "../Meeting.ts"
 import { PushRecord } from "../Push.ts"
 import { PushedEvent } from "../PushedEvent.ts"
-import type { Reason, Refusal } from "../Refusal.ts"
+import { type Reason, Refusal } from "../Refusal.ts"
 import { RequestRecord } from "../RequestLog.ts"
 import { Rival } from "../Rival.ts"
 import { UserInput } from "../User.ts"
+import type { VirtualClock } from "../VirtualClock.ts"
 import { Write } from "../World.ts"
 import { make, Nothing, type Route } from "./Route.ts"
 
 /** What the control interface controls. */
 export interface Control {
+  readonly clock: VirtualClock
   readonly controls: Controls
   /** Starts anew: from a config, or from the options of the layer. */
   readonly restart: (config?: Config) => Effect.Effect<void>
@@ -37,6 +39,49 @@ const count = (description: string) =>
 const changes: ReadonlyArray<Reason> = ["MeetingNotFound", "ChangeRefused"]
 
 const User = Schema.Struct({ user: UserInput })
+
+const Time = Schema.Struct({
+  now: Millis,
+  ahead: Schema.Finite.annotateKey({ description: "How far it is ahead of real time, in milliseconds." })
+}).annotate({
+  identifier: "Clock",
+  description: "The clock of the simulator: real time, plus what it was advanced by."
+})
+
+const latest = 8_640_000_000_000_000
+
+const time = ({ clock }: Control): ReadonlyArray<Route> => {
+  const read = Effect.map(Clock.currentTimeMillis, (now) => ({ now, ahead: clock.ahead() }))
+  return [
+    make({
+      name: "readClock",
+      method: "GET",
+      path: "/clock",
+      summary: "The time of the simulator.",
+      input: Nothing,
+      reply: Time,
+      handle: () => read
+    }),
+    make({
+      name: "advanceClock",
+      method: "POST",
+      path: "/clock",
+      summary:
+        "Advances the time, and answers when all that was due has happened, each at its own time: tokens expire, " +
+        "scheduled changes come, delayed replies and redeliveries of events are sent. A client that disconnects stops it. " +
+        "A reset sets it back to real time.",
+      input: Schema.Struct({ advance: durationInput("By how much.") }),
+      reply: Time,
+      handle: ({ advance }) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          const millis = Duration.toMillis(Duration.fromInputUnsafe(advance))
+          return now + millis > latest
+            ? Effect.fail(new Refusal({ reason: "BadInput", path: "advance", message: "No clock goes that far" }))
+            : Effect.andThen(Effect.interruptible(clock.advance(millis)), read)
+        })
+    })
+  ]
+}
 
 const general = ({ controls, restart }: Control): ReadonlyArray<Route> => {
   const health = Effect.map(Clock.currentTimeMillis, (now) => ({ status: "ok" as const, now }))
@@ -295,6 +340,7 @@ const logs = ({ controls }: Control): ReadonlyArray<Route> => [
 
 export const routes = (control: Control): ReadonlyArray<Route> => [
   ...general(control),
+  ...time(control),
   ...meetings(control),
   ...faults(control),
   ...logs(control)
