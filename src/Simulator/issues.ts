@@ -1,5 +1,6 @@
 import type * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import { maxDepth } from "./depth.ts"
 
 /** What is wrong with an input, and where. */
 export interface InputIssue {
@@ -42,15 +43,7 @@ export const issuesOf = ({ issue }: Schema.SchemaError): ReadonlyArray<InputIssu
     message
   }))
 
-/** How deep arrays and objects of an input can be nested. */
-const maxDepth = 64
-
 const where = (path: ReadonlyArray<PropertyKey>, message: string): InputIssue => ({ path: textOf(path), message })
-
-/** Whether it nests deeper than an input may. */
-export const isTooDeep = (value: unknown, depth = 0): boolean =>
-  typeof value === "object" && value !== null &&
-  (depth >= maxDepth || Object.values(value).some((inner) => isTooDeep(inner, depth + 1)))
 
 /** What no schema can check safely: it would recurse without bound, or set a prototype. */
 const hostile = (value: unknown, path: ReadonlyArray<PropertyKey>): InputIssue | undefined => {
