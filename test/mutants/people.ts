@@ -4,7 +4,10 @@ import { type Mutant, testIn } from "./Mutant.ts"
 const people = "src/Meetings/people.ts"
 const numbers = "src/Meetings/numbers.ts"
 
-const invites = testIn("Meetings.people")
+const invites = testIn("Meetings.invite")
+const limits = testIn("Meetings.invite.rateLimits")
+const interrupted = testIn("Meetings.people.interruption")
+const removes = testIn("Meetings.kickout")
 const finds = testIn("Meetings.numbers")
 
 export const mutants: ReadonlyArray<Mutant> = [
@@ -20,14 +23,14 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: people,
     find: " && other === undefined",
     replace: "",
-    killer: invites("is not matched if the number may name either of two")
+    killer: removes("is not matched if the number may name either of two")
   },
   {
     name: "people: who is not reported is done",
     file: people,
     find: "?? (\"unreported\" as const)",
     replace: "?? (\"done\" as const)",
-    killer: invites("that leaves people out leaves them unreported")
+    killer: removes("that leaves people out leaves them unreported")
   },
   {
     name: "people: one busy person fails ten",
@@ -62,35 +65,35 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: people,
     find: " || (batch[0] === split.at(-1) && split.every(isDenied))",
     replace: "",
-    killer: invites("removes the others if the host is among them, and stops if nobody may be removed")
+    killer: removes("removes the others if the host is among them, and stops if nobody may be removed")
   },
   {
     name: "people: waits for a rate limit for ever",
     file: people,
     find: "Duration.subtract(left, wait)",
     replace: "left",
-    killer: invites("is sent again until its waits exceed a minute; those after it are not sent")
+    killer: limits("is sent again until its waits exceed a minute; those after it are not sent")
   },
   {
     name: "people: sends others while a rate limit lasts",
     file: people,
     find: "error._tag === \"RateLimited\" || ((",
     replace: "((",
-    killer: invites("is sent again until its waits exceed a minute; those after it are not sent")
+    killer: limits("is sent again until its waits exceed a minute; those after it are not sent")
   },
   {
     name: "people: a request that waits for a rate limit may have been executed",
     file: people,
     find: "underWay = retry === \"unknown\" ? batch : []",
     replace: "underWay = batch",
-    killer: invites("knows that a request which waits for a rate limit was not executed")
+    killer: interrupted("knows that a request which waits for a rate limit was not executed")
   },
   {
     name: "people: an interruption after a lost reply finds its people unsent",
     file: people,
     find: "underWay = retry === \"unknown\" ? batch : []",
     replace: "underWay = []",
-    killer: invites("at any step never takes people for unsent whose request may have been executed")
+    killer: interrupted("at any step never takes people for unsent whose request may have been executed")
   },
   {
     name: "people: lost replies say that nobody was called",

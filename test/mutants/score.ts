@@ -51,7 +51,12 @@ const others: ReadonlyArray<Subject> = [
     files: ["src/Cas/maintain.ts", "src/Cas/rounds.ts"],
     tests: ["test/Cas.maintain.test.ts", "test/Cas.rounds.test.ts"]
   },
-  { files: ["src/Meetings/people.ts"], tests: ["test/Meetings.people.test.ts"] },
+  {
+    files: ["src/Meetings/people.ts"],
+    tests: ["invite", "invite.rateLimits", "kickout", "people.interruption"].map((subject) =>
+      `test/Meetings.${subject}.test.ts`
+    )
+  },
   { files: ["src/Meetings/numbers.ts"], tests: ["test/Meetings.numbers.test.ts"] },
   { files: ["src/Meetings/presence.ts"], tests: ["test/Meetings.keepHost.test.ts", "test/Meetings.watch.test.ts"] },
   {
