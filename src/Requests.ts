@@ -426,9 +426,8 @@ export const layerSql = (
     claims(options.takeover),
     (claims) =>
       PersistedQueue.makeStoreSql({ ...claims, tableName: `${table}_queue` }).pipe(
-        // If two processes create a table at the same time, PostgreSQL refuses one of them, which Effect's migrator dies of.
+        // It dies of an error of its migration.
         Effect.catchDefect((defect) => Effect.fail(defect)),
-        Effect.retry(Schedule.upTo(Schedule.spaced("200 millis"), { times: 10 })),
         Effect.mapError(() =>
           new SessionStoreError({ endpoint: "SQL", reason: "unavailable", detail: "the tables cannot be created" })
         )

@@ -35,7 +35,7 @@ describe("in PostgreSQL", needs("PostgreSQL"), () => {
       Effect.gen(function*() {
         const database = yield* postgres
         const pod = start(Layer.provide(Requests.layerSql(), database))
-        const all = yield* Effect.all([pod, pod, pod, pod, pod], { concurrency: "unbounded" })
+        const all = yield* Effect.all(Array.from({ length: 10 }, () => pod), { concurrency: "unbounded" })
         const reports = yield* Effect.forEach(
           all,
           (run, n) => Effect.andThen(run(request(`k${n}`)), run(Requests.result(`k${n}`))),
@@ -43,6 +43,18 @@ describe("in PostgreSQL", needs("PostgreSQL"), () => {
         )
         assert.lengthOf(reports.filter(({ effect }) => effect === "applied"), 1)
         for (const run of all) assert.deepStrictEqual(yield* run(Requests.result("k0")), reports[0])
+      }).pipe(Effect.scoped)
+    ), 120_000)
+
+  it.live("a table in the way is a typed error", () =>
+    on(
+      Effect.gen(function*() {
+        const database = yield* postgres
+        const sql = Context.get(yield* Layer.build(Layer.fresh(database)), SqlClient.SqlClient)
+        yield* sql`CREATE TABLE lark_requests_queue_migrations (of_another INTEGER)`
+        const error = yield* Effect.flip(start(Layer.provide(Requests.layerSql(), database)))
+        if (error._tag !== "SessionStoreError") return assert.fail(error._tag)
+        assert.include(error.message, "the tables cannot be created")
       }).pipe(Effect.scoped)
     ), 120_000)
 
