@@ -23,10 +23,11 @@ describe("the file system store", () => {
   ) =>
     it.effect(title, () =>
       Effect.gen(function*() {
-        // The times of files are those of the wall clock.
-        yield* TestClock.setTime(Date.now())
         const services = yield* Effect.context<Files>()
-        const directory = `${yield* temporaryDirectory}/a/b`
+        const temporary = yield* temporaryDirectory
+        const directory = `${temporary}/a/b`
+        // The clock of the store is that of the files.
+        yield* TestClock.setTime(fs.statSync(temporary).mtimeMs)
         const layer = SessionStore.layerFileSystem({ directory })
         yield* run(directory, build(layer).pipe(Effect.provideContext(services), Effect.orDie))
       }).pipe(Effect.provide(NodeServices.layer)))

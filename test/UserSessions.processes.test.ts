@@ -7,7 +7,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer, Random, Redacted } from "effect"
+import { Clock, Effect, FileSystem, Layer, Random, Redacted } from "effect"
 import { LarkConfig, MeetingUser, OAuth, Seal, SessionStore, UserSessions } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpServer } from "effect/http"
@@ -46,6 +46,7 @@ const filesIn = (directory: string) =>
 
 const program = Effect.fnUntraced(function*(storeName: string) {
   const simulator = yield* Simulator.Simulator
+  const clock = yield* Clock.Clock
   const files = yield* FileSystem.FileSystem
   const directory = yield* files.makeTempDirectoryScoped({ prefix: "sessions-" })
   const place = path.join(directory, storeName)
@@ -95,7 +96,7 @@ const program = Effect.fnUntraced(function*(storeName: string) {
         const [tag, user] = line.split(" ")
         lines.push(`${name}: ${line}`)
         if (tag === "ReauthorizationRequired") lost.add(user ?? "")
-        if (tag === "TransportError") doubts.push({ name, at: Date.now() })
+        if (tag === "TransportError") doubts.push({ name, at: clock.currentTimeMillisUnsafe() })
       }
     }
     child.stdout.on("data", read)
@@ -108,7 +109,7 @@ const program = Effect.fnUntraced(function*(storeName: string) {
     Effect.promise(async () => {
       process.child.kill("SIGKILL")
       await process.ended
-      died.push({ name: process.name, at: Date.now() })
+      died.push({ name: process.name, at: clock.currentTimeMillisUnsafe() })
     })
 
   yield* Effect.forEach(users, login)

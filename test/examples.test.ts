@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
+import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { text } from "node:stream/consumers"
 import { listen } from "./fixtures/http/listen.ts"
@@ -63,9 +64,25 @@ const isAlive = (pid: number) => {
   }
 }
 
+const until = async (holds: () => boolean, tries = 100) => {
+  for (let n = 0; n < tries && !holds(); n++) await new Promise((done) => setTimeout(done, 100))
+}
+
 const gone = async (pids: ReadonlyArray<number>) => {
-  for (let tries = 0; tries < 100 && pids.some(isAlive); tries++) await new Promise((done) => setTimeout(done, 100))
+  await until(() => !pids.some(isAlive))
   return pids.filter(isAlive)
+}
+
+/** Waits until the processes have used no processor time since the last look, twice in a row. */
+const idle = (pids: ReadonlyArray<number>) => {
+  const ticks = () => pids.map((pid) => readFileSync(`/proc/${pid}/stat`, "utf8").split(" ").slice(13, 15)).join()
+  let [seen, still] = [ticks(), 0]
+  return until(() => {
+    const now = ticks()
+    still = now === seen ? still + 1 : 0
+    seen = now
+    return still === 2
+  })
 }
 
 describe("examples/15-several-processes.ts", () => {
@@ -97,7 +114,7 @@ describe("examples/15-several-processes.ts", () => {
         // The others wait for the first one, so that nothing but the end of their parent ends them.
         const [first = 0] = children
         process.kill(first, "SIGSTOP")
-        await new Promise((done) => setTimeout(done, 3_000))
+        await idle(children)
         parent.kill(signal)
         process.kill(first, "SIGCONT")
         await ended()
