@@ -18,7 +18,13 @@ import * as Cas from "./Cas.ts"
 import * as LarkError from "./LarkError.ts"
 import * as MeetingUser from "./MeetingUser.ts"
 
-const of = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.MeetingUser<T>>) =>
+type Errors<T extends MeetingUser.IdType> =
+  | Cas.CasError<MeetingUser.MeetingUser<T>, LarkError.LarkError>
+  | Cas.Reported<LarkError.LarkError, MeetingUser.MeetingUser<T>>
+
+const of = <T extends MeetingUser.IdType>(
+  user: Schema.Codec<MeetingUser.MeetingUser<T>>
+): Schema.Codec<Errors<T>, unknown> =>
   Schema.Union([
     Cas.ErrorSchema(user, LarkError.LarkError),
     Cas.ReportedSchema(LarkError.LarkError, user)
@@ -30,7 +36,8 @@ const of = <T extends MeetingUser.IdType>(user: Schema.Codec<MeetingUser.Meeting
  * @stability stable
  * @category schemas
  */
-export const schema = <T extends MeetingUser.IdType>(idType: T) => of(MeetingUser.schema(idType))
+export const schema = <T extends MeetingUser.IdType>(idType: T): Schema.Codec<Errors<T>, unknown> =>
+  of(MeetingUser.schema(idType))
 
 /**
  * The schema of the errors of `setHost` for users of any kind of id.
@@ -38,4 +45,4 @@ export const schema = <T extends MeetingUser.IdType>(idType: T) => of(MeetingUse
  * @stability stable
  * @category schemas
  */
-export const SetHostError = of(MeetingUser.MeetingUser)
+export const SetHostError: Schema.Codec<Errors<MeetingUser.IdType>, unknown> = of(MeetingUser.MeetingUser)

@@ -9,7 +9,7 @@ import { tagOf, withReport } from "./failure.ts"
 import * as Intent from "./Intent.ts"
 import { Contested } from "./maintain.ts"
 import type { Reported } from "./Register.ts"
-import type { FailureReport } from "./Report.ts"
+import type { FailureReport, Report } from "./Report.ts"
 
 const Description = Schema.Struct({ _tag: Schema.String, message: Schema.String })
 
@@ -78,19 +78,10 @@ const evidence = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) => {
  * @stability stable
  * @category schemas
  */
-export const ReportSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) =>
+export const ReportSchema = <A, I, RD, RE>(
+  value: Schema.Codec<A, I, RD, RE>
+): Schema.Codec<Report<A>, unknown, RD, RE> =>
   Schema.Struct({ outcome: Schema.Literals(["swapped", "converged", "already"]), ...evidence(value), after: value })
-
-const failureReport = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) =>
-  Schema.Struct({ outcome: Schema.Literal("failed"), ...evidence(value), observed: Schema.Option(value) })
-
-/**
- * The type of `FailureReportSchema`.
- *
- * @stability stable
- * @category schemas
- */
-export interface FailureReportSchema<A, I, RD, RE> extends ReturnType<typeof failureReport<A, I, RD, RE>> {}
 
 /**
  * The schema of a `FailureReport`, from the schema of its values. Causes cross as in `CauseSchema`.
@@ -100,7 +91,8 @@ export interface FailureReportSchema<A, I, RD, RE> extends ReturnType<typeof fai
  */
 export const FailureReportSchema = <A, I, RD, RE>(
   value: Schema.Codec<A, I, RD, RE>
-): FailureReportSchema<A, I, RD, RE> => failureReport(value)
+): Schema.Codec<FailureReport<A>, unknown, RD, RE> =>
+  Schema.Struct({ outcome: Schema.Literal("failed"), ...evidence(value), observed: Schema.Option(value) })
 
 /** The errors of one class, as the fields of the struct. */
 const classOf = <Fields extends Schema.Struct.Fields, T extends Schema.Struct<Fields>["Type"] & Error>(
@@ -130,7 +122,7 @@ const AttemptCut = classOf(errors.AttemptCut, Schema.TaggedStruct("CasAttemptCut
 export const ErrorSchema = <A, I, RD, RE, Cause = unknown, CI = typeof CauseSchema.Encoded>(
   value: Schema.Codec<A, I, RD, RE>,
   causes?: Schema.Codec<Cause, CI>
-) => {
+): Schema.Codec<errors.CasError<A, Cause>, unknown, RD, RE> => {
   const failed = { detail: Schema.String, report: FailureReportSchema(value) }
   const cause = Schema.optional(
     causes === undefined
@@ -161,16 +153,25 @@ export const ErrorSchema = <A, I, RD, RE, Cause = unknown, CI = typeof CauseSche
  * @stability stable
  * @category schemas
  */
-export const ContestedSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) =>
+export const ContestedSchema = <A, I, RD, RE>(
+  value: Schema.Codec<A, I, RD, RE>
+): Schema.Codec<Contested<A>, unknown, RD, RE> =>
   classOf(
     Contested<A>,
     Schema.TaggedStruct("CasContested", { actual: value, moves: Schema.Int, settled: Schema.Finite })
   )
 
-const reported = <E extends object, EI, A, I, RD, RE>(
+/**
+ * The schema of the terminal errors of a register with the report of the operation that they ended, from the schema of the
+ * errors and that of the values. Encoded: `{ error, report }`.
+ *
+ * @stability stable
+ * @category schemas
+ */
+export const ReportedSchema = <E extends object, EI, A, I, RD, RE>(
   error: Schema.Codec<E, EI>,
   value: Schema.Codec<A, I, RD, RE>
-) => {
+): Schema.Codec<Reported<E, A>, unknown, RD, RE> => {
   const isError = Schema.is(error)
   const isReported = (u: unknown): u is Reported<E, A> => isError(u) && Predicate.hasProperty(u, "report")
   return Schema.Struct({ error, report: FailureReportSchema(value) }).pipe(
@@ -184,28 +185,6 @@ const reported = <E extends object, EI, A, I, RD, RE>(
     })
   )
 }
-
-/**
- * The type of `ReportedSchema`.
- *
- * @stability stable
- * @category schemas
- */
-export interface ReportedSchema<E extends object, EI, A, I, RD, RE>
-  extends ReturnType<typeof reported<E, EI, A, I, RD, RE>>
-{}
-
-/**
- * The schema of the terminal errors of a register with the report of the operation that they ended, from the schema of the
- * errors and that of the values. Encoded: `{ error, report }`.
- *
- * @stability stable
- * @category schemas
- */
-export const ReportedSchema = <E extends object, EI, A, I, RD, RE>(
-  error: Schema.Codec<E, EI>,
-  value: Schema.Codec<A, I, RD, RE>
-): ReportedSchema<E, EI, A, I, RD, RE> => reported(error, value)
 
 const onUnknown = Schema.optionalKey(Schema.Literals(["reassert", "stopIfMoved", "neverResend"]))
 
@@ -230,7 +209,9 @@ const isConstructed = <A>(u: Intent.Intent<A>, constructed: Intent.Intent<A>): b
  * @stability stable
  * @category schemas
  */
-export const IntentSchema = <A, I, RD, RE>(value: Schema.Codec<A, I, RD, RE>) => {
+export const IntentSchema = <A, I, RD, RE>(
+  value: Schema.Codec<A, I, RD, RE>
+): Schema.Codec<Intent.DataIntent<A>, unknown, RD, RE> => {
   const data = Schema.Union([
     Schema.TaggedStruct("Ensure", { target: value, onUnknown }),
     Schema.TaggedStruct("Handover", { from: value, to: value, onUnknown }),
