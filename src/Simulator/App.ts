@@ -2,17 +2,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { optional, redacted, Seconds, secret } from "./field.ts"
 
-/**
- * An app of the simulated Feishu.
- *
- * **Details**
- *
- * A secret is a text or `Redacted`. Lengths are in seconds.
- *
- * @stability unstable
- * @category schemas
- */
-export const AppOptions = Schema.Struct({
+const appOptions = Schema.Struct({
   appId: Schema.NonEmptyString.annotateKey({ description: "The app id." }),
   appSecret: secret("The app secret."),
   type: optional(
@@ -47,7 +37,19 @@ export const AppOptions = Schema.Struct({
  * @stability stable
  * @category models
  */
-export type AppOptions = typeof AppOptions.Type
+export interface AppOptions extends Schema.Schema.Type<typeof appOptions> {}
+
+/**
+ * An app of the simulated Feishu.
+ *
+ * **Details**
+ *
+ * A secret is a text or `Redacted`. Lengths are in seconds.
+ *
+ * @stability unstable
+ * @category schemas
+ */
+export const AppOptions: Schema.Codec<AppOptions, unknown> = appOptions
 
 export interface App {
   readonly id: string

@@ -32,31 +32,7 @@ export const Endpoint = Schema.Literals(names).annotate({
  */
 export type Endpoint = typeof Endpoint.Type
 
-/**
- * A failure of one request.
- *
- * **Details**
- *
- * - `Delay`: executed this many milliseconds later.
- * - `DropBefore`: the connection is lost, nothing is executed.
- * - `DropAfter`: executed, then the connection is lost.
- * - `Late`: the connection is lost now, and the request is executed this many milliseconds later.
- * - `ServerError`: a 5xx with the endpoint's internal error or with a gateway's HTML; executed if `applied`.
- * - `Throttle`: 99991400 with `x-ogw-ratelimit-reset` in seconds; not executed.
- * - `RejectToken`: 99991663 for a tenant token, 99991668 for a user token; not executed. It revokes the token, unless
- *   `revoked` is `false`: then the token stays valid and can be issued again.
- * - `ConflictWithoutHost`: a 121006 that names no usable host.
- * - `ConflictAsOk`: a 121006 with HTTP 200.
- * - `GarbageBody`, `EmptyBody`: a body that is not an envelope; executed if `applied`.
- *
- * **Gotchas**
- *
- * `RejectToken` has no effect on an endpoint that takes no token, and the conflict faults none on one that does not swap.
- *
- * @stability stable
- * @category schemas
- */
-export const Fault = tagged({ identifier: "Fault", description: "A failure of one request." }, {
+const fault = tagged({ identifier: "Fault", description: "A failure of one request." }, {
   Delay: { millis: Millis },
   DropBefore: {},
   DropAfter: {},
@@ -83,7 +59,33 @@ export const Fault = tagged({ identifier: "Fault", description: "A failure of on
  * @stability stable
  * @category models
  */
-export type Fault = typeof Fault.Type
+export type Fault = Schema.Schema.Type<typeof fault>
+
+/**
+ * A failure of one request.
+ *
+ * **Details**
+ *
+ * - `Delay`: executed this many milliseconds later.
+ * - `DropBefore`: the connection is lost, nothing is executed.
+ * - `DropAfter`: executed, then the connection is lost.
+ * - `Late`: the connection is lost now, and the request is executed this many milliseconds later.
+ * - `ServerError`: a 5xx with the endpoint's internal error or with a gateway's HTML; executed if `applied`.
+ * - `Throttle`: 99991400 with `x-ogw-ratelimit-reset` in seconds; not executed.
+ * - `RejectToken`: 99991663 for a tenant token, 99991668 for a user token; not executed. It revokes the token, unless
+ *   `revoked` is `false`: then the token stays valid and can be issued again.
+ * - `ConflictWithoutHost`: a 121006 that names no usable host.
+ * - `ConflictAsOk`: a 121006 with HTTP 200.
+ * - `GarbageBody`, `EmptyBody`: a body that is not an envelope; executed if `applied`.
+ *
+ * **Gotchas**
+ *
+ * `RejectToken` has no effect on an endpoint that takes no token, and the conflict faults none on one that does not swap.
+ *
+ * @stability stable
+ * @category schemas
+ */
+export const Fault: Schema.Codec<Fault, unknown> = fault
 
 /**
  * A fault and the request that it hits: the `nth` to that endpoint, counted from 0 since the rule was added.

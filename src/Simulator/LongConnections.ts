@@ -12,13 +12,7 @@ import * as Frame from "./frame.ts"
 import type { Plan } from "./Plan.ts"
 import * as Ring from "./Ring.ts"
 
-/**
- * How long connections behave.
- *
- * @stability unstable
- * @category schemas
- */
-export const LongConnectionOptions = Schema.Struct({
+const longConnectionOptions = Schema.Struct({
   pingInterval: optional(Seconds, "How often a client pings, in seconds. Default 90."),
   reconnectCount: optional(
     between(-1, 1_000_000),
@@ -38,7 +32,15 @@ export const LongConnectionOptions = Schema.Struct({
  * @stability unstable
  * @category models
  */
-export type LongConnectionOptions = typeof LongConnectionOptions.Type
+export interface LongConnectionOptions extends Schema.Schema.Type<typeof longConnectionOptions> {}
+
+/**
+ * How long connections behave.
+ *
+ * @stability unstable
+ * @category schemas
+ */
+export const LongConnectionOptions: Schema.Codec<LongConnectionOptions, unknown> = longConnectionOptions
 
 /**
  * A long connection. Times are in milliseconds since 1970.

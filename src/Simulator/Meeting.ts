@@ -22,13 +22,7 @@ export type MeetingStatus = typeof MeetingStatus.Type
  */
 export type ParticipantStatus = typeof ParticipantStatus.Type
 
-/**
- * A participant of a meeting. Times are in milliseconds since 1970.
- *
- * @stability unstable
- * @category schemas
- */
-export const Participant = Schema.Struct({
+const participant = Schema.Struct({
   user: User,
   status: ParticipantStatus,
   isCohost: Schema.Boolean,
@@ -45,15 +39,17 @@ export const Participant = Schema.Struct({
  * @stability stable
  * @category models
  */
-export type Participant = typeof Participant.Type
+export interface Participant extends Schema.Schema.Type<typeof participant> {}
 
 /**
- * The recording of a meeting.
+ * A participant of a meeting. Times are in milliseconds since 1970.
  *
  * @stability unstable
  * @category schemas
  */
-export const Recording = Schema.Struct({
+export const Participant: Schema.Codec<Participant, unknown> = participant
+
+const recording = Schema.Struct({
   startedAt: Schema.Finite.annotateKey({ description: "In milliseconds since 1970." }),
   stoppedAt: Schema.UndefinedOr(Schema.Finite).annotateKey({
     description: "In milliseconds since 1970; not while the meeting is being recorded."
@@ -69,15 +65,17 @@ export const Recording = Schema.Struct({
  * @stability stable
  * @category models
  */
-export type Recording = typeof Recording.Type
+export interface Recording extends Schema.Schema.Type<typeof recording> {}
 
 /**
- * A snapshot of a meeting.
+ * The recording of a meeting.
  *
  * @stability unstable
  * @category schemas
  */
-export const Meeting = Schema.Struct({
+export const Recording: Schema.Codec<Recording, unknown> = recording
+
+const meeting = Schema.Struct({
   id: Schema.String,
   tenant: Schema.String.annotateKey({ description: "The key of its tenant." }),
   topic: Schema.String,
@@ -107,15 +105,17 @@ export const Meeting = Schema.Struct({
  * @stability stable
  * @category models
  */
-export type Meeting = typeof Meeting.Type
+export interface Meeting extends Schema.Schema.Type<typeof meeting> {}
 
 /**
- * A participant with a status, a role or times.
+ * A snapshot of a meeting.
  *
  * @stability unstable
  * @category schemas
  */
-export const ParticipantOptions = Schema.Struct({
+export const Meeting: Schema.Codec<Meeting, unknown> = meeting
+
+const participantOptions = Schema.Struct({
   user: UserInput,
   status: optional(
     ParticipantStatus,
@@ -137,15 +137,17 @@ export const ParticipantOptions = Schema.Struct({
  * @stability stable
  * @category models
  */
-export type ParticipantOptions = typeof ParticipantOptions.Type
+export interface ParticipantOptions extends Schema.Schema.Type<typeof participantOptions> {}
 
 /**
- * An initial meeting.
+ * A participant with a status, a role or times.
  *
  * @stability unstable
  * @category schemas
  */
-export const MeetingOptions = Schema.Struct({
+export const ParticipantOptions: Schema.Codec<ParticipantOptions, unknown> = participantOptions
+
+const meetingOptions = Schema.Struct({
   id: Schema.NonEmptyString.annotateKey({ description: "The meeting id, 19 digits on the platform." }),
   host: optional(
     UserInput,
@@ -196,7 +198,15 @@ export const MeetingOptions = Schema.Struct({
  * @stability stable
  * @category models
  */
-export type MeetingOptions = typeof MeetingOptions.Type
+export interface MeetingOptions extends Schema.Schema.Type<typeof meetingOptions> {}
+
+/**
+ * An initial meeting.
+ *
+ * @stability unstable
+ * @category schemas
+ */
+export const MeetingOptions: Schema.Codec<MeetingOptions, unknown> = meetingOptions
 
 export const make = (options: MeetingOptions, directory: Directory, home: string, now: number): Meeting => {
   const startedAt = options.startedAt ?? now

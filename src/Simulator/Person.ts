@@ -10,13 +10,7 @@ import { type Directory, same, type User, UserInput } from "./User.ts"
  */
 export type PersonStatus = "active" | "frozen" | "resigned" | "unactivated"
 
-/**
- * A person in the contacts.
- *
- * @stability unstable
- * @category schemas
- */
-export const PersonOptions = Schema.Struct({
+const personOptions = Schema.Struct({
   user: UserInput,
   email: optional(Schema.String, "The address."),
   mobile: optional(
@@ -41,7 +35,15 @@ export const PersonOptions = Schema.Struct({
  * @stability stable
  * @category models
  */
-export type PersonOptions = typeof PersonOptions.Type
+export interface PersonOptions extends Schema.Schema.Type<typeof personOptions> {}
+
+/**
+ * A person in the contacts.
+ *
+ * @stability unstable
+ * @category schemas
+ */
+export const PersonOptions: Schema.Codec<PersonOptions, unknown> = personOptions
 
 export interface Person {
   readonly user: User

@@ -53,13 +53,7 @@ export interface WebhookOptions extends Schema.Struct.Type<typeof WebhookConfig.
   readonly deliver?: Deliver | undefined
 }
 
-/**
- * A pushed event.
- *
- * @stability unstable
- * @category schemas
- */
-export const PushRecord = Schema.Struct({
+const pushRecord = Schema.Struct({
   type: Schema.String.annotateKey({ description: "The event type, app_ticket or url_verification." }),
   via: Schema.Literals(["webhook", "long_connection"]),
   uuid: Schema.UndefinedOr(Schema.String).annotateKey({
@@ -87,7 +81,15 @@ export const PushRecord = Schema.Struct({
  * @stability unstable
  * @category models
  */
-export type PushRecord = typeof PushRecord.Type
+export interface PushRecord extends Schema.Schema.Type<typeof pushRecord> {}
+
+/**
+ * A pushed event.
+ *
+ * @stability unstable
+ * @category schemas
+ */
+export const PushRecord: Schema.Codec<PushRecord, unknown> = pushRecord
 
 /**
  * The parts of an event that a test can choose.

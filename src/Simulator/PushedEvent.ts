@@ -1,13 +1,7 @@
 import * as Schema from "effect/Schema"
 import { optional } from "./field.ts"
 
-/**
- * An event to push.
- *
- * @stability unstable
- * @category schemas
- */
-export const PushedEvent = Schema.Struct({
+const pushedEvent = Schema.Struct({
   type: Schema.NonEmptyString.annotateKey({ description: "Such as \"vc.meeting.join_meeting_v1\"." }),
   event: Schema.Record(Schema.String, Schema.Unknown).annotateKey({ description: "The event field of the envelope." }),
   schema: optional(Schema.Literals(["1.0", "2.0"]), "The version of the envelope. Default \"2.0\"."),
@@ -32,4 +26,12 @@ export const PushedEvent = Schema.Struct({
  * @stability unstable
  * @category models
  */
-export type PushedEvent = typeof PushedEvent.Type
+export interface PushedEvent extends Schema.Schema.Type<typeof pushedEvent> {}
+
+/**
+ * An event to push.
+ *
+ * @stability unstable
+ * @category schemas
+ */
+export const PushedEvent: Schema.Codec<PushedEvent, unknown> = pushedEvent

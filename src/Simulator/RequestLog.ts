@@ -7,13 +7,7 @@ import type { Reply } from "./Reply.ts"
 import { make as makeRing, type Ring } from "./Ring.ts"
 import { TokenKind } from "./Tokens.ts"
 
-/**
- * A reply in the log of requests.
- *
- * @stability unstable
- * @category schemas
- */
-export const ReplyRecord = Schema.Struct({
+const replyRecord = Schema.Struct({
   status: Schema.Int,
   code: Schema.UndefinedOr(Schema.Int).annotateKey({
     description: "The code of the envelope, if the body is an envelope."
@@ -28,15 +22,17 @@ export const ReplyRecord = Schema.Struct({
  * @stability unstable
  * @category models
  */
-export type ReplyRecord = typeof ReplyRecord.Type
+export interface ReplyRecord extends Schema.Schema.Type<typeof replyRecord> {}
 
 /**
- * A request that arrived.
+ * A reply in the log of requests.
  *
  * @stability unstable
  * @category schemas
  */
-export const RequestRecord = Schema.Struct({
+export const ReplyRecord: Schema.Codec<ReplyRecord, unknown> = replyRecord
+
+const requestRecord = Schema.Struct({
   index: Schema.Int,
   at: Schema.Finite.annotateKey({ description: "When it arrived, in milliseconds since 1970." }),
   endpoint: Schema.Union([Endpoint, Schema.Literal("unknown"), Schema.StringForLiteralAutocomplete]).annotateKey({
@@ -77,7 +73,15 @@ export const RequestRecord = Schema.Struct({
  * @stability unstable
  * @category models
  */
-export type RequestRecord = typeof RequestRecord.Type
+export interface RequestRecord extends Schema.Schema.Type<typeof requestRecord> {}
+
+/**
+ * A request that arrived.
+ *
+ * @stability unstable
+ * @category schemas
+ */
+export const RequestRecord: Schema.Codec<RequestRecord, unknown> = requestRecord
 
 export interface RequestLog extends Pick<Ring<RequestRecord>, "all" | "forgotten"> {
   /** Adds a request that arrived, and returns its index. */

@@ -24,13 +24,7 @@ export interface Reserve {
   readonly hosts: ReadonlyArray<User>
 }
 
-/**
- * A reservation of the app.
- *
- * @stability unstable
- * @category schemas
- */
-export const ReserveOptions = Schema.Struct({
+const reserveOptions = Schema.Struct({
   owner: UserInput,
   id: optional(Schema.NonEmptyString, "Default: counted from \"7000000000000000001\"."),
   meetingNo: optional(Schema.String, "The number of its meeting. Default: counted from \"900000001\"."),
@@ -46,7 +40,15 @@ export const ReserveOptions = Schema.Struct({
  * @stability stable
  * @category models
  */
-export type ReserveOptions = typeof ReserveOptions.Type
+export interface ReserveOptions extends Schema.Schema.Type<typeof reserveOptions> {}
+
+/**
+ * A reservation of the app.
+ *
+ * @stability unstable
+ * @category schemas
+ */
+export const ReserveOptions: Schema.Codec<ReserveOptions, unknown> = reserveOptions
 
 /** Documented: how far ahead the end can be. */
 export const longestMillis = 30 * 86_400_000

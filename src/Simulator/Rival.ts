@@ -4,6 +4,23 @@ import { UserInput } from "./User.ts"
 
 const move = { host: UserInput, meetingId: Schema.optionalKey(Schema.String) }
 
+const rival = tagged({
+  identifier: "Rival",
+  description: "A person who moves the host while the client is at work."
+}, {
+  BeforeSwap: { nth: Nth, ...move },
+  AfterSwap: { nth: Nth, ...move },
+  At: { millis: Millis, ...move }
+})
+
+/**
+ * A person who moves the host while the client is at work.
+ *
+ * @stability stable
+ * @category models
+ */
+export type Rival = Schema.Schema.Type<typeof rival>
+
 /**
  * A person who moves the host while the client is at work.
  *
@@ -19,22 +36,7 @@ const move = { host: UserInput, meetingId: Schema.optionalKey(Schema.String) }
  * @stability stable
  * @category schemas
  */
-export const Rival = tagged({
-  identifier: "Rival",
-  description: "A person who moves the host while the client is at work."
-}, {
-  BeforeSwap: { nth: Nth, ...move },
-  AfterSwap: { nth: Nth, ...move },
-  At: { millis: Millis, ...move }
-})
-
-/**
- * A person who moves the host while the client is at work.
- *
- * @stability stable
- * @category models
- */
-export type Rival = typeof Rival.Type
+export const Rival: Schema.Codec<Rival, unknown> = rival
 
 type Moment = "BeforeSwap" | "AfterSwap"
 

@@ -14,34 +14,7 @@ const when = {
 }
 const inMeeting = { ...when, meetingId: Schema.optionalKey(Schema.String) }
 
-/**
- * A change of a meeting by the clock.
- *
- * **Details**
- *
- * It happens `millis` milliseconds after the start of the simulator, by the `Clock`, and then again every `everyMillis`, if
- * that is given. It has the effects of the method of the `Simulator` service: events are pushed.
- *
- * - `Start`, `End`: the meeting starts, of a reservation if `reserveId` names one, and ends.
- * - `Join`, `Leave`, `Kickout`: the user joins, leaves or is removed.
- * - `Record`: the recording starts or stops.
- * - `Share`: the user starts or stops sharing a screen.
- * - `Lock`: the meeting is locked or unlocked.
- * - `Reserve`: a reservation is made, for the `reserveId` of a later `Start`.
- * - `Push`: an event of any type is pushed, such as one of a room.
- *
- * The meeting is the first one, unless `meetingId` names another. A `Rival` moves the host by the clock.
- *
- * **Gotchas**
- *
- * A change that the method refuses does nothing: in a meeting that does not exist or has ended, of a reservation that does not
- * exist, the start of a meeting that exists, or somebody's joining a locked one. Building the layer dies if `meetingId` is
- * neither a meeting of the options nor one that a `Start` starts.
- *
- * @stability stable
- * @category schemas
- */
-export const ScheduledChange = tagged({
+const scheduledChange = tagged({
   identifier: "ScheduledChange",
   description: "A change of a meeting by the clock."
 }, {
@@ -78,7 +51,36 @@ export const ScheduledChange = tagged({
  * @stability stable
  * @category models
  */
-export type ScheduledChange = typeof ScheduledChange.Type
+export type ScheduledChange = Schema.Schema.Type<typeof scheduledChange>
+
+/**
+ * A change of a meeting by the clock.
+ *
+ * **Details**
+ *
+ * It happens `millis` milliseconds after the start of the simulator, by the `Clock`, and then again every `everyMillis`, if
+ * that is given. It has the effects of the method of the `Simulator` service: events are pushed.
+ *
+ * - `Start`, `End`: the meeting starts, of a reservation if `reserveId` names one, and ends.
+ * - `Join`, `Leave`, `Kickout`: the user joins, leaves or is removed.
+ * - `Record`: the recording starts or stops.
+ * - `Share`: the user starts or stops sharing a screen.
+ * - `Lock`: the meeting is locked or unlocked.
+ * - `Reserve`: a reservation is made, for the `reserveId` of a later `Start`.
+ * - `Push`: an event of any type is pushed, such as one of a room.
+ *
+ * The meeting is the first one, unless `meetingId` names another. A `Rival` moves the host by the clock.
+ *
+ * **Gotchas**
+ *
+ * A change that the method refuses does nothing: in a meeting that does not exist or has ended, of a reservation that does not
+ * exist, the start of a meeting that exists, or somebody's joining a locked one. Building the layer dies if `meetingId` is
+ * neither a meeting of the options nor one that a `Start` starts.
+ *
+ * @stability stable
+ * @category schemas
+ */
+export const ScheduledChange: Schema.Codec<ScheduledChange, unknown> = scheduledChange
 
 /** The id of its meeting; `undefined` if it is a change of none. */
 const meetingOf = (change: ScheduledChange, first: string): string | undefined =>

@@ -9,13 +9,7 @@ export const idTypes: ReadonlyArray<IdType> = ["open_id", "union_id", "user_id"]
 /** The `user_type` of a Feishu/Lark user. Users of other types (Rooms, PSTN, SIP, …) have no `user_id`. */
 export const larkUserType = 1
 
-/**
- * A simulated user.
- *
- * @stability unstable
- * @category schemas
- */
-export const User = Schema.Struct({
+const user = Schema.Struct({
   openId: Schema.String,
   unionId: Schema.String,
   userId: Schema.String,
@@ -32,7 +26,15 @@ export const User = Schema.Struct({
  * @stability stable
  * @category models
  */
-export type User = typeof User.Type
+export interface User extends Schema.Schema.Type<typeof user> {}
+
+/**
+ * A simulated user.
+ *
+ * @stability unstable
+ * @category schemas
+ */
+export const User: Schema.Codec<User, unknown> = user
 
 export interface WireUser {
   readonly id: string
@@ -50,18 +52,7 @@ export const wireUser = (value: unknown): WireUser | undefined => {
 
 const OpenId = Schema.NonEmptyString
 
-/**
- * A reference to a user: an open id, an open-id user of the client, or a record.
- *
- * **Details**
- *
- * Missing fields have defaults: `ou_alice` has the union id `on_alice`, the user id and the name `alice`, the user type 1,
- * and the first tenant of the app. An open id alone refers to the user that was first given with it.
- *
- * @stability stable
- * @category schemas
- */
-export const UserInput = Schema.Union([
+const userInput = Schema.Union([
   OpenId,
   Schema.Struct({ id: OpenId, idType: Schema.Literal("open_id"), userType: Schema.Int }),
   Schema.Struct({
@@ -84,7 +75,20 @@ export const UserInput = Schema.Union([
  * @stability stable
  * @category models
  */
-export type UserInput = typeof UserInput.Type
+export type UserInput = Schema.Schema.Type<typeof userInput>
+
+/**
+ * A reference to a user: an open id, an open-id user of the client, or a record.
+ *
+ * **Details**
+ *
+ * Missing fields have defaults: `ou_alice` has the union id `on_alice`, the user id and the name `alice`, the user type 1,
+ * and the first tenant of the app. An open id alone refers to the user that was first given with it.
+ *
+ * @stability stable
+ * @category schemas
+ */
+export const UserInput: Schema.Codec<UserInput, unknown> = userInput
 
 export const idOf = (user: User, idType: IdType): string => {
   switch (idType) {

@@ -50,13 +50,7 @@ export const WorldOptions = Schema.Struct({
  */
 export interface WorldOptions extends Schema.Struct.Type<typeof WorldOptions.fields> {}
 
-/**
- * A change of the host that was applied.
- *
- * @stability unstable
- * @category schemas
- */
-export const Write = Schema.Struct({
+const write = Schema.Struct({
   meetingId: Schema.String,
   before: Schema.UndefinedOr(User),
   after: User,
@@ -79,7 +73,15 @@ export const Write = Schema.Struct({
  * @stability stable
  * @category models
  */
-export type Write = typeof Write.Type
+export interface Write extends Schema.Schema.Type<typeof write> {}
+
+/**
+ * A change of the host that was applied.
+ *
+ * @stability unstable
+ * @category schemas
+ */
+export const Write: Schema.Codec<Write, unknown> = write
 
 /**
  * The state of the platform, and the effects that its endpoints use. Only synchronous code changes the state, so every

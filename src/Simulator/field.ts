@@ -6,21 +6,23 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import { between } from "./bounded.ts"
 
 /** Named, so that declarations stay short. */
-export interface Optional<S extends Schema.Top>
-  extends Schema.decodeTo<Schema.optional<Schema.toType<S>>, Schema.optionalKey<S>>
-{}
+export interface Optional<out T, out E> extends Schema.Codec<T | undefined, E> {
+  readonly "~type.optionality": "optional"
+  readonly "~encoded.optionality": "optional"
+  readonly "Rebuild": Optional<T, E>
+}
 
 /**
  * A field that JSON leaves out, and that code can also set to `undefined`.
  *
  * A description here is one of the decoded value: a schema that transforms needs its own.
  */
-export const optional = <S extends Schema.Top>(schema: S, description?: string): Optional<S> =>
+export const optional = <T, E>(schema: Schema.Codec<T, E>, description?: string): Optional<T, E> =>
   Schema.optionalKey(schema).annotateKey(description === undefined ? {} : { description }).pipe(
     Schema.decodeTo(Schema.optional(Schema.toType(schema)), {
-      decode: SchemaGetter.passthroughSubtype<S["Type"] | undefined, S["Type"]>(),
-      encode: SchemaGetter.transformOptional((value: Option.Option<S["Type"] | undefined>) =>
-        Option.filter(value, (value): value is S["Type"] => value !== undefined)
+      decode: SchemaGetter.passthroughSubtype<T | undefined, T>(),
+      encode: SchemaGetter.transformOptional((value: Option.Option<T | undefined>) =>
+        Option.filter(value, (value): value is T => value !== undefined)
       )
     })
   )
