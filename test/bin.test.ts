@@ -245,6 +245,19 @@ describe("the simulator of the command", () => {
     expect((await process.ended).code).toBe(0)
   })
 
+  it("refuses an upload, and goes on", async () => {
+    const process = simulator("--json")
+    const { url } = await ready(process)
+    const body = new FormData()
+    body.set("app_id", new Blob(["cli"]), "file")
+    const token = `${url}/open-apis/auth/v3/tenant_access_token/internal`
+    expect(await (await fetch(token, { method: "POST", body })).json()).toMatchObject({ code: expect.any(Number) })
+    expect((await fetch(`${url}/_simulator/health`, { method: "POST", body })).status).toBeGreaterThanOrEqual(400)
+    expect(await isReachable(url)).toBe(true)
+    process.child.kill()
+    expect((await process.ended).stderr).toBe("")
+  })
+
   it("ends by itself after the time of --for", async () => {
     const { code, stderr, stdout } = await simulator("--for", "200ms").ended
     expect(stdout).toContain("The simulator has stopped after 200ms.")
@@ -260,7 +273,7 @@ describe("the simulator of the command", () => {
   ])("refuses %j", async (args, message) => {
     const { code, stderr } = await simulator(...args).ended
     expect(stderr).toContain(message)
-    expect(code).toBe(1)
+    expect(code).toBe(2)
   })
 
   it("has the world of a config, and pushes to its webhook", async () => {
@@ -300,7 +313,7 @@ describe("the simulator of the command", () => {
     const file = content === null ? path.join(temporary, name) : config(content, name)
     const { code, stderr, stdout } = await simulator("--json", "--config", file).ended
     expect(stderr).toMatch(message)
-    expect([stdout, code]).toEqual(["", 1])
+    expect([stdout, code]).toEqual(["", 2])
   })
 
   it("says that a port is in use", async () => {
@@ -310,7 +323,7 @@ describe("the simulator of the command", () => {
     const { code, stderr, stdout } = await simulator("--json", "--port", port).ended
     other.close()
     expect(stderr).toContain(`Port ${port} is in use. Choose another with --port, or 0 for a free one.`)
-    expect([stdout, code]).toEqual(["", 1])
+    expect([stdout, code]).toEqual(["", 2])
   })
 
   it.each([
@@ -323,6 +336,15 @@ describe("the simulator of the command", () => {
     expect(pid).not.toBe(npm.child.pid)
     npm.child.kill("SIGTERM")
     await until(async () => !await isReachable(url))
+  })
+})
+
+describe("the commands of the command", () => {
+  it("run without credentials against a simulator inside them, in a packed file", async () => {
+    const line = ["make-host", "123456789", "bob@example.com", "--simulator", "--timeline"]
+    const { code, stderr, stdout } = await start(process.execPath, launcher, ...line).ended
+    expect([stderr, code]).toEqual(["", 0])
+    expect(stdout).toMatch(/^bob \(ou_bob\) is host of .*\n.*conflict.*\n.*applied/)
   })
 })
 

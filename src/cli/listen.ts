@@ -17,7 +17,8 @@ export interface Place {
 const codeIn = (cause: unknown): string | undefined =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined
 
-const cannotListen = (cause: unknown, { host, port }: Place): string => {
+/** Why there is no port, and what to do. */
+export const cannotListen = (cause: unknown, { host, port }: Place): string => {
   const code = codeIn(cause)
   switch (code) {
     case "EADDRINUSE":
@@ -45,8 +46,11 @@ export const baseUrlOf = ({ address }: HttpServer.HttpServer["Service"]): string
 export const isLocal = ({ address }: HttpServer.HttpServer["Service"]): boolean =>
   !NetAddress.isInetAddress(address) || NetAddress.isLoopback(address.address)
 
+export const server = (place: Place) =>
+  NodeHttpServer.layerServer(createServer, { ...place, gracefulShutdownTimeout: "1 second" })
+
 export const listen = (place: Place) =>
-  NodeHttpServer.layer(createServer, { ...place, gracefulShutdownTimeout: "1 second" }).pipe(
+  server(place).pipe(
     Layer.catchTag("ServeError", ({ cause }) =>
       Layer.effect(
         HttpServer.HttpServer,

@@ -1,0 +1,172 @@
+/** What a failed command says and returns: an exit and the next step for every error, by its tag. */
+import type { FailureReport } from "../Cas.ts"
+import type * as Contacts from "../Contacts.ts"
+import type { InvalidLarkConfig } from "../LarkConfig.ts"
+import type { InvalidMeetingId } from "../MeetingId.ts"
+import type * as Meetings from "../Meetings.ts"
+import type { InvalidMeetingUser, MeetingUser } from "../MeetingUser.ts"
+import type { InvalidLogin, LoginRefused } from "../OAuth.ts"
+import type * as errors from "./errors.ts"
+import type { Exit } from "./exits.ts"
+
+/** Every error of every command. */
+export type Failure =
+  | InstanceType<(typeof errors)[keyof typeof errors]>
+  | InvalidLarkConfig
+  | InvalidLogin
+  | InvalidMeetingId
+  | InvalidMeetingUser
+  | LoginRefused
+  | Contacts.FindError
+  | Meetings.ActiveByNoError
+  | Meetings.ErrorOf<"get">
+  | Meetings.ErrorOf<"end">
+  | Meetings.SetHostError<"open_id">
+
+type Tagged<Tag> = Extract<Failure, { readonly _tag: Tag }>
+
+interface Row<Error> {
+  readonly exit: Exit | ((error: Error) => Exit)
+  /** What happened; without it, as the error itself says. */
+  readonly message?: string
+  /** What to do next; without it, as the error itself says. */
+  readonly next?: string | ((error: Error) => string)
+}
+
+const login = "Run `effect-lark-meetings login` as the user who is meant, with the same --config or --simulator."
+const laterWithId = "If it began more than a day ago, name it by its id."
+const inConsole = "in the developer console, and publish a version of the app"
+
+const rows: { readonly [Tag in Failure["_tag"]]: Row<Tagged<Tag>> } = {
+  // Of the command line and this machine.
+  InvalidMeetingId: { exit: "usage", next: "Name the meeting by its number, which has 9 digits, or by its id." },
+  InvalidMeetingUser: { exit: "usage", next: "Copy the open_id again." },
+  InvalidPerson: { exit: "usage", next: "An open_id begins with ou_, as `effect-lark-meetings who` shows it." },
+  InvalidFile: { exit: "usage", next: ({ next }) => next },
+  InvalidLarkConfig: {
+    exit: "usage",
+    next: "Set it in the environment or in the credentials file (see --config), or try the command with --simulator."
+  },
+  InvalidLogin: { exit: "usage", next: "Correct --scope." },
+  CannotListen: { exit: "usage", next: "The developer console has to list the callback with that port." },
+  SessionStoreError: { exit: "usage" },
+  InvalidParameter: { exit: "usage" },
+  CasInvalidPolicy: { exit: "usage", next: "Choose another --timeout." },
+  InvalidTenant: { exit: "usage", next: "The command line serves custom apps only." },
+  AppTicketMissing: { exit: "usage", next: "The command line serves custom apps only." },
+  ParamError: { exit: "usage" },
+  FieldValidationFailed: { exit: "usage" },
+  InvalidRequest: { exit: "usage" },
+  UserTypeNotSupported: { exit: "usage" },
+  RouteNotFound: { exit: "usage" },
+
+  NotLoggedIn: { exit: "notAllowed", next: login },
+  ReauthorizationRequired: { exit: "notAllowed", message: "The login has ended.", next: login },
+  LoginRefused: { exit: "notAllowed" },
+  MissingScope: {
+    exit: "notAllowed",
+    next: ({ code, scopes = [] }) => {
+      const which = scopes.length === 0 ? "the missing scope" : `one of these scopes: ${scopes.join(", ")}`
+      return code === 99991679
+        ? `Log in again with ${which} (\`effect-lark-meetings login --scope …\`).`
+        : `Grant the app ${which}, ${inConsole}.`
+    }
+  },
+  NoPermission: {
+    exit: "notAllowed",
+    next: "A user must be the host of the meeting, and the meeting must belong to the app's tenant or to the user."
+  },
+  TokenRejected: { exit: "notAllowed" },
+  TokenMissing: { exit: "notAllowed" },
+  TokenNotPermitted: { exit: "notAllowed" },
+  AppUnavailable: { exit: "notAllowed" },
+  CredentialsRejected: { exit: "notAllowed" },
+  IpDenied: { exit: "notAllowed" },
+  AuthenticationFailed: { exit: "notAllowed" },
+
+  NoActiveMeeting: { exit: "notFound", next: `Check the number. ${laterWithId}` },
+  NoHost: { exit: "notFound", next: "Somebody has to join first." },
+  PersonNotFound: {
+    exit: "notFound",
+    next: `Check the address, and that the person is in the app's contact range ${inConsole}. An open_id works, too.`
+  },
+  DataNotExist: { exit: "notFound", next: "Check the id. Meetings are kept for 90 days." },
+  MeetingNotExist: { exit: "notFound" },
+  UserIdRejected: { exit: "notFound", next: "Check the open_id: each app has its own for a person." },
+
+  MeetingEnded: { exit: "refused", next: "Name a meeting in progress." },
+  NotSupported: { exit: "refused", next: "This kind of meeting cannot do it." },
+  MeetingStatusUnexpected: { exit: "refused", next: "The meeting has to be in progress." },
+  OperatorNotInMeeting: { exit: "refused", next: "Join the meeting as the logged-in user first." },
+  TargetNotInMeeting: { exit: "refused", next: "The person has to join the meeting first." },
+  ParticipantStatusNotExpected: { exit: "refused", next: "The person has to join the meeting first." },
+  CannotOperateSelf: { exit: "refused", next: "Name somebody else." },
+  CasConflictWithoutState: { exit: "refused", next: "Try again when somebody is host." },
+
+  CasRefused: {
+    exit: ({ reason }) => reason === "OperatorNotHost" ? "notAllowed" : "refused",
+    next: "Run it as the app (without --as user), or log in as the host."
+  },
+  CasSuperseded: { exit: "contended", next: "Look who is host, and decide again." },
+  CasExhausted: {
+    exit: ({ kind }) => kind === "conflict" ? "contended" : "unavailable",
+    next: "Run it again, or give it more time with --timeout."
+  },
+  CasIndeterminate: { exit: "unknown" },
+  CasInconsistentRegister: { exit: "unavailable", next: "Try again later, and tell the operators of the platform." },
+
+  TimedOut: { exit: "unavailable", next: "Run it again, or give it more time with --timeout." },
+  RateLimited: { exit: "unavailable" },
+  QuotaExhausted: { exit: "unavailable" },
+  InternalError: { exit: "unavailable" },
+  PlatformError: { exit: "unavailable" },
+  UnknownApiError: { exit: "unavailable" },
+  TransportError: { exit: "unavailable" },
+  MalformedResponse: { exit: "unavailable" }
+}
+
+/** Whether the change took effect. */
+const effectOf = (error: Failure): "none" | "unknown" => {
+  if ("report" in error) return error.report.effect === "unknown" ? "unknown" : "none"
+  if (error._tag === "TimedOut") return error.effect
+  // The commands read from all other endpoints.
+  return "endpoint" in error && error.endpoint === "vc.v1.meeting.end" && error.retry === "unknown" ? "unknown" : "none"
+}
+
+const messageOf = (error: Failure): string => {
+  // The messages of these end with advice for programs.
+  if ("detail" in error && "report" in error) return `${error.detail}.`
+  if ("advice" in error && "code" in error && error.code !== undefined) {
+    const { code, endpoint, logId, msg, status } = error
+    return `${msg} [${code}] (${endpoint}, HTTP ${status}${logId === undefined ? "" : `, log id ${logId}`}).`
+  }
+  return error.message
+}
+
+/** A failure for people and programs. */
+export interface Described {
+  readonly exit: Exit
+  readonly effect: "none" | "unknown"
+  readonly tag: Failure["_tag"]
+  readonly message: string
+  /** What to do next, if the message does not say it. */
+  readonly next: string | undefined
+  readonly report: FailureReport<MeetingUser<"open_id">> | undefined
+}
+
+export const describe = (error: Failure): Described => {
+  // Each row takes the errors of its own tag.
+  const row = rows[error._tag] as Row<Failure>
+  const effect = effectOf(error)
+  const next = typeof row.next === "function" ? row.next(error) : row.next
+  return {
+    exit: effect === "unknown" ? "unknown" : typeof row.exit === "function" ? row.exit(error) : row.exit,
+    effect,
+    tag: error._tag,
+    message: row.message ?? messageOf(error),
+    next: effect === "unknown"
+      ? "The change may have taken effect. Look with `effect-lark-meetings host` before you repeat it."
+      : next ?? ("advice" in error && "code" in error ? error.advice : undefined),
+    report: "report" in error ? error.report : undefined
+  }
+}
