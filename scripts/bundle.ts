@@ -2,9 +2,11 @@
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import * as path from "node:path"
 import { rolldown } from "rolldown"
+import { markPure } from "./markPure.ts"
 
 const root = path.join(import.meta.dirname, "..")
 const directory = path.join(root, "dist/cli")
+const program = path.join(root, "src/cli/main.ts")
 
 /** The directories of the packages that these modules are of. */
 const packagesOf = (modules: ReadonlyArray<string>): ReadonlyArray<string> =>
@@ -18,16 +20,45 @@ const noticeOf = (directory: string): string => {
   return `${name} ${version} (${license})\n\n${readFileSync(path.join(directory, file), "utf8").trim()}\n`
 }
 
+/**
+ * The parts of effect that other parts import and the command never calls, with what is imported from them: it has no
+ * `--wizard`, and takes no uploads.
+ */
+const unused = new Map([
+  ["effect/cli/internal/wizard", "run, renderIntroduction, renderCompletion, renderQuit"],
+  [
+    "effect/http/Multipart",
+    "limitsServices, makeChannel, MultipartError, schemaJson, schemaPersisted, toPersisted, TypeId"
+  ],
+  ["@effect/platform-node/NodeMultipart", "persisted, stream"]
+])
+const leftOut = new Set<string>()
+
 const bundle = await rolldown({
-  input: path.join(root, "src/cli/main.ts"),
+  input: program,
   platform: "node",
-  treeshake: { moduleSideEffects: false },
+  treeshake: { moduleSideEffects: false, propertyReadSideEffects: false },
+  plugins: [{
+    name: "command",
+    load: (id) => {
+      const part = /[^/]*node_modules\/(.*)\.js$/.exec(id)?.[1]?.replace("/dist/", "/") ?? ""
+      const names = unused.get(part)
+      if (names !== undefined) {
+        leftOut.add(part)
+        return `export let ${names}`
+      }
+      const isModule = id.startsWith(path.join(root, "src/")) && id !== program
+      return isModule && id.endsWith(".ts") ? String(markPure(id, readFileSync(id, "utf8"))) : undefined
+    }
+  }],
   // What bundlers of browsers put there, Effect reads as environment variables.
   transform: { define: { "import.meta": "{}" } }
 })
-// Node starts a CommonJS module sooner than an ES module.
-const { output } = await bundle.generate({ format: "cjs", minify: true, codeSplitting: false })
+// Node starts a CommonJS module sooner than an ES module. The notices of licences are in a file of their own.
+const { output } = await bundle.generate({ format: "cjs", minify: true, comments: false, codeSplitting: false })
 const [{ code, imports, moduleIds }] = output
+const moved = [...unused.keys()].filter((part) => !leftOut.has(part))
+if (moved.length > 0) throw new Error(`The command does not import ${moved.join(" and ")}`)
 
 const missing = imports.filter((name) => !name.startsWith("node:"))
 if (missing.length > 0) throw new Error(`The bundle of the command lacks ${missing.join(", ")}`)
