@@ -2,9 +2,11 @@
  * How commands fail: the exit code, the words and the JSON of each kind of error.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { type Duration, Effect } from "effect"
+import { type Duration, Effect, Schema } from "effect"
+import { LarkError } from "effect-lark-meetings"
 import type * as Simulator from "effect-lark-meetings/Simulator"
 import { exits } from "../src/cli/exits.ts"
+import { describe as describeFailure, isFailure } from "../src/cli/failures.ts"
 import { command, type Ended, platform, type Surroundings } from "./fixtures/cli.ts"
 import { id } from "./fixtures/World.ts"
 
@@ -159,7 +161,7 @@ const scenarios: ReadonlyArray<Scenario> = [
     options: always("get", { _tag: "Throttle", reset: 3, status: 429 }),
     exit: "unavailable",
     tag: "RateLimited",
-    says: /Wait/
+    says: /Wait 3s, and run it again/
   },
   {
     line: toBob,
@@ -225,6 +227,18 @@ it.effect("the timeline of a failed make-host is on stderr", () =>
     assert.strictEqual(stdout, "")
     assert.match(stderr, /^error: .*\n.*\n {2,}[\d.]+ ms {2}swap /)
   }).pipe(Effect.provide(platform(rivals))))
+
+it("what to do next is said for people, for every code of the platform", () => {
+  const decode = Schema.decodeUnknownSync(LarkError.LarkError)
+  const said = LarkError.table.flatMap(({ code, tag }) => {
+    const fields = { code, msg: "a message", status: 400, endpoint: "an.endpoint", reason: "refused" }
+    const error = decode({ _tag: tag, ...fields })
+    return isFailure(error) ? [[`${tag} ${code}`, describeFailure(error).next] as const] : []
+  })
+  assert.isAbove(said.length, 60)
+  const words = /\b[A-Z]\w+\.[a-z]|\b(?:msg|retryAfter|violations)\b|endpoint|page/
+  assert.deepStrictEqual(said.filter(([, next]) => next === undefined || words.test(next)), [])
+})
 
 it.effect("only a terminal with colors gets colors", () =>
   Effect.gen(function*() {

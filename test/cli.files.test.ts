@@ -185,7 +185,10 @@ describe("login", () => {
       yield* browse(callback)
       const { exit, stderr } = yield* ended
       assert.strictEqual(exit, 3)
-      assert.match(stderr, /error: The login failed: the user declined/)
+      assert.match(
+        stderr,
+        /^Log in here: .*\n.*\nerror: The login failed: the user declined \(access_denied\)\.\nLog in again\.$/
+      )
     }).pipe(Effect.provide(provided())))
 
   it.live("says that its port is in use", () =>
@@ -233,6 +236,6 @@ describe("login", () => {
       yield* simulator.revokeSessions("ou_alice")
       const { exit, stderr } = yield* live(home)(`end ${id}`)
       assert.strictEqual(exit, 3)
-      assert.match(stderr, /^error: The login has ended\.\nRun `effect-lark-meetings login`/)
+      assert.match(stderr, /^error: The platform refuses the login: .* \[20064\]\.\nRun `effect-lark-meetings login`/)
     }).pipe(Effect.provide(provided())))
 })

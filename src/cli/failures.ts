@@ -1,4 +1,5 @@
 /** What a failed command says and returns: an exit and the next step for every error, by its tag. */
+import * as Duration from "effect/Duration"
 import type { FailureReport } from "../Cas.ts"
 import type * as Contacts from "../Contacts.ts"
 import type { InvalidLarkConfig } from "../LarkConfig.ts"
@@ -28,13 +29,15 @@ type Tagged<Tag> = Extract<Failure, { readonly _tag: Tag }>
 interface Row<Error> {
   readonly exit: Exit | ((error: Error) => Exit)
   /** What happened; without it, as the error itself says. */
-  readonly message?: string
+  readonly message?: (error: Error) => string
   /** What to do next; without it, as the error itself says. */
   readonly next?: string | ((error: Error) => string)
 }
 
 const login = "Run `effect-lark-meetings login` as the user who is meant, with the same --config or --simulator."
 const laterWithId = "If it began more than a day ago, name it by its id."
+const customOnly = "The command line serves custom apps only."
+const support = "Give the log id to support."
 const inConsole = "in the developer console, and publish a version of the app"
 
 const rows: { readonly [Tag in Failure["_tag"]]: Row<Tagged<Tag>> } = {
@@ -52,17 +55,32 @@ const rows: { readonly [Tag in Failure["_tag"]]: Row<Tagged<Tag>> } = {
   SessionStoreError: { exit: "usage" },
   InvalidParameter: { exit: "usage" },
   CasInvalidPolicy: { exit: "usage", next: "Choose another --timeout." },
-  InvalidTenant: { exit: "usage", next: "The command line serves custom apps only." },
-  AppTicketMissing: { exit: "usage", next: "The command line serves custom apps only." },
-  ParamError: { exit: "usage" },
-  FieldValidationFailed: { exit: "usage" },
+  InvalidTenant: { exit: "usage", next: customOnly },
+  AppTicketMissing: { exit: "usage", next: customOnly },
+  ParamError: { exit: "usage", next: "Check the arguments." },
+  FieldValidationFailed: {
+    exit: "usage",
+    next: ({ violations = [] }) =>
+      violations.length === 0 ? "Check the arguments." : `Invalid: ${violations.join(", ")}.`
+  },
   InvalidRequest: { exit: "usage" },
-  UserTypeNotSupported: { exit: "usage" },
+  UserTypeNotSupported: { exit: "usage", next: "This kind of user cannot do it." },
   RouteNotFound: { exit: "usage" },
 
   NotLoggedIn: { exit: "notAllowed", next: login },
-  ReauthorizationRequired: { exit: "notAllowed", message: "The login has ended.", next: login },
-  LoginRefused: { exit: "notAllowed" },
+  ReauthorizationRequired: {
+    exit: "notAllowed",
+    message: ({ code, msg }) =>
+      code === undefined ? "The login has ended." : `The platform refuses the login: ${msg} [${code}].`,
+    next: login
+  },
+  LoginRefused: {
+    exit: "notAllowed",
+    next: ({ reason }) =>
+      reason === "failed"
+        ? `Check that the app has the scopes of the login, and lists the redirect URL, ${inConsole}.`
+        : "Log in again."
+  },
   MissingScope: {
     exit: "notAllowed",
     next: ({ code, scopes = [] }) => {
@@ -76,13 +94,16 @@ const rows: { readonly [Tag in Failure["_tag"]]: Row<Tagged<Tag>> } = {
     exit: "notAllowed",
     next: "A user must be the host of the meeting, and the meeting must belong to the app's tenant or to the user."
   },
-  TokenRejected: { exit: "notAllowed" },
+  TokenRejected: { exit: "notAllowed", next: "Check that the app is installed in the tenant, and run it again." },
   TokenMissing: { exit: "notAllowed" },
   TokenNotPermitted: { exit: "notAllowed" },
   AppUnavailable: { exit: "notAllowed" },
-  CredentialsRejected: { exit: "notAllowed" },
+  CredentialsRejected: {
+    exit: "notAllowed",
+    next: ({ advice, code }) => code === 10012 || code === 10016 ? customOnly : advice
+  },
   IpDenied: { exit: "notAllowed" },
-  AuthenticationFailed: { exit: "notAllowed" },
+  AuthenticationFailed: { exit: "notAllowed", next: `Check the login settings of the tenant. ${support}` },
 
   NoActiveMeeting: { exit: "notFound", next: `Check the number. ${laterWithId}` },
   NoHost: { exit: "notFound", next: "Somebody has to join first." },
@@ -116,14 +137,21 @@ const rows: { readonly [Tag in Failure["_tag"]]: Row<Tagged<Tag>> } = {
   CasInconsistentRegister: { exit: "unavailable", next: "Try again later, and tell the operators of the platform." },
 
   TimedOut: { exit: "unavailable", next: "Run it again, or give it more time with --timeout." },
-  RateLimited: { exit: "unavailable" },
+  RateLimited: {
+    exit: "unavailable",
+    next: ({ retryAfter }) =>
+      `Wait ${retryAfter === undefined ? "a minute" : Duration.format(retryAfter)}, and run it again.`
+  },
   QuotaExhausted: { exit: "unavailable" },
   InternalError: { exit: "unavailable" },
   PlatformError: { exit: "unavailable" },
-  UnknownApiError: { exit: "unavailable" },
+  UnknownApiError: { exit: "unavailable", next: support },
   TransportError: { exit: "unavailable" },
   MalformedResponse: { exit: "unavailable" }
 }
+
+/** Whether an error of the library is one of a command. */
+export const isFailure = (error: { readonly _tag: string }): error is Failure => Object.hasOwn(rows, error._tag)
 
 /** Whether the change took effect. */
 const effectOf = (error: Failure): "none" | "unknown" => {
@@ -140,7 +168,7 @@ const messageOf = (error: Failure): string => {
     const { code, endpoint, logId, msg, status } = error
     return `${msg} [${code}] (${endpoint}, HTTP ${status}${logId === undefined ? "" : `, log id ${logId}`}).`
   }
-  return error.message
+  return "advice" in error ? error.message.replace(error.advice, "").trim() : error.message
 }
 
 /** A failure for people and programs. */
@@ -163,7 +191,7 @@ export const describe = (error: Failure): Described => {
     exit: effect === "unknown" ? "unknown" : typeof row.exit === "function" ? row.exit(error) : row.exit,
     effect,
     tag: error._tag,
-    message: row.message ?? messageOf(error),
+    message: row.message === undefined ? messageOf(error) : row.message(error),
     next: effect === "unknown"
       ? "The change may have taken effect. Look with `effect-lark-meetings host` before you repeat it."
       : next ?? ("advice" in error && "code" in error ? error.advice : undefined),

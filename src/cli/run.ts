@@ -24,7 +24,7 @@ const presenter = (isJson: boolean, stdio: Stdio.Stdio): CliOutput.Presenter => 
   }
 })
 
-/** Without the wizard, which is not in the bundle: it asks for each argument, and `--help` says as much. */
+/** Without the wizard, which the bundle leaves out. */
 const config = CliConfig.make({ builtIns: GlobalFlag.BuiltIns.filter((flag) => flag !== GlobalFlag.Wizard) })
 
 /** Runs a command with the arguments of the process. What is wrong with them or this machine fails with the exit `usage`. */
