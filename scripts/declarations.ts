@@ -23,12 +23,12 @@ const declared =
 /** Keeps the beginning of each line that declares something, and its name. The rest would be four times as much. */
 const thin = (file: string): void => {
   const lines = readFileSync(file, "utf8").split("\n")
-  const map = JSON.parse(readFileSync(`${file}.map`, "utf8"))
-  const mappings = decode(map.mappings).map((segments, index) => {
+  const { mappings: all, sources, version } = JSON.parse(readFileSync(`${file}.map`, "utf8"))
+  const mappings = decode(all).map((segments, index) => {
     const [name] = declared.exec(lines[index] ?? "")?.indices?.[1] ?? []
     return name === undefined ? [] : segments.filter(([column], position) => position === 0 || column === name)
   })
-  writeFileSync(`${file}.map`, JSON.stringify({ ...map, mappings: encode(mappings) }))
+  writeFileSync(`${file}.map`, JSON.stringify({ version, sources, names: [], mappings: encode(mappings) }))
 }
 
 for (const file of globSync("dist/*.d.ts")) reach(file)

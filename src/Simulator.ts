@@ -85,6 +85,7 @@ import { defaultWorld } from "./Simulator/defaultWorld.ts"
 import * as Row from "./Simulator/EndpointRow.ts"
 import type { ConnectionFaultRule, EventFaultRule } from "./Simulator/EventFault.ts"
 import type { FaultRule } from "./Simulator/Fault.ts"
+import * as Feed from "./Simulator/Feed.ts"
 import { hangUp } from "./Simulator/hangUp.ts"
 import * as HeaderNames from "./Simulator/headerNames.ts"
 import type { ConnectionRecord } from "./Simulator/LongConnections.ts"
@@ -111,6 +112,7 @@ export { defaultWorld } from "./Simulator/defaultWorld.ts"
 export type { EndpointOptions, EndpointRow } from "./Simulator/EndpointRow.ts"
 export { ConnectionFault, ConnectionFaultRule, EventFault, EventFaultRule } from "./Simulator/EventFault.ts"
 export { Endpoint, Fault, FaultRule } from "./Simulator/Fault.ts"
+export { Happening } from "./Simulator/Happening.ts"
 export type { ConnectionRecord, LongConnectionOptions } from "./Simulator/LongConnections.ts"
 export type {
   Meeting,
@@ -318,8 +320,8 @@ const serviceOf = (controls: Controls) =>
     addRivals: dying(controls.addRivals)
   })
 
-const makeSimulator = (options: Options<string, Simulator>) =>
-  make(options, (controls) => Context.make(Simulator, serviceOf(controls)))
+const makeSimulator = (options: Options<string, Simulator>, publish?: Feed.Publish) =>
+  make(options, (controls) => Context.make(Simulator, serviceOf(controls)), publish)
 
 /**
  * A simulated Feishu in place of the network: an `HttpClient` and a `WebSocketConstructor` that accept any host name.
@@ -413,13 +415,13 @@ export const layerServer = <Name extends string = never>(
   Layer.effectContext(
     Effect.gen(function*() {
       const { endpoints, logLength = 10_000 } = options
-      const simulator = makeSimulator({ ...options, logLength })
-      const platformOf = (app: Effect.Success<typeof simulator>["app"]) =>
+      const initial = { ...options, logLength }
+      const platformOf = (app: Effect.Success<ReturnType<typeof makeSimulator>>["app"]) =>
         Effect.andThen(HeaderNames.spell, Effect.catchTag(app, "ConnectionLost", () => hangUp)).pipe(
           Effect.provideService(HttpIncomingMessage.MaxBodySize, maxBody)
         )
       if (control === false) {
-        const { app, services } = yield* simulator
+        const { app, services } = yield* makeSimulator(initial)
         yield* HttpServer.serveEffect(platformOf(app))
         return services
       }
@@ -429,11 +431,13 @@ export const layerServer = <Name extends string = never>(
         return yield* Effect.die(new Error("The control key is empty"))
       }
       const clock = yield* VirtualClock.make
-      const { app, controls, restart, services } = yield* clock.provide(simulator)
+      const feed = Feed.make(() => clock.currentTimeMillisUnsafe())
+      const { app, controls, restart, services } = yield* clock.provide(makeSimulator(initial, feed.publish))
       const platform = platformOf(app)
       const controlled = yield* Control.make({
         clock,
         controls,
+        feed,
         restart: (config) => restart(config && { logLength, ...config, endpoints })
       }, key)
       yield* HttpServer.serveEffect(

@@ -130,7 +130,7 @@ describe("a route of the control interface", () => {
         const names = Object.entries(paths).flatMap(([path, operations]) =>
           Object.keys(operations).map((method) => `${method.toUpperCase()} ${path.slice("/_simulator".length)}`)
         )
-        assert.sameMembers(names, routes.map(({ route }) => route))
+        assert.sameMembers(names, ["GET /stream", ...routes.map(({ route }) => route)])
       })
     ))
 
@@ -219,6 +219,7 @@ const refused: ReadonlyArray<
   ["GET /health", "{}", [400, "BadInput", "", /takes no body/]],
   ["GET /heath", undefined, [404, "RouteNotFound", "", /openapi\.json describes/]],
   ["GET /health/", undefined, [404, "RouteNotFound", "", /./]],
+  ["POST /stream", undefined, [405, "MethodNotAllowed", "", /takes GET, not POST/]],
   ["DELETE /requests", undefined, [405, "MethodNotAllowed", "", /takes GET, not DELETE/]],
   ["POST /reset", `{"a":"${"x".repeat(1_100_000)}"}`, [413, "BodyTooLarge", "", /1 MiB/]]
 ]

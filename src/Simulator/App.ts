@@ -39,16 +39,6 @@ const appOptions = Schema.Struct({
  */
 export interface AppOptions extends Schema.Schema.Type<typeof appOptions> {}
 
-/**
- * An app of the simulated Feishu.
- *
- * **Details**
- *
- * A secret is a text or `Redacted`. Lengths are in seconds.
- *
- * @stability unstable
- * @category schemas
- */
 export const AppOptions: Schema.Codec<AppOptions, unknown> = appOptions
 
 export interface App {

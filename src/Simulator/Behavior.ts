@@ -2,12 +2,6 @@ import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
 import { optional, Seconds } from "./field.ts"
 
-/**
- * Overrides of the behavior of the platform where its documentation is silent.
- *
- * @stability unstable
- * @category schemas
- */
 export const BehaviorOptions = Schema.Struct({
   conflictCarriesHost: optional(
     Schema.Boolean,

@@ -34,12 +34,6 @@ const longConnectionOptions = Schema.Struct({
  */
 export interface LongConnectionOptions extends Schema.Schema.Type<typeof longConnectionOptions> {}
 
-/**
- * How long connections behave.
- *
- * @stability unstable
- * @category schemas
- */
 export const LongConnectionOptions: Schema.Codec<LongConnectionOptions, unknown> = longConnectionOptions
 
 /**

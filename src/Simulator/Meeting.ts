@@ -41,12 +41,6 @@ const participant = Schema.Struct({
  */
 export interface Participant extends Schema.Schema.Type<typeof participant> {}
 
-/**
- * A participant of a meeting. Times are in milliseconds since 1970.
- *
- * @stability unstable
- * @category schemas
- */
 export const Participant: Schema.Codec<Participant, unknown> = participant
 
 const recording = Schema.Struct({
@@ -67,12 +61,6 @@ const recording = Schema.Struct({
  */
 export interface Recording extends Schema.Schema.Type<typeof recording> {}
 
-/**
- * The recording of a meeting.
- *
- * @stability unstable
- * @category schemas
- */
 export const Recording: Schema.Codec<Recording, unknown> = recording
 
 const meeting = Schema.Struct({
@@ -107,12 +95,6 @@ const meeting = Schema.Struct({
  */
 export interface Meeting extends Schema.Schema.Type<typeof meeting> {}
 
-/**
- * A snapshot of a meeting.
- *
- * @stability unstable
- * @category schemas
- */
 export const Meeting: Schema.Codec<Meeting, unknown> = meeting
 
 const participantOptions = Schema.Struct({
@@ -139,12 +121,6 @@ const participantOptions = Schema.Struct({
  */
 export interface ParticipantOptions extends Schema.Schema.Type<typeof participantOptions> {}
 
-/**
- * A participant with a status, a role or times.
- *
- * @stability unstable
- * @category schemas
- */
 export const ParticipantOptions: Schema.Codec<ParticipantOptions, unknown> = participantOptions
 
 const meetingOptions = Schema.Struct({
@@ -200,12 +176,6 @@ const meetingOptions = Schema.Struct({
  */
 export interface MeetingOptions extends Schema.Schema.Type<typeof meetingOptions> {}
 
-/**
- * An initial meeting.
- *
- * @stability unstable
- * @category schemas
- */
 export const MeetingOptions: Schema.Codec<MeetingOptions, unknown> = meetingOptions
 
 export const make = (options: MeetingOptions, directory: Directory, home: string, now: number): Meeting => {

@@ -37,12 +37,6 @@ const personOptions = Schema.Struct({
  */
 export interface PersonOptions extends Schema.Schema.Type<typeof personOptions> {}
 
-/**
- * A person in the contacts.
- *
- * @stability unstable
- * @category schemas
- */
 export const PersonOptions: Schema.Codec<PersonOptions, unknown> = personOptions
 
 export interface Person {

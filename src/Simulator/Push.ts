@@ -27,12 +27,6 @@ export type Deliver = (
   request: HttpClientRequest.HttpClientRequest
 ) => Effect.Effect<HttpClientResponse.HttpClientResponse, unknown>
 
-/**
- * The webhook to which events are pushed, as data.
- *
- * @stability unstable
- * @category schemas
- */
 export const WebhookConfig = Schema.Struct({
   url: Schema.NonEmptyString.annotateKey({ description: "Where events are posted." }),
   encryptKey: optional(secret("If set, every push is encrypted and signed with it.")),
@@ -83,12 +77,6 @@ const pushRecord = Schema.Struct({
  */
 export interface PushRecord extends Schema.Schema.Type<typeof pushRecord> {}
 
-/**
- * A pushed event.
- *
- * @stability unstable
- * @category schemas
- */
 export const PushRecord: Schema.Codec<PushRecord, unknown> = pushRecord
 
 /**
@@ -126,7 +114,22 @@ export interface Pushes {
   readonly events: (events: ReadonlyArray<PushedEvent>) => Effect.Effect<void>
 }
 
-type Attempts = Array<PushRecord["attempts"][number]>
+/** What happens here, as those who watch are told. */
+type Change =
+  | { readonly _tag: "Event"; readonly event: PushRecord }
+  | {
+    readonly _tag: "Fault"
+    readonly fault: EventFault
+    readonly endpoint: undefined
+    readonly request: undefined
+    readonly event: string
+  }
+
+/** An event that is being pushed. */
+interface Pushed {
+  readonly type: string
+  readonly note: (attempt: PushRecord["attempts"][number]) => void
+}
 
 export const make = Effect.fnUntraced(function*(
   world: World,
@@ -134,10 +137,11 @@ export const make = Effect.fnUntraced(function*(
   around: Deliver | undefined,
   faults: Plan<EventFault>,
   logLength: number,
+  publish: (happening: () => Change | undefined) => void,
   scope: Scope.Scope
 ): Effect.fn.Return<Pushes, never, Effect.Services<typeof SignedRequest.make>> {
   const wrap = yield* SignedRequest.make
-  const records = Ring.make<PushRecord & { readonly attempts: Attempts }>(logLength)
+  const records = Ring.make<PushRecord>(logLength)
   let deliver = webhook === undefined ? undefined : webhook.deliver ?? around
   let events = 0
 
@@ -145,10 +149,27 @@ export const make = Effect.fnUntraced(function*(
   const key = webhook?.encryptKey === undefined ? undefined : redacted(webhook.encryptKey)
   const token = reveal(webhook?.verificationToken ?? "simulated-verification-token")
 
-  const open = (type: string, uuid: string | undefined, via: PushRecord["via"] = "webhook"): Attempts => {
-    const attempts: Attempts = []
-    records.add({ type, via, uuid, attempts })
-    return attempts
+  const open = (type: string, uuid: string | undefined, via: PushRecord["via"] = "webhook"): Pushed => {
+    const index = records.add({ type, via, uuid, attempts: [] })
+    return {
+      type,
+      note: (attempt) => {
+        records.update(index, (record) => ({ ...record, attempts: [...record.attempts, attempt] }))
+        publish(() => {
+          const event = records.get(index)
+          return event && { _tag: "Event", event }
+        })
+      }
+    }
+  }
+
+  /** The fault that hits the next attempt. */
+  const nextFault = ({ type }: Pushed): EventFault | undefined => {
+    const fault = faults.take()
+    if (fault !== undefined) {
+      publish(() => ({ _tag: "Fault", fault, endpoint: undefined, request: undefined, event: type }))
+    }
+    return fault
   }
 
   const nextUuid = (): string => `simulated${String(++events).padStart(23, "0")}`
@@ -167,7 +188,7 @@ export const make = Effect.fnUntraced(function*(
     })
 
   /** Pushes once: the response, if it comes in time. */
-  const attempt = Effect.fnUntraced(function*(body: string, attempts: Attempts, within: Duration.Duration) {
+  const attempt = Effect.fnUntraced(function*(body: string, pushed: Pushed, within: Duration.Duration) {
     const at = yield* Clock.currentTimeMillis
     const request = yield* hold(wrap.request(url, body, key))
     const response = deliver === undefined ? undefined : yield* deliver(request).pipe(
@@ -177,7 +198,7 @@ export const make = Effect.fnUntraced(function*(
       Effect.orElseSucceed(() => undefined),
       Effect.catchDefect(() => Effect.succeed(undefined))
     )
-    attempts.push({ at, status: response?.status })
+    pushed.note({ at, status: response?.status })
     return response
   })
 
@@ -206,14 +227,14 @@ export const make = Effect.fnUntraced(function*(
     })
 
   /** One attempt to push an event by webhook, under the next fault. */
-  const byWebhook = (body: string, attempts: Attempts) =>
+  const byWebhook = (body: string, pushed: Pushed) =>
     Effect.suspend(() => {
-      const send = Effect.map(attempt(body, attempts, respondWithin), (response) => response?.status)
-      const fault = faults.take()
+      const send = Effect.map(attempt(body, pushed, respondWithin), (response) => response?.status)
+      const fault = nextFault(pushed)
       switch (fault?._tag) {
         case "Lost":
           return Effect.flatMap(Clock.currentTimeMillis, (at) =>
-            Effect.delay(Effect.sync(() => void attempts.push({ at, status: undefined })), respondWithin))
+            Effect.delay(Effect.sync(() => void pushed.note({ at, status: undefined })), respondWithin))
         case "Late":
           return Effect.delay(send, fault.millis)
         case "Twice":
@@ -225,11 +246,11 @@ export const make = Effect.fnUntraced(function*(
     })
 
   /** One attempt to push an event by a long connection, under the next fault. */
-  const byConnection = Effect.fnUntraced(function*(body: string, attempts: Attempts) {
+  const byConnection = Effect.fnUntraced(function*(body: string, pushed: Pushed) {
     const at = yield* Clock.currentTimeMillis
-    const { code, sent } = yield* world.longConnections.push(world.app.id, body, faults.take())
+    const { code, sent } = yield* world.longConnections.push(world.app.id, body, nextFault(pushed))
     const status = sent ? Option.getOrUndefined(yield* Effect.timeoutOption(hold(code), respondWithin)) : undefined
-    attempts.push({ at, status })
+    pushed.note({ at, status })
     return status
   })
 
@@ -237,9 +258,9 @@ export const make = Effect.fnUntraced(function*(
     const id = event.id ?? nextUuid()
     const pushes: Array<Effect.Effect<void>> = []
     if (webhook !== undefined) {
-      const attempts = open(event.type, id)
+      const pushed = open(event.type, id)
       const body = yield* hold(wrap.body(yield* eventJson(event, id, token), key))
-      pushes.push(repeat(byWebhook(body, attempts)))
+      pushes.push(repeat(byWebhook(body, pushed)))
     }
     if (world.longConnections.isUsedBy(world.app.id)) {
       const body = yield* eventJson(event, id, "")
@@ -250,7 +271,7 @@ export const make = Effect.fnUntraced(function*(
 
   return {
     events: (events) => Effect.forEach(events, push, { concurrency: "unbounded", discard: true }),
-    all: () => records.all().map((record) => ({ ...record, attempts: [...record.attempts] })),
+    all: records.all,
     forgotten: records.forgotten,
     deliverTo: (to) => {
       deliver = to
@@ -263,9 +284,9 @@ export const make = Effect.fnUntraced(function*(
     }),
     ticket: Effect.fnUntraced(function*(appId) {
       const uuid = nextUuid()
-      const attempts = open("app_ticket", uuid)
+      const pushed = open("app_ticket", uuid)
       const body = yield* wrap.body(yield* ticketJson({ appId, uuid }), key)
-      yield* repeat(Effect.map(attempt(body, attempts, respondWithin), (response) => response?.status))
+      yield* repeat(Effect.map(attempt(body, pushed, respondWithin), (response) => response?.status))
     }),
     verifyUrl: Effect.gen(function*() {
       const challenge = `simulatedchallenge${String(++events).padStart(8, "0")}`

@@ -28,10 +28,4 @@ const pushedEvent = Schema.Struct({
  */
 export interface PushedEvent extends Schema.Schema.Type<typeof pushedEvent> {}
 
-/**
- * An event to push.
- *
- * @stability unstable
- * @category schemas
- */
 export const PushedEvent: Schema.Codec<PushedEvent, unknown> = pushedEvent

@@ -24,12 +24,6 @@ const replyRecord = Schema.Struct({
  */
 export interface ReplyRecord extends Schema.Schema.Type<typeof replyRecord> {}
 
-/**
- * A reply in the log of requests.
- *
- * @stability unstable
- * @category schemas
- */
 export const ReplyRecord: Schema.Codec<ReplyRecord, unknown> = replyRecord
 
 const requestRecord = Schema.Struct({
@@ -45,7 +39,13 @@ const requestRecord = Schema.Struct({
     description: "The parameters in the path, such as meeting_id."
   }),
   query: Schema.Record(Schema.String, Schema.String),
+  client: Schema.UndefinedOr(Schema.String).annotateKey({
+    description: "Who sent it: its header X-Simulator-Client, or else User-Agent."
+  }),
   token: TokenKind.annotateKey({ description: "The kind of its token." }),
+  operator: Schema.UndefinedOr(Schema.String).annotateKey({
+    description: "The open id of the user, or the id of the app, to whom its token was issued."
+  }),
   body: Schema.UndefinedOr(Schema.Unknown).annotateKey({
     description: "The body: parsed if it is JSON, else as text; not if it is empty. Of one above 16 KiB the first part."
   }),
@@ -75,15 +75,9 @@ const requestRecord = Schema.Struct({
  */
 export interface RequestRecord extends Schema.Schema.Type<typeof requestRecord> {}
 
-/**
- * A request that arrived.
- *
- * @stability unstable
- * @category schemas
- */
 export const RequestRecord: Schema.Codec<RequestRecord, unknown> = requestRecord
 
-export interface RequestLog extends Pick<Ring<RequestRecord>, "all" | "forgotten"> {
+export interface RequestLog extends Pick<Ring<RequestRecord>, "all" | "forgotten" | "get"> {
   /** Adds a request that arrived, and returns its index. */
   readonly add: (request: Omit<RequestRecord, "index" | "executed" | "reply">) => number
   readonly note: (index: number, what: "executed" | "reply", reply: Reply, at: number) => void

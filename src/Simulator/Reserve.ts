@@ -42,12 +42,6 @@ const reserveOptions = Schema.Struct({
  */
 export interface ReserveOptions extends Schema.Schema.Type<typeof reserveOptions> {}
 
-/**
- * A reservation of the app.
- *
- * @stability unstable
- * @category schemas
- */
 export const ReserveOptions: Schema.Codec<ReserveOptions, unknown> = reserveOptions
 
 /** Documented: how far ahead the end can be. */

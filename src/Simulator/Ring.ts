@@ -2,6 +2,8 @@
 export interface Ring<A> {
   /** Adds a record, and returns its index: how many there were before. */
   readonly add: (record: A) => number
+  /** A record, unless it was forgotten. */
+  readonly get: (index: number) => A | undefined
   /** Changes a record, unless it was forgotten. */
   readonly update: (index: number, change: (record: A) => A) => void
   /** Those that are kept, oldest first. */
@@ -14,14 +16,16 @@ export interface Ring<A> {
 export const make = <A>(length: number): Ring<A> => {
   const records: Array<A> = []
   let count = 0
+  const get = (index: number): A | undefined => index < count - length ? undefined : records[index % length]
   return {
+    get,
     add: (record) => {
       records[count % length] = record
       return count++
     },
     update: (index, change) => {
-      const record = records[index % length]
-      if (record !== undefined && index >= count - length) records[index % length] = change(record)
+      const record = get(index)
+      if (record !== undefined) records[index % length] = change(record)
     },
     all: () => {
       const first = count > length ? count % length : 0

@@ -14,6 +14,7 @@ import type { EndpointRow } from "./EndpointRow.ts"
 import type { ConnectionFault, EventFault } from "./EventFault.ts"
 import type { Fault, FaultPlan } from "./Fault.ts"
 import * as FaultyReply from "./FaultyReply.ts"
+import type { Publish } from "./Feed.ts"
 import { serveSocket } from "./frameServer.ts"
 import { bodyOf, urlOf } from "./incoming.ts"
 import * as LongConnections from "./LongConnections.ts"
@@ -40,6 +41,8 @@ export interface Parts<R> {
   /** `undefined` if requests are not limited. */
   readonly rateLimit: RateLimit | undefined
   readonly latency: Duration.Duration
+  /** Tells those who watch. */
+  readonly publish: Publish
   /** Requests run here, so that a client that disconnects does not interrupt them. */
   readonly scope: Scope.Scope
 }
@@ -98,6 +101,13 @@ const execute = <R>(server: Server<R>, row: Row<R>, request: Received): Effect.E
     return Effect.isEffect(executed) ? executed : Effect.succeed(executed)
   })
 
+/** Tells those who watch what became of a request. */
+const tell = <R>({ log, publish }: Server<R>, index: number): void =>
+  publish(() => {
+    const request = log.get(index)
+    return request && { _tag: "Request", request }
+  })
+
 const executeUnder = <R>(
   server: Server<R>,
   row: Row<R>,
@@ -116,7 +126,10 @@ const executeUnder = <R>(
       return Effect.andThen(executed, Effect.fail(new ConnectionLost()))
     case "Late":
       return Effect.andThen(
-        Effect.forkIn(Effect.delay(executed, fault.millis), server.scope),
+        Effect.forkIn(
+          Effect.map(Effect.delay(executed, fault.millis), () => tell(server, request.index)),
+          server.scope
+        ),
         Effect.fail(new ConnectionLost())
       )
     case "ServerError":
@@ -186,11 +199,21 @@ const receive = Effect.fnUntraced(function*<R>(
     path: url.pathname,
     params,
     query: RequestLog.readable(query),
+    client: (request.headers["x-simulator-client"] ?? request.headers["user-agent"])?.slice(0, 100),
     token: server.world.tokens.kindOf(authorization),
+    operator: server.world.tokens.operatorOf(authorization),
     body: RequestLog.readableBody(body, { form: isForm(contentType), secret: row?.takesToken !== true }),
     fault
   })
-  if (row === undefined) return yield* send(server.log, index, Reply.notFound)
+  const sendNow = (reply: Reply.Reply): HttpServerResponse.HttpServerResponse => {
+    const response = sendAt(server.log, index, reply, at)
+    tell(server, index)
+    return response
+  }
+  if (row === undefined) return sendNow(Reply.notFound)
+  if (fault !== undefined) {
+    server.publish(() => ({ _tag: "Fault", fault, endpoint: row.name, request: index, event: undefined }))
+  }
 
   const received: Received = {
     index,
@@ -206,7 +229,7 @@ const receive = Effect.fnUntraced(function*<R>(
   // What waits for nothing needs no fiber that outlives its client.
   const isImmediate = fault === undefined && Duration.isZero(server.latency)
   const executed = isImmediate ? executeAt(server, row, received, at) : executeUnder(server, row, received, fault)
-  if (!Effect.isEffect(executed)) return sendAt(server.log, index, executed, at)
+  if (!Effect.isEffect(executed)) return sendNow(executed)
 
   const oneWay = Duration.divideUnsafe(server.latency, 2)
   const travel = Duration.isZero(oneWay) ? Effect.void : Effect.sleep(oneWay)
@@ -217,6 +240,7 @@ const receive = Effect.fnUntraced(function*<R>(
   )
   const fiber = yield* Effect.forkIn(handling, server.scope, { startImmediately: true })
   const exit = yield* Fiber.await(fiber)
+  tell(server, index)
   // The run has ended meanwhile.
   return yield* Exit.hasInterrupts(exit) ? Effect.fail(new ConnectionLost()) : exit
 })

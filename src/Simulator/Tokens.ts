@@ -165,6 +165,8 @@ export interface Tokens {
   readonly findApp: (text: string, now: number) => { readonly appId: string } | undefined
   /** The app and tenant of a token, as a key for rate limits. */
   readonly ownerOf: (authorization: string | undefined) => string
+  /** The open id of the user, or the id of the app, to whom a token was issued. */
+  readonly operatorOf: (authorization: string | undefined) => string | undefined
   readonly kindOf: (authorization: string | undefined) => TokenKind
   /** The token checks of the gateway: each gives the operator, or the refusal of the token. */
   readonly authorize: Authorize
@@ -271,6 +273,10 @@ export const make = (length: number): Tokens => {
     ownerOf: (authorization) => {
       const entry = find(authorization)
       return `${entry?.appId} ${entry?.tenant}`
+    },
+    operatorOf: (authorization) => {
+      const entry = find(authorization)
+      return entry?.user?.openId ?? entry?.appId
     },
     kindOf,
     reject,

@@ -28,12 +28,6 @@ const user = Schema.Struct({
  */
 export interface User extends Schema.Schema.Type<typeof user> {}
 
-/**
- * A simulated user.
- *
- * @stability unstable
- * @category schemas
- */
 export const User: Schema.Codec<User, unknown> = user
 
 export interface WireUser {

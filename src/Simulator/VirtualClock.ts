@@ -19,6 +19,8 @@ export interface VirtualClock extends Clock.Clock {
   readonly reset: () => void
   /** Provides the clock, and what it needs to see when a fiber that it woke suspends again. */
   readonly provide: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** The clock that it is ahead of. */
+  readonly base: Clock.Clock
   /** Something that takes real time: while it runs, the clock does not advance. */
   readonly hold: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
@@ -216,6 +218,7 @@ export const make: Effect.Effect<VirtualClock, never, Scope.Scope> = Effect.gen(
   }, oneAtATime.withPermits(1))
 
   const clock: VirtualClock = {
+    base,
     currentTimeMillisUnsafe: now,
     currentTimeMillis: Effect.sync(now),
     currentTimeNanosUnsafe: () => frozen === undefined ? base.currentTimeNanosUnsafe() + nanos(ahead) : nanos(now()),

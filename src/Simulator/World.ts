@@ -4,6 +4,7 @@ import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as App from "./App.ts"
 import * as Behavior from "./Behavior.ts"
+import type { ConnectionFault } from "./EventFault.ts"
 import { optional, reveal } from "./field.ts"
 import type { LongConnections } from "./LongConnections.ts"
 import * as Meeting from "./Meeting.ts"
@@ -17,12 +18,6 @@ import { makeTickets, type Tickets } from "./Tickets.ts"
 import * as Tokens from "./Tokens.ts"
 import { type Directory, makeDirectory, User, UserInput } from "./User.ts"
 
-/**
- * The apps, the meetings and the behavior of a simulated Feishu.
- *
- * @stability unstable
- * @category schemas
- */
 export const WorldOptions = Schema.Struct({
   ...Behavior.BehaviorOptions.fields,
   app: optional(
@@ -75,13 +70,19 @@ const write = Schema.Struct({
  */
 export interface Write extends Schema.Schema.Type<typeof write> {}
 
-/**
- * A change of the host that was applied.
- *
- * @stability unstable
- * @category schemas
- */
 export const Write: Schema.Codec<Write, unknown> = write
+
+/** What happens here, as those who watch are told. */
+type Change =
+  | { readonly _tag: "Write"; readonly write: Write }
+  | { readonly _tag: "Meeting"; readonly meeting: Meeting.Meeting }
+  | {
+    readonly _tag: "Fault"
+    readonly fault: ConnectionFault
+    readonly endpoint: string
+    readonly request: number
+    readonly event: undefined
+  }
 
 /**
  * The state of the platform, and the effects that its endpoints use. Only synchronous code changes the state, so every
@@ -105,17 +106,29 @@ export interface World extends Reserve.Reserves {
   readonly writes: Ring.Ring<Write>
   readonly digest: Digest.Digest["Service"]
   readonly longConnections: LongConnections
+  /** Tells those who watch. */
+  readonly publish: (happening: () => Change) => void
   /** Pushes events in the background, now or later. */
   readonly push: (events: ReadonlyArray<PushedEvent>, after?: Duration.Duration) => Effect.Effect<void>
   /** Pushes a new ticket to the app in the background. */
   readonly resendTicket: (appId: string) => Effect.Effect<void>
 }
 
+/** Tells of every change from now on. */
+const publishChanges = (meetings: World["meetings"], publish: World["publish"]): void => {
+  const set = meetings.set.bind(meetings)
+  meetings.set = (id, meeting) => {
+    set(id, meeting)
+    publish(() => ({ _tag: "Meeting", meeting }))
+    return meetings
+  }
+}
+
 export const make = (
   options: WorldOptions,
   now: number,
   logLength: number,
-  effects: Pick<World, "digest" | "longConnections" | "push" | "resendTicket">
+  effects: Pick<World, "digest" | "longConnections" | "publish" | "push" | "resendTicket">
 ): World => {
   const main: App.AppOptions = options.app ?? App.defaultApp
   const others = options.otherApps ?? []
@@ -153,6 +166,7 @@ export const make = (
   for (const meeting of options.meetings ?? []) {
     world.meetings.set(meeting.id, Meeting.make(Reserve.inMeeting(meeting, world), directory, home, now))
   }
+  publishChanges(world.meetings, effects.publish)
   return world
 }
 
@@ -162,7 +176,9 @@ export const moveHost = (
   after: User,
   cause: Pick<Write, "by" | "request" | "at">
 ): void => {
-  world.writes.add({ meetingId: meeting.id, before: meeting.host, after, ...cause })
+  const write: Write = { meetingId: meeting.id, before: meeting.host, after, ...cause }
+  world.writes.add(write)
+  world.publish(() => ({ _tag: "Write", write }))
   world.meetings.set(meeting.id, Meeting.withHost(meeting, after, cause.at))
 }
 

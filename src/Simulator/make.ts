@@ -16,6 +16,7 @@ import * as Controls from "./controls.ts"
 import * as builtIn from "./endpoints.ts"
 import type { ConnectionFault, EventFault } from "./EventFault.ts"
 import * as Faults from "./Fault.ts"
+import type { Publish } from "./Feed.ts"
 import * as LongConnections from "./LongConnections.ts"
 import type { Options } from "./Options.ts"
 import { makePlan } from "./Plan.ts"
@@ -45,7 +46,8 @@ interface Running extends Run {
 const start = Effect.fnUntraced(
   function*<R>(
     options: Options<string, R>,
-    services: Context.Context<R>
+    services: Context.Context<R>,
+    publish: Publish
   ): Effect.fn.Return<Running, never, Scope.Scope | Digest.Digest | Cipher.Cipher> {
     const scope = yield* Effect.scope
     const digest = yield* Digest.Digest
@@ -68,11 +70,12 @@ const start = Effect.fnUntraced(
     const world: World.World = World.make(options, yield* Clock.currentTimeMillis, logLength, {
       digest,
       longConnections,
+      publish,
       push: (events, after = Duration.zero) =>
         inBackground(Duration.isZero(after) ? pushes.events(events) : Effect.delay(pushes.events(events), after)),
       resendTicket: (appId) => inBackground(Effect.delay(pushes.ticket(appId), resendDelay))
     })
-    const pushes = yield* Pushes.make(world, options.webhook, around?.execute, eventFaults, logLength, scope)
+    const pushes = yield* Pushes.make(world, options.webhook, around?.execute, eventFaults, logLength, publish, scope)
     const parts: Server.Parts<R> = {
       endpoints,
       world,
@@ -82,6 +85,7 @@ const start = Effect.fnUntraced(
       connectionFaults,
       rivals: Rivals.makePlan(),
       rateLimit: options.rateLimits === true ? RateLimit.make() : undefined,
+      publish,
       latency: Duration.fromInputUnsafe(options.latency ?? Duration.zero),
       scope
     }
@@ -108,7 +112,11 @@ const start = Effect.fnUntraced(
 
 /** The HTTP app, and the services that control it: handlers of endpoints can use them too. */
 export const make = Effect.fnUntraced(
-  function*<R>(options: Options<string, R>, servicesOf: (controls: Controls.Controls) => Context.Context<R>) {
+  function*<R>(
+    options: Options<string, R>,
+    servicesOf: (controls: Controls.Controls) => Context.Context<R>,
+    publish: Publish = () => {}
+  ) {
     const outer = yield* Effect.scope
     const context = yield* Effect.context<Digest.Digest | Cipher.Cipher>()
     const clock = yield* Clock.clockWith(Effect.succeed)
@@ -118,7 +126,10 @@ export const make = Effect.fnUntraced(
 
     const begin = Effect.fnUntraced(function*(initial: Options<string, R>) {
       const scope = yield* Scope.fork(outer)
-      const run = yield* Effect.provideContext(start(initial, services), Context.add(context, Scope.Scope, scope))
+      const run = yield* Effect.provideContext(
+        start(initial, services, publish),
+        Context.add(context, Scope.Scope, scope)
+      )
       return { run, scope }
     })
     let current = yield* begin(options)

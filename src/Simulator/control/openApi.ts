@@ -3,6 +3,7 @@ import * as JsonSchema from "effect/JsonSchema"
 import * as Schema from "effect/Schema"
 import * as Representation from "effect/SchemaRepresentation"
 import * as Struct from "effect/Struct"
+import { Happening } from "../Happening.ts"
 import { type Reason, type Refusal, statuses } from "../Refusal.ts"
 import { prefix } from "./prefix.ts"
 import { Nothing, type Route } from "./Route.ts"
@@ -33,7 +34,11 @@ type Json = Readonly<Record<string, unknown>>
 const content = (schema: Json): Json => ({ content: { "application/json": { schema } } })
 
 /** The refusals of a route, by status. */
-const refusalsOf = ({ method, refusals = [] }: Route, hasKey: boolean, refusal: Json): Json => {
+const refusalsOf = (
+  { method, refusals = [] }: Pick<Route, "method" | "refusals">,
+  hasKey: boolean,
+  refusal: Json
+): Json => {
   const always: ReadonlyArray<Reason> = ["BadInput", "OriginRefused", hasKey ? "KeyRefused" : "HostRefused"]
   const reasons = [...always, ...(method === "POST" ? ["BodyTooLarge" as const] : []), ...refusals]
   return Object.fromEntries(
@@ -62,12 +67,13 @@ export const describe = (routes: ReadonlyArray<Route>, hasKey: boolean): Json =>
     Representation.toJsonSchemaMultiDocument(
       Representation.toRepresentations([
         RefusalBody.ast,
+        Schema.toCodecJson(Happening).ast,
         ...routes.flatMap(({ input, reply }) => [input.ast, Schema.toCodecJson(reply).ast])
       ]),
       { onExcessProperty: "error" }
     )
   )
-  const [refusal = {}, ...rest] = schemas
+  const [refusal = {}, happening = {}, ...rest] = schemas
   const paths: Record<string, Record<string, Json>> = {}
   for (const [index, route] of routes.entries()) {
     const input = rest[2 * index] ?? {}
@@ -89,6 +95,20 @@ export const describe = (routes: ReadonlyArray<Route>, hasKey: boolean): Json =>
           [route.status ?? 200]: { description: "Done.", ...content(reply) },
           ...refusalsOf(route, hasKey, refusal)
         }
+      }
+    }
+  }
+  paths[`${prefix}/stream`] = {
+    get: {
+      operationId: "stream",
+      summary: "What happens, as server-sent events. The data of each is a Happening in JSON.",
+      parameters: [],
+      responses: {
+        200: {
+          description: "Events, until the reader leaves.",
+          content: { "text/event-stream": { schema: happening } }
+        },
+        ...refusalsOf({ method: "GET" }, hasKey, refusal)
       }
     }
   }

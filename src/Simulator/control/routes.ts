@@ -7,6 +7,7 @@ import { Config } from "../Config.ts"
 import type { Controls } from "../controls.ts"
 import { ConnectionFaultRule, EventFaultRule } from "../EventFault.ts"
 import { Endpoint, FaultRule } from "../Fault.ts"
+import type { Feed } from "../Feed.ts"
 import { durationInput, optional } from "../field.ts"
 import { Meeting, MeetingOptions } from "../Meeting.ts"
 import { PushRecord } from "../Push.ts"
@@ -23,13 +24,18 @@ import { make, Nothing, type Route } from "./Route.ts"
 export interface Control {
   readonly clock: VirtualClock
   readonly controls: Controls
+  readonly feed: Feed
   /** Starts anew: from a config, or from the options of the layer. */
   readonly restart: (config?: Config) => Effect.Effect<void>
 }
 
 const Millis = Schema.Finite.annotateKey({ description: "In milliseconds since 1970." })
 
-const Health = Schema.Struct({ status: Schema.Literal("ok"), now: Millis }).annotate({ identifier: "Health" })
+const Health = Schema.Struct({
+  status: Schema.Literal("ok"),
+  now: Millis,
+  watchers: Schema.Natural.annotateKey({ description: "How many read the stream." })
+}).annotate({ identifier: "Health" })
 
 const count = (description: string) =>
   Schema.String.annotate({ description }).check(Schema.isPattern(/^\d{1,9}$/u, { expected: "a whole number" })).pipe(
@@ -50,7 +56,7 @@ const Time = Schema.Struct({
 
 const latest = 8_640_000_000_000_000
 
-const time = ({ clock }: Control): ReadonlyArray<Route> => {
+const time = ({ clock, feed }: Control): ReadonlyArray<Route> => {
   const read = Effect.map(Clock.currentTimeMillis, (now) => ({ now, ahead: clock.ahead() }))
   return [
     make({
@@ -77,14 +83,21 @@ const time = ({ clock }: Control): ReadonlyArray<Route> => {
           const millis = Duration.toMillis(Duration.fromInputUnsafe(advance))
           return now + millis > latest
             ? Effect.fail(new Refusal({ reason: "BadInput", path: "advance", message: "No clock goes that far" }))
-            : Effect.andThen(Effect.interruptible(clock.advance(millis)), read)
+            : Effect.interruptible(clock.advance(millis)).pipe(
+              Effect.ensuring(Effect.sync(() => feed.publish(() => ({ _tag: "Clock", ahead: clock.ahead() })))),
+              Effect.andThen(read)
+            )
         })
     })
   ]
 }
 
-const general = ({ controls, restart }: Control): ReadonlyArray<Route> => {
-  const health = Effect.map(Clock.currentTimeMillis, (now) => ({ status: "ok" as const, now }))
+const general = ({ clock, controls, feed, restart }: Control): ReadonlyArray<Route> => {
+  const health = Effect.map(Clock.currentTimeMillis, (now) => ({
+    status: "ok" as const,
+    now,
+    watchers: feed.watchers()
+  }))
   return [
     make({
       name: "health",
@@ -105,7 +118,12 @@ const general = ({ controls, restart }: Control): ReadonlyArray<Route> => {
       input: Config,
       optional: true,
       reply: Health,
-      handle: (config) => Effect.andThen(restart(Object.keys(config).length === 0 ? undefined : config), health)
+      handle: (config) =>
+        restart(Object.keys(config).length === 0 ? undefined : config).pipe(
+          Effect.andThen(controls.meetings),
+          Effect.map((meetings) => feed.publish(() => ({ _tag: "State", ahead: clock.ahead(), meetings }))),
+          Effect.andThen(health)
+        )
     }),
     make({
       name: "userToken",

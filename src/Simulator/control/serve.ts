@@ -13,6 +13,7 @@ import * as OpenApi from "./openApi.ts"
 import { prefix } from "./prefix.ts"
 import type { Route } from "./Route.ts"
 import { type Control, routes as routesOf } from "./routes.ts"
+import { streamTo } from "./stream.ts"
 
 const maxBody = ByteSize.mebibytes(1)
 
@@ -66,11 +67,17 @@ export const make = Effect.fnUntraced(function*(
     Effect.sync(() => JSON.stringify(OpenApi.describe(routes, key !== undefined)))
   )
 
+  /** What is answered with other than the reply of a route. */
+  const documents: Readonly<Record<string, Effect.Effect<HttpServerResponse.HttpServerResponse>>> = {
+    [`${prefix}/openapi.json`]: Effect.map(description, (text) => json(200, text)),
+    [`${prefix}/stream`]: Effect.sync(() => streamTo(control))
+  }
+
   const answer = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest) {
     yield* guard(request)
     const url = URL.parse(request.url, "http://localhost") ?? new URL("http://localhost")
-    if (request.method === "GET" && url.pathname === `${prefix}/openapi.json`) return json(200, yield* description)
-
+    const document = documents[url.pathname]
+    if (document !== undefined && request.method === "GET") return yield* document
     const matches = matchables.flatMap(({ pattern, route }) => {
       const match = pattern.exec(url.pathname)
       return match === null ? [] : [{ route, id: match[1] ?? "" }]
@@ -83,11 +90,11 @@ export const make = Effect.fnUntraced(function*(
       const decoded = Result.getOrElse(Result.try(() => decodeURIComponent(id)), () => id)
       return json(route.status ?? 200, yield* route.answer({ id: decoded, query, body }))
     }
-    if (matches.length === 0) {
+    if (matches.length === 0 && document === undefined) {
       const message = `There is no ${url.pathname}. ${prefix}/openapi.json describes what there is`
       return yield* new Refusal({ reason: "RouteNotFound", message })
     }
-    const allowed = matches.map(({ route }) => route.method).join(", ")
+    const allowed = [...matches.map(({ route }) => route.method), ...(document === undefined ? [] : ["GET"])].join(", ")
     const message = `${url.pathname} takes ${allowed}, not ${request.method}`
     return refusedWith(new Refusal({ reason: "MethodNotAllowed", message }), { allow: allowed })
   })

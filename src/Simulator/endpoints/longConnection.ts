@@ -17,9 +17,15 @@ const messages: Readonly<Record<number, string>> = {
 const refused = (code: number, msg = messages[code] ?? "error") => Reply.json(200, { code, msg, data: {} })
 
 /** `POST /callback/ws/endpoint`: the address of a long connection. Failures come with HTTP 200. */
-export const longConnection = ({ host, json }: Arrival, { apps, longConnections }: World): Reply.Reply => {
+export const longConnection = (
+  { host, index, json }: Arrival,
+  { apps, longConnections, publish }: World
+): Reply.Reply => {
   const [appId, secret] = [json?.["AppID"], json?.["AppSecret"]]
   const fault = longConnections.nextFault(typeof appId === "string" && apps.has(appId) ? appId : undefined)
+  if (fault !== undefined) {
+    publish(() => ({ _tag: "Fault", fault, endpoint: "long_connection", request: index, event: undefined }))
+  }
   if (fault?._tag === "Code") return refused(fault.code, fault.msg)
   if (typeof appId !== "string" || typeof secret !== "string") return refused(514)
   if (appId === "" || secret === "") return refused(1000040344)
