@@ -8,7 +8,7 @@ type WithoutTime<H> = H extends Happening ? Omit<H, "at"> : never
 export type Publish = (happening: () => WithoutTime<Happening> | undefined) => void
 
 /** One of many, numbered from 1. What was lost has the number of the last of it. */
-export interface Numbered {
+interface Numbered {
   readonly id: number
   readonly happening: Happening
 }
