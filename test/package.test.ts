@@ -157,27 +157,23 @@ describe("the published package", () => {
     expect(Object.keys(manifest.peerDependencies)).toEqual(["effect"])
   })
 
-  it.each([["NodeNext", "NodeNext"], ["ESNext", "Bundler"]])(
-    "compiles with module %s and moduleResolution %s, its declarations included",
-    { timeout: 300_000 },
-    (module, moduleResolution) => {
-      write("tsconfig.json", {
-        compilerOptions: {
-          module,
-          moduleResolution,
-          target: "ES2022",
-          lib: ["ES2022", "DOM", "DOM.Iterable"],
-          types: [],
-          strict: true,
-          exactOptionalPropertyTypes: true,
-          skipLibCheck: false,
-          noEmit: true
-        },
-        files: ["program.ts"]
-      })
-      run(consumer, process.execPath, path.join(root, "node_modules/typescript/bin/tsc"))
-    }
-  )
+  // With the module resolution of bundlers: `consumers.test.ts`.
+  it("compiles in a project with NodeNext, its declarations included", { timeout: 300_000 }, () => {
+    write("tsconfig.json", {
+      compilerOptions: {
+        module: "NodeNext",
+        target: "ES2022",
+        lib: ["ES2022", "DOM", "DOM.Iterable"],
+        types: [],
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        skipLibCheck: false,
+        noEmit: true
+      },
+      files: ["program.ts"]
+    })
+    run(consumer, process.execPath, path.join(root, "node_modules/typescript/bin/tsc"))
+  })
 
   it("has types that declarations of other packages can name", { timeout: 300_000 }, () => {
     const names = ["Lark", "LarkHttp", "Meetings", "TenantToken"]

@@ -1,0 +1,6 @@
+import { defineConfig } from "vite"
+
+export default defineConfig({
+  build: { ssr: "main.ts" },
+  ssr: { noExternal: true }
+})
