@@ -22,10 +22,13 @@ const noticeOf = (directory: string): string => {
 
 /**
  * The parts of effect that other parts import and the command never calls, with what is imported from them: it has no
- * `--wizard`, and takes no uploads.
+ * `--wizard` and no other prompts, searches no directories, and takes no uploads.
  */
 const unused = new Map([
   ["effect/cli/internal/wizard", "run, renderIntroduction, renderCompletion, renderQuit"],
+  ["effect/cli/Prompt", "isPrompt, run, Theme, Toggle"],
+  // The one that is called for every file system.
+  ["effect/internal/glob", "make = () => undefined"],
   [
     "effect/http/Multipart",
     "limitsServices, makeChannel, MultipartError, schemaJson, schemaPersisted, toPersisted, TypeId"
