@@ -9,24 +9,12 @@ import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpServer } from "effect/http"
 import { once } from "node:events"
 import { createServer } from "node:http"
-import { text } from "node:stream/consumers"
 import { credentials } from "./fixtures/cli.ts"
-import { spawn } from "./fixtures/fromSource.ts"
+import { start } from "./fixtures/cliProcess.ts"
 import { temporaryDirectory } from "./fixtures/sessionStores.ts"
 import { id } from "./fixtures/World.ts"
 
 const timeout = 60_000
-
-/** Starts the program in a home directory of its own, with these variables and none of the surroundings' settings. */
-const start = (home: string, line: string, variables: NodeJS.ProcessEnv) => {
-  const inherited = Object.keys(process.env).filter((name) => /^(?:LARK|XDG)_/.test(name))
-  const unset = Object.fromEntries(inherited.map((name) => [name, undefined]))
-  const child = spawn("../../src/cli/main.ts", { ...unset, HOME: home, ...variables }, line.split(" "))
-  const closed = once(child, "close")
-  const stdout = text(child.stdout)
-  const stderr = text(child.stderr)
-  return { child, ended: async () => ({ exit: (await closed)[0], stdout: await stdout, stderr: await stderr }) }
-}
 
 const run = (line: string, variables: NodeJS.ProcessEnv = {}) =>
   Effect.flatMap(temporaryDirectory, (home) => Effect.promise(start(home, line, variables).ended)).pipe(

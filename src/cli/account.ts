@@ -24,7 +24,7 @@ import { InvalidFile, NotLoggedIn } from "./errors.ts"
 
 type User = MeetingUser.MeetingUser<"open_id">
 
-type AccountError = InvalidFile | InvalidLarkConfig | SessionStoreError
+export type AccountError = InvalidFile | InvalidLarkConfig | SessionStoreError
 
 /**
  * The user who is logged in.

@@ -68,3 +68,19 @@ export class TimedOut extends Data.TaggedError("TimedOut")<{
     return `No result within ${Duration.format(this.after)}.`
   }
 }
+
+/** Somebody who cannot be made host for a moment. */
+export class UnsuitablePerson extends Data.TaggedError("UnsuitablePerson")<{
+  readonly person: string
+  readonly reason: string
+}> {
+  override get message() {
+    return `${this.person} ${this.reason}.`
+  }
+}
+
+export class NotConfirmed extends Data.TaggedError("NotConfirmed") {
+  override get message() {
+    return "Not confirmed. Nothing was asked and nothing was changed."
+  }
+}

@@ -52,6 +52,7 @@ const rows: { readonly [Tag in Failure["_tag"]]: Row<Tagged<Tag>> } = {
   },
   InvalidLogin: { exit: "usage", next: "Correct --scope." },
   CannotListen: { exit: "usage", next: "The developer console has to list the callback with that port." },
+  NotConfirmed: { exit: "usage", next: "Answer yes on a terminal, or give --yes." },
   SessionStoreError: { exit: "usage" },
   InvalidParameter: { exit: "usage" },
   CasInvalidPolicy: { exit: "usage", next: "Choose another --timeout." },
@@ -115,6 +116,7 @@ const rows: { readonly [Tag in Failure["_tag"]]: Row<Tagged<Tag>> } = {
   MeetingNotExist: { exit: "notFound" },
   UserIdRejected: { exit: "notFound", next: "Check the open_id: each app has its own for a person." },
 
+  UnsuitablePerson: { exit: "refused", next: "Name somebody else who is in the meeting, and not its host." },
   MeetingEnded: { exit: "refused", next: "Name a meeting in progress." },
   NotSupported: { exit: "refused", next: "This kind of meeting cannot do it." },
   MeetingStatusUnexpected: { exit: "refused", next: "The meeting has to be in progress." },

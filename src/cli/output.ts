@@ -26,6 +26,8 @@ export class CommandFailed extends Data.TaggedError("CommandFailed")<{ readonly 
 export interface Result {
   readonly text: ReadonlyArray<string>
   readonly json: object
+  /** `done` unless given. */
+  readonly exit?: Exit
 }
 
 /** Whether a command has begun to change something. */
@@ -74,10 +76,11 @@ export const present = <R>(
     const writing: Writing = { hasBegun: false }
     return program(writing).pipe(
       Effect.matchEffect({
-        onSuccess: (result) =>
-          json
-            ? document(command, "done", result.json)
-            : Effect.forEach(result.text, (line) => Console.log(plain(line))),
+        onSuccess: ({ exit = "done", json: fields, text }) =>
+          Effect.andThen(
+            json ? document(command, exit, fields) : Effect.forEach(text, (line) => Console.log(plain(line))),
+            exit === "done" ? Effect.void : Effect.fail(new CommandFailed({ exit }))
+          ),
         onFailure: (error) => {
           const { effect, report, ...described } = describe(error)
           const timeline = report !== undefined && hasTimeline ? Cas.timeline(report) : []

@@ -2,7 +2,7 @@
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
-import type * as HttpClient from "effect/http/HttpClient"
+import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Path from "effect/Path"
@@ -16,12 +16,15 @@ import type { InvalidFile } from "./errors.ts"
 import type { Settings } from "./flags.ts"
 import * as World from "./world.ts"
 
-export type Services = Lark.Services | OAuth.OAuth | Account.Account
+export type Services = Lark.Services | OAuth.OAuth | Account.Account | HttpClient.HttpClient
 
 /** What the program itself has to provide. */
 export type Needs = HttpClient.HttpClient | FileSystem.FileSystem | Path.Path
 
-const withLogin = Account.layer.pipe(Layer.provideMerge(OAuth.layer))
+/** That of the program; a simulator in this process has its own. */
+const client = Layer.effect(HttpClient.HttpClient, HttpClient.HttpClient)
+
+const withLogin = Account.layer.pipe(Layer.provideMerge(OAuth.layer), Layer.provideMerge(client))
 
 const inProcess = Layer.merge(Account.layerSimulated(World.host), OAuth.layer).pipe(
   Layer.provideMerge(Lark.layer(Simulator.defaultApp)),
