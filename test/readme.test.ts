@@ -29,18 +29,23 @@ const untranslated = (page: string) => ({
   // By paragraph and by row of a table, in order; the order within a block may differ.
   blocks: proseOf(page).split(/\n(?=\n|\|)/).map((block) => ({
     names: block.match(/`[^`]+`|\d+(?:\.\d+)?/g)?.toSorted(),
-    links: linksOf(page, block).filter((link) => !link.includes("README")).toSorted()
+    links: linksOf(page, block).filter((link) => !/README|going-live/.test(link)).toSorted()
   }))
 })
 
-it("the Chinese README has the code, the names, the numbers and the links of the English one", () => {
-  assert.deepStrictEqual(untranslated("docs/README.zh-CN.md"), untranslated("README.md"))
+const translations = [["README.md", "docs/README.zh-CN.md"], [
+  "docs/going-live.md",
+  "docs/going-live.zh-CN.md"
+]] as const
+
+it.each(translations)("%s in Chinese has its code, names, numbers and links", (page, translation) => {
+  assert.deepStrictEqual(untranslated(translation), untranslated(page))
 })
 
-it("each README begins with a link to the other", () => {
+it.each(translations)("%s and its translation begin with a link to each other", (page, translation) => {
   const hrefOf = (page: string) => new URL(page, root).href
-  assert.strictEqual(linksOf("README.md")[0], hrefOf("docs/README.zh-CN.md"))
-  assert.strictEqual(linksOf("docs/README.zh-CN.md")[0], hrefOf("README.md"))
+  assert.strictEqual(linksOf(page)[0], hrefOf(translation))
+  assert.strictEqual(linksOf(translation)[0], hrefOf(page))
 })
 
 it("the README lists every module", () => {
