@@ -92,6 +92,7 @@ import type { ConnectionRecord } from "./Simulator/LongConnections.ts"
 import { make } from "./Simulator/make.ts"
 import type { Meeting, MeetingOptions } from "./Simulator/Meeting.ts"
 import type { Options } from "./Simulator/Options.ts"
+import * as OtherProtocol from "./Simulator/otherProtocol.ts"
 import type { Deliver, EventOptions, PushRecord } from "./Simulator/Push.ts"
 import type { PushedEvent } from "./Simulator/PushedEvent.ts"
 import type { Refusal } from "./Simulator/Refusal.ts"
@@ -422,7 +423,7 @@ export const layerServer = <Name extends string = never>(
         )
       if (control === false) {
         const { app, services } = yield* makeSimulator(initial)
-        yield* HttpServer.serveEffect(platformOf(app))
+        yield* HttpServer.serveEffect(OtherProtocol.decline(platformOf(app)))
         return services
       }
 
@@ -440,10 +441,10 @@ export const layerServer = <Name extends string = never>(
         feed,
         restart: (config) => restart(config && { logLength, ...config, endpoints })
       }, key)
-      yield* HttpServer.serveEffect(
+      yield* HttpServer.serveEffect(OtherProtocol.decline(
         Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) =>
           Control.isBelow(url) ? clock.provide(controlled) : platform)
-      )
+      ))
       return services
     }).pipe(Effect.provide(Digest.layerWebCrypto))
   )

@@ -47,6 +47,21 @@ describe("the names of headers", () => {
     }).pipe(Effect.provide(server({ faults: [throttled], login: { user: "ou_alice" } }))))
 })
 
+describe("a request that asks for HTTP/2", () => {
+  // As java.net.http does. It would send the next request on the connection.
+  it.live("is answered by HTTP/1.1, and that the connection ends", () =>
+    Effect.gen(function*() {
+      const { body, headers, status } = yield* raw(`POST ${tokenPath}`, {
+        body: JSON.stringify(credentials),
+        connection: "Upgrade, HTTP2-Settings",
+        headers: ["Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA", asJson]
+      })
+      assert.strictEqual(status, 200)
+      assert.include(body, "tenant_access_token")
+      assert.deepInclude(headers, ["connection", "close"])
+    }).pipe(Effect.provide(server())))
+})
+
 /** What a bearer token is sent in. */
 const bearer = (openId: string) =>
   Simulator.Simulator.use((simulator) =>

@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import * as fs from "node:fs"
-import { createServer, type Server } from "node:http"
+import { createServer, request, type Server } from "node:http"
 import { connect } from "node:net"
 import * as path from "node:path"
 import { text } from "node:stream/consumers"
@@ -256,6 +256,22 @@ describe("the simulator of the command", () => {
     expect(await isReachable(url)).toBe(true)
     process.child.kill()
     expect((await process.ended).stderr).toBe("")
+  })
+
+  it("answers a client that asks for HTTP/2, also to a body of unknown length", async () => {
+    const process = simulator("--json")
+    const { url } = await ready(process)
+    const headers = {
+      "connection": "Upgrade, HTTP2-Settings",
+      "http2-settings": "AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA",
+      "transfer-encoding": "chunked",
+      "upgrade": "h2c"
+    }
+    const sent = request(`${url}/_simulator/user-token`, { method: "POST", headers }).end(`{"user":"ou_alice"}`)
+    const [response] = await once(sent, "response")
+    expect([response.statusCode, JSON.parse(await text(response)).token]).toEqual([200, expect.any(String)])
+    process.child.kill()
+    await process.ended
   })
 
   it("ends by itself after the time of --for", async () => {

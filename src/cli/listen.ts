@@ -46,8 +46,12 @@ export const baseUrlOf = ({ address }: HttpServer.HttpServer["Service"]): string
 export const isLocal = ({ address }: HttpServer.HttpServer["Service"]): boolean =>
   !NetAddress.isInetAddress(address) || NetAddress.isLoopback(address.address)
 
+// Older Nodes than 24.9 do not know the option, and refuse bodies of unknown length in requests that ask for HTTP/2.
+const onlyWebSockets = () =>
+  createServer({ shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket" })
+
 export const server = (place: Place) =>
-  NodeHttpServer.layerServer(createServer, { ...place, gracefulShutdownTimeout: "1 second" })
+  NodeHttpServer.layerServer(onlyWebSockets, { ...place, gracefulShutdownTimeout: "1 second" })
 
 export const listen = (place: Place) =>
   server(place).pipe(
