@@ -218,11 +218,23 @@ const refused: ReadonlyArray<
   ["GET /requests?limit=-1", undefined, [400, "BadInput", "limit", /whole number/]],
   ["GET /health", "{}", [400, "BadInput", "", /takes no body/]],
   ["GET /heath", undefined, [404, "RouteNotFound", "", /openapi\.json describes/]],
+  ["GET ", undefined, [404, "RouteNotFound", "", /openapi\.json describes/]],
   ["GET /health/", undefined, [404, "RouteNotFound", "", /./]],
   ["POST /stream", undefined, [405, "MethodNotAllowed", "", /takes GET, not POST/]],
   ["DELETE /requests", undefined, [405, "MethodNotAllowed", "", /takes GET, not DELETE/]],
   ["POST /reset", `{"a":"${"x".repeat(1_100_000)}"}`, [413, "BodyTooLarge", "", /1 MiB/]]
 ]
+
+it.live("HEAD is GET without a body, for programs that wait until a server is up", () =>
+  on(
+    {},
+    Effect.gen(function*() {
+      const { headers, status, text } = yield* call("HEAD", "/_simulator/health")
+      assert.deepStrictEqual([status, text], [200, ""])
+      assert.strictEqual(headers["content-type"], "application/json; charset=utf-8")
+      assert.strictEqual((yield* call("HEAD", "/_simulator/reset")).status, 405)
+    })
+  ))
 
 describe("the control interface refuses", () => {
   it.live.each(refused)(

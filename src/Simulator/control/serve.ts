@@ -41,8 +41,10 @@ const bodyOf = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<str
     )
   )
 
-/** Whether the path of a request is one of the control interface. */
-export const isBelow = (url: string): boolean => url.startsWith(`${prefix}/`)
+const below = new RegExp(`^${prefix}(?:[/?]|$)`, "u")
+
+/** Whether a request is one to the control interface. */
+export const isBelow = (url: string): boolean => below.test(url)
 
 /** A route and the pattern of its path. */
 const matchable = (route: Route) => ({
@@ -76,13 +78,15 @@ export const make = Effect.fnUntraced(function*(
   const answer = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest) {
     yield* guard(request)
     const url = URL.parse(request.url, "http://localhost") ?? new URL("http://localhost")
+    // The server leaves out the body.
+    const method = request.method === "HEAD" ? "GET" : request.method
     const document = documents[url.pathname]
-    if (document !== undefined && request.method === "GET") return yield* document
+    if (document !== undefined && method === "GET") return yield* document
     const matches = matchables.flatMap(({ pattern, route }) => {
       const match = pattern.exec(url.pathname)
       return match === null ? [] : [{ route, id: match[1] ?? "" }]
     })
-    const found = matches.find(({ route }) => route.method === request.method)
+    const found = matches.find(({ route }) => route.method === method)
     if (found !== undefined) {
       const { id, route } = found
       const body = yield* bodyOf(request)
