@@ -3,71 +3,28 @@
  * server and the client have a process of their own, and take turns: only the ratios carry over to other machines. The
  * simulator is the command as it is published.
  */
-import { fork, spawn } from "node:child_process"
+import { fork } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import * as path from "node:path"
 import type { Answered, Load } from "./simulator/client.ts"
+import { inFlight, serve } from "./simulator/served.ts"
 import { short, table } from "./table.ts"
 
 const rounds = Number(process.argv[2] ?? 9)
 const millis = 1_000
 const warmUpMillis = 3_000
-/** Enough for the server to be busy all the time. */
-const inFlight = 32
-
-const directory = mkdtempSync(path.join(tmpdir(), "bench-simulator-"))
-const config = path.join(directory, "world.json")
-// A meeting for each connection, so that every swap of it is applied.
-const meetings = Array.from({ length: inFlight }, (_, index) => ({
-  id: `69111884119320${33000 + index}`,
-  host: "ou_alice",
-  participants: ["ou_bob", "ou_carol"]
-}))
-writeFileSync(config, JSON.stringify({ meetings }))
 
 const started = [
   fork(new URL("simulator/stub.ts", import.meta.url)),
   fork(new URL("simulator/client.ts", import.meta.url))
 ] as const
 const [stub, client] = started
-const launcher = new URL("../../dist/cli/launcher.cjs", import.meta.url).pathname
-const simulator = spawn(process.execPath, [launcher, "simulator", "--json", "--port", "0", "--config", config], {
-  stdio: ["ignore", "pipe", "inherit"]
-})
 const [{ url: stubUrl }] = await once(stub, "message")
-const [line] = await once(simulator.stdout, "data")
-const { appId, appSecret, url } = JSON.parse(line)
-
-const issued = await fetch(`${url}/open-apis/auth/v3/tenant_access_token/internal`, {
-  method: "POST",
-  body: JSON.stringify({ app_id: appId, app_secret: appSecret })
-})
-const { tenant_access_token } = await issued.json()
-
-const request = (method: string, target: string, body?: object): string => {
-  const text = body === undefined ? "" : JSON.stringify(body)
-  return [
-    `${method} /open-apis/vc/v1/meetings/${target} HTTP/1.1`,
-    "host: open.feishu.cn",
-    `authorization: Bearer ${tenant_access_token}`,
-    ...(body === undefined ? [] : ["content-type: application/json; charset=utf-8", `content-length: ${text.length}`]),
-    "",
-    text
-  ].join("\r\n")
-}
-
-const swap = (id: string, from: string, to: string) =>
-  request("PATCH", `${id}/set_host?user_id_type=open_id`, {
-    host_user: { id: to, user_type: 1 },
-    old_host_user: { id: from, user_type: 1 }
-  })
+const { child: simulator, meetings, url } = await serve()
 
 const requests = {
-  get: meetings.map(({ id }) => [request("GET", `${id}?user_id_type=open_id`)]),
+  get: meetings.map(({ get }) => [get]),
   // There and back: an even number of swaps leaves the host where the next round expects it, an odd one costs a conflict.
-  set_host: meetings.map(({ id }) => [swap(id, "ou_alice", "ou_bob"), swap(id, "ou_bob", "ou_alice")])
+  set_host: meetings.map(({ back, there }) => [there, back])
 }
 
 const measure = async (load: Load): Promise<Answered> => {
@@ -101,5 +58,4 @@ console.log(`\nThe goal, 5000 requests a second and a ratio of 0.25, is ${isMet 
 
 for (const child of started) child.disconnect()
 simulator.kill()
-rmSync(directory, { recursive: true })
 process.exitCode = isMet ? 0 : 1

@@ -9,7 +9,9 @@ export interface Load {
   readonly url: string
   /** What each connection sends, in turns. */
   readonly connections: ReadonlyArray<ReadonlyArray<string>>
-  readonly millis: number
+  /** How long, or how many replies, whichever comes first. */
+  readonly millis?: number
+  readonly answers?: number
 }
 
 export interface Answered {
@@ -42,14 +44,14 @@ const drive = (socket: Socket, requests: ReadonlyArray<string>, isOver: () => bo
   return once(socket, "close")
 }
 
-const run = async ({ connections, millis, url }: Load): Promise<Answered> => {
+const run = async ({ answers = Infinity, connections, millis = Infinity, url }: Load): Promise<Answered> => {
   const { hostname, port } = new URL(url)
   const sockets = connections.map(() => connect(Number(port), hostname))
   await Promise.all(sockets.map((socket) => once(socket, "connect")))
   count.answers = 0
   count.refused = 0
   const begun = performance.now()
-  const isOver = () => performance.now() - begun >= millis
+  const isOver = () => count.answers >= answers || performance.now() - begun >= millis
   await Promise.all(sockets.map((socket, index) => drive(socket, connections[index] ?? [], isOver)))
   return { perSecond: 1_000 * count.answers / (performance.now() - begun), refused: count.refused }
 }
