@@ -8,8 +8,9 @@ import { createServer, request, type Server } from "node:http"
 import { connect } from "node:net"
 import * as path from "node:path"
 import { text } from "node:stream/consumers"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, type TestOptions } from "vitest"
 import { makeTemporary, pack, runIn } from "./fixtures/packed.ts"
+import { leaveOut } from "./leftOut.ts"
 
 const { engines } = JSON.parse(fs.readFileSync(new URL("../package.json", import.meta.url), "utf8"))
 const temporary = makeTemporary()
@@ -362,6 +363,80 @@ describe("the commands of the command", () => {
     expect([stderr, code]).toEqual(["", 0])
     expect(stdout).toMatch(/^bob \(ou_bob\) is host of .*\n.*conflict.*\n.*applied/)
   })
+})
+
+/** The first number in what a program prints for its version; `undefined` if there is no such program. */
+const versionOf = (program: string, flag = "--version"): number | undefined => {
+  const { status, stderr, stdout } = spawnSync(program, [flag], { encoding: "utf8" })
+  return status === 0 ? Number(/\d+/.exec(stdout + stderr)?.[0]) : undefined
+}
+
+interface Suite {
+  readonly file: string
+  readonly command: ReadonlyArray<string>
+  /** What begins a test in it. */
+  readonly test: RegExp
+  /** What it prints if all went well, with the number of its tests. */
+  readonly passed: RegExp
+  readonly options: TestOptions
+}
+
+const suites: ReadonlyArray<Suite> = [
+  {
+    file: "suite.py",
+    command: ["python3"],
+    test: /^ {4}def test_/gm,
+    passed: /^Ran (\d+) tests in .*\n\nOK$/m,
+    options: leaveOut((versionOf("python3") ?? 0) >= 3 ? undefined : "Python 3 is missing. Install it.")
+  },
+  {
+    file: "suite.sh",
+    command: ["sh"],
+    test: /^begin "/gm,
+    passed: /^(\d+) tests, 0 failures$/m,
+    options: leaveOut(versionOf("curl") === undefined ? "curl is missing. Install it." : undefined)
+  },
+  {
+    file: "Suite.java",
+    command: ["java"],
+    test: /tests\.put\("/g,
+    passed: /^(\d+) passed, 0 failed$/m,
+    // Not every machine of CI has it, and the others show the same.
+    options: (versionOf("java", "-version") ?? 0) >= 11
+      ? {}
+      : { skip: true, meta: { leftOut: "There is no Java 11 or newer on the PATH." } }
+  },
+  {
+    file: "suite.mjs",
+    command: [process.execPath, "--test"],
+    test: /^test\("/gm,
+    passed: /^. pass (\d+)\n. fail 0$/mu,
+    options: {}
+  }
+]
+
+describe("the tests of an application in another language", () => {
+  for (const { command: [program = "", ...args], file, options, passed, test } of suites) {
+    it(`pass: ${file}`, options, async () => {
+      const source = path.join(import.meta.dirname, "outsiders", file)
+      fs.copyFileSync(source, path.join(folder, file))
+      const { code, stderr, stdout } = await start(program, ...args, file).ended
+      expect(code, stdout + stderr).toBe(0)
+      const tests = fs.readFileSync(source, "utf8").match(test)
+      expect(Number(passed.exec(stdout + stderr)?.[1]), stdout + stderr).toBe(tests?.length)
+    })
+  }
+})
+
+it("needs no more memory after many requests", async () => {
+  const { code, stderr, stdout } = await start(
+    process.execPath,
+    path.join(import.meta.dirname, "bench/memory.ts"),
+    "30000",
+    launcher
+  ).ended
+  expect(code, stdout + stderr).toBe(0)
+  expect(stdout).toContain("after 30000 requests")
 })
 
 /** A Node of this machine that is older than what the command needs. */
