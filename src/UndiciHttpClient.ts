@@ -4,7 +4,7 @@
  * **Details**
  *
  * A response is read to its end before it is returned. Against a stub on the same machine, with 32 requests in flight, a
- * request takes about 50 % of the CPU of one through `NodeHttpClient.layerUndici`; `npm run bench:http` measures both.
+ * request takes about 40 % of the CPU of one through `NodeHttpClient.layerUndici`; `npm run bench:http` measures both.
  *
  * It sends no body, or bytes. A request that may change something is sent once: undici itself repeats one that a server
  * refuses over HTTP/2 as not processed (`REFUSED_STREAM`, `GOAWAY`). Spans, trace propagation and interruption work as in

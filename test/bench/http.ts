@@ -2,11 +2,12 @@
  * What a `set_host` costs on the wire: `Meetings.swapHost` with all its features on each transport, next to raw undici,
  * a plain call of Effect's `HttpClient` and the official SDK. All run in one process, in turns, against a server in a
  * process of its own; only the ratios carry over to other machines. On the built package, since a loader that transforms
- * sources also instruments them.
+ * sources also instruments them. The figure goes to docs/figures.
  *
  * CPU is that of the whole process, with the threads that collect garbage and read sockets: an operator pays for all.
  */
 import { GCProfiler, getHeapStatistics } from "node:v8"
+import * as bars from "./bars.ts"
 import { type Client, makeClients, type Path } from "./http/clients.ts"
 import { startStub } from "./http/Stub.ts"
 import { short, table } from "./table.ts"
@@ -127,9 +128,10 @@ const compare = async (path: Path, { inFlight, millis, rounds }: (typeof levels)
   ]
   console.log(`\n## ${path}, ${inFlight} in flight, per call\n\n${table(header, rows)}`)
   return {
-    undici: ratio("ours on an undici dispatcher", "raw undici", cpu),
-    sdk: ratio("ours on undici", "official SDK", cpu),
-    rate: ratio("ours on undici", "official SDK", rate)
+    bars: names.map((place) => ({ place, way: path, value: ratio(place, "raw undici", cpu) })),
+    undici: ratio("ours on UndiciHttpClient", "raw undici", cpu),
+    sdk: ratio("ours on layerUndici", "official SDK", cpu),
+    rate: ratio("ours on layerUndici", "official SDK", rate)
   }
 }
 
@@ -140,16 +142,25 @@ const goal = (what: string, measured: number, goal: string, isMet: boolean) =>
 for (const client of Object.values(clients)) {
   for (const path of paths) await measure(client, path, 32, warmUpMillis)
 }
+const measured: Array<bars.Bars["bars"][number]> = []
 for (const path of paths) {
   for (const level of levels) {
-    const { rate, sdk, undici } = await compare(path, level)
+    const { bars, rate, sdk, undici } = await compare(path, level)
     if (level.inFlight !== 32) continue
+    measured.push(...bars)
     goal(`${path}: CPU v raw undici, on its dispatcher`, undici, "<= 1.45", undici <= 1.45)
     goal(`${path}: CPU v the official SDK, on layerUndici`, sdk, "<= 0.45", sdk <= 0.45)
     goal(`${path}: calls/s v the official SDK, on layerUndici`, rate, ">= 2.2", rate >= 2.2)
   }
 }
 console.log(`\n## Goals: 32 in flight\n\n${table(["what", "measured", "goal", ""], goals)}`)
+const figure = await bars.write({
+  file: "http-cpu.svg",
+  title: "CPU time of a set_host / that of raw undici",
+  ways: [["success", "#2f81f7"], ["conflict", "#bf8700"]],
+  bars: measured
+})
+console.log(`\nWritten: ${figure}`)
 
 for (const client of Object.values(clients)) await client.close()
 stub.close()

@@ -1,7 +1,8 @@
 /**
  * Ten engines, and this one with each of its policies, under the same lossy scripts. The register records the truth.
- * `npm run bench:lossy -- 10000` runs 10,000 scripts.
+ * `npm run bench:lossy -- 10000` runs 10,000 scripts. The figure goes to docs/figures.
  */
+import { isUnsaid, type Part, partsOf, writeFigure } from "./lossy/figure.ts"
 import { intents, otherEngines, ownEngines, type Trial, trial } from "./lossy/trial.ts"
 import { short, table } from "./table.ts"
 
@@ -36,7 +37,7 @@ const row = (name: string, trials: ReadonlyArray<Trial>): ReadonlyArray<string> 
     share(({ said }) => said.ended === "failure" && said.effect !== "none"),
     share(({ isFalseSuccess }) => isFalseSuccess),
     share(({ isFalseFailure }) => isFalseFailure),
-    share(({ effects, said }) => effects > 0 && said.ended === "failure" && said.effect === "unsaid"),
+    share(isUnsaid),
     share(({ effects }) => effects > 1),
     short(mean(({ calls }) => calls)),
     (times[Math.floor(times.length / 2)] ?? 0).toFixed(0),
@@ -49,14 +50,17 @@ const shortest = (trials: ReadonlyArray<Trial>) =>
   trials.filter(({ isFalseFailure, isFalseSuccess }) => isFalseFailure || isFalseSuccess)
     .sort((a, b) => a.calls - b.calls)[0]
 
+const parts: Array<Part> = []
 for (const intent of intents) {
   const rows: Array<ReadonlyArray<string>> = []
   for (const [name, engine] of [...otherEngines, ...ownEngines]) {
     const trials: Array<Trial> = []
     for (let seed = 1; seed <= scripts; seed++) trials.push(await trial(engine, intent, seed * 7_919))
     rows.push(row(name, trials))
+    parts.push(...partsOf(intent, name, trials))
     const own = ownEngines.some(([own]) => own === name) ? shortest(trials) : undefined
     if (own !== undefined) console.log(`A FALSE CLAIM of ${name}:`, JSON.stringify(own, undefined, 1))
   }
   console.log(`\n## ${intent}, ${scripts} scripts\n\n${table(header, rows)}`)
 }
+console.log(`\nWritten: ${await writeFigure(parts)}`)

@@ -148,10 +148,10 @@ const ours = (origin: string, transport: Layer.Layer<HttpClient.HttpClient>): Cl
 
 export const makeClients = (origin: string) => ({
   "raw undici": rawUndici(origin),
-  "Effect HttpClient on undici": plainEffect(origin),
-  "ours on an undici dispatcher": ours(origin, UndiciHttpClient.layer(NodeHttpClient.makeDispatcher)),
-  "ours on undici": ours(origin, NodeHttpClient.layerUndici),
+  "HttpClient on layerUndici": plainEffect(origin),
+  "ours on UndiciHttpClient": ours(origin, UndiciHttpClient.layer(NodeHttpClient.makeDispatcher)),
+  "ours on layerUndici": ours(origin, NodeHttpClient.layerUndici),
   "ours on fetch": ours(origin, FetchHttpClient.layer),
-  "ours on node:http": ours(origin, NodeHttpClient.layerNodeHttp),
+  "ours on layerNodeHttp": ours(origin, NodeHttpClient.layerNodeHttp),
   "official SDK": officialSdk(origin)
 })

@@ -97,8 +97,8 @@ const elasticsearch: Engine = (operation) => {
 }
 
 export const reimplemented: ReadonlyArray<readonly [name: string, engine: Engine]> = [
-  ["client-go RetryOnConflict, 2025-07 to 2026-07", clientGo({ forgetsCancellation: true })],
-  ["client-go RetryOnConflict, since", clientGo({ forgetsCancellation: false })],
+  ["client-go, 2025-07 to 2026-07", clientGo({ forgetsCancellation: true })],
+  ["client-go since", clientGo({ forgetsCancellation: false })],
   ["etcd STM", etcd],
   ["controller-runtime", controllerRuntime],
   ["Spring @Retryable", spring],
