@@ -1,9 +1,8 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Option, Ref } from "effect"
 import { Cas } from "effect-lark-meetings"
-import { HttpBody, type HttpClient } from "effect/http"
+import { FetchHttpClient, HttpBody, HttpClient } from "effect/http"
 import { DatabaseSync } from "node:sqlite"
-import { makeServer } from "../test/registers/etagServer.ts"
 
 // A counter in any store. A store with versions puts one on every value that it returns. A target has none, and is compared
 // by its count.
@@ -26,7 +25,20 @@ const inMemory = (ref: Ref.Ref<Counter>): Cas.Register<Counter> => ({
     )
 })
 
-// Any other answer may have been executed. A real client distinguishes more of them: test/registers/etag.ts.
+// A web server with one resource, in this process: it takes a write only with the tag of the current state.
+const makeServer = (): typeof fetch => {
+  let [count, version] = ["0", 1]
+  return async (input, init) => {
+    const request = new Request(input, init)
+    const wanted = await request.text()
+    const isWrite = request.method === "PUT"
+    const isStale = isWrite && request.headers.get("if-match") !== `"${version}"`
+    if (isWrite && !isStale) [count, version] = [wanted, version + 1]
+    return new Response(count, { status: isStale ? 412 : 200, headers: { etag: `"${version}"` } })
+  }
+}
+
+// Any other answer may have been executed. A real client distinguishes more of them: docs/guides/own-register.md.
 const overHttp = (client: HttpClient.HttpClient, url: string): Cas.Register<Counter> => ({
   equals,
   read: Effect.gen(function*() {
@@ -80,7 +92,7 @@ const twice = Effect.fnUntraced(function*(title: string, register: Cas.Register<
 
 const program = Effect.gen(function*() {
   const ref = yield* Ref.make<Counter>({ count: 0 })
-  const { client } = yield* makeServer("0")
+  const client = yield* HttpClient.HttpClient
   const database = new DatabaseSync(":memory:")
   database.exec(
     "CREATE TABLE counters (id INTEGER, version INTEGER, count INTEGER); INSERT INTO counters VALUES (1, 1, 0)"
@@ -91,4 +103,8 @@ const program = Effect.gen(function*() {
   yield* twice("in SQLite, with a version column", inSqlite(database))
 })
 
-program.pipe(Effect.scoped, NodeRuntime.runMain)
+program.pipe(
+  Effect.provide(FetchHttpClient.layer),
+  Effect.provideService(FetchHttpClient.Fetch, makeServer()),
+  NodeRuntime.runMain
+)

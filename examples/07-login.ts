@@ -2,7 +2,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, DateTime, Deferred, Effect, Layer, Redacted } from "effect"
-import { Lark, Meetings, OAuth, Seal, SessionStore, UserSessions } from "effect-lark-meetings"
+import { Lark, Meetings, OAuth, Seal, SessionStore, UndiciHttpClient, UserSessions } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpClient, HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { randomBytes } from "node:crypto"
@@ -76,7 +76,7 @@ const sessions = UserSessions.layer().pipe(
 // The developer console has to list http://127.0.0.1:8790/callback as a redirect URL of the app.
 program.pipe(
   Effect.provide(sessions),
-  Effect.provide(Layer.merge(NodeHttpClient.layerUndici, listen(isLive ? 8790 : 0))),
+  Effect.provide(Layer.merge(UndiciHttpClient.layer(NodeHttpClient.makeDispatcher), listen(isLive ? 8790 : 0))),
   Effect.scoped,
   NodeRuntime.runMain
 )

@@ -2,7 +2,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer, Redacted } from "effect"
-import { Lark, MeetingId, Meetings, MeetingUser, Seal, StoreApp, Webhook } from "effect-lark-meetings"
+import { Lark, MeetingId, Meetings, MeetingUser, Seal, StoreApp, UndiciHttpClient, Webhook } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpRouter, HttpServer } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
@@ -72,6 +72,6 @@ const lark = Layer.unwrap(HttpServer.addressFormattedWith((home) =>
 
 program.pipe(
   Effect.provide(webhook.pipe(Layer.provideMerge(lark))),
-  Effect.provide([NodeHttpClient.layerUndici, listen]),
+  Effect.provide([UndiciHttpClient.layer(NodeHttpClient.makeDispatcher), listen]),
   NodeRuntime.runMain
 )

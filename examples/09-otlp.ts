@@ -2,7 +2,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer, References } from "effect"
-import { Meetings } from "effect-lark-meetings"
+import { Meetings, UndiciHttpClient } from "effect-lark-meetings"
 import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Otlp } from "effect/observability"
 import { createServer } from "node:http"
@@ -45,7 +45,7 @@ const otlp = Layer.unwrap(HttpServer.addressFormattedWith((baseUrl) =>
   )
 )).pipe(
   Layer.merge(Layer.succeed(References.MinimumLogLevel, "Debug")),
-  Layer.provide(NodeHttpClient.layerUndici)
+  Layer.provide(UndiciHttpClient.layer(NodeHttpClient.makeDispatcher))
 )
 
 const work = Effect.gen(function*() {

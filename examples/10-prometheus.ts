@@ -2,7 +2,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer } from "effect"
-import { Meetings } from "effect-lark-meetings"
+import { Meetings, UndiciHttpClient } from "effect-lark-meetings"
 import { HttpClient, HttpRouter, HttpServer } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { createServer } from "node:http"
@@ -32,4 +32,8 @@ const program = Effect.gen(function*() {
   for (const line of lines) if (line !== "" && !/^#|_bucket/.test(line)) yield* Console.log(line)
 })
 
-program.pipe(Effect.provide(metrics), Effect.provide(NodeHttpClient.layerUndici), NodeRuntime.runMain)
+program.pipe(
+  Effect.provide(metrics),
+  Effect.provide(UndiciHttpClient.layer(NodeHttpClient.makeDispatcher)),
+  NodeRuntime.runMain
+)

@@ -1,7 +1,16 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer, Option, Stream } from "effect"
-import { Events, EventUser, Lark, LongConnection, MeetingId, Meetings, MeetingUser } from "effect-lark-meetings"
+import {
+  Events,
+  EventUser,
+  Lark,
+  LongConnection,
+  MeetingId,
+  Meetings,
+  MeetingUser,
+  UndiciHttpClient
+} from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { Socket } from "effect/socket"
 
@@ -34,7 +43,7 @@ const app = LongConnection.layer.pipe(
 
 const live = program.pipe(
   Effect.provide(app),
-  Effect.provide([NodeHttpClient.layerUndici, Socket.layerWebSocketConstructorGlobal])
+  Effect.provide([UndiciHttpClient.layer(NodeHttpClient.makeDispatcher), Socket.layerWebSocketConstructorGlobal])
 )
 
 const meetingId = MeetingId.make("6911188411932033028")

@@ -1,13 +1,13 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer, Option } from "effect"
-import { Cas, Contacts, Lark, MeetingNo, Meetings } from "effect-lark-meetings"
+import { Cas, Contacts, Lark, MeetingNo, Meetings, UndiciHttpClient } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 
 const no = MeetingNo.make(process.env.LARK_MEETING_NO ?? "123456789")
 const email = process.env.LARK_NEW_HOST_EMAIL ?? "bob@example.com"
 
-const live = Lark.layerConfig().pipe(Layer.provide(NodeHttpClient.layerUndici))
+const live = Lark.layerConfig().pipe(Layer.provide(UndiciHttpClient.layer(NodeHttpClient.makeDispatcher)))
 const offline = Lark.layer(Simulator.defaultApp).pipe(Layer.provide(Simulator.layer({
   meetings: [{ id: "6911188411932033028", meetingNo: no, host: "ou_alice", participants: ["ou_bob"] }],
   people: [{ user: "ou_bob", email }]

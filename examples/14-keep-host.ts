@@ -1,7 +1,7 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer, Result, Stream } from "effect"
-import { Cas, Events, Lark, LongConnection, Meetings } from "effect-lark-meetings"
+import { Cas, Events, Lark, LongConnection, Meetings, UndiciHttpClient } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { Socket } from "effect/socket"
 import { alice as chair, bob as deputy, carol, isLive, meetingId } from "./environment.ts"
@@ -25,7 +25,7 @@ const app = LongConnection.layer.pipe(
 
 const live = program.pipe(
   Effect.provide(app),
-  Effect.provide([NodeHttpClient.layerUndici, Socket.layerWebSocketConstructorGlobal])
+  Effect.provide([UndiciHttpClient.layer(NodeHttpClient.makeDispatcher), Socket.layerWebSocketConstructorGlobal])
 )
 
 // Offline, the simulator is the platform: people come and go, and the reply to the first set_host is lost.

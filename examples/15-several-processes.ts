@@ -4,7 +4,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Array, Console, Effect, Layer, Option, Redacted, References } from "effect"
-import { Lark, Meetings, MeetingUser } from "effect-lark-meetings"
+import { Lark, Meetings, MeetingUser, UndiciHttpClient } from "effect-lark-meetings"
 import * as Cluster from "effect-lark-meetings/Cluster"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { MachineId, MessageStorage, Runner, RunnerAddress, RunnerStorage } from "effect/cluster"
@@ -43,7 +43,9 @@ const cluster = (index: number, ports: ReadonlyArray<number>) => {
 
 /** One of the four. It shares turns if it is given the ports of all. */
 const pod = (index: number, baseUrl: string, ports: ReadonlyArray<number>) => {
-  const alone = Lark.layer({ ...Simulator.defaultApp, baseUrl }).pipe(Layer.provide(NodeHttpClient.layerUndici))
+  const alone = Lark.layer({ ...Simulator.defaultApp, baseUrl }).pipe(
+    Layer.provide(UndiciHttpClient.layer(NodeHttpClient.makeDispatcher))
+  )
   const shared = alone.pipe(Layer.provide(Cluster.layer), Layer.provide(cluster(index, ports)))
   return Effect.gen(function*() {
     const told = Effect.callback<void>((resume) => void process.once("message", () => resume(Effect.void)))

@@ -1,6 +1,6 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Layer } from "effect"
-import { Lark, MeetingId, MeetingUser } from "effect-lark-meetings"
+import { Lark, MeetingId, MeetingUser, UndiciHttpClient } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 
 /** The examples run offline, against the simulator, unless LARK_APP_ID is set. */
@@ -20,7 +20,7 @@ export const carol = MeetingUser.openId(process.env.LARK_THIRD_USER ?? "ou_carol
 /** What happens to the offline meeting; the live one has people for that. */
 export const layer = (options?: Pick<Simulator.Options, "faults" | "rivals" | "latency">) =>
   isLive
-    ? Lark.layerConfig().pipe(Layer.provide(NodeHttpClient.layerUndici))
+    ? Lark.layerConfig().pipe(Layer.provide(UndiciHttpClient.layer(NodeHttpClient.makeDispatcher)))
     : Lark.layer(Simulator.defaultApp).pipe(
       Layer.provide(Simulator.layer({
         meetings: [{ id: meetingId, host: alice, participants: [alice, bob, carol] }],

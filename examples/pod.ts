@@ -4,7 +4,7 @@ import * as NodeRedis from "@effect/platform-node/NodeRedis"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Config, Effect, Layer, Option, Schedule, Stream } from "effect"
-import { Cas, Lark, Meetings, RateLimits, Seal, SessionStore } from "effect-lark-meetings"
+import { Cas, Lark, Meetings, RateLimits, Seal, SessionStore, UndiciHttpClient } from "effect-lark-meetings"
 import * as Cluster from "effect-lark-meetings/Cluster"
 import { alice, bob, carol, meetingId } from "./environment.ts"
 
@@ -17,7 +17,7 @@ const cluster = NodeClusterSocket.layer().pipe(Layer.provide(database))
 const pod = Layer.merge(Lark.layerConfig(), Cluster.layerOnce).pipe(
   Layer.provide([Cluster.layer, Cluster.layerTokens, RateLimits.layerRedis({ pods: 3 })]),
   Layer.provide([SessionStore.layerRedis(), Seal.layerConfig()]),
-  Layer.provide([cluster, redis, NodeHttpClient.layerUndici])
+  Layer.provide([cluster, redis, UndiciHttpClient.layer(NodeHttpClient.makeDispatcher)])
 )
 
 // Every pod moves the host once a second.

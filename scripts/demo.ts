@@ -2,7 +2,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer, Result } from "effect"
-import { Cas, Lark, Meeting, MeetingId, Meetings, MeetingUser, UserToken } from "effect-lark-meetings"
+import { Cas, Lark, Meeting, MeetingId, Meetings, MeetingUser, UndiciHttpClient, UserToken } from "effect-lark-meetings"
 import * as Simulator from "effect-lark-meetings/Simulator"
 import { HttpServer } from "effect/http"
 import { createServer } from "node:http"
@@ -101,6 +101,6 @@ const demo = Effect.gen(function*() {
 
 demo.pipe(
   Effect.provide(feishu),
-  Effect.provide(NodeHttpClient.layerUndici),
+  Effect.provide(UndiciHttpClient.layer(NodeHttpClient.makeDispatcher)),
   NodeRuntime.runMain
 )

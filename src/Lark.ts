@@ -3,8 +3,8 @@
  *
  * **Details**
  *
- * `layer` and `layerConfig` leave an `HttpClient` as the only requirement: `NodeHttpClient.layerUndici`,
- * `FetchHttpClient.layer`, or `Simulator.layer` to run offline. Store apps use `StoreApp` instead.
+ * `layer` and `layerConfig` leave an `HttpClient` as the only requirement:
+ * `UndiciHttpClient.layer(NodeHttpClient.makeDispatcher)`, or `Simulator.layer` to run offline. Store apps use `StoreApp` instead.
  *
  * **Example** (Ending a meeting as its host, offline)
  *

@@ -1,5 +1,5 @@
 /**
- * The projects of `consumers/` install the packed package beside the Effect, the Vite and the Vitest of this repository. Their
+ * The examples run from the packed package, wherever they are. The projects of `consumers/` install the packed package beside the Effect, the Vite and the Vitest of this repository. Their
  * types are checked without `skipLibCheck`, they run, and cost tsc little more than the same kind of program without the
  * library.
  */
@@ -60,6 +60,29 @@ const consumers: ReadonlyArray<Consumer> = [
   }
 ]
 
+/** Installs Effect and the package in a directory, and links what else it uses. */
+const install = (directory: string, tools: ReadonlyArray<string>) => {
+  const dependencies = { "effect": `file:${path.join(modules, "effect")}`, "effect-lark-meetings": `file:${tarball}` }
+  fs.writeFileSync(path.join(directory, "package.json"), JSON.stringify({ type: "module", dependencies }))
+  run(directory, "npm", "install", "--offline", "--no-audit", "--no-fund")
+  for (const tool of ["@types/node", ...tools]) {
+    const link = path.join(directory, "node_modules", tool)
+    fs.mkdirSync(path.dirname(link), { recursive: true })
+    fs.symlinkSync(path.join(modules, tool), link, "junction")
+  }
+}
+
+/** Options of tsc for a consumer. */
+const strict = {
+  target: "ES2022",
+  lib: ["ES2023", "DOM", "DOM.Iterable"],
+  types: ["node"],
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  skipLibCheck: false,
+  noEmit: true
+}
+
 /**
  * What tsc makes for a program and all declarations that it imports, in one thread. Unlike seconds these numbers are the same
  * in every run, on every machine.
@@ -68,13 +91,7 @@ const costOf = (directory: string, program: string, moduleResolution: Consumer["
   const compilerOptions = {
     module: moduleResolution === "NodeNext" ? "NodeNext" : "ESNext",
     moduleResolution,
-    target: "ES2022",
-    lib: ["ES2023", "DOM", "DOM.Iterable"],
-    types: ["node"],
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    skipLibCheck: false,
-    noEmit: true
+    ...strict
   }
   fs.writeFileSync(path.join(directory, "tsconfig.json"), JSON.stringify({ compilerOptions, files: [program] }))
   const tsc = path.join(modules, "typescript/bin/tsc")
@@ -103,14 +120,7 @@ describe.each(consumers)("the project $name", ({ commands, moduleResolution, nam
 
   beforeAll(() => {
     fs.cpSync(path.join(import.meta.dirname, "consumers", name), directory, { recursive: true })
-    const dependencies = { "effect": `file:${path.join(modules, "effect")}`, "effect-lark-meetings": `file:${tarball}` }
-    fs.writeFileSync(path.join(directory, "package.json"), JSON.stringify({ type: "module", dependencies }))
-    run(directory, "npm", "install", "--offline", "--no-audit", "--no-fund")
-    for (const tool of ["@types/node", ...tools]) {
-      const link = path.join(directory, "node_modules", tool)
-      fs.mkdirSync(path.dirname(link), { recursive: true })
-      fs.symlinkSync(path.join(modules, tool), link, "junction")
-    }
+    install(directory, tools)
   }, 120_000)
 
   it("runs", { timeout: 120_000 }, () =>
@@ -133,4 +143,26 @@ describe.each(consumers)("the project $name", ({ commands, moduleResolution, nam
       }
     }
   )
+})
+
+describe("the examples", () => {
+  const directory = path.join(temporary, "examples")
+  const numbered = fs.globSync("[0-9]*.ts", { cwd: path.join(root, "examples") }).toSorted()
+
+  beforeAll(() => {
+    fs.cpSync(path.join(root, "examples"), directory, { recursive: true })
+    install(directory, ["@effect/platform-node", "@effect/sql-pg"])
+  }, 120_000)
+
+  it("compile", { timeout: 300_000 }, () => {
+    const compilerOptions = { module: "NodeNext", allowImportingTsExtensions: true, ...strict }
+    fs.writeFileSync(path.join(directory, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }))
+    run(directory, process.execPath, path.join(modules, "typescript/bin/tsc"))
+    expect(numbered.length).toBeGreaterThan(10)
+  })
+
+  // examples.test.ts runs the other one, which takes long.
+  it.each(numbered.filter((name) => name !== "15-several-processes.ts"))("%s runs", { timeout: 60_000 }, (name) => {
+    run(directory, "env", "-u", "LARK_APP_ID", process.execPath, name)
+  })
 })
