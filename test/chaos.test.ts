@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import type { Record } from "./cluster/bed.ts"
 import type { Aftermath } from "./cluster/chaos.ts"
 import { failuresOf, stepsOf } from "./cluster/findings.ts"
-import type { Performed } from "./cluster/messages.ts"
+import type { KeptEvent, Performed } from "./cluster/messages.ts"
 import { noTotals } from "./soak/Ledger.ts"
 
 const performed = (label: string): typeof Performed.Type => ({
@@ -39,6 +39,9 @@ const aftermath = (records: ReadonlyArray<Record>, rest: Partial<Aftermath> = {}
   starts: 6,
   began: 0,
   blows: [400],
+  strikes: [],
+  kept: [],
+  ended: 100_000,
   calls: 0,
   latency: 20,
   totals: { ...noTotals, operations: records.length },
@@ -130,4 +133,95 @@ describe("a run fails", () => {
       "1 operations lost too much time"
     ]
   ])("%s", (_, run, text) => expect(failuresOf(run).join("\n")).toContain(text))
+})
+
+describe("a keeper", () => {
+  const reads = (pod: string, from: number, to: number) =>
+    Array.from({ length: (to - from) / 500 }, (_, n): KeptEvent => ({ what: "read", at: from + 500 * n, pod }))
+  const at = (what: KeptEvent["what"], ...times: ReadonlyArray<number>) => times.map((at): KeptEvent => ({ what, at }))
+  const run = (kept: ReadonlyArray<KeptEvent>, strikes: Aftermath["strikes"] = []) =>
+    failuresOf(aftermath(usual, { kept, strikes, ended: 60_000 }))
+  const killed = { from: 20_000, until: 20_000, pod: "pod 1" }
+  const frozen = { from: 20_000, until: 40_000, pod: "pod 1" }
+  const outage = { from: 20_000, until: 30_000, pod: undefined }
+
+  it.each<[string, ReadonlyArray<KeptEvent>, Aftermath["strikes"]]>([
+    ["puts the host back", [
+      ...reads("pod 1", 0, 60_000),
+      ...at("away", 1_000, 30_000),
+      ...at("swap", 1_200, 31_000),
+      ...at("back", 1_200, 31_000)
+    ], []],
+    ["moves to another pod", [...reads("pod 1", 0, 20_000), ...reads("pod 2", 20_200, 60_000)], []],
+    ["begins anew after its pod was killed", [
+      ...reads("pod 1", 0, 20_000),
+      ...at("away", 20_100),
+      ...reads("pod 2", 29_000, 60_000),
+      ...at("back", 33_000)
+    ], [killed]],
+    ["is not alone when a pod wakes from a freeze", [
+      ...reads("pod 1", 0, 20_000),
+      ...reads("pod 2", 26_000, 60_000),
+      ...reads("pod 1", 40_000, 42_000)
+    ], [frozen]],
+    ["begins anew after the database is back", [
+      ...reads("pod 1", 0, 20_000),
+      ...at("away", 20_000),
+      ...reads("pod 1", 39_000, 60_000),
+      ...at("back", 39_000)
+    ], [outage]]
+  ])("passes if it %s", (_, kept, strikes) => expect(run(kept, strikes)).toEqual([]))
+
+  it.each<[string, ReadonlyArray<KeptEvent>, Aftermath["strikes"], string]>([
+    [
+      "puts the host back late",
+      [...reads("pod 1", 0, 60_000), ...at("away", 1_000), ...at("back", 5_001)],
+      [],
+      "keeper: the host was away for 4001 ms from 1.00 s, at most 4000"
+    ],
+    [
+      "puts the host back late after its pod was killed",
+      [...reads("pod 1", 0, 20_000), ...reads("pod 2", 33_000, 60_000), ...at("away", 20_000), ...at("back", 34_001)],
+      [killed],
+      "keeper: the host was away for 4001 ms"
+    ],
+    [
+      "puts the host back late after another pod was killed",
+      [...reads("pod 2", 0, 60_000), ...at("away", 20_000), ...at("back", 24_001)],
+      [killed],
+      "keeper: the host was away for 4001 ms"
+    ],
+    [
+      "never puts the host back",
+      [...reads("pod 1", 0, 60_000), ...at("away", 50_000)],
+      [],
+      "keeper: the host was away for 10000 ms"
+    ],
+    [
+      "is not alone",
+      [...reads("pod 1", 0, 60_000), ...reads("pod 2", 20_200, 21_000)],
+      [],
+      "keeper: two pods kept at 20.50 s: pod 1, pod 2"
+    ],
+    [
+      "is not alone long after a pod woke from a freeze",
+      [...reads("pod 1", 0, 20_000), ...reads("pod 2", 26_000, 60_000), ...reads("pod 1", 40_200, 46_000)],
+      [frozen],
+      "keeper: two pods kept at 44.00 s"
+    ],
+    [
+      "swaps twice for one move of the rival",
+      [...reads("pod 1", 0, 60_000), ...at("away", 1_000), ...at("swap", 1_200, 1_300), ...at("back", 1_200)],
+      [],
+      "keeper: 2 swaps for the move of the rival at 1.00 s"
+    ],
+    ["ends with its pod", reads("pod 1", 0, 20_000), [killed], "keeper: 0 pods keep in the end"],
+    ["never begins", at("away", 59_000), [], "keeper: 0 pods keep in the end"],
+    [
+      "is in two pods in the end",
+      [...reads("pod 1", 0, 60_000), ...reads("pod 2", 58_200, 60_200)],
+      [],
+      "keeper: 2 pods keep in the end: pod 1, pod 2"
+    ]
+  ])("fails a run if it %s", (_, kept, strikes, text) => expect(run(kept, strikes).join("\n")).toContain(text))
 })

@@ -9,6 +9,7 @@ import { firstHost, meetingIdOf, people } from "../soak/stage.ts"
 import * as child from "./child.ts"
 import {
   canBeRequest,
+  type KeptEvent,
   type Perform,
   Performed,
   type PodOptions,
@@ -52,7 +53,7 @@ export interface Counts {
 }
 
 /** The rest is the same for all pods of a bed. */
-export type OwnOptions = Omit<PodOptions, "baseUrl" | "port" | "sealKey">
+export type OwnOptions = Omit<PodOptions, "baseUrl" | "keeper" | "name" | "port" | "sealKey">
 
 export interface Bed {
   readonly pod: (options: OwnOptions) => Effect.Effect<Pod, never, Scope.Scope>
@@ -67,6 +68,7 @@ export interface Bed {
   /** No operation may be running any more. What does not tally, one line each. */
   readonly close: Effect.Effect<ReadonlyArray<string>>
   readonly records: ReadonlyArray<Record>
+  readonly kept: ReadonlyArray<KeptEvent>
   readonly totals: ReturnType<typeof makeLedger>["totals"]
 }
 
@@ -91,6 +93,7 @@ export const make = Effect.fnUntraced(function*(
   const wrong: Array<string> = []
   const alive: Array<child.Child> = []
   const results: Array<Fiber.Fiber<void>> = []
+  const kept: Array<KeptEvent> = []
   const lastHost = Array.from({ length: options.meetings }, (): string => firstHost)
   let operations = 0
   let podsStarted = 0
@@ -101,6 +104,7 @@ export const make = Effect.fnUntraced(function*(
     // The simulator outlives all that asks it.
     const slice = yield* Effect.orDie(simulator.ask(Slice, { _tag: "Slice" }))
     calls += slice.calls.length
+    kept.push(...slice.kept)
     settle(slice)
     return slice
     // The writes in a slice that is not received would be lost.
@@ -139,7 +143,14 @@ export const make = Effect.fnUntraced(function*(
 
   const pod: Bed["pod"] = Effect.fnUntraced(function*(podOptions) {
     const name = `pod ${podsStarted++}`
-    const process = yield* child.start("./pod.ts", { ...podOptions, sealKey, baseUrl, port: yield* freePort })
+    const process = yield* child.start("./pod.ts", {
+      ...podOptions,
+      name,
+      keeper: options.keeper,
+      sealKey,
+      baseUrl,
+      port: yield* freePort
+    })
     const { ask, end, freeze, isAlive, wasFrozen } = process
     alive.unshift(process)
 
@@ -219,6 +230,7 @@ export const make = Effect.fnUntraced(function*(
       ]
     }),
     records,
+    kept,
     totals: ledger.totals
   }
 })

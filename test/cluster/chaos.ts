@@ -15,9 +15,12 @@ export interface Options {
   readonly longest: number
 }
 
+/** Any pod, or the one that keeps the host. */
+type Victim = "any" | "keeper"
+
 type Event =
-  | { readonly _tag: "Kill" }
-  | { readonly _tag: "Freeze"; readonly seconds: number }
+  | { readonly _tag: "Kill"; readonly whom: Victim }
+  | { readonly _tag: "Freeze"; readonly whom: Victim; readonly seconds: number }
   | { readonly _tag: "Outage"; readonly store: "postgres" | "redis"; readonly seconds: number }
 
 /** Nothing happens while fewer pods than `fewest` take part. */
@@ -44,13 +47,26 @@ const patience = 120_000
 /** For ten kills one pod is frozen; for 25, each store is gone once. */
 const eventsOf = ({ kills, longest }: Options, random: Seeded): ReadonlyArray<Event> => {
   const seconds = () => random.uniform(Math.min(2, longest), longest)
-  const some = (count: number, event: () => Event) => Array.from({ length: Math.max(1, Math.round(count)) }, event)
+  const some = (count: number, event: (victim: Victim) => Event) =>
+    Array.from(
+      { length: Math.max(1, Math.round(count)) },
+      (_, index) => event(index % 2 === 0 ? "keeper" : "any")
+    )
   return [
-    ...Array.from({ length: kills }, (): Event => ({ _tag: "Kill" })),
-    ...some(kills / 10, () => ({ _tag: "Freeze", seconds: seconds() })),
+    ...some(kills, (whom) => ({ _tag: "Kill", whom })),
+    ...some(kills / 10, (whom) => ({ _tag: "Freeze", whom, seconds: seconds() })),
     ...some(kills / 25, () => ({ _tag: "Outage", store: "postgres", seconds: seconds() })),
     ...some(kills / 25, () => ({ _tag: "Outage", store: "redis", seconds: seconds() }))
   ].map((event) => ({ event, order: random.next() })).sort((a, b) => a.order - b.order).map(({ event }) => event)
+}
+
+/** What can stop a keeper: its pod is killed or frozen, or the database is gone or has not had all pods yet. */
+export interface Strike {
+  readonly from: number
+  /** Until the pod goes on, or the database is back. */
+  until: number
+  /** Undefined if all pods are struck. */
+  readonly pod: string | undefined
 }
 
 export interface Aftermath {
@@ -63,6 +79,9 @@ export interface Aftermath {
   readonly began: number
   /** When a pod died or was frozen or went on, and when a store went and came back, in milliseconds since 1970. */
   readonly blows: ReadonlyArray<number>
+  readonly strikes: ReadonlyArray<Strike>
+  readonly kept: Bed["kept"]
+  readonly ended: number
   readonly calls: number
   /** The round trip of a request, in milliseconds. */
   readonly latency: number
@@ -83,6 +102,7 @@ export const chaos = Effect.fnUntraced(function*(
   const workers = yield* FiberSet.make<void, never>()
   const began = clock.currentTimeMillisUnsafe()
   const blows: Array<number> = []
+  const strikes: Array<Strike> = []
   let isOver = false
   let kills = 0
   let starts = 0
@@ -96,6 +116,17 @@ export const chaos = Effect.fnUntraced(function*(
     Effect.suspend(() => {
       blows.push(clock.currentTimeMillisUnsafe())
       return tell(text)
+    })
+
+  /** Returns what to call at its end, if it has one. */
+  const strike = (pod: string | undefined) =>
+    Effect.sync(() => {
+      const from = clock.currentTimeMillisUnsafe()
+      const made: Strike = { from, until: from, pod }
+      strikes.push(made)
+      return () => {
+        made.until = clock.currentTimeMillisUnsafe()
+      }
     })
 
   const work = (pod: Pod) =>
@@ -126,43 +157,52 @@ export const chaos = Effect.fnUntraced(function*(
     for (let worker = 0; worker < shape.inFlight; worker++) yield* FiberSet.run(workers, work(pod))
   })
 
-  const victim = () => {
-    const [pod] = pods.splice(random.below(pods.length), 1)
+  const victim = (whom: Victim) => {
+    const keeper = bed.kept.findLast(({ pod }) => pod !== undefined)?.pod
+    const index = whom === "keeper" ? pods.findIndex(({ name }) => name === keeper) : -1
+    const [pod] = pods.splice(index === -1 ? random.below(pods.length) : index, 1)
     return pod
   }
 
   const happen = Effect.fnUntraced(function*(event: Event) {
     switch (event._tag) {
       case "Kill": {
-        const pod = victim()
+        const pod = victim(event.whom)
         if (pod === undefined) return
         kills++
         yield* blow(`${pod.name} is killed`)
+        yield* strike(pod.name)
         yield* pod.end("SIGKILL")
         return yield* launch()
       }
       case "Freeze": {
-        const pod = victim()
+        const pod = victim(event.whom)
         if (pod === undefined) return
         yield* blow(`${pod.name} is frozen for ${event.seconds.toFixed(0)} s`)
+        const end = yield* strike(pod.name)
         yield* pod.freeze(`${event.seconds} seconds`)
         yield* Effect.sleep(`${event.seconds} seconds`)
+        end()
         yield* blow(`${pod.name} goes on`)
         pods.push(pod)
         return
       }
       case "Outage": {
         yield* blow(`${event.store} is gone for ${event.seconds.toFixed(0)} s`)
+        const end = event.store === "postgres" ? yield* strike(undefined) : () => {}
         yield* stores[event.store].stop
         yield* Effect.sleep(`${event.seconds} seconds`)
         yield* stores[event.store].start
+        end()
         yield* blow(`${event.store} is back`)
       }
     }
   })
 
   const story = Effect.gen(function*() {
+    const end = yield* strike(undefined)
     yield* Effect.forEach(Array.from({ length: shape.pods }), () => launch(), { concurrency: "unbounded" })
+    end()
     yield* tell(`${shape.pods} pods have started`)
     const happening: Array<Fiber.Fiber<void>> = []
     for (const event of eventsOf(options, random)) {
@@ -172,8 +212,8 @@ export const chaos = Effect.fnUntraced(function*(
     }
     yield* Fiber.joinAll(happening)
     while (bed.totals.operations < options.operations) yield* Effect.sleep("200 millis")
-    // Long enough for the pods that came last to take part.
-    yield* Effect.sleep("5 seconds")
+    // Long enough for the pods that came last to take part, and for one of them to keep.
+    yield* Effect.sleep("8 seconds")
     isOver = true
     yield* tell("no more operations are called")
   })
@@ -191,6 +231,9 @@ export const chaos = Effect.fnUntraced(function*(
     starts,
     began,
     blows,
+    strikes,
+    kept: bed.kept,
+    ended: clock.currentTimeMillisUnsafe(),
     calls: yield* bed.calls,
     latency: bedOptions.latency,
     totals: bed.totals

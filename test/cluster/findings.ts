@@ -4,6 +4,7 @@
 import { table } from "../bench/table.ts"
 import type { Record } from "./bed.ts"
 import type { Aftermath } from "./chaos.ts"
+import { keeperFailures, keeperSummary } from "./keeping.ts"
 
 /** How much time the death of a part may cost the next caller, in milliseconds. */
 const mostLost = 2_500
@@ -102,6 +103,7 @@ export const failuresOf = (aftermath: Aftermath): ReadonlyArray<string> => {
   const late = lost.filter(({ isTooMuch }) => isTooMuch)
   return [
     ...aftermath.discrepancies,
+    ...keeperFailures(aftermath),
     ...(aftermath.unended === 0 ? [] : [`${aftermath.unended} operations have not ended`]),
     ...(failed.length === 0 ? [] : [`${failed.length} operations failed:`]),
     ...failed.slice(0, 5).map((record) => `  ${record.performed?.label}: ${described(record)}`),
@@ -130,6 +132,7 @@ calls           ${(aftermath.calls / totals.operations).toFixed(2)} for each ope
 requests        ${results.length}, half done after ${quantile(results, 0.5).toFixed(0)} ms, the last after ${
     quantile(results, 1).toFixed(0)
   } ms
+${keeperSummary(aftermath)}
 usual           ${usual.toFixed(0)} ms from one operation on a meeting to the next
 lost            99 % at most ${at(0.99)}, 99.9 % ${at(0.999)}, the longest ${at(1)}`
 }

@@ -47,7 +47,11 @@ const command = Command.make("cluster", {
     } as const
     const aftermath = yield* chaos(
       { ...flags, seed },
-      yield* bed.make({ ...bedOptions, requests: podOptions.shares.requests !== "nowhere" }),
+      yield* bed.make({
+        ...bedOptions,
+        requests: podOptions.shares.requests !== "nowhere",
+        keeper: podOptions.shares.turns
+      }),
       podOptions,
       { postgres, redis },
       Console.log

@@ -3,6 +3,7 @@
  */
 import { Schema } from "effect"
 import { Ending, Write } from "../soak/channel.ts"
+import { firstHost, meetingIdOf, people } from "../soak/stage.ts"
 
 export const SimulatorOptions = Schema.Struct({
   /** The round trip of a request, in milliseconds. */
@@ -15,8 +16,21 @@ export const SimulatorOptions = Schema.Struct({
   requests: Schema.Boolean,
   /** How long a token of the app lives, in seconds. */
   tokenLife: Schema.Int,
-  rateLimits: Schema.Boolean
+  rateLimits: Schema.Boolean,
+  /** Whether there is one meeting more, whose host the pods keep and a rival moves away. */
+  keeper: Schema.Boolean
 })
+
+/** What happened on the meeting whose host is kept. */
+export const KeptEvent = Schema.Struct({
+  /** A keeper read the host, or sent a swap; the rival moved the host away, or a keeper put it back. */
+  what: Schema.Literals(["read", "swap", "away", "back"]),
+  /** In milliseconds since 1970. */
+  at: Schema.Int,
+  /** That of the keeper that sent the request. */
+  pod: Schema.optionalKey(Schema.String)
+})
+export type KeptEvent = typeof KeptEvent.Type
 
 export const SimulatorCommand = Schema.Union([
   Schema.TaggedStruct("Slice", {}),
@@ -35,7 +49,8 @@ export const Slice = Schema.Struct({
   /** How many requests were refused by a rate limit. */
   throttled: Schema.Int,
   /** How many times a token of the app was requested. */
-  mints: Schema.Int
+  mints: Schema.Int,
+  kept: Schema.Array(KeptEvent)
 })
 export type Slice = typeof Slice.Type
 
@@ -60,6 +75,7 @@ export const shares = {
 } satisfies Record<string, Shares>
 
 export const PodOptions = Schema.Struct({
+  name: Schema.String,
   baseUrl: Schema.String,
   shares: Shares,
   /** How many pods there are. */
@@ -72,7 +88,9 @@ export const PodOptions = Schema.Struct({
   sharding: Schema.Literals(["default", "tuned"]),
   /** How far its wall clock is ahead, in milliseconds. */
   clockAhead: Schema.Int,
-  sealKey: Schema.String
+  sealKey: Schema.String,
+  /** Whether it calls `Cluster.once` with a keeper; needs turns. */
+  keeper: Schema.Boolean
 })
 export type PodOptions = typeof PodOptions.Type
 
@@ -94,6 +112,12 @@ export const requestOf = (target: string): number | undefined =>
 
 /** Only operations with these numbers can be requests: the people of all are in every meeting. */
 export const canBeRequest = (number: number): boolean => number % 16 === 0 && number < 16_000
+
+/** The meeting whose host is kept, and who moves it away. */
+export const kept = { meeting: meetingIdOf(999_999), host: firstHost, rival: people[1] }
+
+/** The query parameter with the name of the pod whose keeper sent the request. */
+export const keeperParameter = "keeper"
 
 const Perform = Schema.TaggedStruct("Perform", {
   number: Schema.Int,

@@ -5,7 +5,7 @@ import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRedis from "@effect/platform-node/NodeRedis"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Clock, Effect, Layer, Metric, Option, Redacted, References } from "effect"
+import { Clock, Effect, Layer, Metric, Option, Redacted, References, Schedule, Stream } from "effect"
 import {
   Cas,
   Lark,
@@ -25,7 +25,8 @@ import { claimed, done, type Ended, perform, signed } from "../soak/perform.ts"
 import { operationOf, type SetHost } from "../soak/plan.ts"
 import { userOf } from "../soak/stage.ts"
 import * as child from "./child.ts"
-import { type Perform, PodCommand, PodOptions, targetOf } from "./messages.ts"
+import { pollInterval } from "./keeping.ts"
+import { keeperParameter, kept, type Perform, PodCommand, PodOptions, targetOf } from "./messages.ts"
 import * as stores from "./stores.ts"
 
 const options = child.options(PodOptions)
@@ -64,6 +65,17 @@ const cluster = shares.turns || shares.limits === "cluster"
   )
   : Layer.empty
 
+/** Adds the name of the pod to the requests of its keeper. */
+const namedKeeper = (dispatcher: UndiciHttpClient.Dispatcher): UndiciHttpClient.Dispatcher => ({
+  dispatch: ({ path, ...rest }, handler) =>
+    dispatcher.dispatch({
+      ...rest,
+      path: path.includes(kept.meeting)
+        ? `${path}${path.includes("?") ? "&" : "?"}${keeperParameter}=${encodeURIComponent(options.name)}`
+        : path
+    }, handler)
+})
+
 const limits = {
   none: Layer.empty,
   own: RateLimits.layerMemory,
@@ -84,7 +96,9 @@ const tokens: Layer.Layer<never, unknown> = shares.tokens === "own"
   : Cluster.layerTokens.pipe(Layer.provide(sessionStores[shares.tokens]), Layer.provide(seal))
 
 const lark = Lark.layer({ ...Simulator.defaultApp, baseUrl: options.baseUrl }).pipe(
-  Layer.provide(UndiciHttpClient.layer(Effect.map(NodeHttpClient.makeDispatcher, signed))),
+  Layer.provide(
+    UndiciHttpClient.layer(Effect.map(NodeHttpClient.makeDispatcher, (dispatcher) => signed(namedKeeper(dispatcher))))
+  ),
   Layer.provide(Layer.mergeAll(limits, tokens)),
   Layer.provideMerge(cluster)
 )
@@ -195,7 +209,22 @@ const onCommand = (
   }
 }
 
-child.serve(PodCommand, onCommand).pipe(
+const keeper = Cluster.once(
+  `host of ${kept.meeting}`,
+  Meetings.keepHost(kept.meeting, userOf("open_id", kept.host), {
+    poll: Schedule.spaced(pollInterval),
+    // The rival never gives up.
+    maxMoves: 1_000_000
+  }).pipe(Stream.runDrain)
+).pipe(
+  Effect.retry(Schedule.spaced("1 second")),
+  Effect.provide(Layer.provide(Cluster.layerOnce, sharding))
+)
+
+Effect.raceFirst(
+  child.serve(PodCommand, onCommand),
+  options.keeper ? Effect.andThen(keeper, Effect.never) : Effect.never
+).pipe(
   Effect.provide(Layer.provideMerge(requests[shares.requests], lark)),
   Effect.provide(Layer.effect(Clock.Clock, skewed)),
   // The cluster reports every dead part as an error.

@@ -102,7 +102,7 @@ export const on = <A, E, R>(
 ) =>
   Effect.scoped(Effect.gen(function*() {
     const using = { postgres: yield* stores.postgres, redis: yield* stores.redis }
-    const bed = yield* beds.make({ ...options, targets, requests: false, tokenLife: 7_200 })
+    const bed = yield* beds.make({ ...options, targets, requests: false, keeper: false, tokenLife: 7_200 })
     const value = yield* use(bed, using)
     const discrepancies = yield* bed.close
     if (discrepancies.length > 0) return yield* Effect.die(new Error(discrepancies.join("\n")))
