@@ -5,7 +5,7 @@ import { errorsPage } from "../scripts/errors-page.ts"
 const root = new URL("..", import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), "utf8")
 
-const pages = globSync(["*.md", "docs/*.md"], { cwd: root })
+const pages = globSync(["*.md", "docs/**/*.md"], { cwd: root })
 const fence = /```.*\n([\s\S]*?)```\n/g
 const proseOf = (page: string) => read(page).replaceAll(fence, "")
 const linksOf = (page: string, text = proseOf(page)) =>
@@ -14,6 +14,17 @@ const linksOf = (page: string, text = proseOf(page)) =>
 it("the program in the README is examples/01-set-host.ts", () => {
   const program = /```ts\n([\s\S]*?)```/.exec(read("README.md"))?.[1]
   assert.strictEqual(program, read("examples/01-set-host.ts"))
+})
+
+it("the test on docs/testing.md is the one that a project runs which installs the package", () => {
+  const spec = /```ts ignore\n([\s\S]*?)```/.exec(read("docs/testing.md"))?.[1]
+  assert.strictEqual(spec, read("test/consumers/vitest/delegate.spec.ts"))
+})
+
+it("every figure is shown by a page", () => {
+  const figures = readdirSync(new URL("docs/figures", root)).map((name) => new URL(`docs/figures/${name}`, root).href)
+  const shown = new Set(pages.flatMap((page) => linksOf(page)))
+  assert.deepStrictEqual(figures.filter((figure) => !shown.has(figure)), [])
 })
 
 it("the README links every numbered example", () => {
@@ -59,6 +70,18 @@ it("every link in the documentation points to a file", () => {
   const files = pages.flatMap((page) => linksOf(page)).filter((link) => link.startsWith("file:"))
   assert.isAbove(files.length, 0)
   assert.deepStrictEqual(files.filter((file) => !existsSync(new URL(file))), [])
+})
+
+it("every anchor in the documentation is a heading of its page", () => {
+  const slugOf = (heading: string) => heading.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
+  const anchors = pages.flatMap((page) => linksOf(page)).filter((link) => /^file:.*\.md#/.test(link))
+  assert.isAbove(anchors.length, 5)
+  const missing = anchors.filter((link) => {
+    const headings = readFileSync(new URL(link), "utf8").replaceAll(fence, "").matchAll(/^#+ (.*)$/gm)
+    const slugs = Array.from(headings, ([, heading = ""]) => `#${slugOf(heading)}`)
+    return !slugs.includes(decodeURIComponent(new URL(link).hash))
+  })
+  assert.deepStrictEqual(missing, [])
 })
 
 it("every script that the documentation names exists", () => {
