@@ -47,6 +47,23 @@ describe("the log of requests", () => {
       })
     ))
 
+  // curl calls every body a form that has no other type.
+  it.live.each([
+    ["JSON", `{"app_id":"cli_1","app_secret":"hidden"}`, { app_id: "cli_1", app_secret: "<redacted>" }],
+    ["half of a JSON", `{"app_secret":"hidden"`, "<redacted>"],
+    ["a form", "app_id=cli_1&app_secret=hidden", { app_id: "cli_1", app_secret: "<redacted>" }]
+  ])("has no secret of %s that is called a form", ([, body, logged]) =>
+    onPort(
+      {},
+      Effect.gen(function*() {
+        const headers = { "content-type": "application/x-www-form-urlencoded" }
+        yield* call("POST", "/open-apis/auth/v3/tenant_access_token/internal", { headers, body })
+        const { json, text } = yield* control("/requests")
+        assert.deepStrictEqual(at(json, "requests.0.body"), logged)
+        assert.notInclude(text, "hidden")
+      })
+    ))
+
   it.live("shows bodies that are large or nested deep as texts", () =>
     onPort(
       {},

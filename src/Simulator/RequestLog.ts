@@ -128,11 +128,13 @@ export const readableBody = (
   if (body === "") return undefined
   const text = secret ? redacted : body.slice(0, maxBody)
   if (body.length > maxBody) return text
-  if (form) return readable(parametersIn(new URLSearchParams(body)))
   try {
     const value: unknown = JSON.parse(body, withoutSecrets)
     return isTooDeep(value) || (secret && !isRecord(value)) ? text : value
   } catch {
-    return text
+    const parameters = form ? parametersIn(new URLSearchParams(body)) : {}
+    const names = Object.keys(parameters)
+    // Anything can be called a form: names of other characters are part of something else.
+    return names.length > 0 && names.every((name) => /^\w+$/.test(name)) ? readable(parameters) : text
   }
 }
