@@ -2,13 +2,14 @@
  * Every `ts` fence in the README, in `docs/` and in the doc comments of `src/` compiles under the settings of this
  * repository, runs, and prints what its `// =>` comments say, or the `mermaid` fence below it. A fence marked `ts ignore` is
  * skipped. The exports that pages
- * and comments name, such as `Cas.hold`, exist.
+ * and comments name, such as `Cas.hold`, exist. What the tables of the README say compiles.
  */
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
 import { preload } from "./fixtures/fromSource.ts"
+import { calls, program } from "./fixtures/readmeTables.ts"
 
 const root = path.join(import.meta.dirname, "..")
 const timeout = 300_000
@@ -87,6 +88,8 @@ for (const example of examples) {
 }
 const importsFileOf = (source: string) => path.join(directory, `${source.replaceAll(path.sep, "__")}.imports.ts`)
 for (const source of sources) fs.writeFileSync(importsFileOf(source), importsOf(source))
+const tablesFile = path.join(directory, "README.tables.ts")
+fs.writeFileSync(tablesFile, program)
 fs.writeFileSync(
   path.join(directory, "tsconfig.json"),
   JSON.stringify({
@@ -130,13 +133,15 @@ const linesOf = (text: string) => text.trimEnd().split("\n").map((line) => line.
 describe.concurrent("examples in the documentation", () => {
   it("exist", () => {
     expect(examples.length).toBeGreaterThan(0)
+    expect(calls.length).toBeGreaterThan(10)
   })
 
   it("compile", { timeout }, async () => {
     const { exit, stderr, stdout } = await run("node_modules/typescript/bin/tsc", "--project", directory)
     const files = [
       ...examples.map((example) => [fileOf(example), example.source] as const),
-      ...sources.map((source) => [importsFileOf(source), source] as const)
+      ...sources.map((source) => [importsFileOf(source), source] as const),
+      [tablesFile, "the tables of README.md"] as const
     ]
     const report = files.reduce(
       (text, [file, source]) => text.replaceAll(path.relative(root, file), source),
