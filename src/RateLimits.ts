@@ -32,7 +32,7 @@
  *
  * - If only some of the processes reach the store, the shares of the others come on top of the limit.
  * - Setting the wall clock changes no wait. A wait is at most the longest window, times the number of processes.
- * - A request is counted when it is admitted. A network that delays some requests and not others can still bunch them.
+ * - A request is counted when it is admitted. Requests that are delayed by 250 ms more than others can still bunch, and get a 429.
  * - When the layer's scope closes, waiting requests keep waiting within the limits and are not interrupted.
  *
  * **Example** (A burst within the limits)

@@ -35,18 +35,21 @@ const memory = Effect.provide(RateLimits.layerMemory)
 const on = (store: Layer.Layer<RateLimiter.RateLimiterStore>) =>
   Effect.provide(RateLimits.layer({ pods: 1 }).pipe(Layer.provide(RateLimiter.layer), Layer.provide(store)))
 
+/** How much later than others a request may arrive, in milliseconds. */
+const jitter = 250
+
 describe("a burst", () => {
   it.effect("of 2,000 requests stays within both limits of tier 4 and uses most of them", () =>
     Effect.gen(function*() {
       const times = (yield* admitted(Array.from({ length: 2_000 }, () => admission()), "3 minutes")).map(({ at }) => at)
       assert.lengthOf(times, 2_000)
-      assert.isAtMost(densest(times, 1_000), 50)
-      assert.isAtMost(densest(times, 60_000), 1_000)
+      assert.isAtMost(densest(times, 1_000 + jitter), 50)
+      assert.isAtMost(densest(times, 60_000 + jitter), 1_000)
       assert.isAtLeast(times.filter((at) => at < 60_000).length, 900)
     }).pipe(memory))
 
   it.effect.prop(
-    "of any size stays within any limit, wherever its window starts",
+    "of any size stays within any limit, wherever its window starts and however unevenly its requests arrive",
     {
       requests: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 60 })),
       seconds: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 60 })),
@@ -60,7 +63,7 @@ describe("a burst", () => {
           at
         )
         assert.lengthOf(times, burst)
-        assert.isAtMost(densest(times, seconds * 1_000), requests)
+        assert.isAtMost(densest(times, seconds * 1_000 + jitter), requests)
       }).pipe(memory)
   )
 })
@@ -129,9 +132,9 @@ describe("the rate limiter", () => {
       const busy = Effect.forever(limits.admit(admission({ fairnessKey: "busy" })))
       yield* Effect.forkChild(Effect.replicateEffect(busy, 10, { concurrency: "unbounded", discard: true }))
       yield* TestClock.adjust("1 second")
-      // Every second admission is theirs, one every 23 milliseconds.
-      const times = yield* admitted(Array.from({ length: 20 }, () => admission({ fairnessKey: "quiet" })), "1 second")
-      assert.lengthOf(times, 20)
+      // Every second admission is theirs, one every 28 milliseconds.
+      const times = yield* admitted(Array.from({ length: 17 }, () => admission({ fairnessKey: "quiet" })), "1 second")
+      assert.lengthOf(times, 17)
     }).pipe(memory))
 
   it.effect("loses no slot when many requests are interrupted", () =>

@@ -26,14 +26,18 @@ export const tier4: ReadonlyArray<Limit> = [
   { requests: 50, window: Duration.seconds(1) }
 ]
 
+/** How much later than others a request may arrive, in milliseconds: by the network, or by a store or a timer that is late. */
+const jitter = 250
+
 /**
  * The token bucket that keeps a limit: it holds at most `burst` tokens and gets one every `interval` milliseconds. A
  * window can hold the whole burst and the tokens that arrive during it, so both together stay within the limit. The bucket
- * fills 5 % slower than that, because network jitter can bunch requests.
+ * fills more slowly than that, because jitter can bunch the requests of a longer time into a window.
  */
 export const bucketOf = ({ requests, window }: Limit) => {
   const burst = Math.max(1, Math.floor(requests / 10))
-  return { burst, interval: Math.ceil(Duration.toMillis(window) / (0.95 * (requests - burst + 1))) }
+  const millis = Duration.toMillis(window)
+  return { burst, interval: Math.floor(Math.max(millis / 0.95, millis + jitter) / (requests - burst + 1)) + 1 }
 }
 
 /**
