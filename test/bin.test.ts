@@ -246,6 +246,27 @@ describe("the simulator of the command", () => {
     expect((await process.ended).code).toBe(0)
   })
 
+  it("keeps few lines for a reader that does not read, and says how many are missing", async () => {
+    const process = simulator()
+    const url = await introduced(process)
+    process.child.stdout?.pause()
+    // More than the pipe between the two holds.
+    const path = `/${"x".repeat(1_000)}`
+    for (let round = 0; round < 50; round++) {
+      await Promise.all(Array.from({ length: 60 }, () => fetch(`${url}${path}`)))
+    }
+    process.child.stdout?.resume()
+    await process.printed(/not shown.*\n/)
+    await fetch(`${url}/after`)
+    const printed = await process.printed(/\/after\n/)
+    const missing = Array.from(printed.matchAll(/^… (\d+) requests are not shown/gm), ([, count]) => Number(count))
+    expect((printed.match(/\/(?:x+|after)$/gm)?.length ?? 0) + missing.reduce((sum, count) => sum + count, 0)).toBe(
+      3_001
+    )
+    process.child.kill()
+    await process.ended
+  })
+
   it("refuses an upload, and goes on", async () => {
     const process = simulator("--json")
     const { url } = await ready(process)

@@ -37,16 +37,30 @@ const columnsOf = (
   URL.parse(originalUrl, "http://localhost")?.pathname ?? "-"
 ]
 
+/** Waits while a pipe on stdout is full. Node keeps without bound what is written to it meanwhile. */
+const drained = Effect.callback<void>((resume) => {
+  const proceed = () => resume(Effect.void)
+  if (!process.stdout.writableNeedDrain) return proceed()
+  process.stdout.once("drain", proceed)
+  return Effect.sync(() => process.stdout.off("drain", proceed))
+})
+
 /** Prints a line for each request to the platform: time, method, status, code, duration, path. */
 export const layer: Layer.Layer<HttpServer.HttpServer, never, HttpServer.HttpServer> = Layer.effect(
   HttpServer.HttpServer,
   Effect.gen(function*() {
     const server = yield* HttpServer.HttpServer
-    const lines = yield* Queue.unbounded<string>()
+    const lines = yield* Queue.dropping<string>(1_000)
+    let dropped = 0
     // What came meanwhile is printed at once.
-    yield* Effect.forkScoped(
-      Effect.forever(Effect.flatMap(Queue.takeAll(lines), (lines) => Console.log(lines.join("\n"))))
-    )
+    const printAll = Effect.gen(function*() {
+      const all = yield* Queue.takeAll(lines)
+      const missing = dropped === 0 ? [] : [`… ${dropped} requests are not shown, because nobody read this.`]
+      dropped = 0
+      yield* Console.log([...all, ...missing].join("\n"))
+      yield* drained
+    })
+    yield* Effect.forkScoped(Effect.forever(printAll))
     const timeOfDay = new Intl.DateTimeFormat("en-GB", {
       hour: "2-digit",
       minute: "2-digit",
@@ -68,7 +82,7 @@ export const layer: Layer.Layer<HttpServer.HttpServer, never, HttpServer.HttpSer
         ? "yellow"
         : "reset"
       const columns = [timeOfDay.format(arrived), ...columnsOf(request, status, code, now - arrived)]
-      Queue.offerUnsafe(lines, styleText(style, columns.join("  ")))
+      if (!Queue.offerUnsafe(lines, styleText(style, columns.join("  ")))) dropped++
     }
 
     const logged = HttpMiddleware.make((app) =>
