@@ -21,8 +21,8 @@ const noticeOf = (directory: string): string => {
 }
 
 /**
- * The parts of effect that other parts import and the command never calls, with what is imported from them: it has no
- * `--wizard` and no other prompts, searches no directories, and takes no uploads.
+ * The parts of packages that other parts import and the command never calls, with what is imported from them: it has no
+ * `--wizard` and no other prompts, searches no directories, takes no uploads, and opens no WebSocket.
  */
 const unused = new Map([
   ["effect/cli/internal/wizard", "run, renderIntroduction, renderCompletion, renderQuit"],
@@ -33,7 +33,9 @@ const unused = new Map([
     "effect/http/Multipart",
     "limitsServices, makeChannel, MultipartError, schemaJson, schemaPersisted, toPersisted, TypeId"
   ],
-  ["@effect/platform-node/NodeMultipart", "persisted, stream"]
+  ["@effect/platform-node/NodeMultipart", "persisted, stream"],
+  // A server compresses nothing unless it is told to.
+  ["ws/lib/permessage-deflate", "extensionName = \"permessage-deflate\"\nexport default undefined"]
 ])
 const leftOut = new Set<string>()
 

@@ -28,7 +28,7 @@ const thin = (file: string): void => {
     const [name] = declared.exec(lines[index] ?? "")?.indices?.[1] ?? []
     return name === undefined ? [] : segments.filter(([column], position) => position === 0 || column === name)
   })
-  writeFileSync(`${file}.map`, JSON.stringify({ version, sources, names: [], mappings: encode(mappings) }))
+  writeFileSync(`${file}.map`, JSON.stringify({ version, sources, mappings: encode(mappings) }))
 }
 
 for (const file of globSync("dist/*.d.ts")) reach(file)

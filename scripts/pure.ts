@@ -1,4 +1,4 @@
-/** Prepares the built modules: marks what is pure, indents less, and leaves the documentation to the declarations. */
+/** Prepares the built modules: marks what is pure, and leaves indentation and documentation to the sources and declarations. */
 import remapping from "@jridgewell/remapping"
 import { encode } from "@jridgewell/sourcemap-codec"
 import { globSync, readFileSync, writeFileSync } from "node:fs"
@@ -15,13 +15,13 @@ const commentsIn = (file: string, source: string) =>
       return isAlone ? [line, end + 1] as const : [start, end] as const
     })
 
-/** All but one of the four spaces of each level of indentation, unless they are in a text. */
+/** The spaces before each line, unless they are in a text. */
 const indentationsIn = (file: string, source: string) => {
   const texts: Array<Span> = []
   new Visitor({ TemplateLiteral: (text) => texts.push(text) }).visit(parseSync(file, source).program)
   return Array.from(
-    source.matchAll(/^ {4,}(?=\S)/gm),
-    ({ 0: { length }, index }) => [index, index + length - (length >> 2)] as const
+    source.matchAll(/^ +(?=\S)/gm),
+    ({ 0: { length }, index }) => [index, index + length] as const
   )
     .filter(([at]) => !texts.some(({ end, start }) => start < at && at < end))
 }
@@ -40,5 +40,5 @@ for (const file of globSync("dist/**/*.js")) {
     (line) =>
       line.slice(0, 1).map((segment): typeof segment => segment.length === 1 ? segment : [0, segment[1], segment[2], 0])
   )
-  writeFileSync(`${file}.map`, JSON.stringify({ version, sources, names: [], mappings: encode(lines) }))
+  writeFileSync(`${file}.map`, JSON.stringify({ version, sources, mappings: encode(lines) }))
 }
