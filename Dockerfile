@@ -6,7 +6,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # Without scripts: none of what runs here needs one.
 RUN npm ci --ignore-scripts && npm cache clean --force
-COPY tsconfig.json ./
+COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 COPY scripts scripts
 
@@ -15,12 +15,13 @@ COPY examples examples
 USER node
 
 FROM sources AS bundle
-RUN node --import tsx scripts/bundle.ts
+RUN npm run build
 
 FROM node:24-slim AS simulator
 WORKDIR /app
 COPY package.json LICENSE ./
 COPY --from=bundle /app/dist/cli dist/cli
+COPY --from=bundle /app/dist/Simulator/control/page.js dist/Simulator/control/
 USER node
 EXPOSE 8787
 ENTRYPOINT ["node", "dist/cli/launcher.cjs"]

@@ -1,4 +1,4 @@
-/** Bundles the command with all that it imports, so that it runs without any other package. */
+/** Bundles the command with all that it imports but the page of the simulator, so that it runs without any other package. */
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import * as path from "node:path"
 import { rolldown } from "rolldown"
@@ -45,6 +45,8 @@ const bundle = await rolldown({
   treeshake: { moduleSideEffects: false, propertyReadSideEffects: false },
   plugins: [{
     name: "command",
+    // The page of the simulator is in the package already.
+    resolveId: (source) => source === "./page.ts" ? { id: "../Simulator/control/page.js", external: true } : undefined,
     load: (id) => {
       const part = /[^/]*node_modules\/(.*)\.js$/.exec(id)?.[1]?.replace("/dist/", "/") ?? ""
       const names = unused.get(part)

@@ -2,6 +2,7 @@
 import remapping from "@jridgewell/remapping"
 import { encode } from "@jridgewell/sourcemap-codec"
 import { globSync, readFileSync, writeFileSync } from "node:fs"
+import * as path from "node:path"
 import { parseSync, type Span, Visitor } from "oxc-parser"
 import { markPure } from "./markPure.ts"
 
@@ -26,11 +27,18 @@ const indentationsIn = (file: string, source: string) => {
     .filter(([at]) => !texts.some(({ end, start }) => start < at && at < end))
 }
 
+/** The page of the simulator has other sources, which are not published. */
+const generated = path.normalize("dist/Simulator/control/page.js")
+
 for (const file of globSync("dist/**/*.js")) {
   const source = readFileSync(file, "utf8")
   const edited = markPure(file, source)
   for (const [start, end] of [...commentsIn(file, source), ...indentationsIn(file, source)]) edited.remove(start, end)
   writeFileSync(file, edited.toString())
+  if (file === generated) {
+    writeFileSync(`${file}.map`, JSON.stringify({ version: 3, sources: [], mappings: "" }))
+    continue
+  }
 
   const maps = [edited.generateDecodedMap({ hires: "boundary" }), JSON.parse(readFileSync(`${file}.map`, "utf8"))]
   const { mappings, sources, version } = remapping(maps, () => null, { decodedMappings: true, excludeContent: true })

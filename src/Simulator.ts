@@ -380,7 +380,7 @@ export interface ControlOptions {
  * @category models
  */
 export interface ServerOptions<Name extends string = never, R = never> extends Options<Name, R> {
-  /** Whether it is controlled by HTTP, too, under `/_simulator/`. Default `false`. */
+  /** Whether it is controlled by HTTP, too, under `/_simulator/` and by the page `/`. Default `false`. */
   readonly control?: boolean | ControlOptions | undefined
 }
 
@@ -398,8 +398,8 @@ export interface ServerOptions<Name extends string = never, R = never> extends O
  * needs does not grow.
  *
  * With `control` programs in any language control it under `/_simulator/` on the same port: `GET /_simulator/openapi.json`
- * describes how. These requests are not in the log of requests. Pages of other sites are refused, and so is everybody from
- * another machine, unless there is a `key`.
+ * describes how. `GET /` is a page that shows who is host and what happens, with buttons. These requests are not in the log of
+ * requests. Pages of other sites are refused, and so is everybody from another machine, unless there is a `key`.
  *
  * **Gotchas**
  *
@@ -442,8 +442,8 @@ export const layerServer = <Name extends string = never>(
         restart: (config) => restart(config && { logLength, ...config, endpoints })
       }, key)
       yield* HttpServer.serveEffect(OtherProtocol.decline(
-        Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) =>
-          Control.isBelow(url) ? clock.provide(controlled) : platform)
+        Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+          Control.takes(request) ? clock.provide(controlled) : platform)
       ))
       return services
     }).pipe(Effect.provide(Digest.layerWebCrypto))

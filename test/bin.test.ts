@@ -171,6 +171,7 @@ describe("the simulator of the command", () => {
     const { controlKey, controlUrl } = await ready(process)
     expect((await fetch(`${controlUrl}/health`)).status).toBe(200)
     expect(controlKey).toBeUndefined()
+    expect(await (await fetch(new URL("/", controlUrl))).text()).toMatch(/^<!doctype html>/)
     process.child.kill()
     await process.ended
   })

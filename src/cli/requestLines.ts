@@ -89,7 +89,7 @@ export const layer: Layer.Layer<HttpServer.HttpServer, never, HttpServer.HttpSer
       Effect.flatMap(
         HttpServerRequest.HttpServerRequest,
         (request) =>
-          request.url.startsWith("/_simulator/") ?
+          /^\/(?:_simulator\/|\?|$)/.test(request.url) ?
             app :
             Effect.flatMap(Clock.currentTimeMillis, (arrived) =>
               Effect.onExit(app, (exit) =>

@@ -62,6 +62,7 @@ const serve = Effect.fnUntraced(function*(world: Simulator.Config, { config, jso
     const reach = isLocal(server) ? "It is reachable from this machine only." : "It is reachable from other machines."
     const needed = newKey.controlKey ?? (key === undefined ? undefined : `that of ${ControlKey.variable}`)
     const control = [
+      `Page         ${url}/`,
       `Control      ${controlUrl} (described at ${controlUrl}/openapi.json)`,
       ...(needed === undefined ? [] : [`Control key  ${needed}`])
     ].join("\n")

@@ -43,8 +43,29 @@ const bodyOf = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<str
 
 const below = new RegExp(`^${prefix}(?:[/?]|$)`, "u")
 
-/** Whether a request is one to the control interface. */
-export const isBelow = (url: string): boolean => below.test(url)
+const isPage = ({ method, url }: HttpServerRequest.HttpServerRequest): boolean =>
+  (method === "GET" || method === "HEAD") && /^\/(?:\?|$)/u.test(url)
+
+/** Whether a request is one to the control interface or to its page. */
+export const takes = (request: HttpServerRequest.HttpServerRequest): boolean =>
+  below.test(request.url) || isPage(request)
+
+// Most servers never show it.
+const page = Effect.map(
+  Effect.promise(() => import("./page.ts")),
+  ({ html, scriptHash, styleHash }) =>
+    HttpServerResponse.text(html, {
+      contentType: "text/html; charset=utf-8",
+      headers: {
+        "cache-control": "no-store",
+        "content-security-policy": `default-src 'none'; script-src '${scriptHash}'; style-src '${styleHash}'; ` +
+          "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+          "require-trusted-types-for 'script'; trusted-types 'none'",
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff"
+      }
+    })
+)
 
 /** A route and the pattern of its path. */
 const matchable = (route: Route) => ({
@@ -52,7 +73,7 @@ const matchable = (route: Route) => ({
   pattern: new RegExp(`^${prefix}${route.path.replace("{id}", "([^/]+)")}$`, "u")
 })
 
-/** The control interface: an effect that handles one request whose path is below `/_simulator`. */
+/** The control interface: an effect that handles one request that it `takes`. */
 export const make = Effect.fnUntraced(function*(
   control: Control,
   key: Redacted.Redacted | undefined
@@ -71,12 +92,14 @@ export const make = Effect.fnUntraced(function*(
 
   /** What is answered with other than the reply of a route. */
   const documents: Readonly<Record<string, Effect.Effect<HttpServerResponse.HttpServerResponse>>> = {
+    "/": page,
     [`${prefix}/openapi.json`]: Effect.map(description, (text) => json(200, text)),
     [`${prefix}/stream`]: Effect.sync(() => streamTo(control))
   }
 
   const answer = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest) {
-    yield* guard(request)
+    // The page has no secret in it, and asks for the key.
+    if (key === undefined || !isPage(request)) yield* guard(request)
     const url = URL.parse(request.url, "http://localhost") ?? new URL("http://localhost")
     // The server leaves out the body.
     const method = request.method === "HEAD" ? "GET" : request.method
