@@ -117,8 +117,8 @@ public class Suite {
     }
 
     public static void main(String[] args) throws Exception {
-        var command = new ProcessBuilder("node_modules/.bin/effect-lark-meetings", "simulator", "--port", "0", "--json");
-        var simulator = command.redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        var command = "node_modules/.bin/effect-lark-meetings simulator --port 0 --json --for 5m".split(" ");
+        var simulator = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
         var failed = 0;
         try {
             var ready = new BufferedReader(new InputStreamReader(simulator.getInputStream())).readLine();

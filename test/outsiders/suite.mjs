@@ -56,7 +56,7 @@ const swaps = async () =>
 const writes = async () => (await control("GET", "writes")).writes.map(({ after, by }) => `${by} ${after.openId}`)
 
 before(async () => {
-  process = spawn("npx", ["effect-lark-meetings", "simulator", "--port", "0", "--json"])
+  process = spawn("npx", ["effect-lark-meetings", "simulator", "--port", "0", "--json", "--for", "5m"])
   const [line] = await once(process.stdout, "data")
   simulator = JSON.parse(line)
 })

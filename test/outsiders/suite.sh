@@ -6,7 +6,7 @@
 set -eu
 
 ready=$(mktemp)
-node_modules/.bin/effect-lark-meetings simulator --port 0 --json >"$ready" &
+node_modules/.bin/effect-lark-meetings simulator --port 0 --json --for 5m >"$ready" &
 simulator=$!
 trap 'kill $simulator; rm -f "$ready"' EXIT
 until [ -s "$ready" ]; do
