@@ -85,7 +85,7 @@ const demo = Effect.gen(function*() {
   yield* Console.log(`  meanwhile a rival made ${rivals.join(", ")} host`)
 
   const host = (yield* simulator.host(id))?.openId ?? "nobody"
-  yield* title(`The host is now ${host}`)
+  yield* title(`The host is now ${host}: the calls worked one after the other, and the last one counts`)
   const session = UserToken.fromAccessToken(yield* simulator.userToken(host), { user: MeetingUser.openId(host) })
   const meeting = yield* Meetings.end(id).pipe(
     Lark.asUser(session),
