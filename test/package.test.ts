@@ -6,9 +6,9 @@ import { SourceMap } from "node:module"
 import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { configSchema } from "../scripts/config-schema.ts"
+import { publicExports } from "../scripts/publicExports.ts"
 import { effectExportsIn, isStable } from "./fixtures/effectStability.ts"
 import { makeTemporary, pack, runIn } from "./fixtures/packed.ts"
-import { publicExports } from "./fixtures/publicExports.ts"
 
 const root = path.join(import.meta.dirname, "..")
 const temporary = makeTemporary()

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs"
 import * as path from "node:path"
 import { assert, describe, it } from "vitest"
-import { publicExports } from "./fixtures/publicExports.ts"
+import { publicExports } from "../scripts/publicExports.ts"
 
 const root = path.join(import.meta.dirname, "..")
 const exported = publicExports(path.join(root, "src")).filter(({ docstring }) => !docstring.includes("@internal"))
