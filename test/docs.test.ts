@@ -1,8 +1,8 @@
 /**
  * Every `ts` fence in the README, in `docs/` and in the doc comments of `src/` compiles under the settings of this
- * repository, runs, and prints what its `// =>` comments say, or the `mermaid` fence below it. A fence marked `ts ignore` is
- * skipped. The exports that pages
- * and comments name, such as `Cas.hold`, exist. What the tables of the README say compiles.
+ * repository, runs, and prints what its `// =>` comments say, or the `mermaid` fence below it, or the `text output` fence, in
+ * which times may differ. A fence marked `ts ignore` is skipped. The exports that pages and comments name, such as `Cas.hold`,
+ * exist. What the tables of the README say compiles.
  */
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
@@ -21,7 +21,11 @@ interface Example {
   readonly code: string
   /** The lines that it prints, if the document says. */
   readonly prints: ReadonlyArray<string> | undefined
+  /** The part of a line that is the same in every run. */
+  readonly constant: (line: string) => string
 }
+
+const withoutTimes = (line: string) => line.trim().replaceAll(/[\d.]+ ms/g, "… ms")
 
 const sources = fs.globSync(["*.md", "docs/**/*.md", "src/**/*.ts"], { cwd: root }).toSorted()
 
@@ -43,12 +47,14 @@ const examplesOf = (source: string): ReadonlyArray<Example> => {
           source,
           line: open.line,
           code: block.join("\n"),
-          prints: promised.length > 0 ? promised : undefined
+          prints: promised.length > 0 ? promised : undefined,
+          constant: (line) => line.trim()
         })
-      } else if (open.info === "mermaid") {
+      } else if (open.info === "mermaid" || open.info === "text output") {
         const program = examples.pop()
-        if (program === undefined) throw new Error(`${source}:${open.line}: no program above prints this diagram`)
-        examples.push({ ...program, prints: block })
+        if (program === undefined) throw new Error(`${source}:${open.line}: no program above prints this`)
+        const constant = open.info === "mermaid" ? program.constant : withoutTimes
+        examples.push({ ...program, prints: block, constant })
       }
       open = undefined
     }
@@ -128,7 +134,7 @@ const withoutNetwork = preload(`
   }
 `)
 
-const linesOf = (text: string) => text.trimEnd().split("\n").map((line) => line.trim())
+const linesOf = (text: string) => text.trimEnd().split("\n")
 
 describe.concurrent("examples in the documentation", () => {
   it("exist", () => {
@@ -156,7 +162,8 @@ describe.concurrent("examples in the documentation", () => {
     async (_, example) => {
       const { exit, stderr, stdout } = await run("--import", withoutNetwork, fileOf(example))
       expect(exit, stdout + stderr).toBe(0)
-      if (example.prints !== undefined) expect(linesOf(stdout)).toEqual(example.prints.map((line) => line.trim()))
+      const { constant, prints } = example
+      if (prints !== undefined) expect(linesOf(stdout).map(constant)).toEqual(prints.map(constant))
     }
   )
 })
