@@ -143,6 +143,9 @@ const duration = (
     : invalidSetting(setting, `must be a finite duration of at least ${least} ms.`)
 }
 
+/** The milliseconds between two looks for results in a process, however many wait: each look is a query. */
+const betweenLooks = 10
+
 /** When an item whose handler failed is taken again. */
 const again = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")])
 
@@ -180,6 +183,23 @@ const make = Effect.fnUntraced(function*(options: Options) {
       ),
       Effect.asVoid
     )
+
+  let waiters = 0
+  /** What wakes the waiters for a result that this process stores, by its key. */
+  const stored = new Map<string, Latch.Latch>()
+
+  const waitFor = (key: string, millis: number) =>
+    Effect.suspend(() => {
+      const latch = stored.get(key) ?? Latch.makeUnsafe()
+      stored.set(key, latch)
+      return Effect.raceFirst(Effect.sleep(Math.max(millis, betweenLooks * waiters)), latch.await)
+    })
+
+  const wake = (key: string) =>
+    Effect.sync(() => {
+      stored.get(key)?.openUnsafe()
+      stored.delete(key)
+    })
 
   const stateOf = (exit: Exit.Exit<Cas.Report<MeetingUser.MeetingUser>, RequestError>): Record.Ended => {
     if (Exit.isSuccess(exit)) return { _tag: "Succeeded", report: exit.value }
@@ -237,6 +257,7 @@ const make = Effect.fnUntraced(function*(options: Options) {
       )
     const ended = stateOf(exit)
     yield* Effect.catchTag(put(ended), "SchemaError", (cause) => put({ _tag: "Died", cause }))
+    yield* wake(key)
   })
 
   let isClosing = false
@@ -338,15 +359,23 @@ const make = Effect.fnUntraced(function*(options: Options) {
     }),
 
     result: Effect.fnUntraced(function*(key) {
+      waiters = waiters + 1
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          waiters = waiters - 1
+          // Another waiter makes its own.
+          stored.delete(key)
+        })
+      )
       let found = yield* records.existing(key)
       // If it is not in the queue any more, or the process died before it was.
       if (!Record.isEnded(found.record.state)) yield* offer({ kind: "run", key, run: found.record.run })
       for (let wait = 50; !Record.isEnded(found.record.state); wait = Math.min(wait * 2, 1_000)) {
-        yield* Effect.sleep(wait)
+        yield* waitFor(key, wait)
         found = yield* records.existing(key)
       }
       return yield* resultOf(key, found.record.state)
-    }),
+    }, Effect.scoped),
 
     poll: (key) =>
       Effect.flatMap(
@@ -361,7 +390,10 @@ const make = Effect.fnUntraced(function*(options: Options) {
         if (Record.isEnded(record.state)) return false
         const effect = record.state._tag === "Begun" ? "unknown" : "none"
         const cancelled = records.put(key, at, { ...record, state: { _tag: "Cancelled", effect } })
-        if (yield* Effect.catchTag(cancelled, "SchemaError", Effect.die)) return true
+        if (yield* Effect.catchTag(cancelled, "SchemaError", Effect.die)) {
+          yield* wake(key)
+          return true
+        }
       }
     })
   })
@@ -466,8 +498,11 @@ export const layerRedis = (
  * **Details**
  *
  * Fails with `RequestCancelled`, with `RequestNotFound` if no request has this key, with `RequestUnreadable` if its record
- * is of another version or damaged, and with `SessionStoreError` if the store failed. It looks every second, more often at
- * first, and waits as long as no process does the request. A defect of the operation is a defect here.
+ * is of another version or damaged, and with `SessionStoreError` if the store failed. It waits as long as no process does the
+ * request. A defect of the operation is a defect here.
+ *
+ * If this process does the request, the result is there at once. For that of another one it looks every second, more often at
+ * first; less often if more than a hundred wait, who look a hundred times a second together.
  *
  * @stability unstable
  * @category accessors
