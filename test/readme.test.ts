@@ -62,6 +62,12 @@ it.each(translations)("%s and its translation begin with a link to each other", 
   assert.strictEqual(linksOf(translation)[0], hrefOf(page))
 })
 
+it.each(translations)("%s in Chinese links Chinese pages where there are any", (_, translation) => {
+  const hrefs = translations.map(([page]) => new URL(page, root).href)
+  const links = linksOf(translation).slice(1).map((link) => link.replace(/#.*/, ""))
+  assert.deepStrictEqual(links.filter((link) => hrefs.includes(link)), [])
+})
+
 it("every test that the README names exists", () => {
   const tests = Array.from(read("README.md").matchAll(/`(test\/[\w.]+)`/g), ([, file = ""]) => file)
   assert.isAbove(tests.length, 10)
