@@ -36,7 +36,7 @@ it("the README links every numbered example", () => {
 
 /** The parts of a page that a translation keeps. */
 const untranslated = (page: string) => ({
-  code: Array.from(read(page).matchAll(fence), ([block]) => block.replaceAll(/ *(?:#|\/\/) .*/g, "")),
+  code: Array.from(read(page).matchAll(fence), ([block]) => block.replaceAll(/ *(?:#|\/\/|\/\*\*) .*/g, "")),
   // By paragraph and by row of a table, in order; the order within a block may differ.
   blocks: proseOf(page).split(/\n(?=\n|\|)/).map((block) => ({
     names: block.match(/`[^`]+`|\d+(?:\.\d+)?/g)?.toSorted(),
