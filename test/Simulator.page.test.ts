@@ -69,6 +69,8 @@ describe("GET /", () => {
 
 const meetings = (page: Page) => page.getByRole("combobox", { name: "Meeting" })
 
+const poll = <A>(get: () => A) => expect.poll(get, { timeout: 10_000 })
+
 /** What is shown of what happened, the latest first. */
 const rows = (page: Page) => page.locator("#log > li")
 
@@ -131,17 +133,17 @@ describe("the page", needsChromium, () => {
         `First · ${id}`,
         "Second · 6911188411932033029 · calling"
       ])
-      await expect.poll(() => shownHost(page)).toEqual(["alice"])
+      await poll(() => shownHost(page)).toEqual(["alice"])
       expect(await page.locator("#people small").allTextContents()).toEqual([
         "ou_alice · in meeting",
         "ou_bob · in meeting",
         "ou_carol · left"
       ])
       await meetings(page).selectOption("6911188411932033029")
-      await expect.poll(() => shownHost(page)).toEqual(["dave"])
+      await poll(() => shownHost(page)).toEqual(["dave"])
       await post(`/meetings/${id}/end`)
-      await expect.poll(() => meeting.first().textContent()).toContain("ended")
-      await expect.poll(() => firstRows(page)).toEqual(["the meeting is ended"])
+      await poll(() => meeting.first().textContent()).toContain("ended")
+      await poll(() => firstRows(page)).toEqual(["the meeting is ended"])
     }))
 
   it.live("shows contending clients in lanes, each with its color, until each has won", () => {
@@ -167,12 +169,12 @@ describe("the page", needsChromium, () => {
           Effect.all([contend("first", bob), contend("second", carol)], { concurrency: "unbounded" })
         )
         await page.locator("#lanes", { hasText: "first" }).filter({ hasText: "second" }).waitFor()
-        await expect.poll(() => page.locator("#log .won").count()).toBe(2)
+        await poll(() => page.locator("#log .won").count()).toBe(2)
         const colors: Array<string> = []
         for (const name of ["first", "second"]) {
           const label = page.locator("#lanes > *", { hasText: name })
           const cells = page.locator(`#log [style="${await label.getAttribute("style")}"]`)
-          await expect.poll(() => cells.filter({ hasText: "applied" }).count()).toBe(1)
+          await poll(() => cells.filter({ hasText: "applied" }).count()).toBe(1)
           const boxes = [await label.boundingBox(), await cells.last().boundingBox()]
           expect(boxes[0]?.x).toBe(boxes[1]?.x)
           colors.push(await cells.first().evaluate((cell) => getComputedStyle(cell).borderLeftColor))
@@ -181,7 +183,7 @@ describe("the page", needsChromium, () => {
         await page.locator("#log .lost", { hasText: "set_host alice → " }).filter({ hasText: "conflict" }).first()
           .waitFor()
         await page.locator("#log .warn", { hasText: "rival alice → eve" }).waitFor()
-        await expect.poll(async () => `ou_${await shownHost(page)}`).toBe(await hostOf(id))
+        await poll(async () => `ou_${await shownHost(page)}`).toBe(await hostOf(id))
         expect(await rows(page).filter({ hasText: "set_host " }).count())
           .toBe(Object.keys(Object(at(await get("/requests?endpoint=set_host"), "requests"))).length)
       }
@@ -200,52 +202,52 @@ describe("the page", needsChromium, () => {
         }
 
         await button("Make host", person(page, "bob"))
-        await expect.poll(() => hostOf(id)).toBe("ou_bob")
-        await expect.poll(() => shownHost(page)).toEqual(["bob"])
-        await expect.poll(() => firstRows(page)).toEqual(["by hand alice → bob"])
+        await poll(() => hostOf(id)).toBe("ou_bob")
+        await poll(() => shownHost(page)).toEqual(["bob"])
+        await poll(() => firstRows(page)).toEqual(["by hand alice → bob"])
         await page.getByText("Make host: bob: done").waitFor()
 
         await button("Leave", person(page, "carol"))
-        await expect.poll(statuses).toMatchObject({ ou_carol: "left" })
+        await poll(statuses).toMatchObject({ ou_carol: "left" })
         await button("Join", person(page, "carol"))
-        await expect.poll(statuses).toMatchObject({ ou_carol: "in_meeting" })
-        await expect.poll(() => firstRows(page, 2)).toEqual(["carol: in meeting", "carol: left"])
+        await poll(statuses).toMatchObject({ ou_carol: "in_meeting" })
+        await poll(() => firstRows(page, 2)).toEqual(["carol: in meeting", "carol: left"])
 
         await page.getByLabel("Somebody else").fill("ou_erin")
         const other = page.locator("#person")
         await button("Join", other)
-        await expect.poll(statuses).toMatchObject({ ou_erin: "in_meeting" })
+        await poll(statuses).toMatchObject({ ou_erin: "in_meeting" })
         await page.getByLabel("Somebody else").fill("ou_frank")
         await button("Make host", other)
-        await expect.poll(() => hostOf(id)).toBe("ou_frank")
+        await poll(() => hostOf(id)).toBe("ou_frank")
 
         await button("Lose the reply")
         await page.getByText("The next set_host loses its reply: done").waitFor()
         expect(await swap(url, "ou_frank", "ou_bob")).toBeUndefined()
         expect(await hostOf(id)).toBe("ou_bob")
-        await expect.poll(() => firstRows(page)).toEqual([
+        await poll(() => firstRows(page)).toEqual([
           expect.stringMatching(/set_host frank → bob no reply, applied \d+ ms$/)
         ])
 
         await button("Throttle (429)")
         await page.getByText("The next set_host is throttled: done").waitFor()
         expect(await swap(url, "ou_bob", "ou_alice")).toBe(429)
-        await expect.poll(() => firstRows(page, 2)).toEqual([
+        await poll(() => firstRows(page, 2)).toEqual([
           expect.stringMatching(/ throttled \d+ ms$/),
           "fault Throttle on set_host"
         ])
 
         await button("Add a meeting")
         const next = String(BigInt(id) + 1n)
-        await expect.poll(() => hostOf(next)).toBe("ou_alice")
-        await expect.poll(() => meetings(page).inputValue()).toBe(next)
+        await poll(() => hostOf(next)).toBe("ou_alice")
+        await poll(() => meetings(page).inputValue()).toBe(next)
         await page.getByLabel("Host", { exact: true }).fill("ou_grace")
         await page.getByLabel("New meeting").fill(next)
         await button("Add a meeting")
         await page.locator(".refused", { hasText: next }).waitFor()
 
         await button("End the meeting")
-        await expect.poll(async () => at(await get(`/meetings/${next}`), "status")).toBe("ended")
+        await poll(async () => at(await get(`/meetings/${next}`), "status")).toBe("ended")
       })
   )
 
@@ -260,13 +262,13 @@ describe("the page", needsChromium, () => {
         participants: [{ openId: "ou_long", name: "x".repeat(10_000) }]
       }]
     }, async ({ page, post, url }) => {
-      await expect.poll(() => shownHost(page)).toEqual([hostile])
+      await poll(() => shownHost(page)).toEqual([hostile])
       await post("/faults", { faults: [{ endpoint: "set_host", nth: 0, fault: { _tag: "ConflictAsOk" } }] })
       await swap(url, hostile, "ou_long", hostile, encodeURIComponent(hostile))
       await fetch(`${url}/${encodeURIComponent(hostile)}`, { headers: { "user-agent": hostile } })
       await page.getByRole("button", { name: `Leave: ${hostile}` }).click()
       await page.getByText(`Leave: ${hostile}: done`).waitFor()
-      await expect.poll(() => rows(page).count()).toBe(5)
+      await poll(() => rows(page).count()).toBe(5)
       expect(await page.locator("img").count()).toBe(0)
       expect(await page.title()).toBe("Simulated Feishu")
       expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBe(0)
@@ -298,7 +300,7 @@ describe("the page", needsChromium, () => {
       const context = yield* Layer.buildWithScope(start("ou_alice"), first)
       const url = yield* Effect.provide(HttpServer.addressFormattedWith(Effect.succeed), context)
       const page = yield* open(browser, url)
-      yield* Effect.promise(() => expect.poll(() => shownHost(page)).toEqual(["alice"]))
+      yield* Effect.promise(() => poll(() => shownHost(page)).toEqual(["alice"]))
 
       yield* Scope.close(first, Exit.void)
       yield* Effect.promise(async () => {
@@ -310,7 +312,7 @@ describe("the page", needsChromium, () => {
       yield* Layer.build(start("ou_bob", Number(new URL(url).port)))
       yield* Effect.promise(async () => {
         await page.getByText("Connected", { exact: true }).waitFor()
-        await expect.poll(() => shownHost(page)).toEqual(["bob"])
+        await poll(() => shownHost(page)).toEqual(["bob"])
       })
     }).pipe(Effect.scoped))
 
@@ -323,47 +325,50 @@ describe("the page", needsChromium, () => {
       await page.getByText("Not connected. Trying again …").waitFor()
       await page.clock.runFor(1_000)
       await page.getByText("Connected", { exact: true }).waitFor()
-      await expect.poll(async () => at(await get("/health"), "watchers")).toBe(1)
+      await poll(async () => at(await get("/health"), "watchers")).toBe(1)
     }))
 
   it.live("shows a reset", () =>
     onPage(theBrowser, {}, async ({ page, post }) => {
       await post("/reset", { meetings: [{ id: "2", host: "ou_dave" }] })
-      await expect.poll(() => shownHost(page)).toEqual(["dave"])
+      await poll(() => shownHost(page)).toEqual(["dave"])
       expect(await meetings(page).locator("option").allTextContents()).toEqual(["Simulated meeting · 2"])
       expect(await firstRows(page)).toEqual(["reset"])
     }))
 
-  it.live("stays small when ten thousand things happen, and shows the last of them", () =>
-    onPage(theBrowser, {}, async ({ page, simulator }) => {
-      const elements = () => page.locator("*").count()
-      const users = ["ou_bob", "ou_carol"]
-      await Effect.runPromise(
-        Effect.forEach(Array.from({ length: 10_000 }), (_, n) => simulator.moveHost(id, users[n % 2] ?? ""), {
-          discard: true
-        })
-      )
-      await Effect.runPromise(simulator.moveHost(id, "ou_zoe"))
-      await expect.poll(() => shownHost(page)).toEqual(["zoe"])
-      await page.getByText("Connected", { exact: true }).waitFor()
-      expect(await rows(page).count()).toBeLessThanOrEqual(200)
-      expect(await rows(page).count()).toBeGreaterThan(100)
-      expect(await elements()).toBeLessThan(1_000)
+  it.live("stays small when ten thousand things happen at once, and reads the state where some are left out", () =>
+    onPage(theBrowser, {
+      meetings: [{ id, host: "ou_alice", participants: ["ou_bob"] }, { id: "2", topic: "Other" }]
+    }, async ({ page, simulator }) => {
+      const hosts = Array.from({ length: 10_000 }, (_, n) => n % 2 === 0 ? "ou_bob" : "ou_zoe")
+      // Without a pause, so that the end of the other meeting is among those left out.
+      hosts.forEach((host, n) => {
+        if (n === 5_000) Effect.runSync(simulator.endMeeting("2"))
+        Effect.runSync(simulator.moveHost(id, host))
+      })
+      await poll(() => meetings(page).locator("option").last().textContent()).toBe("Other · 2 · ended")
+      await poll(() => shownHost(page)).toEqual(["zoe"])
+      for (const host of ["one", "two", "three"]) {
+        for (let n = 0; n < 100; n++) Effect.runSync(simulator.moveHost(id, `ou_${host}`))
+        await poll(() => shownHost(page)).toEqual([host])
+      }
+      expect(await rows(page).count()).toBe(200)
+      expect(await page.locator("*").count()).toBeLessThan(1_000)
     }))
 
   it.live("has eight lanes at most, which are free again when their requests are not shown any more", () =>
     onPage(theBrowser, {}, async ({ page, simulator, url }) => {
       for (let n = 1; n <= 10; n++) await swap(url, "ou_alice", "ou_alice", `client ${n}`)
-      await expect.poll(() => rows(page).count()).toBe(20)
+      await poll(() => rows(page).count()).toBe(20)
       const labels = page.locator("#lanes > *")
       expect(await labels.count()).toBe(8)
       await rows(page).filter({ hasText: "client 10 as" }).waitFor()
       await Effect.runPromise(
         Effect.forEach(Array.from({ length: 300 }), () => simulator.moveHost(id, "ou_bob"), { discard: true })
       )
-      await expect.poll(() => labels.count()).toBe(0)
+      await poll(() => labels.count()).toBe(0)
       await swap(url, "ou_bob", "ou_alice", "a late one")
-      await expect.poll(() => labels.allTextContents()).toEqual([expect.stringContaining("a late one")])
+      await poll(() => labels.allTextContents()).toEqual([expect.stringContaining("a late one")])
     }))
 
   it.live("asks for the key where one is needed, and keeps it out of addresses and stores", () =>
@@ -385,7 +390,7 @@ describe("the page", needsChromium, () => {
         await page.getByText("Connected", { exact: true }).waitFor()
         expect(await page.getByLabel("Control key").isVisible()).toBe(false)
         await page.getByRole("button", { name: "Make host: bob" }).click()
-        await expect.poll(() => hostOf(id)).toBe("ou_bob")
+        await poll(() => hostOf(id)).toBe("ou_bob")
         expect(await page.evaluate(() => [localStorage.length, sessionStorage.length, document.cookie])).toEqual([
           0,
           0,
@@ -412,7 +417,7 @@ describe("the page", needsChromium, () => {
       await page.keyboard.press("Tab")
       expect(await focused()).toEqual(["Make host: alice", "solid"])
       for (const user of ["ou_bob", "ou_zoe", "ou_carol"]) await Effect.runPromise(simulator.moveHost(id, user))
-      await expect.poll(() => shownHost(page)).toEqual(["carol"])
+      await poll(() => shownHost(page)).toEqual(["carol"])
       expect(await focused()).toEqual(["Make host: alice", "solid"])
     }))
 
@@ -427,7 +432,7 @@ describe("the page", needsChromium, () => {
         async ({ page, url }) => {
           await swap(url, "ou_alice", "ou_carol", "a client with quite a long name/1.0")
           await swap(url, "ou_bob", "ou_carol", "another client")
-          await expect.poll(() => page.locator("#log .won").count()).toBe(1)
+          await poll(() => page.locator("#log .won").count()).toBe(1)
           expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width)
           const { isDark, poor } = await page.evaluate(() => {
             const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true })

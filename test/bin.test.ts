@@ -155,9 +155,10 @@ describe("the simulator of the command", () => {
   it("prints a line for each request, and none of the secrets in it", async () => {
     const process = simulator()
     const url = await introduced(process)
+    await fetch(`${url}/`)
     await fetch(`${url}/open-apis/vc/v1/meetings/6911188411932033028`)
     await fetch(`${url}/open-apis/authen/v1/authorize?state=secret`)
-    const lines = (await process.printed(/\/authorize\n/)).trim().split("\n").slice(-2)
+    const [, ...lines] = (await process.printed(/\/authorize\n/)).trim().split(/(?<=Ctrl-C\.)\n|(?<=ms .*)\n/)
     expect(lines.map((line) => line.replaceAll(/^\d\d:\d\d:\d\d\.\d\d\d|\d+ ms/g, "…").split(/ +/))).toEqual([
       ["…", "GET", "400", "99991661", "…", "/open-apis/vc/v1/meetings/6911188411932033028"],
       ["…", "GET", "400", "-", "…", "/open-apis/authen/v1/authorize"]
@@ -241,7 +242,7 @@ describe("the simulator of the command", () => {
     const process = simulator()
     const url = await introduced(process)
     process.child.stdout?.destroy()
-    for (let index = 0; index < 5; index++) await fetch(url)
+    for (let index = 0; index < 5; index++) await fetch(`${url}/requested`)
     expect(await isReachable(url)).toBe(true)
     process.child.kill()
     expect((await process.ended).code).toBe(0)

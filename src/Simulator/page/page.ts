@@ -398,6 +398,8 @@ const changesOf = (before: Meeting | undefined, after: Meeting): ReadonlyArray<s
 
 /** Whether the next `State` is the first of a stream. */
 let isFirst = true
+/** Whether changes of meetings may have been left out. */
+let isBehind = false
 
 const receive = (told: Told): void => {
   const { at } = told
@@ -434,8 +436,8 @@ const receive = (told: Told): void => {
       break
     case "Lost":
       add({ at, text: `${told.count} happenings are left out: the page is too slow`, look: "warn" })
-      // Changes of meetings may be among them: a new stream begins with the state.
-      throw new Refused("too much happened at once")
+      isBehind = true
+      break
   }
   schedule()
 }
@@ -455,6 +457,7 @@ const follow = async (): Promise<void | typeof needsKey> => {
     if (!response.ok || response.body === null) throw new Refused(await refusalIn(response))
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
     isFirst = true
+    isBehind = false
     let rest = ""
     for (;;) {
       const { done, value } = await reader.read()
@@ -471,6 +474,8 @@ const follow = async (): Promise<void | typeof needsKey> => {
         receive(told)
         showConnection("Connected")
       }
+      // A new stream begins with the state.
+      if (isBehind) throw new Refused("too much happened at once")
     }
   } finally {
     clearTimeout(timer)
