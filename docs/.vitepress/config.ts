@@ -40,10 +40,25 @@ const names = new Map(
   })
 )
 
-/** Where the reference describes what a page names: `Cas.hold`, or `hold` on the page of `Cas`. */
+/** The classes of `LarkError`. */
+const isError = new Set(
+  Array.from(
+    readFileSync(path.join(staged, "reference/LarkError.md"), "utf8").matchAll(/^class (\w+) extends/gm),
+    ([, name = ""]) => name
+  )
+)
+
+/** Where the reference describes what a page names: `Cas.hold`, `hold` on the page of `Cas`, or an error by its tag. */
 const referenceOf = (code: string, page: string) => {
-  const [, module = path.basename(page, ".md"), name = ""] = /^(?:(\w+)\.)?(\w+)$/.exec(code) ?? []
-  return names.get(module)?.has(name) === true ? `/reference/${module}.md#${module}.${name}` : undefined
+  const [, module, name = ""] = /^(?:(\w+)\.)?(\w+)$/.exec(code) ?? []
+  const [, engine = ""] = /^Cas(\w+)$/.exec(name) ?? []
+  const places = module === undefined
+    ? [[path.basename(page, ".md"), name], ["Cas", engine], ["LarkError", name]] as const
+    : [[module, name]] as const
+  const found = places.find(([module, name], index) =>
+    names.get(module)?.has(name) === true && (index < 2 || isError.has(name))
+  )
+  return found === undefined ? undefined : `/reference/${found[0]}.md#${found.join(".")}`
 }
 
 const markdown: MarkdownOptions = {

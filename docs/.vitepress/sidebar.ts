@@ -20,10 +20,10 @@ export const groups: ReadonlyArray<Group> = [
   {
     text: ["Guides", "指南"],
     pages: [
-      ["docs/guides/errors-to-http.md", "Errors to HTTP answers", "错误到 HTTP 响应"],
-      ["docs/guides/policies.md", "Schedules and policies", "重试与策略"],
+      ["docs/guides/errors-to-http.md", "Errors to HTTP answers", "把错误变成 HTTP 响应"],
+      ["docs/guides/policies.md", "Schedules and policies", "Schedule 与策略"],
       ["docs/guides/contention.md", "Contention", "争抢"],
-      ["docs/guides/own-register.md", "Your own register", "自定义寄存值"]
+      ["docs/guides/own-register.md", "Your own register", "用在你自己的值上"]
     ]
   },
   {
