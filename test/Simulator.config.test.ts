@@ -145,6 +145,34 @@ describe("a config", () => {
       ])
     }))
 
+  it.effect("is refused with the first 20 of many issues, and their number", () =>
+    Effect.gen(function*() {
+      const { issues } = yield* Effect.flip(parse({ meetings: Array.from({ length: 50_000 }, () => 7) }))
+      assert.deepStrictEqual(issues.slice(19), [
+        { path: "meetings[19]", message: "Expected an object" },
+        { path: "", message: "and 49980 more issues" }
+      ])
+    }))
+
+  it.effect("is refused with the first 20 of many meetings that there are", () =>
+    Effect.gen(function*() {
+      const meetings = Array.from({ length: 1_000 }, (_, index) => ({ id: String(index) }))
+      const rivals = [{ _tag: "At", millis: 0, host: "ou_a", meetingId: "none" }]
+      const { issues: [issue] } = yield* Effect.flip(parse({ meetings, rivals }))
+      assert.match(issue?.message ?? "", /^No such meeting\. Meetings: 0, 1, .*, 18, 19 and 980 more$/)
+    }))
+
+  // In quadratic time it would take minutes.
+  it.effect("of 200,000 meetings and 100,000 people is read and started", () =>
+    Effect.gen(function*() {
+      const meetings = Array.from({ length: 200_000 }, (_, index) => ({
+        id: String(index),
+        host: `ou_${index % 100_000}`
+      }))
+      const config = yield* parse({ meetings })
+      yield* Effect.scoped(Layer.build(Simulator.layer(config)))
+    }))
+
   it.effect("decodes secrets, which the platform takes, and shows none of them", () =>
     Effect.gen(function*() {
       const config = yield* parse({

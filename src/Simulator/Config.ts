@@ -2,7 +2,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { optional } from "./field.ts"
-import { type InputIssue, issuesOf, parseInput, strictly } from "./issues.ts"
+import { type InputIssue, issuesOf, namesIn, parseInput, strictly } from "./issues.ts"
 import { OptionsData } from "./Options.ts"
 
 const Fields = Schema.Struct({
@@ -11,11 +11,15 @@ const Fields = Schema.Struct({
 })
 
 /** The issues of names that are twice in a list. */
-const duplicates = (field: string, key: string, names: ReadonlyArray<string>): ReadonlyArray<Schema.FilterIssue> =>
-  names.flatMap((name, index) => {
-    const first = names.indexOf(name)
-    return first === index ? [] : [{ path: [field, index, key], issue: `Taken by ${field}[${first}]` }]
+const duplicates = (field: string, key: string, names: ReadonlyArray<string>): ReadonlyArray<Schema.FilterIssue> => {
+  const indexes = new Map<string, number>()
+  return names.flatMap((name, index) => {
+    const first = indexes.get(name)
+    if (first !== undefined) return [{ path: [field, index, key], issue: `Taken by ${field}[${first}]` }]
+    indexes.set(name, index)
+    return []
   })
+}
 
 /** The issues of references to meetings and reservations that there are not. */
 const dangling = (
@@ -33,7 +37,7 @@ const dangling = (
     if (wanted === undefined ? ids.size > 0 : ids.has(wanted)) return []
     return [{
       path,
-      issue: ids.size === 0 ? "Needs a meeting, and there is none" : `No such meeting. Meetings: ${[...ids].join(", ")}`
+      issue: ids.size === 0 ? "Needs a meeting, and there is none" : `No such meeting. Meetings: ${namesIn([...ids])}`
     }]
   }
   const unreserved = (path: ReadonlyArray<PropertyKey>, wanted: string | undefined) =>
@@ -118,7 +122,7 @@ const decode = Schema.decodeUnknownEffect(Config, strictly)
  *
  * **Details**
  *
- * Unknown keys are refused, so that a typo is not ignored. All issues are reported at once, each with its path.
+ * Unknown keys are refused, so that a typo is not ignored. Up to 20 issues are reported at once, each with its path.
  *
  * **Example** (A typo)
  *

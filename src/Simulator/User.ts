@@ -110,12 +110,12 @@ export interface Directory {
 
 /** All users so far, so that an open id alone always refers to the same ids and user type. */
 export const makeDirectory = (home: string): Directory => {
-  const known: Array<User> = []
+  /** By open id, then by user type. */
+  const known = new Map<string, Map<number, User>>()
 
   const register = (user: User): User => {
-    const index = known.findIndex((other) => same(other, user))
-    if (index === -1) known.push(user)
-    else known[index] = user
+    const types = known.get(user.openId) ?? new Map<number, User>()
+    known.set(user.openId, types.set(user.userType, user))
     return user
   }
 
@@ -124,12 +124,20 @@ export const makeDirectory = (home: string): Directory => {
     return register({ openId, unionId: `on_${name}`, userId: name, userType, tenant: home, name })
   }
 
-  const lookUp = (openId: string, userType?: number): User | undefined =>
-    known.find((user) => user.openId === openId && (userType === undefined || user.userType === userType))
+  const lookUp = (openId: string, userType?: number): User | undefined => {
+    const types = known.get(openId)
+    return userType === undefined ? types?.values().next().value : types?.get(userType)
+  }
 
   return {
-    find: (id, idType, userType = larkUserType) =>
-      known.find((user) => isUser(user, { id, user_type: userType }, idType)),
+    find: (id, idType, userType = larkUserType) => {
+      if (idType === "open_id") return lookUp(id, userType)
+      for (const types of known.values()) {
+        const user = types.get(userType)
+        if (user !== undefined && isUser(user, { id, user_type: userType }, idType)) return user
+      }
+      return undefined
+    },
     resolve: (input) => {
       if (typeof input === "string") return lookUp(input) ?? derive(input, larkUserType)
       if ("id" in input) return lookUp(input.id, input.userType) ?? derive(input.id, input.userType)

@@ -36,12 +36,24 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1({
 /** All issues, unknown keys among them. */
 export const strictly = { errors: "all", onExcessProperty: "error" } as const
 
-/** The issues of an error of a schema. They never repeat the input, which may be a secret. */
-export const issuesOf = ({ issue }: Schema.SchemaError): ReadonlyArray<InputIssue> =>
-  format(issue).issues.map(({ message, path = [] }) => ({
+// A wrong list has as many issues as entries.
+const most = 20
+
+/** The first issues of an error of a schema. They never repeat the input, which may be a secret. */
+export const issuesOf = ({ issue }: Schema.SchemaError): ReadonlyArray<InputIssue> => {
+  const { issues } = format(issue)
+  const first = issues.slice(0, most).map(({ message, path = [] }) => ({
     path: textOf(path.map((segment) => typeof segment === "object" ? segment.key : segment)),
     message
   }))
+  return issues.length > most ? [...first, where([], `and ${issues.length - most} more issues`)] : first
+}
+
+/** The first of many names, for a message. */
+export const namesIn = (names: ReadonlyArray<string>): string =>
+  names.length > most
+    ? `${names.slice(0, most).join(", ")} and ${names.length - most} more`
+    : names.join(", ")
 
 const where = (path: ReadonlyArray<PropertyKey>, message: string): InputIssue => ({ path: textOf(path), message })
 

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import { homeTenant } from "./App.ts"
+import { namesIn } from "./issues.ts"
 import * as Meetings from "./Meeting.ts"
 import {
   endEvents,
@@ -39,7 +40,7 @@ export const find = (
       reason: "MeetingNotFound",
       path: "meetingId",
       known,
-      message: known.length === 0 || meetingId === undefined ? message : `${message}; it has ${known.join(", ")}`
+      message: known.length === 0 || meetingId === undefined ? message : `${message}; it has ${namesIn(known)}`
     })
   )
 }
