@@ -308,6 +308,8 @@ describe("the simulator of the command", () => {
     [["--for", "60"], `"60". Expected: a duration with its unit, such as 90s`],
     [["--for", "0s"], `"0s". Expected: a duration with its unit, such as 90s`],
     [["--port", "70000"], `"70000". Expected: a port from 0 to 65535`],
+    // Node would listen on all addresses.
+    [["--host="], "Expected: an address of this machine"],
     [["--host", "192.0.2.1"], "192.0.2.1 is not an address of this machine. Choose another with --host."],
     [["--host", "nobody.invalid"], "The host nobody.invalid is not known. Give an address of this machine with --host."]
   ])("refuses %j", async (args, message) => {
@@ -351,19 +353,38 @@ describe("the simulator of the command", () => {
     ["absent.json", null, /Cannot read \S*absent\.json: there is no such file\./]
   ])("refuses the config %s, and says what is wrong where", async (name, content, message) => {
     const file = content === null ? path.join(temporary, name) : config(content, name)
-    const { code, stderr, stdout } = await simulator("--json", "--config", file).ended
+    const { code, stderr, stdout } = await simulator("--config", file).ended
     expect(stderr).toMatch(message)
     expect([stdout, code]).toEqual(["", 2])
+  })
+
+  it("shows no control characters of a config", async () => {
+    const hostile = "\u001b[2J\u202e"
+    const refused = await simulator("--config", config({ [hostile]: 1 }, "unknown.json")).ended
+    expect(refused.stderr).toContain(" [2J : Unknown key")
+    const file = config({ app: { appId: hostile, appSecret: "s" }, meetings: [{ id: hostile }] }, "hostile.json")
+    const { stdout } = await simulator("--config", file, "--for", "200ms").ended
+    expect(stdout).toContain("App id        [2J \nMeeting       [2J \n")
   })
 
   it("says that a port is in use", async () => {
     const other = createServer().listen(0, "127.0.0.1")
     await once(other, "listening")
     const port = String(portOf(other))
-    const { code, stderr, stdout } = await simulator("--json", "--port", port).ended
+    const { code, stderr, stdout } = await simulator("--port", port).ended
     other.close()
     expect(stderr).toContain(`Port ${port} is in use. Choose another with --port, or 0 for a free one.`)
     expect([stdout, code]).toEqual(["", 2])
+  })
+
+  it.each([
+    ["--host", "192.0.2.1", "CannotListen", "192.0.2.1 is not an address of this machine. Choose another with --host."],
+    ["--config", temporary, "InvalidConfig", `Cannot read ${temporary}: it is not a file. Name another with --config.`]
+  ])("says in one line of JSON why it does not start: %s %s", async (flag, value, tag, message) => {
+    const { code, stderr, stdout } = await simulator("--json", flag, value).ended
+    const error = { kind: "usage", tag, message, next: null }
+    expect(stdout).toBe(`${JSON.stringify({ command: "simulator", ok: false, exit: 2, error })}\n`)
+    expect([stderr, code]).toEqual(["", 2])
   })
 
   it.each([

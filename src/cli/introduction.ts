@@ -5,6 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Simulator from "../Simulator.ts"
+import { plain } from "./text.ts"
 
 const { login: { user: host }, meetings: [meeting], otherApps: [store], reserves: [{ meetingNo }] } =
   Simulator.defaultWorld
@@ -25,7 +26,7 @@ export const summary = ({ app = Simulator.defaultApp, meetings = [] }: Simulator
     ...meetings.map(({ id, meetingNo }) =>
       `Meeting      ${id}${meetingNo === undefined ? "" : ` (number ${meetingNo})`}`
     )
-  ].join("\n")
+  ].map(plain).join("\n")
 
 /** What the example has, and commands to try. */
 export const introduction = Effect.fnUntraced(function*(base: string) {

@@ -10,6 +10,7 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type { PlatformError } from "effect/PlatformError"
 import * as Redacted from "effect/Redacted"
 import * as Simulator from "../Simulator.ts"
 import * as ControlKey from "./controlKey.ts"
@@ -17,22 +18,41 @@ import * as Durations from "./duration.ts"
 import { example, introduction, summary } from "./introduction.ts"
 import { baseUrlOf, isLocal, listen, type Place } from "./listen.ts"
 import { npmGone } from "./npmGone.ts"
+import { CommandFailed, reportError } from "./output.ts"
 import * as RequestLines from "./requestLines.ts"
+import { plain } from "./text.ts"
 
 const invalidConfig = (cause: unknown, userMessage: string) => new CliError.UserError({ cause, userMessage })
+
+const unreadable: { readonly [Tag in PlatformError["reason"]["_tag"]]?: string } = {
+  NotFound: "there is no such file",
+  BadResource: "it is not a file",
+  PermissionDenied: "this user may not read it"
+}
 
 const readConfig = Effect.fnUntraced(function*(file: string) {
   const text = yield* Effect.flatMap(FileSystem.FileSystem, (files) => files.readFileString(file)).pipe(
     Effect.mapError((error) => {
-      const why = error.reason._tag === "NotFound" ? "there is no such file" : error.reason._tag
+      const why = unreadable[error.reason._tag] ?? error.reason._tag
       return invalidConfig(error, `Cannot read ${file}: ${why}. Name another with --config.`)
     })
   )
   return yield* Effect.mapError(Simulator.parseConfig(text), (error) => {
-    const issues = error.message.split("\n").map((issue) => `\n  ${issue}`).join("")
+    const issues = error.message.split("\n").map((issue) => `\n  ${plain(issue)}`).join("")
     return invalidConfig(error, `${file} is not a config of the simulator:${issues}`)
   })
 })
+
+/** With `--json` the reason why it does not start is JSON, too. */
+const reported = (tag: string, isJson: boolean) => <A, R>(start: Effect.Effect<A, CliError.UserError, R>) =>
+  Effect.catch(
+    start,
+    Effect.fnUntraced(function*(error) {
+      if (!isJson) return yield* error
+      yield* reportError("simulator", isJson, { exit: "usage", tag, message: error.message })
+      return yield* new CommandFailed({ exit: "usage" })
+    })
+  )
 
 /** A server that was told to stop has not failed. */
 const end = Effect.sync(() => process.exit(0))
@@ -102,10 +122,13 @@ It stops${until} when you press Ctrl-C.`)
 const run = Effect.fnUntraced(function*(place: Place, options: Options) {
   // A program that has read the first line may close the pipe: the simulator goes on.
   process.stdout.on("error", () => {})
-  const world = Option.isSome(options.config) ? yield* readConfig(options.config.value) : example
+  const world = Option.isSome(options.config)
+    ? yield* reported("InvalidConfig", options.json)(readConfig(options.config.value))
+    : example
   const http = listen(place)
   yield* serve(world, options).pipe(
     Effect.provide(options.quiet || options.json ? http : Layer.provideMerge(RequestLines.layer, http)),
+    reported("CannotListen", options.json),
     Effect.flatMap(options.json ? Console.error : Console.log),
     Effect.onExit((exit) => Exit.isSuccess(exit) || Exit.hasInterrupts(exit) ? end : Effect.void)
   )
@@ -125,6 +148,8 @@ export const simulator = Command.make("simulator", {
     Flag.withDescription("the port to listen on; 0 for a free one")
   ),
   host: Flag.String("host").pipe(
+    // Without one Node listens on all addresses.
+    Flag.filter((host) => host !== "", () => "an address of this machine"),
     Flag.withDefault("127.0.0.1"),
     Flag.withDescription("the address to listen on; 0.0.0.0 is for containers: it opens the simulator to the network")
   ),
