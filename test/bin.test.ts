@@ -378,11 +378,19 @@ describe("the simulator of the command", () => {
   })
 
   it.each([
-    ["--host", "192.0.2.1", "CannotListen", "192.0.2.1 is not an address of this machine. Choose another with --host."],
-    ["--config", temporary, "InvalidConfig", `Cannot read ${temporary}: it is not a file. Name another with --config.`]
-  ])("says in one line of JSON why it does not start: %s %s", async (flag, value, tag, message) => {
-    const { code, stderr, stdout } = await simulator("--json", flag, value).ended
-    const error = { kind: "usage", tag, message, next: null }
+    [{}, "--host", "192.0.2.1", "192.0.2.1 is not an address of this machine. Choose another with --host."],
+    [{}, "--config", temporary, `Cannot read ${temporary}: it is not a file. Name another with --config.`],
+    [
+      { LARK_SIMULATOR_KEY: "Zq7Xw\n" },
+      "--host",
+      "127.0.0.1",
+      "No header can carry the key in LARK_SIMULATOR_KEY. " +
+      "Choose one of ASCII letters, digits and punctuation, without spaces and line breaks."
+    ]
+  ])("says in one line of JSON why it does not start: %j %s %s", async (variables, flag, value, message) => {
+    const args = [launcher, "simulator", "--port", "0", "--json", flag, value]
+    const { code, stderr, stdout } = await launch(variables, process.execPath, ...args).ended
+    const error = { kind: "usage", tag: "CannotStart", message, next: null }
     expect(stdout).toBe(`${JSON.stringify({ command: "simulator", ok: false, exit: 2, error })}\n`)
     expect([stderr, code]).toEqual(["", 2])
   })

@@ -43,17 +43,6 @@ const readConfig = Effect.fnUntraced(function*(file: string) {
   })
 })
 
-/** With `--json` the reason why it does not start is JSON, too. */
-const reported = (tag: string, isJson: boolean) => <A, R>(start: Effect.Effect<A, CliError.UserError, R>) =>
-  Effect.catch(
-    start,
-    Effect.fnUntraced(function*(error) {
-      if (!isJson) return yield* error
-      yield* reportError("simulator", isJson, { exit: "usage", tag, message: error.message })
-      return yield* new CommandFailed({ exit: "usage" })
-    })
-  )
-
 /** A server that was told to stop has not failed. */
 const end = Effect.sync(() => process.exit(0))
 
@@ -119,20 +108,28 @@ It stops${until} when you press Ctrl-C.`)
   )
 })
 
-const run = Effect.fnUntraced(function*(place: Place, options: Options) {
-  // A program that has read the first line may close the pipe: the simulator goes on.
-  process.stdout.on("error", () => {})
-  const world = Option.isSome(options.config)
-    ? yield* reported("InvalidConfig", options.json)(readConfig(options.config.value))
-    : example
-  const http = listen(place)
-  yield* serve(world, options).pipe(
-    Effect.provide(options.quiet || options.json ? http : Layer.provideMerge(RequestLines.layer, http)),
-    reported("CannotListen", options.json),
-    Effect.flatMap(options.json ? Console.error : Console.log),
-    Effect.onExit((exit) => Exit.isSuccess(exit) || Exit.hasInterrupts(exit) ? end : Effect.void)
-  )
-})
+const run = Effect.fnUntraced(
+  function*(place: Place, options: Options) {
+    // A program that has read the first line may close the pipe: the simulator goes on.
+    process.stdout.on("error", () => {})
+    const world = Option.isSome(options.config) ? yield* readConfig(options.config.value) : example
+    const http = listen(place)
+    yield* serve(world, options).pipe(
+      Effect.provide(options.quiet || options.json ? http : Layer.provideMerge(RequestLines.layer, http)),
+      Effect.flatMap(options.json ? Console.error : Console.log),
+      Effect.onExit((exit) => Exit.isSuccess(exit) || Exit.hasInterrupts(exit) ? end : Effect.void)
+    )
+  },
+  (running, _, { json }) =>
+    Effect.catch(
+      running,
+      Effect.fnUntraced(function*(error) {
+        if (!json) return yield* error
+        yield* reportError("simulator", json, { exit: "usage", tag: "CannotStart", message: error.message })
+        return yield* new CommandFailed({ exit: "usage" })
+      })
+    )
+)
 
 export const simulator = Command.make("simulator", {
   config: Flag.String("config").pipe(
