@@ -95,6 +95,11 @@ const invalid: ReadonlyArray<readonly [config: unknown, path: string, says: RegE
 
 /** What only the code knows to be wrong: a JSON Schema cannot say it. */
 const inconsistent: typeof invalid = [
+  [
+    { meetings: [{ id: "1", participants: ["ou_a", { openId: "ou_a", userType: 2 }, { user: { openId: "ou_a" } }] }] },
+    "meetings[0].participants[2]",
+    /^Listed already, as participants\[0\]$/
+  ],
   [{ meetings: [meeting, meeting] }, "meetings[1].id", /^Taken by meetings\[0\]$/],
   [
     { rivals: [{ _tag: "At", millis: 0, host: "ou_a" }] },

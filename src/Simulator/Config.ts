@@ -2,7 +2,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { optional } from "./field.ts"
-import { type InputIssue, issuesOf, namesIn, parseInput, strictly } from "./issues.ts"
+import { type InputIssue, issuesOf, namesIn, parseInput, repeats, strictly } from "./issues.ts"
 import { OptionsData } from "./Options.ts"
 
 const Fields = Schema.Struct({
@@ -11,15 +11,8 @@ const Fields = Schema.Struct({
 })
 
 /** The issues of names that are twice in a list. */
-const duplicates = (field: string, key: string, names: ReadonlyArray<string>): ReadonlyArray<Schema.FilterIssue> => {
-  const indexes = new Map<string, number>()
-  return names.flatMap((name, index) => {
-    const first = indexes.get(name)
-    if (first !== undefined) return [{ path: [field, index, key], issue: `Taken by ${field}[${first}]` }]
-    indexes.set(name, index)
-    return []
-  })
-}
+const duplicates = (field: string, key: string, names: ReadonlyArray<string>): ReadonlyArray<Schema.FilterIssue> =>
+  repeats(names).map(([index, first]) => ({ path: [field, index, key], issue: `Taken by ${field}[${first}]` }))
 
 /** The issues of references to meetings and reservations that there are not. */
 const dangling = (

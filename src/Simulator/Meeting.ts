@@ -1,6 +1,7 @@
 import * as Schema from "effect/Schema"
 import { optional, Time } from "./field.ts"
-import { type Directory, same, User, UserInput } from "./User.ts"
+import { repeats } from "./issues.ts"
+import { type Directory, keyOf, same, User, UserInput } from "./User.ts"
 
 const MeetingStatus = Schema.Literals(["calling", "in_progress", "ended"])
 
@@ -123,6 +124,14 @@ export interface ParticipantOptions extends Schema.Schema.Type<typeof participan
 
 export const ParticipantOptions: Schema.Codec<ParticipantOptions, unknown> = participantOptions
 
+const given = (input: UserInput | ParticipantOptions): ParticipantOptions =>
+  typeof input === "object" && "user" in input ? input : { user: input }
+
+/** The issues of participants that are listed twice. */
+const repeated = (participants: ReadonlyArray<UserInput | ParticipantOptions>): ReadonlyArray<Schema.FilterIssue> =>
+  repeats(participants.map((input) => keyOf(given(input).user)))
+    .map(([index, first]) => ({ path: [index], issue: `Listed already, as participants[${first}]` }))
+
 const meetingOptions = Schema.Struct({
   id: Schema.NonEmptyString.annotateKey({ description: "The meeting id, 19 digits on the platform." }),
   host: optional(
@@ -132,7 +141,7 @@ const meetingOptions = Schema.Struct({
   participants: optional(
     Schema.Array(
       Schema.Union([UserInput, ParticipantOptions]).annotate({ message: "Expected a user, or an object with a user" })
-    ),
+    ).check(Schema.makeFilter(repeated)),
     "Users who are in the meeting, or were, or are called."
   ),
   topic: optional(Schema.String, "The topic. Default \"Simulated meeting\"."),
@@ -180,16 +189,15 @@ export const MeetingOptions: Schema.Codec<MeetingOptions, unknown> = meetingOpti
 
 export const make = (options: MeetingOptions, directory: Directory, home: string, now: number): Meeting => {
   const startedAt = options.startedAt ?? now
-  const participants = (options.participants ?? []).map((input): Participant => {
-    const given: ParticipantOptions = typeof input === "object" && "user" in input ? input : { user: input }
-    const status = given.status ?? (given.leftAt === undefined ? "in_meeting" : "left")
+  const participants = (options.participants ?? []).map(given).map((participant): Participant => {
+    const status = participant.status ?? (participant.leftAt === undefined ? "in_meeting" : "left")
     return {
-      user: directory.resolve(given.user),
+      user: directory.resolve(participant.user),
       status,
-      isCohost: given.isCohost ?? false,
-      isExternal: given.isExternal ?? false,
-      joinedAt: given.joinedAt ?? startedAt,
-      leftAt: status === "left" ? given.leftAt ?? options.endedAt ?? now : undefined
+      isCohost: participant.isCohost ?? false,
+      isExternal: participant.isExternal ?? false,
+      joinedAt: participant.joinedAt ?? startedAt,
+      leftAt: status === "left" ? participant.leftAt ?? options.endedAt ?? now : undefined
     }
   })
   const status = options.status ?? (options.endedAt === undefined ? "in_progress" : "ended")

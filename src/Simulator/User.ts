@@ -102,6 +102,12 @@ export const isUser = (user: User, wire: WireUser, idType: IdType): boolean =>
 
 export const same = (a: User | undefined, b: User): boolean => a?.openId === b.openId && a.userType === b.userType
 
+/** Differs where `same` does. An open id alone is taken for a Feishu/Lark user. */
+export const keyOf = (input: UserInput): string => {
+  if (typeof input === "string") return `${larkUserType} ${input}`
+  return `${input.userType ?? larkUserType} ${"id" in input ? input.id : input.openId}`
+}
+
 export interface Directory {
   readonly resolve: (input: UserInput) => User
   /** The user with an id, if one was named before. */

@@ -49,6 +49,17 @@ export const issuesOf = ({ issue }: Schema.SchemaError): ReadonlyArray<InputIssu
   return issues.length > most ? [...first, where([], `and ${issues.length - most} more issues`)] : first
 }
 
+/** The index of each name that was there before, and that of the first one. */
+export const repeats = (names: ReadonlyArray<string>): ReadonlyArray<readonly [index: number, first: number]> => {
+  const firsts = new Map<string, number>()
+  return names.flatMap((name, index) => {
+    const first = firsts.get(name)
+    if (first !== undefined) return [[index, first] as const]
+    firsts.set(name, index)
+    return []
+  })
+}
+
 /** The first of many names, for a message. */
 export const namesIn = (names: ReadonlyArray<string>): string =>
   names.length > most
