@@ -275,6 +275,20 @@ describe("the page", needsChromium, () => {
     })
   })
 
+  it.live("names the host and the connection to a screen reader", () =>
+    onPage(theBrowser, {}, async ({ page }) => {
+      await poll(() => person(page, "alice").getByRole("rowheader").ariaSnapshot()).toContain("alice, host ou_alice")
+      expect(await page.getByRole("banner").ariaSnapshot()).toContain("status: Connected")
+    }))
+
+  it.live("says that there is no meeting to change", () =>
+    onPage(theBrowser, {}, async ({ page, post }) => {
+      await post("/reset", { meetings: [] })
+      await page.getByText("There is no meeting yet. Add one.").waitFor()
+      await page.getByRole("button", { name: "End the meeting" }).click()
+      await page.getByText("End: there is no meeting yet").waitFor()
+    }))
+
   it.live("runs no script and takes no style but its own", () =>
     onPage(theBrowser, { expected: /Content Security Policy|TrustedHTML/ }, async ({ page }) => {
       const injected = "<script>document.title = 'hacked'</script><style>main { display: none }</style>" +

@@ -90,6 +90,11 @@ const refusalIn = async (response: Response): Promise<string> => {
   return typeof message === "string" ? message : `HTTP ${response.status}`
 }
 
+const showResult = (what: string, refusal: string): void => {
+  done.className = refusal && "refused"
+  done.textContent = `${what}: ${refusal || "done"}`
+}
+
 /** Sends a control, and says what came of it. */
 const control = async (what: string, path: string, body?: object): Promise<boolean> => {
   const refusal = await fetch(`_simulator/${path}`, {
@@ -97,13 +102,14 @@ const control = async (what: string, path: string, body?: object): Promise<boole
     headers: headers(),
     body: body === undefined ? null : JSON.stringify(body)
   }).then((response) => response.ok ? "" : refusalIn(response), () => "the simulator does not answer")
-  done.className = refusal && "refused"
-  done.textContent = `${what}: ${refusal || "done"}`
+  showResult(what, refusal)
   return refusal === ""
 }
 
 const change = (what: string, action: string, body?: object) =>
-  control(what, `meetings/${encodeURIComponent(select.value)}/${action}`, body)
+  select.value === ""
+    ? showResult(what, "there is no meeting yet")
+    : control(what, `meetings/${encodeURIComponent(select.value)}/${action}`, body)
 
 const onClick = (button: HTMLElement, act: () => unknown) => button.addEventListener("click", act)
 
