@@ -141,9 +141,12 @@ describe("the page", needsChromium, () => {
       ])
       await meetings(page).selectOption("6911188411932033029")
       await poll(() => shownHost(page)).toEqual(["dave"])
+      const hint = page.getByText("Each request appears here")
+      expect(await hint.isVisible()).toBe(true)
       await post(`/meetings/${id}/end`)
       await poll(() => meeting.first().textContent()).toContain("ended")
       await poll(() => firstRows(page)).toEqual(["the meeting is ended"])
+      expect(await hint.isVisible()).toBe(false)
     }))
 
   it.live("shows contending clients in lanes, each with its color, until each has won", () => {
