@@ -11,8 +11,8 @@ const host = "ou_3ec3f6a28a0d08c45d895276e8e5e19b"
  *
  * - The meeting `6911188411932033028` with the number `123456789`, of the reservation with the same id. Its host and owner is
  *   `ou_3ec3f6a28a0d08c45d895276e8e5e19b`, who is logged in in every browser. `ou_alice`, `ou_bob` and `ou_carol` are in it.
- * - The people of the examples of contacts, such as `zhangsan@z.com`, and `host@example.com`, `alice@example.com`,
- *   `bob@example.com`, `carol@example.com`.
+ * - The people of the examples of contacts, such as `zhangsan@z.com`, and `alice@example.com`, `bob@example.com`,
+ *   `carol@example.com`, `erin@example.com`, who is the host.
  * - `defaultApp`, and a store app that has its ticket.
  *
  * `Simulator.layer({ ...Simulator.defaultWorld, faults })` adds to it.
@@ -30,7 +30,7 @@ export const defaultWorld = {
   reserves: [{ id: meetingId, owner: host, meetingNo: "123456789", topic: "my meeting" }],
   meetings: [{ id: meetingId, reserveId: meetingId, host, participants: ["ou_alice", "ou_bob", "ou_carol"] }],
   people: [
-    { user: { openId: host, userId: "7be5fg9a", name: "host" }, email: "host@example.com" },
+    { user: { openId: host, userId: "7be5fg9a", name: "erin" }, email: "erin@example.com" },
     { user: "ou_alice", email: "alice@example.com" },
     { user: "ou_bob", email: "bob@example.com" },
     { user: "ou_carol", email: "carol@example.com" },

@@ -67,7 +67,7 @@ export const introduction = Effect.fnUntraced(function*(base: string) {
   return `App id       ${id}
 App secret   ${secret}
 Meeting      ${meeting.id} (number ${meetingNo})
-Users        ${host} (host@example.com), the host, logged in in every browser
+Users        ${host} (erin@example.com), the host, logged in in every browser
              ${meeting.participants.join(", ")} (alice@example.com, …)
 User tokens  ${tokens.join(", ")}, in this order
 Events       by long connection, also of the official SDKs: ou_dave joins or leaves every ten seconds
