@@ -69,6 +69,14 @@ describe("the site", { ...needsChromium, ...needsSite, timeout: 300_000 }, () =>
       assert.deepStrictEqual(wide, [])
     }))
 
+  it("shows on a phone what each call does", () =>
+    on(360, async (page) => {
+      await page.goto(`${url}/`)
+      const call = page.getByRole("cell", { name: "Meetings.setHost(id, bob)", exact: true })
+      const box = await call.locator("+ td").boundingBox()
+      assert.isAtMost((box?.x ?? 360) + (box?.width ?? 0), 360)
+    }))
+
   it.each([
     ["/", "setHost", "/reference/Meetings.html#Meetings.setHost"],
     ["/zh/", "主持人", "/zh/"]
