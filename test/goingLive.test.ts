@@ -33,10 +33,17 @@ it("states how many requests are sent, and the exit code of a host who is not ba
   assert.include(english, `exits with ${exits.unknown.code}.`)
 })
 
+it.effect("host prints the id of the meeting where the page says", () =>
+  Effect.gen(function*() {
+    assert.include(english, "`LARK_MEETING_ID` is the `meeting.id` that `host` prints")
+    const { stdout } = yield* command("host 123456789 --simulator --json", { env: {} })
+    assert.strictEqual(JSON.parse(stdout).meeting.id, "6911188411932033028")
+  }).pipe(Effect.provide(platform())))
+
 it.effect("shows a part of what verify prints", () =>
   Effect.gen(function*() {
     const line = "verify 123456789 --other ou_bob --other ou_carol --simulator --yes"
-    assert.include(english, `\`effect-lark-meetings ${line}\``)
+    assert.include(english, `\`npx effect-lark-meetings ${line}\``)
     const { exit, stdout } = yield* command(line, { env: {} })
     assert.strictEqual(exit, 0)
     const shown = /```text\n([\s\S]*?)```/.exec(english)?.[1]?.trim().split("\n") ?? []
