@@ -89,6 +89,11 @@ const invalid: ReadonlyArray<readonly [config: unknown, path: string, says: RegE
   [{ latency: "5 parsecs" }, "latency", /^Expected a duration: milliseconds, or a text such as "5 minutes"$/],
   [{ latency: -1 }, "latency", /between 0 and/],
   [{ rateLimits: "yes" }, "rateLimits", /^Expected boolean$/],
+  [
+    { webhook: { url: "localhost:3000/events" } },
+    "webhook.url",
+    /^Expected an http or https URL, such as http:\/\/127\.0\.0\.1:3000\/events$/
+  ],
   [{ webhook: { url: "http://a", deliver: {} } }, "webhook.deliver", /^Unknown key/],
   [{ endpoints: [] }, "endpoints", /^Unknown key/]
 ]
@@ -182,7 +187,7 @@ describe("a config", () => {
     Effect.gen(function*() {
       const config = yield* parse({
         app: { appId: "cli_a", appSecret: "Zq7Xw" },
-        webhook: { url: "a", encryptKey: "Zq7Xw" }
+        webhook: { url: "http://a", encryptKey: "Zq7Xw" }
       })
       assert.notInclude(JSON.stringify(config), "Zq7Xw")
       assert.isTrue(Redacted.isRedacted(config.webhook?.encryptKey))

@@ -28,7 +28,9 @@ export type Deliver = (
 ) => Effect.Effect<HttpClientResponse.HttpClientResponse, unknown>
 
 export const WebhookConfig = Schema.Struct({
-  url: Schema.NonEmptyString.annotateKey({ description: "Where events are posted." }),
+  url: Schema.String.check(
+    Schema.isPattern(/^https?:\/\/./u, { expected: "an http or https URL, such as http://127.0.0.1:3000/events" })
+  ).annotateKey({ description: "Where events are posted." }),
   encryptKey: optional(secret("If set, every push is encrypted and signed with it.")),
   verificationToken: optional(secret("The token in every push. Default \"simulated-verification-token\".")),
   resendDelay: optional(
