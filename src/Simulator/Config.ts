@@ -2,7 +2,8 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { optional } from "./field.ts"
-import { type InputIssue, issuesOf, namesIn, parseInput, repeats, strictly } from "./issues.ts"
+import { type InputIssue, issuesOf, parseInput, strictly } from "./issues.ts"
+import { namesIn, repeats } from "./names.ts"
 import { OptionsData } from "./Options.ts"
 
 const Fields = Schema.Struct({

@@ -1,6 +1,6 @@
 import * as Schema from "effect/Schema"
 import { optional, Time } from "./field.ts"
-import { repeats } from "./issues.ts"
+import { repeats } from "./names.ts"
 import { type Directory, keyOf, same, User, UserInput } from "./User.ts"
 
 const MeetingStatus = Schema.Literals(["calling", "in_progress", "ended"])

@@ -1,6 +1,7 @@
 import type * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { maxDepth } from "./depth.ts"
+import { mostListed } from "./names.ts"
 
 /** What is wrong with an input, and where. */
 export interface InputIssue {
@@ -36,35 +37,15 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1({
 /** All issues, unknown keys among them. */
 export const strictly = { errors: "all", onExcessProperty: "error" } as const
 
-// A wrong list has as many issues as entries.
-const most = 20
-
 /** The first issues of an error of a schema. They never repeat the input, which may be a secret. */
 export const issuesOf = ({ issue }: Schema.SchemaError): ReadonlyArray<InputIssue> => {
   const { issues } = format(issue)
-  const first = issues.slice(0, most).map(({ message, path = [] }) => ({
+  const first = issues.slice(0, mostListed).map(({ message, path = [] }) => ({
     path: textOf(path.map((segment) => typeof segment === "object" ? segment.key : segment)),
     message
   }))
-  return issues.length > most ? [...first, where([], `and ${issues.length - most} more issues`)] : first
+  return issues.length > mostListed ? [...first, where([], `and ${issues.length - mostListed} more issues`)] : first
 }
-
-/** The index of each name that was there before, and that of the first one. */
-export const repeats = (names: ReadonlyArray<string>): ReadonlyArray<readonly [index: number, first: number]> => {
-  const firsts = new Map<string, number>()
-  return names.flatMap((name, index) => {
-    const first = firsts.get(name)
-    if (first !== undefined) return [[index, first] as const]
-    firsts.set(name, index)
-    return []
-  })
-}
-
-/** The first of many names, for a message. */
-export const namesIn = (names: ReadonlyArray<string>): string =>
-  names.length > most
-    ? `${names.slice(0, most).join(", ")} and ${names.length - most} more`
-    : names.join(", ")
 
 const where = (path: ReadonlyArray<PropertyKey>, message: string): InputIssue => ({ path: textOf(path), message })
 

@@ -1,6 +1,5 @@
 import * as Effect from "effect/Effect"
 import { homeTenant } from "./App.ts"
-import { namesIn } from "./issues.ts"
 import * as Meetings from "./Meeting.ts"
 import {
   endEvents,
@@ -11,6 +10,7 @@ import {
   shareEvents,
   startEvents
 } from "./meetingEvent.ts"
+import { namesIn } from "./names.ts"
 import type { PushedEvent } from "./PushedEvent.ts"
 import { Refusal } from "./Refusal.ts"
 import * as Reserve from "./Reserve.ts"
