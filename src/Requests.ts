@@ -65,6 +65,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as PersistedQueue from "effect/persistence/PersistedQueue"
 import type * as Redis from "effect/persistence/Redis"
+import * as RcMap from "effect/RcMap"
 import type * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
@@ -185,21 +186,14 @@ const make = Effect.fnUntraced(function*(options: Options) {
     )
 
   let waiters = 0
-  /** What wakes the waiters for a result that this process stores, by its key. */
-  const stored = new Map<string, Latch.Latch>()
-
-  const waitFor = (key: string, millis: number) =>
-    Effect.suspend(() => {
-      const latch = stored.get(key) ?? Latch.makeUnsafe()
-      stored.set(key, latch)
-      return Effect.raceFirst(Effect.sleep(Math.max(millis, betweenLooks * waiters)), latch.await)
-    })
+  /** What wakes those who wait for the result of a key, as long as there are any. */
+  const latches = yield* RcMap.make({ lookup: (_key: string) => Latch.make() })
 
   const wake = (key: string) =>
-    Effect.sync(() => {
-      stored.get(key)?.openUnsafe()
-      stored.delete(key)
-    })
+    RcMap.getOption(latches, key).pipe(
+      Effect.flatMap(Option.match({ onNone: () => Effect.void, onSome: (latch) => latch.release })),
+      Effect.scoped
+    )
 
   const stateOf = (exit: Exit.Exit<Cas.Report<MeetingUser.MeetingUser>, RequestError>): Record.Ended => {
     if (Exit.isSuccess(exit)) return { _tag: "Succeeded", report: exit.value }
@@ -360,18 +354,13 @@ const make = Effect.fnUntraced(function*(options: Options) {
 
     result: Effect.fnUntraced(function*(key) {
       waiters = waiters + 1
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          waiters = waiters - 1
-          // Another waiter makes its own.
-          stored.delete(key)
-        })
-      )
+      yield* Effect.addFinalizer(() => Effect.sync(() => waiters = waiters - 1))
+      const latch = yield* RcMap.get(latches, key)
       let found = yield* records.existing(key)
       // If it is not in the queue any more, or the process died before it was.
       if (!Record.isEnded(found.record.state)) yield* offer({ kind: "run", key, run: found.record.run })
       for (let wait = 50; !Record.isEnded(found.record.state); wait = Math.min(wait * 2, 1_000)) {
-        yield* waitFor(key, wait)
+        yield* Effect.raceFirst(Effect.sleep(Math.max(wait, betweenLooks * waiters)), latch.await)
         found = yield* records.existing(key)
       }
       return yield* resultOf(key, found.record.state)

@@ -45,6 +45,19 @@ describe("the result of a request", () => {
       assert.isAtMost(count.reads, 2 * 12)
     })))
 
+  it.effect("is there at once though another waiter has given up", () =>
+    slow(Effect.gen(function*() {
+      const { pod } = yield* reading(yield* pods.make)
+      yield* pod.run(ask)
+      const wait = yield* Effect.forkChild(timed(Requests.result("k")).pipe(pod.run))
+      const other = yield* Effect.forkChild(pod.run(Requests.result("k")))
+      // Between two looks of the first, the later of which is after the end.
+      yield* TestClock.adjust(5_900)
+      yield* Fiber.interrupt(other)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* Fiber.join(wait), 6_000)
+    })))
+
   it.effect("is there at once if this process cancels the request", () =>
     slow(Effect.gen(function*() {
       const { pod } = yield* reading(yield* pods.make, { concurrency: 0 })
