@@ -62,6 +62,9 @@ const setText = (node: Node, text: string): void => {
 
 const short = (text: string): string => text.length > 60 ? `${text.slice(0, 59)}…` : text
 
+/** Names a user, as in a set. */
+const keyOf = ({ openId, userType }: User): string => `${openId} ${userType}`
+
 const field = (value: unknown, key: string): unknown =>
   typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined
 
@@ -222,13 +225,13 @@ const showMeeting = (): void => {
   )
   const present = new Set<string>()
   for (const { status, user } of meeting?.participants ?? []) {
-    const key = JSON.stringify([meeting?.id, user.openId, user.userType])
+    const key = `${meeting?.id} ${keyOf(user)}`
     const name = short(user.name)
     const person = shownPeople.get(key) ?? makePerson(user, name)
     shownPeople.set(key, person)
     present.add(key)
-    const isHost = meeting?.host?.openId === user.openId && meeting.host.userType === user.userType
-    person.row.className = isHost ? "host" : ""
+    const host = meeting?.host
+    person.row.className = host && keyOf(host) === keyOf(user) ? "host" : ""
     setText(person.name, name)
     setText(person.status, `${short(user.openId)} · ${spaced(status)}`)
     setText(person.toggle, status === "left" ? "Join" : "Leave")
@@ -355,13 +358,13 @@ const nameIn = (meetingId: string, wire: unknown): string => {
   return short(user?.user.name ?? id)
 }
 
-const isThrottled = 99991400
-const isConflict = 121006
+const rateLimited = 99991400
+const dataConflict = 121006
 
 const verdict = ({ code, status }: NonNullable<Request["reply"]>, applied: string): string => {
   if (code === 0) return applied
-  if (code === isConflict) return "conflict"
-  return code === isThrottled ? "throttled" : `${status}${code === null ? "" : ` (${code})`}`
+  if (code === dataConflict) return "conflict"
+  return code === rateLimited ? "throttled" : `${status}${code === null ? "" : ` (${code})`}`
 }
 
 const requestRow = (request: Request, at: number): Row => {
@@ -393,10 +396,10 @@ const requestRow = (request: Request, at: number): Row => {
 /** Who came and went, and whether it ended. */
 const changesOf = (before: Meeting | undefined, after: Meeting): ReadonlyArray<string> => {
   if (before === undefined) return [`new meeting ${short(after.id)}`]
-  const known = new Map(before.participants.map(({ status, user }) => [`${user.openId} ${user.userType}`, status]))
+  const known = new Map(before.participants.map(({ status, user }) => [keyOf(user), status]))
   return [
     ...after.participants
-      .filter(({ status, user }) => known.get(`${user.openId} ${user.userType}`) !== status)
+      .filter(({ status, user }) => known.get(keyOf(user)) !== status)
       .map(({ status, user }) => `${short(user.name)}: ${spaced(status)}`),
     ...(before.status === after.status ? [] : [`the meeting is ${spaced(after.status)}`])
   ]

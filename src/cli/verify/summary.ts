@@ -1,4 +1,5 @@
 /** What all replies together show. */
+import * as Arr from "effect/Array"
 import * as wire from "../../internal/wire.ts"
 import { answer, type Findings, missing } from "./findings.ts"
 import type { Reply } from "./requests.ts"
@@ -9,9 +10,7 @@ const withStatuses = (replies: ReadonlyArray<Reply>): string =>
 
 /** One reply for each code and status. */
 const distinct = (replies: ReadonlyArray<Reply>): ReadonlyArray<Reply> =>
-  replies.filter(({ code, status }, index) =>
-    replies.findIndex((other) => other.code === code && other.status === status) === index
-  )
+  Arr.dedupeWith(replies, (one, other) => one.code === other.code && one.status === other.status)
 
 export const note = (replies: ReadonlyArray<Reply>, findings: Findings): void => {
   const successes = replies.filter(({ code }) => code === 0)
